@@ -1,0 +1,1 @@
+"""Landfall: files land, data products refresh."""

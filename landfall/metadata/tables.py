@@ -1,0 +1,441 @@
+"""Every table of Landfall's database, for Azure SQL and SQLite alike."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
+
+from landfall.metadata.columns import BigId, JsonText, LongText, UtcDateTime
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "PK_%(table_name)s",
+        "fk": "FK_%(table_name)s_%(column_0_N_name)s",
+        "uq": "UQ_%(table_name)s_%(column_0_N_name)s",
+        "ix": "IX_%(table_name)s_%(column_0_N_name)s",
+        "ck": "CK_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+_NAME = sa.Unicode(128)
+_STATE = sa.Unicode(16)
+_RUN_ID = sa.Unicode(32)
+_NODE_KEY = sa.Unicode(160)
+
+
+def _id(name: str) -> Column[int]:
+    return Column(name, BigId, primary_key=True, autoincrement=True)
+
+
+def _json(name: str, *, nullable: bool = False) -> tuple[Column[Any], CheckConstraint, CheckConstraint]:
+    """Return a JSON column with the checks that keep it JSON on either database."""
+    return (
+        Column(name, JsonText, nullable=nullable),
+        CheckConstraint(f"ISJSON([{name}]) = 1", name=f"{name}_IsJson").ddl_if(dialect="mssql"),
+        CheckConstraint(f'json_valid("{name}")', name=f"{name}_IsJson").ddl_if(dialect="sqlite"),
+    )
+
+
+def _product(*, primary_key: bool = False, nullable: bool = False) -> Column[int]:
+    return Column(
+        "DataProductID",
+        BigId,
+        ForeignKey("DataProducts.DataProductID"),
+        primary_key=primary_key,
+        autoincrement=False,
+        nullable=nullable,
+    )
+
+
+# --- Authoring -------------------------------------------------------------------------------------
+
+data_products = Table(
+    "DataProducts",
+    metadata,
+    _id("DataProductID"),
+    Column("Domain", _NAME, nullable=False),
+    Column("Name", _NAME, nullable=False),
+    Column("Description", LongText, nullable=False),
+    Column("OwnerTeam", _NAME, nullable=False),
+    Column("OwnerEmail", sa.Unicode(320), nullable=False),
+    # The version that the next run pins; a run in flight keeps the one it was opened with.
+    Column("CurrentVersion", sa.Integer, nullable=False),
+    UniqueConstraint("Domain", "Name"),
+)
+
+metadata_versions = Table(
+    "MetadataVersions",
+    metadata,
+    _id("MetadataVersionID"),
+    _product(),
+    Column("VersionNumber", sa.Integer, nullable=False),
+    *_json("Spec"),
+    Column("SpecHash", sa.Unicode(64), nullable=False),
+    Column("AppliedAt", UtcDateTime, nullable=False),
+    Column("AppliedBy", _NAME, nullable=False),
+    # Set when this version restores an older one.
+    Column("RestoresVersion", sa.Integer),
+    UniqueConstraint("DataProductID", "VersionNumber"),
+)
+
+data_sources = Table(
+    "DataSources",
+    metadata,
+    _id("DataSourceID"),
+    _product(),
+    Column("Name", _NAME, nullable=False),
+    Column("Type", _STATE, nullable=False),
+    Column("ConnectionString", sa.Unicode(1024)),
+    Column("Format", _STATE),
+    *_json("Options"),
+    UniqueConstraint("DataProductID", "Name"),
+)
+
+data_sets = Table(
+    "DataSets",
+    metadata,
+    _id("DataSetID"),
+    _product(),
+    Column("DataSourceID", BigId, ForeignKey("DataSources.DataSourceID"), index=True),
+    Column("Name", _NAME, nullable=False),
+    Column("Description", LongText, nullable=False),
+    Column("Layer", _STATE, nullable=False),
+    Column("LandingPath", sa.Unicode(512)),
+    *_json("Schema"),
+    UniqueConstraint("DataProductID", "Name"),
+)
+
+transformations = Table(
+    "Transformations",
+    metadata,
+    _id("TransformationID"),
+    _product(),
+    Column("Name", _NAME, nullable=False),
+    Column("Description", LongText, nullable=False),
+    # The step's type, or 'steps' where there are several.
+    Column("Type", _STATE, nullable=False),
+    *_json("Configuration"),
+    UniqueConstraint("DataProductID", "Name"),
+)
+
+transformation_dependencies = Table(
+    "TransformationDependencies",
+    metadata,
+    _id("DependencyID"),
+    Column("TransformationID", BigId, ForeignKey("Transformations.TransformationID"), nullable=False),
+    Column(
+        "DependsOnTransformationID",
+        BigId,
+        ForeignKey("Transformations.TransformationID"),
+        nullable=False,
+        index=True,
+    ),
+    UniqueConstraint("TransformationID", "DependsOnTransformationID"),
+)
+
+transformation_data_sets = Table(
+    "TransformationDataSets",
+    metadata,
+    _id("TransformationDataSetID"),
+    Column("TransformationID", BigId, ForeignKey("Transformations.TransformationID"), nullable=False),
+    # Empty for another product's port, which ForeignPort names.
+    Column("DataSetID", BigId, ForeignKey("DataSets.DataSetID"), index=True),
+    Column("ForeignPort", sa.Unicode(400)),
+    Column("Role", _STATE, nullable=False),
+    CheckConstraint("\"Role\" IN ('input', 'output')", name="Role"),
+    Index("IX_TransformationDataSets_TransformationID", "TransformationID", "Role"),
+)
+
+data_quality_rules = Table(
+    "DataQualityRules",
+    metadata,
+    _id("RuleID"),
+    Column("DataSetID", BigId, ForeignKey("DataSets.DataSetID"), nullable=False),
+    Column("Name", _NAME, nullable=False),
+    Column("Description", LongText, nullable=False),
+    Column("Type", sa.Unicode(32), nullable=False),
+    Column("Severity", _STATE, nullable=False),
+    *_json("Configuration"),
+    UniqueConstraint("DataSetID", "Name"),
+)
+
+ports = Table(
+    "Ports",
+    metadata,
+    _id("PortID"),
+    _product(),
+    Column("DataSetID", BigId, ForeignKey("DataSets.DataSetID"), nullable=False, index=True),
+    Column("Version", sa.Integer, nullable=False),
+    Column("Contract", sa.Unicode(512)),
+    UniqueConstraint("DataProductID", "DataSetID", "Version"),
+)
+
+# --- Configuration ---------------------------------------------------------------------------------
+
+configuration_category = Table(
+    "ConfigurationCategory",
+    metadata,
+    _id("CategoryID"),
+    Column("CategoryName", _NAME, nullable=False, unique=True),
+)
+
+configuration_item = Table(
+    "ConfigurationItem",
+    metadata,
+    _id("ItemID"),
+    Column("CategoryID", BigId, ForeignKey("ConfigurationCategory.CategoryID"), nullable=False),
+    Column("ItemKey", _NAME, nullable=False),
+    Column("ItemValue", LongText),
+    Column("Description", LongText),
+    UniqueConstraint("CategoryID", "ItemKey"),
+)
+
+configuration_version = Table(
+    "ConfigurationVersion",
+    metadata,
+    _id("VersionID"),
+    Column("ItemID", BigId, ForeignKey("ConfigurationItem.ItemID"), nullable=False),
+    Column("VersionNumber", sa.Integer, nullable=False),
+    Column("ItemValue", LongText),
+    Column("EffectiveDate", UtcDateTime, nullable=False),
+    # Exclusive; empty while nothing follows.
+    Column("ExpirationDate", UtcDateTime),
+    UniqueConstraint("ItemID", "VersionNumber"),
+    Index("IX_ConfigurationVersion_ItemID_EffectiveDate", "ItemID", "EffectiveDate"),
+)
+
+# --- Landing ---------------------------------------------------------------------------------------
+
+landed_files = Table(
+    "LandedFiles",
+    metadata,
+    _id("LandedFileID"),
+    Column("Url", sa.Unicode(2048), nullable=False),
+    # An index key on SQL Server holds 1,700 bytes, fewer than a URL may have: the hash stands for it.
+    Column("UrlHash", sa.Unicode(64), nullable=False),
+    Column("ETag", sa.Unicode(64), nullable=False),
+    Column("SizeBytes", sa.BigInteger, nullable=False),
+    Column("Sequencer", sa.Unicode(80)),
+    Column("EventTime", UtcDateTime, nullable=False),
+    Column("LandedAt", UtcDateTime, nullable=False),
+    Column("EventCount", sa.Integer, nullable=False, server_default=sa.text("1")),
+    _product(nullable=True),
+    Column("DataSetName", _NAME),
+    Column("State", _STATE, nullable=False),
+    Column("Reason", LongText),
+    Column("RunID", _RUN_ID, index=True),
+    Column("ClaimedAt", UtcDateTime),
+    Column("FinishedAt", UtcDateTime),
+    UniqueConstraint("UrlHash", "ETag"),
+    Index("IX_LandedFiles_DataProductID_State", "DataProductID", "State"),
+    Index("IX_LandedFiles_State_LandedAt", "State", "LandedAt"),
+)
+
+watermarks = Table(
+    "Watermarks",
+    metadata,
+    _id("WatermarkID"),
+    _product(),
+    Column("DataSetName", _NAME, nullable=False),
+    Column("WatermarkValue", sa.Unicode(256), nullable=False),
+    Column("RunID", _RUN_ID),
+    Column("CommittedAt", UtcDateTime, nullable=False),
+    UniqueConstraint("DataProductID", "DataSetName"),
+)
+
+# --- Runs ------------------------------------------------------------------------------------------
+
+run_requests = Table(
+    "RunRequests",
+    metadata,
+    Column("RequestID", _RUN_ID, primary_key=True),
+    _product(),
+    Column("Trigger", _STATE, nullable=False),
+    # Datasets to start from; empty means every landed dataset of the product.
+    *_json("DataSets"),
+    *_json("Parameters"),
+    Column("CallbackUri", sa.Unicode(2048)),
+    Column("IdempotencyKey", _NAME),
+    Column("State", _STATE, nullable=False),
+    Column("Reason", LongText),
+    Column("RunID", _RUN_ID, index=True),
+    Column("RequestedAt", UtcDateTime, nullable=False),
+    Column("RequestedBy", _NAME, nullable=False),
+    Index("IX_RunRequests_DataProductID_State", "DataProductID", "State"),
+    Index(
+        "UQ_RunRequests_DataProductID_IdempotencyKey",
+        "DataProductID",
+        "IdempotencyKey",
+        unique=True,
+        # SQL Server counts two NULLs as equal in a unique index, so they stay outside of it.
+        mssql_where=sa.text("[IdempotencyKey] IS NOT NULL"),
+        sqlite_where=sa.text('"IdempotencyKey" IS NOT NULL'),
+    ),
+)
+
+runs = Table(
+    "Runs",
+    metadata,
+    Column("RunID", _RUN_ID, primary_key=True),
+    _product(),
+    Column("MetadataVersion", sa.Integer, nullable=False),
+    Column("Trigger", _STATE, nullable=False),
+    Column("State", _STATE, nullable=False),
+    Column("Reason", LongText),
+    Column("NodeCount", sa.Integer, nullable=False),
+    Column("OpenNodes", sa.Integer, nullable=False),
+    Column("MaxParallelNodes", sa.Integer, nullable=False),
+    # Settings and configuration values the run started with.
+    *_json("Settings"),
+    Column("CreatedAt", UtcDateTime, nullable=False),
+    Column("StartedAt", UtcDateTime),
+    Column("FinishedAt", UtcDateTime),
+    Column("CancelRequestedAt", UtcDateTime),
+    Column("CancelRequestedBy", _NAME),
+    Index("IX_Runs_DataProductID_CreatedAt", "DataProductID", "CreatedAt"),
+    Index("IX_Runs_State_CreatedAt", "State", "CreatedAt"),
+)
+
+run_plans = Table(
+    "RunPlans",
+    metadata,
+    Column("RunID", _RUN_ID, ForeignKey("Runs.RunID"), primary_key=True),
+    *_json("Plan"),
+    Column("PlanHash", sa.Unicode(64), nullable=False),
+)
+
+node_runs = Table(
+    "NodeRuns",
+    metadata,
+    _id("NodeRunID"),
+    Column("RunID", _RUN_ID, ForeignKey("Runs.RunID"), nullable=False),
+    Column("NodeKey", _NODE_KEY, nullable=False),
+    Column("Kind", _STATE, nullable=False),
+    Column("State", _STATE, nullable=False),
+    # Predecessors that have not succeeded yet; the node is ready at zero.
+    Column("WaitingFor", sa.Integer, nullable=False),
+    Column("Priority", sa.Integer, nullable=False),
+    Column("Attempt", sa.Integer, nullable=False, server_default=sa.text("1")),
+    # The node's part of the pinned plan, so that starting a node reads no more than the node.
+    *_json("Definition"),
+    Column("ClaimedBy", _NODE_KEY),
+    Column("ClaimedAt", UtcDateTime),
+    Column("StartedAt", UtcDateTime),
+    Column("FinishedAt", UtcDateTime),
+    Column("JobRunID", sa.BigInteger),
+    Column("JobRunUrl", sa.Unicode(1024)),
+    Column("ErrorCode", sa.Unicode(64)),
+    Column("Reason", LongText),
+    Column("RowsRead", sa.BigInteger),
+    Column("RowsPublished", sa.BigInteger),
+    Column("RowsQuarantined", sa.BigInteger),
+    *_json("Result", nullable=True),
+    UniqueConstraint("RunID", "NodeKey"),
+    Index("IX_NodeRuns_RunID_State_Priority", "RunID", "State", "Priority"),
+    Index("IX_NodeRuns_State_ClaimedAt", "State", "ClaimedAt"),
+)
+
+node_run_edges = Table(
+    "NodeRunEdges",
+    metadata,
+    Column("RunID", _RUN_ID, ForeignKey("Runs.RunID"), primary_key=True),
+    Column("FromNode", _NODE_KEY, primary_key=True),
+    Column("ToNode", _NODE_KEY, primary_key=True),
+)
+
+node_attempts = Table(
+    "NodeAttempts",
+    metadata,
+    _id("NodeAttemptID"),
+    Column("RunID", _RUN_ID, ForeignKey("Runs.RunID"), nullable=False),
+    Column("NodeKey", _NODE_KEY, nullable=False),
+    Column("Attempt", sa.Integer, nullable=False),
+    Column("IdempotencyKey", sa.Unicode(64), nullable=False),
+    Column("JobRunID", sa.BigInteger),
+    Column("State", _STATE, nullable=False),
+    Column("ErrorCode", sa.Unicode(64)),
+    Column("Reason", LongText),
+    Column("SubmittedAt", UtcDateTime, nullable=False),
+    Column("FinishedAt", UtcDateTime),
+    UniqueConstraint("RunID", "NodeKey", "Attempt"),
+)
+
+run_events = Table(
+    "RunEvents",
+    metadata,
+    _id("RunEventID"),
+    Column("RunID", _RUN_ID, ForeignKey("Runs.RunID"), nullable=False),
+    Column("NodeKey", _NODE_KEY),
+    Column("FromState", _STATE),
+    Column("ToState", _STATE, nullable=False),
+    Column("OccurredAt", UtcDateTime, nullable=False),
+    Column("Actor", _NAME, nullable=False),
+    Column("Detail", LongText),
+    Index("IX_RunEvents_RunID_RunEventID", "RunID", "RunEventID"),
+)
+
+data_quality_results = Table(
+    "DataQualityResults",
+    metadata,
+    _id("DataQualityResultID"),
+    Column("RunID", _RUN_ID, ForeignKey("Runs.RunID"), nullable=False),
+    Column("NodeKey", _NODE_KEY, nullable=False),
+    Column("DataSetName", _NAME, nullable=False),
+    Column("RuleName", _NAME, nullable=False),
+    Column("Severity", _STATE, nullable=False),
+    Column("RowsChecked", sa.BigInteger, nullable=False),
+    Column("RowsFailed", sa.BigInteger, nullable=False),
+    Column("CheckedAt", UtcDateTime, nullable=False),
+    UniqueConstraint("RunID", "NodeKey", "RuleName"),
+)
+
+published_data_sets = Table(
+    "PublishedDataSets",
+    metadata,
+    _product(primary_key=True),
+    Column("DataSetName", _NAME, primary_key=True),
+    Column("RunID", _RUN_ID, nullable=False),
+    Column("PublishedAt", UtcDateTime, nullable=False),
+    Column("TableVersion", sa.BigInteger),
+    Column("Rows", sa.BigInteger),
+)
+
+# --- Lineage ---------------------------------------------------------------------------------------
+
+lineage_edges = Table(
+    "LineageEdges",
+    metadata,
+    _id("LineageEdgeID"),
+    Column("RunID", _RUN_ID, ForeignKey("Runs.RunID"), nullable=False),
+    Column("NodeKey", _NODE_KEY, nullable=False),
+    Column("SourceDataSet", sa.Unicode(400), nullable=False),
+    Column("TargetDataSet", sa.Unicode(400), nullable=False),
+    Column("RecordedAt", UtcDateTime, nullable=False),
+    UniqueConstraint("RunID", "SourceDataSet", "TargetDataSet"),
+    Index("IX_LineageEdges_TargetDataSet", "TargetDataSet"),
+)
+
+column_lineage = Table(
+    "ColumnLineage",
+    metadata,
+    _id("ColumnLineageID"),
+    _product(),
+    Column("MetadataVersion", sa.Integer, nullable=False),
+    Column("SourceDataSet", sa.Unicode(400), nullable=False),
+    Column("SourceColumn", _NAME, nullable=False),
+    Column("TargetDataSet", sa.Unicode(400), nullable=False),
+    Column("TargetColumn", _NAME, nullable=False),
+    Column("Kind", _STATE, nullable=False),
+    Index("IX_ColumnLineage_DataProductID_MetadataVersion", "DataProductID", "MetadataVersion"),
+)
+
+# --- Coordination ----------------------------------------------------------------------------------
+
+product_leases = Table(
+    "ProductLeases",
+    metadata,
+    _product(primary_key=True),
+    Column("State", _STATE, nullable=False),
+    Column("InstanceID", sa.Unicode(256), nullable=False),
+    Column("ChangedAt", UtcDateTime, nullable=False),
+)

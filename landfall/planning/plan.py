@@ -1,0 +1,88 @@
+"""The pinned plan: what one run executes, as canonical JSON with a hash."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, NewType, Self
+
+NodeKey = NewType("NodeKey", str)
+
+
+class NodeKind(StrEnum):
+    INGEST = "ingest"
+    TRANSFORM = "transform"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNode:
+    """One node of a plan.
+
+    Attributes:
+        key: ``ingest.{dataset}`` for a landed dataset, otherwise the transformation's name.
+        output: The dataset it builds.
+        inputs: Datasets it reads, as ``str(DatasetRef)``; empty for an ingest node.
+        depends_on: Nodes of this plan that must succeed before it starts.
+        priority: Length of the longest path from this node to an end of the plan, itself included.
+        definition: The node's share of a node spec that no attempt changes: ``kind``, ``source`` (format
+            and options of an ingest node), ``inputs`` (dataset, layer, product), ``columns``, ``steps``,
+            ``rules`` and ``output`` (dataset, layer, write, columns); logical names, no addresses.
+    """
+
+    key: NodeKey
+    kind: NodeKind
+    output: str
+    inputs: tuple[str, ...]
+    depends_on: tuple[NodeKey, ...]
+    priority: int
+    definition: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The part of a product's graph that one run executes, upstreams first.
+
+    Attributes:
+        product: ``domain/product``.
+        changed: Datasets whose new data started the run.
+        left_out: Nodes downstream of what changed that cannot run yet, with the reason.
+    """
+
+    product: str
+    metadata_version: int
+    changed: tuple[str, ...]
+    nodes: tuple[PlanNode, ...]
+    left_out: Mapping[str, str]
+
+    def to_payload(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Any]) -> Self:
+        nodes = tuple(
+            PlanNode(
+                key=NodeKey(node["key"]),
+                kind=NodeKind(node["kind"]),
+                output=node["output"],
+                inputs=tuple(node["inputs"]),
+                depends_on=tuple(NodeKey(key) for key in node["depends_on"]),
+                priority=node["priority"],
+                definition=node["definition"],
+            )
+            for node in payload["nodes"]
+        )
+        return cls(
+            product=payload["product"],
+            metadata_version=payload["metadata_version"],
+            changed=tuple(payload["changed"]),
+            nodes=nodes,
+            left_out=dict(payload["left_out"]),
+        )
+
+    def canonical_json(self) -> str:
+        """Return the plan as JSON with sorted keys and no spaces: equal plans give equal text."""
+        return json.dumps(self.to_payload(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    def sha256(self) -> str:
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()

@@ -1,0 +1,78 @@
+"""Every environment variable that the orchestration side and the command line read, in one place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from landfall.errors import LandfallError
+
+
+class MissingSetting(LandfallError):
+    """A variable that this command or app needs is not set."""
+
+    code = "LF6001"
+
+    def __init__(self, variable: str) -> None:
+        super().__init__(
+            f"{variable} is not set. In Azure it is an app setting; on a laptop `landfall up` writes it "
+            "to .landfall/laptop.env."
+        )
+        self.variable = variable
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where everything is, and as whom to sign in.
+
+    Attributes:
+        database_url: SQLAlchemy URL: ``mssql+pyodbc://…`` or ``sqlite:///…``.
+        storage_account: Name of the lake's account, as it stands in ``abfss://`` addresses.
+        blob_endpoint: URL of the account's Blob service.
+        storage_key: Account key of the laptop's emulator; ``None`` means sign in with Entra ID.
+        databricks_host: URL of the workspace, or of the laptop's jobs server.
+        databricks_token: Token of the laptop's jobs server; ``None`` means sign in with Entra ID.
+        job_id: Saved job of the default compute profile; ``None`` submits one-time runs.
+        functions_url: URL of the function app.
+        functions_key: Host key of the laptop's function host; ``None`` means a bearer token.
+        managed_identity_client_id: Client id of the user-assigned identity, ``None`` for the default one.
+    """
+
+    database_url: str
+    storage_account: str
+    blob_endpoint: str
+    storage_key: str | None
+    databricks_host: str
+    databricks_token: str | None
+    job_id: int | None
+    functions_url: str
+    functions_key: str | None
+    managed_identity_client_id: str | None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """Return the settings that ``environ`` holds.
+
+        Raises:
+            MissingSetting: A variable without a default is absent or empty.
+        """
+
+        def required(variable: str) -> str:
+            value = environ.get(variable)
+            if not value:
+                raise MissingSetting(variable)
+            return value
+
+        account = required("LANDFALL_STORAGE_ACCOUNT")
+        job_id = environ.get("LANDFALL_JOB_ID")
+        return cls(
+            database_url=required("LANDFALL_DATABASE_URL"),
+            storage_account=account,
+            blob_endpoint=environ.get("LANDFALL_BLOB_ENDPOINT") or f"https://{account}.blob.core.windows.net",
+            storage_key=environ.get("LANDFALL_STORAGE_KEY") or None,
+            databricks_host=required("DATABRICKS_HOST"),
+            databricks_token=environ.get("DATABRICKS_TOKEN") or None,
+            job_id=int(job_id) if job_id else None,
+            functions_url=environ.get("LANDFALL_FUNCTIONS_URL", ""),
+            functions_key=environ.get("LANDFALL_FUNCTIONS_KEY") or None,
+            managed_identity_client_id=environ.get("LANDFALL_IDENTITY_CLIENT_ID") or None,
+        )

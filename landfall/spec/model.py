@@ -1,0 +1,239 @@
+"""The values a product file declares, after it was read and found sound."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NewType
+
+DatasetName = NewType("DatasetName", str)
+TransformationName = NewType("TransformationName", str)
+
+JsonObject = Mapping[str, Any]
+
+
+class SourceType(StrEnum):
+    FILE = "file"
+    DATABASE = "database"
+    API = "api"
+
+
+class FileFormat(StrEnum):
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+class Layer(StrEnum):
+    """Bronze: as received plus load columns. Silver: typed and conformed. Gold: shaped for consumers."""
+
+    BRONZE = "bronze"
+    SILVER = "silver"
+    GOLD = "gold"
+
+
+class WriteMode(StrEnum):
+    APPEND = "append"
+    OVERWRITE = "overwrite"
+    MERGE = "merge"
+
+
+class StepType(StrEnum):
+    SELECT = "select"
+    FILTER = "filter"
+    JOIN = "join"
+    AGGREGATE = "aggregate"
+    DERIVE = "derive"
+    RENAME = "rename"
+    CAST = "cast"
+    DROP = "drop"
+    UNION = "union"
+    DEDUPE = "dedupe"
+    SORT = "sort"
+    SQL = "sql"
+
+
+class Check(StrEnum):
+    NOT_NULL = "not_null"
+    UNIQUE = "unique"
+    RANGE = "range"
+    ACCEPTED_VALUES = "accepted_values"
+    REGEX = "regex"
+    EXPRESSION = "expression"
+
+
+class Severity(StrEnum):
+    """Warn publishes the row, quarantine sets it aside, fail publishes nothing."""
+
+    WARN = "warn"
+    QUARANTINE = "quarantine"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    team: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where data comes from.
+
+    Attributes:
+        connection: A Key Vault reference (``keyvault:name``) or an identity-based connection; never a secret.
+        options: Reader options, for example ``{"header": True, "null_value": "NA"}``.
+    """
+
+    name: str
+    type: SourceType
+    format: FileFormat | None = None
+    options: JsonObject = field(default_factory=dict)
+    connection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; ``type`` is a Spark SQL type in lower case, for example ``decimal(10,2)``."""
+
+    name: str
+    type: str
+    nullable: bool = True
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRule:
+    """A test on rows.
+
+    Attributes:
+        config: The check's own settings: ``columns`` for not_null and unique; ``column`` with ``min`` and
+            ``max`` for range, ``values`` for accepted_values, ``pattern`` for regex; ``expression`` for expression.
+        filter: SQL condition; rows that do not meet it are not tested.
+    """
+
+    name: str
+    check: Check
+    severity: Severity
+    config: JsonObject
+    filter: str | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A table with a stable name.
+
+    Attributes:
+        source: Name of the source whose files land for it; ``None`` for what a transformation builds.
+        landing: Path pattern below ``landing/{domain}/{product}/``; ``None`` for what a transformation builds.
+        columns: Declared columns; empty for a built dataset means whatever its transformation yields.
+    """
+
+    name: DatasetName
+    layer: Layer
+    source: str | None = None
+    landing: str | None = None
+    columns: tuple[Column, ...] = ()
+    quality: tuple[QualityRule, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRef:
+    """A dataset of this product, or a published port of another one.
+
+    Attributes:
+        product: ``domain/product`` of a foreign port, ``None`` for the own product.
+        version: Major version of a foreign port, ``None`` for the own product.
+    """
+
+    dataset: DatasetName
+    product: str | None = None
+    version: int | None = None
+
+    def __str__(self) -> str:
+        return self.dataset if self.product is None else f"{self.product}.{self.dataset}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step; ``config`` is what the product file says under the step's type, as JSON."""
+
+    type: StepType
+    config: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    mode: WriteMode = WriteMode.OVERWRITE
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    dataset: DatasetName
+    layer: Layer
+    write: Write = Write()
+
+
+@dataclass(frozen=True, slots=True)
+class Transformation:
+    """One node of the graph. The first input feeds the first step; ``join`` and ``union`` name the others."""
+
+    name: TransformationName
+    inputs: tuple[DatasetRef, ...]
+    steps: tuple[Step, ...]
+    output: Output
+    depends_on: tuple[TransformationName, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    dataset: DatasetName
+    version: int
+    contract: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How a product runs; durations in seconds.
+
+    Attributes:
+        on_landing: Whether a landed file starts a run.
+        schedules: Cron expressions (five fields, UTC).
+        settle_s: Pause that lets files which arrive together run together.
+        retries: Further attempts after an infrastructure failure.
+    """
+
+    on_landing: bool = True
+    schedules: tuple[str, ...] = ()
+    settle_s: float = 1.0
+    max_parallel_nodes: int = 8
+    retries: int = 2
+    node_timeout_s: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A data product: sound in itself, every reference resolved, every dataset listed.
+
+    Attributes:
+        datasets: Landed and built ones; a transformation's output appears here even if the file declares
+            nothing about it but its name.
+    """
+
+    domain: str
+    name: str
+    owner: Owner
+    description: str
+    sources: tuple[Source, ...]
+    datasets: tuple[Dataset, ...]
+    transformations: tuple[Transformation, ...]
+    ports: tuple[Port, ...] = ()
+    run: RunSettings = RunSettings()
+
+    @property
+    def key(self) -> str:
+        """``domain/product``, the name people use."""
+        return f"{self.domain}/{self.name}"
