@@ -283,7 +283,10 @@ runs = Table(
     Column("State", _STATE, nullable=False),
     Column("Reason", LongText),
     Column("NodeCount", sa.Integer, nullable=False),
+    # Nodes not in a final state, and nodes that hold one of the MaxParallelNodes places: kept with every
+    # change of a node, so that no node has to count the others.
     Column("OpenNodes", sa.Integer, nullable=False),
+    Column("ActiveNodes", sa.Integer, nullable=False, server_default=sa.text("0")),
     Column("MaxParallelNodes", sa.Integer, nullable=False),
     # Settings and configuration values the run started with.
     *_json("Settings"),
