@@ -1,0 +1,1 @@
+"""Lineage of datasets and columns: pure functions over plans."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NewType, Self
 
@@ -26,7 +26,7 @@ class PlanNode:
         depends_on: Nodes of this plan that must succeed before it starts.
         priority: Length of the longest path from this node to an end of the plan, itself included.
         definition: The node's share of a node spec that no attempt changes: ``kind``, ``source`` (format
-            and options of an ingest node), ``inputs`` (dataset, layer, product), ``columns``, ``steps``,
+            and options of an ingest node), ``inputs`` (name, dataset, layer, product), ``columns``, ``steps``,
             ``rules`` and ``output`` (dataset, layer, write, columns); logical names, no addresses.
     """
 
@@ -56,7 +56,25 @@ class Plan:
     left_out: Mapping[str, str]
 
     def to_payload(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return the plan as plain JSON values; ``from_payload`` reads them back."""
+        return {
+            "product": self.product,
+            "metadata_version": self.metadata_version,
+            "changed": list(self.changed),
+            "nodes": [
+                {
+                    "key": node.key,
+                    "kind": node.kind.value,
+                    "output": node.output,
+                    "inputs": list(node.inputs),
+                    "depends_on": list(node.depends_on),
+                    "priority": node.priority,
+                    "definition": node.definition,
+                }
+                for node in self.nodes
+            ],
+            "left_out": dict(self.left_out),
+        }
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Self:

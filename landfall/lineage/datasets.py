@@ -1,0 +1,42 @@
+"""Which datasets a run reads and writes: the edges between datasets that its plan implies."""
+
+from dataclasses import dataclass
+
+from landfall.planning.plan import NodeKey, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetEdge:
+    """Data flows from one dataset to another.
+
+    Attributes:
+        node: The node that reads ``source`` and writes ``target``.
+        source: Full name of a dataset, see ``full_name``.
+        target: Full name of a dataset.
+    """
+
+    node: NodeKey
+    source: str
+    target: str
+
+
+def full_name(product: str, dataset: str) -> str:
+    """Return the name of a dataset that is unique in the whole mesh: ``domain/product.dataset``.
+
+    A port's version is no part of it, so that what one product writes and another reads has one name.
+    """
+    return f"{product}.{dataset}"
+
+
+def dataset_edges(plan: Plan) -> tuple[DatasetEdge, ...]:
+    """Return the edges of a plan, upstreams first, each pair of datasets once.
+
+    An ingest node has none: it reads landed files, and the ledger says which.
+    """
+    edges: dict[tuple[str, str], DatasetEdge] = {}
+    for node in plan.nodes:
+        target = full_name(plan.product, node.output)
+        for item in node.definition["inputs"]:
+            source = full_name(item["product"], item["dataset"])
+            edges.setdefault((source, target), DatasetEdge(node.key, source, target))
+    return tuple(edges.values())

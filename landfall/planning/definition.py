@@ -1,0 +1,123 @@
+"""What a plan pins of each node: the part of its node spec that no attempt changes, as plain JSON."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from landfall.planning.graph import GraphNode
+from landfall.planning.plan import NodeKind
+from landfall.spec.model import (
+    Column,
+    Dataset,
+    DatasetRef,
+    Layer,
+    Output,
+    Product,
+    QualityRule,
+    Step,
+    Write,
+    WriteMode,
+)
+
+
+class NodeDefinitions:
+    """Turns the nodes of one product into the definitions that its plans pin.
+
+    Args:
+        product: A sound product.
+        port_layers: Layer of each foreign port, by ``str(DatasetRef)``. The own product file does not say
+            it; the layer of a port that is absent here is ``None``.
+    """
+
+    def __init__(self, product: Product, port_layers: Mapping[str, Layer]) -> None:
+        self._product = product.key
+        self._port_layers = port_layers
+        self._sources = {source.name: source for source in product.sources}
+        self._datasets = {dataset.name: dataset for dataset in product.datasets}
+        self._transformations = {item.name: item for item in product.transformations}
+
+    def of(self, node: GraphNode) -> dict[str, Any]:
+        """Return the definition of one node; ``PlanNode`` says what it holds."""
+        if node.kind is NodeKind.INGEST:
+            return self._of_ingest(self._datasets[node.output])
+        transformation = self._transformations[_name(node)]
+        dataset = self._datasets[transformation.output.dataset]
+        return {
+            "kind": NodeKind.TRANSFORM.value,
+            "source": None,
+            "inputs": [self._input(ref) for ref in transformation.inputs],
+            "columns": [],
+            "steps": [_step(step) for step in transformation.steps],
+            "rules": [_rule(rule) for rule in dataset.quality],
+            "output": _output(transformation.output, dataset),
+        }
+
+    def _of_ingest(self, dataset: Dataset) -> dict[str, Any]:
+        source = self._sources[dataset.source] if dataset.source is not None else None
+        # Every landed file adds its rows once; what repeats or corrects rows is for the silver layer.
+        output = Output(dataset.name, dataset.layer, Write(WriteMode.APPEND))
+        return {
+            "kind": NodeKind.INGEST.value,
+            "source": source
+            and {
+                "format": None if source.format is None else source.format.value,
+                "options": _plain(source.options),
+            },
+            "inputs": [],
+            "columns": _columns(dataset.columns),
+            "steps": [],
+            "rules": [_rule(rule) for rule in dataset.quality],
+            "output": _output(output, dataset),
+        }
+
+    def _input(self, ref: DatasetRef) -> dict[str, Any]:
+        if ref.product is None:
+            layer: Layer | None = self._datasets[ref.dataset].layer
+        else:
+            layer = self._port_layers.get(str(ref))
+        return {
+            "name": ref.dataset,
+            "dataset": ref.dataset,
+            "layer": None if layer is None else layer.value,
+            "product": self._product if ref.product is None else ref.product,
+        }
+
+
+def _name(node: GraphNode) -> Any:
+    # The key of a transformation's node is its name; the two NewTypes differ for the type checker only.
+    return node.key
+
+
+def _output(output: Output, dataset: Dataset) -> dict[str, Any]:
+    return {
+        "dataset": output.dataset,
+        "layer": output.layer.value,
+        "write": {"mode": output.write.mode.value, "keys": list(output.write.keys)},
+        "columns": _columns(dataset.columns),
+    }
+
+
+def _columns(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    return [{"name": column.name, "type": column.type, "nullable": column.nullable} for column in columns]
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {"type": step.type.value, "config": _plain(step.config)}
+
+
+def _rule(rule: QualityRule) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "check": rule.check.value,
+        "severity": rule.severity.value,
+        "config": _plain(rule.config),
+        "filter": rule.filter,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a JSON value as plain dicts and lists, so that it equals what a round trip through JSON gives."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
