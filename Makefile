@@ -1,0 +1,64 @@
+# `make` lists the targets. Set-up is behind stamps: when nothing changed it costs one stat per file.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON_STAMP := $(VENV)/.landfall-setup
+AZURITE_STAMP := .landfall/tools/azurite/.landfall-setup
+AZURITE := landfall/local/azurite
+
+.PHONY: help setup demo test test-fast fmt lint types up down bench migration docs requirements
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(PYTHON_STAMP) $(AZURITE_STAMP)  ## install what is needed, below .venv and .landfall
+
+$(PYTHON_STAMP): pyproject.toml spark_runtime/pyproject.toml scripts/setup
+	@scripts/setup $@
+
+$(AZURITE_STAMP): $(AZURITE)/package.json $(AZURITE)/package-lock.json | $(PYTHON_STAMP)
+	@$(BIN)/python -m landfall.local.azurite
+
+demo: setup  ## from nothing to gold tables: the example product on real data
+	@$(BIN)/landfall demo
+
+test: setup lint types  ## all that CI runs
+	$(BIN)/pytest -n 2 --dist loadfile
+
+test-fast: setup  ## unit and replay tests
+	$(BIN)/pytest tests/unit tests/replay
+
+fmt: setup  ## format, and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: setup  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup  ## mypy, strict
+	$(BIN)/mypy
+
+up: setup  ## start the laptop stack
+	@$(BIN)/landfall up
+
+down: setup  ## stop the laptop stack
+	@$(BIN)/landfall down
+
+bench: setup  ## run the benchmarks
+	$(BIN)/pytest benchmarks
+
+migration: setup  ## write a migration from the tables: make migration name=add_watermarks
+	@test -n "$(name)" || { echo "say what it does: make migration name=add_watermarks" >&2; exit 2; }
+	$(BIN)/python -m landfall.metadata.migrate revision "$(name)"
+
+docs: setup  ## write the generated files: JSON Schema of the product file, requirements.txt
+	$(BIN)/python -m landfall.spec.schema
+	@$(MAKE) --no-print-directory requirements
+
+requirements: setup  ## pin what the deployed function app needs
+	$(BIN)/uv pip compile pyproject.toml --python-version 3.11 --python-platform linux \
+		--no-header --no-emit-index-url --no-annotate --quiet --output-file requirements.txt

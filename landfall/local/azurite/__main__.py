@@ -1,0 +1,17 @@
+"""`python -m landfall.local.azurite`: install the pinned Azurite below the current folder."""
+
+import sys
+from pathlib import Path
+
+from landfall.errors import LandfallError
+from landfall.local.azurite import find_main, install
+
+if __name__ == "__main__":
+    root = Path.cwd()
+    if find_main(root) is None:
+        print("setup: installing Azurite", file=sys.stderr)
+    try:
+        install(root)
+    except LandfallError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
