@@ -48,7 +48,7 @@ def chain_of(node: NodeKey, explanations: Mapping[NodeKey, Explanation]) -> tupl
     return tuple(reversed(chain))
 
 
-def reasons(plan: Plan) -> dict[NodeKey, str]:
+def reasons(plan: Plan) -> dict[str, str]:
     """Return for each node of the plan one sentence on why it runs, in the plan's order."""
     explanations = {explanation.node: explanation for explanation in explain(plan)}
     return {key: _reason(explanation, explanations) for key, explanation in explanations.items()}

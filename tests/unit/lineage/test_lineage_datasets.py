@@ -1,0 +1,33 @@
+"""The edges between datasets that a plan implies."""
+
+from landfall.lineage.datasets import DatasetEdge, dataset_edges
+from landfall.planning.plan import NodeKey
+from landfall.planning.select import make_plan
+from tests.builders import a_product, a_transformation
+
+
+def test_edges_lead_from_each_input_to_the_output_under_full_names() -> None:
+    product = a_product(
+        a_transformation("build_orders", inputs=["orders_landed", "crm/base.customer@3"], output="orders"),
+        a_transformation("totals", inputs=["orders"]),
+    )
+    plan = make_plan(
+        product, metadata_version=1, changed=["orders_landed"], published=["crm/base.customer@3"]
+    )
+
+    orders, totals = NodeKey("build_orders"), NodeKey("totals")
+    assert dataset_edges(plan) == (
+        DatasetEdge(orders, "sales/orders.orders_landed", "sales/orders.orders"),
+        DatasetEdge(orders, "crm/base.customer", "sales/orders.orders"),
+        DatasetEdge(totals, "sales/orders.orders", "sales/orders.totals"),
+    )
+
+
+def test_two_nodes_between_the_same_datasets_give_one_edge() -> None:
+    product = a_product(
+        a_transformation("first", output="orders"), a_transformation("second", output="orders")
+    )
+    plan = make_plan(product, metadata_version=1, changed=["orders_landed"], published=[])
+
+    (edge,) = dataset_edges(plan)
+    assert edge.node == "first"
