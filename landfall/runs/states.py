@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeVar
 
-
 State = TypeVar("State", bound=StrEnum)
 
 

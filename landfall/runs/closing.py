@@ -1,0 +1,164 @@
+"""Starting, cancelling and closing a run."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from landfall.errors import LandfallError
+from landfall.landing.ledger import settle_files
+from landfall.lineage.datasets import dataset_edges
+from landfall.metadata.tables import lineage_edges, node_runs, run_plans, run_requests, runs
+from landfall.planning.plan import NodeKey, Plan
+from landfall.runs.ids import RunID
+from landfall.runs.journal import change_run, write_event
+from landfall.runs.nodes import cancel_waiting_nodes, claim_ready, open_nodes
+from landfall.runs.requests import RequestState
+from landfall.runs.states import FINAL_NODE_STATES, FINAL_RUN_STATES, FileState, NodeState, RunState
+
+
+class UnknownRun(LandfallError):
+    code = "LF3203"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"There is no run {run_id!r}. `landfall runs list` shows those there are.")
+
+
+class RunEnded(LandfallError):
+    """A run that has ended cannot be cancelled."""
+
+    code = "LF3204"
+
+    def __init__(self, run_id: str, state: RunState) -> None:
+        super().__init__(f"Run {run_id} has ended as {state}; nothing is left to cancel.")
+
+
+@dataclass(frozen=True, slots=True)
+class StartedNode:
+    """A claimed node whose orchestration has to run, and the attempt it is at."""
+
+    key: NodeKey
+    attempt: int
+
+
+def start_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> tuple[StartedNode, ...]:
+    """Set a run going, claim its first nodes, and return every claimed node that is still open.
+
+    For a run that was going before, these are the nodes its former orchestrations may have left.
+    """
+    change_run(connection, run_id, RunState.RUNNING, now=now)
+    claim_ready(connection, run_id, claimed_by="run", now=now)
+    return _claimed_open_nodes(connection, run_id)
+
+
+def close_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> RunState | None:
+    """Put a run into its final state; return ``None`` while a node of it is open.
+
+    Files whose ingest node never ran are rejected with that reason, so that none stays claimed.
+    """
+    run = connection.execute(sa.select(runs).where(runs.c.RunID == run_id)).one()
+    if RunState(run.State) in FINAL_RUN_STATES:
+        return RunState(run.State)
+    if open_nodes(connection, run_id) > 0:
+        return None
+    counts = {
+        NodeState(row.State): row.Nodes
+        for row in connection.execute(
+            sa.select(node_runs.c.State, sa.func.count().label("Nodes"))
+            .where(node_runs.c.RunID == run_id)
+            .group_by(node_runs.c.State)
+        )
+    }
+    if run.CancelRequestedAt is not None and counts.get(NodeState.CANCELLED, 0):
+        state, reason = RunState.CANCELLED, f"cancelled by {run.CancelRequestedBy}"
+    elif set(counts) <= {NodeState.SUCCEEDED}:
+        state, reason = RunState.SUCCEEDED, None
+    else:
+        state = RunState.FAILED
+        reason = ", ".join(f"{counts[key]} {key}" for key in NodeState if key in counts)
+    settle_files(
+        connection,
+        run_id,
+        dataset=None,
+        state=FileState.REJECTED,
+        reason=f"run {run_id} ended before it took the file in",
+        now=now,
+    )
+    change_run(connection, run_id, state, now=now, reason=reason)
+    connection.execute(
+        sa.update(run_requests).where(run_requests.c.RunID == run_id).values(State=RequestState.DONE)
+    )
+    _write_lineage(connection, run_id, now)
+    return state
+
+
+def cancel_run(
+    connection: sa.Connection, run_id: RunID, *, actor: str, now: datetime
+) -> tuple[tuple[NodeKey, int | None], ...]:
+    """Ask for the end of a run and return the nodes that are at work, each with its job run.
+
+    Raises:
+        UnknownRun: There is no such run.
+        RunEnded: It has ended.
+    """
+    run = connection.execute(sa.select(runs).where(runs.c.RunID == run_id)).one_or_none()
+    if run is None:
+        raise UnknownRun(run_id)
+    if RunState(run.State) in FINAL_RUN_STATES:
+        raise RunEnded(run_id, RunState(run.State))
+    if run.CancelRequestedAt is None:
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.RunID == run_id)
+            .values(CancelRequestedAt=now, CancelRequestedBy=actor)
+        )
+        write_event(
+            connection, run_id, None, run.State, run.State, now=now, actor=actor, detail="cancel requested"
+        )
+    cancel_waiting_nodes(connection, run_id, actor=actor, now=now)
+    rows = connection.execute(
+        sa.select(node_runs.c.NodeKey, node_runs.c.JobRunID).where(
+            node_runs.c.RunID == run_id, node_runs.c.State.not_in(FINAL_NODE_STATES)
+        )
+    )
+    return tuple((NodeKey(row.NodeKey), row.JobRunID) for row in rows)
+
+
+def _claimed_open_nodes(connection: sa.Connection, run_id: RunID) -> tuple[StartedNode, ...]:
+    rows = connection.execute(
+        sa.select(node_runs.c.NodeKey, node_runs.c.Attempt)
+        .where(
+            node_runs.c.RunID == run_id,
+            node_runs.c.ClaimedAt.is_not(None),
+            node_runs.c.State.not_in(FINAL_NODE_STATES),
+        )
+        .order_by(node_runs.c.Priority.desc(), node_runs.c.NodeRunID)
+    )
+    return tuple(StartedNode(NodeKey(row.NodeKey), row.Attempt) for row in rows)
+
+
+def _write_lineage(connection: sa.Connection, run_id: RunID, now: datetime) -> None:
+    """Write which datasets the run read and wrote: those of its succeeded nodes."""
+    plan = Plan.from_payload(
+        connection.execute(sa.select(run_plans.c.Plan).where(run_plans.c.RunID == run_id)).scalar_one()
+    )
+    succeeded = set(
+        connection.execute(
+            sa.select(node_runs.c.NodeKey).where(
+                node_runs.c.RunID == run_id, node_runs.c.State == NodeState.SUCCEEDED
+            )
+        ).scalars()
+    )
+    rows = [
+        {
+            "RunID": run_id,
+            "NodeKey": edge.node,
+            "SourceDataSet": edge.source,
+            "TargetDataSet": edge.target,
+            "RecordedAt": now,
+        }
+        for edge in dataset_edges(plan)
+        if edge.node in succeeded
+    ]
+    if rows:
+        connection.execute(sa.insert(lineage_edges), rows)

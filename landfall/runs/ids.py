@@ -1,0 +1,42 @@
+"""Identifiers of runs, requests and attempts, and the names of the orchestration instances they map to."""
+
+import hashlib
+from datetime import datetime
+from typing import NewType
+
+from landfall.planning.plan import NodeKey
+
+RunID = NewType("RunID", str)
+RequestID = NewType("RequestID", str)
+
+
+def make_run_id(seed: str, at: datetime) -> RunID:
+    """Return a run id that sorts by time and is the same on every replay, e.g. ``20261122-150601-3fa2c19b``.
+
+    Args:
+        seed: What tells apart runs opened in the same second: the coordinator's instance id.
+        at: The orchestrator's current instant, UTC.
+    """
+    digest = hashlib.sha256(f"{seed} {at.isoformat()}".encode()).hexdigest()[:8]
+    return RunID(f"{at:%Y%m%d-%H%M%S}-{digest}")
+
+
+def coordinator_instance(product: str) -> str:
+    """Return the one instance id of a product's coordinator; ``product`` is ``domain/name``."""
+    return "product-" + product.replace("/", "-")
+
+
+def run_instance(run_id: RunID) -> str:
+    return f"run-{run_id}"
+
+
+def node_instance(run_id: RunID, key: NodeKey) -> str:
+    return f"run-{run_id}-node-{key}"
+
+
+def job_finished_event(attempt: int) -> str:
+    """Return the event that wakes a node; one name per attempt, since one early event answers every wait."""
+    return f"job_finished_{attempt}"
+
+
+RUN_FINISHED_EVENT = "run_finished"

@@ -1,0 +1,248 @@
+"""Opening a run: what waits is claimed, the metadata pinned and the plan written, in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from landfall.landing.ledger import PendingFile, claim_files, pending_files, reject_files
+from landfall.metadata.catalog import CurrentProduct, find_current_product, get_current_product
+from landfall.metadata.tables import (
+    node_run_edges,
+    node_runs,
+    published_data_sets,
+    run_plans,
+    run_requests,
+    runs,
+)
+from landfall.planning.plan import Plan
+from landfall.planning.select import make_plan
+from landfall.runs.ids import RequestID, RunID
+from landfall.runs.journal import write_event
+from landfall.runs.leases import LeaseState, lock_lease, set_lease
+from landfall.runs.requests import RequestState, Trigger
+from landfall.runs.states import FINAL_RUN_STATES, NodeState, RunState
+from landfall.spec.model import DatasetRef, Layer
+
+# Bounds the memory and the transaction of one run; what is left starts the next one at once.
+_MAX_FILES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRun:
+    """The run that the coordinator has to see to its end; ``None`` if nothing is left to do."""
+
+    run_id: RunID | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    request_id: RequestID
+    trigger: Trigger
+    datasets: tuple[str, ...]
+    full: bool
+    requested_by: str
+
+
+def open_run(connection: sa.Connection, product_key: str, run_id: RunID, *, now: datetime) -> OpenedRun:
+    """Open the next run of a product, or give its lease back if nothing is pending.
+
+    A run of the product that is still open comes first: it is returned instead of a new one. So a repeated
+    delivery gets the run it opened before, and a coordinator that was started anew takes up the run that
+    its predecessor left.
+    """
+    current = get_current_product(connection, product_key)
+    lock_lease(connection, current.product_id, now)
+    unfinished = _unfinished_run(connection, current.product_id)
+    if unfinished is not None:
+        return OpenedRun(unfinished)
+    while True:
+        files = pending_files(connection, current.product_id, limit=_MAX_FILES)
+        requests = _pending_requests(connection, current.product_id)
+        if not files and not requests:
+            set_lease(connection, current.product_id, LeaseState.IDLE, now)
+            return OpenedRun(None)
+        files = _known_files(connection, current, files, now)
+        plan = _plan(connection, current, files, requests)
+        if plan.nodes:
+            _write_run(connection, current, run_id, plan, files, requests, now)
+            return OpenedRun(run_id)
+        _answer(connection, requests, _why_nothing_runs(plan), now)
+
+
+def _unfinished_run(connection: sa.Connection, product_id: int) -> RunID | None:
+    run_id = connection.execute(
+        sa.select(runs.c.RunID)
+        .where(runs.c.DataProductID == product_id, runs.c.State.not_in(FINAL_RUN_STATES))
+        .order_by(runs.c.CreatedAt)
+        .limit(1)
+    ).scalar_one_or_none()
+    return RunID(run_id) if run_id else None
+
+
+def _pending_requests(connection: sa.Connection, product_id: int) -> tuple[_Request, ...]:
+    rows = connection.execute(
+        sa.select(run_requests)
+        .where(run_requests.c.DataProductID == product_id, run_requests.c.State == RequestState.PENDING)
+        .order_by(run_requests.c.RequestedAt)
+    )
+    return tuple(
+        _Request(
+            request_id=RequestID(row.RequestID),
+            trigger=Trigger(row.Trigger),
+            datasets=tuple(row.DataSets),
+            full=bool(row.Parameters.get("full")),
+            requested_by=row.RequestedBy,
+        )
+        for row in rows
+    )
+
+
+def _known_files(
+    connection: sa.Connection, current: CurrentProduct, files: Sequence[PendingFile], now: datetime
+) -> tuple[PendingFile, ...]:
+    """Return the files whose dataset still exists; the metadata may have changed while they waited."""
+    landed = {dataset.name for dataset in current.product.datasets if dataset.landing is not None}
+    orphans = [file for file in files if file.dataset not in landed]
+    reject_files(connection, orphans, "its dataset is no longer part of the product", now)
+    return tuple(file for file in files if file.dataset in landed)
+
+
+def _plan(
+    connection: sa.Connection,
+    current: CurrentProduct,
+    files: Sequence[PendingFile],
+    requests: Sequence[_Request],
+) -> Plan:
+    landed = {file.dataset for file in files}
+    built = {dataset.name for dataset in current.product.datasets if dataset.landing is None}
+    asked = {name for request in requests for name in request.datasets}
+    foreign = _foreign_ports(connection, current)
+    own = connection.execute(
+        sa.select(published_data_sets.c.DataSetName).where(
+            published_data_sets.c.DataProductID == current.product_id
+        )
+    ).scalars()
+    return make_plan(
+        current.product,
+        metadata_version=current.version,
+        # A landed dataset without new files has no ingest node to run: what it feeds is rebuilt by `full`.
+        changed=landed | (asked & built),
+        published={*own, *foreign},
+        rebuild=any(request.full for request in requests),
+        port_layers=foreign,
+    )
+
+
+def _foreign_ports(connection: sa.Connection, current: CurrentProduct) -> Mapping[str, Layer]:
+    """Return the layer of each published port of other products that this one reads, by its reference."""
+    refs = {ref for item in current.product.transformations for ref in item.inputs if ref.product is not None}
+    layers = {str(ref): _published_layer(connection, ref) for ref in sorted(refs, key=str)}
+    return {name: layer for name, layer in layers.items() if layer is not None}
+
+
+def _published_layer(connection: sa.Connection, ref: DatasetRef) -> Layer | None:
+    owner = find_current_product(connection, ref.product or "")
+    if owner is None:
+        return None
+    ports = {(port.dataset, port.version) for port in owner.product.ports}
+    if (ref.dataset, ref.version) not in ports:
+        return None
+    written = connection.execute(
+        sa.select(published_data_sets.c.RunID).where(
+            published_data_sets.c.DataProductID == owner.product_id,
+            published_data_sets.c.DataSetName == ref.dataset,
+        )
+    ).first()
+    if written is None:
+        return None
+    return next(dataset.layer for dataset in owner.product.datasets if dataset.name == ref.dataset)
+
+
+def _write_run(
+    connection: sa.Connection,
+    current: CurrentProduct,
+    run_id: RunID,
+    plan: Plan,
+    files: Sequence[PendingFile],
+    requests: Sequence[_Request],
+    now: datetime,
+) -> None:
+    settings = current.product.run
+    trigger = requests[0].trigger if requests else Trigger.LANDING
+    connection.execute(
+        sa.insert(runs).values(
+            RunID=run_id,
+            DataProductID=current.product_id,
+            MetadataVersion=current.version,
+            Trigger=trigger,
+            State=RunState.PENDING,
+            NodeCount=len(plan.nodes),
+            OpenNodes=len(plan.nodes),
+            ActiveNodes=0,
+            MaxParallelNodes=settings.max_parallel_nodes,
+            Settings={"retries": settings.retries, "node_timeout_s": settings.node_timeout_s},
+            CreatedAt=now,
+        )
+    )
+    connection.execute(
+        sa.insert(run_plans).values(RunID=run_id, Plan=plan.to_payload(), PlanHash=plan.sha256())
+    )
+    connection.execute(sa.insert(node_runs), _node_rows(run_id, plan))
+    edges = [
+        {"RunID": run_id, "FromNode": upstream, "ToNode": node.key}
+        for node in plan.nodes
+        for upstream in node.depends_on
+    ]
+    if edges:
+        connection.execute(sa.insert(node_run_edges), edges)
+    write_event(
+        connection,
+        run_id,
+        None,
+        None,
+        RunState.PENDING,
+        now=now,
+        actor=requests[0].requested_by if requests else "landing",
+        detail=f"{len(plan.nodes)} nodes, {len(files)} files",
+    )
+    claim_files(connection, files, run_id, now)
+    for request in requests:
+        connection.execute(
+            sa.update(run_requests)
+            .where(run_requests.c.RequestID == request.request_id)
+            .values(State=RequestState.CLAIMED, RunID=run_id)
+        )
+
+
+def _node_rows(run_id: RunID, plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {
+            "RunID": run_id,
+            "NodeKey": node.key,
+            "Kind": node.kind,
+            "State": NodeState.WAITING if node.depends_on else NodeState.READY,
+            "WaitingFor": len(node.depends_on),
+            "Priority": node.priority,
+            "Definition": dict(node.definition),
+        }
+        for node in plan.nodes
+    ]
+
+
+def _answer(connection: sa.Connection, requests: Sequence[_Request], reason: str, now: datetime) -> None:
+    for request in requests:
+        connection.execute(
+            sa.update(run_requests)
+            .where(run_requests.c.RequestID == request.request_id)
+            .values(State=RequestState.DONE, Reason=f"{reason} ({now:%Y-%m-%d %H:%M:%S} UTC)")
+        )
+
+
+def _why_nothing_runs(plan: Plan) -> str:
+    if plan.left_out:
+        waits = "; ".join(f"{key}: {reason}" for key, reason in sorted(plan.left_out.items()))
+        return f"nothing could run: {waits}"
+    return "nothing had to run: no new files, and no transformation downstream of what was asked for"

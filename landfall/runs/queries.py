@@ -1,0 +1,242 @@
+"""What operators read of runs: lists, one run with its nodes, its events, and ids from what people type."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from landfall.errors import LandfallError
+from landfall.metadata.tables import data_products, data_quality_results, node_runs, run_plans, runs
+from landfall.metadata.tables import run_events as run_events_table
+from landfall.planning.plan import NodeKey
+from landfall.runs.closing import UnknownRun
+from landfall.runs.ids import RunID
+from landfall.runs.states import NodeState, RunState
+
+LAST = "@last"
+
+
+class AmbiguousRun(LandfallError):
+    """A prefix that several runs begin with."""
+
+    code = "LF3205"
+
+    def __init__(self, prefix: str, matches: tuple[str, ...]) -> None:
+        super().__init__(f"Several runs begin with {prefix!r}: {', '.join(matches)}. Give more of the id.")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    run_id: RunID
+    product: str
+    trigger: str
+    state: RunState
+    reason: str | None
+    nodes: int
+    open_nodes: int
+    metadata_version: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSummary:
+    """One node of a run; row counts are ``None`` until it has ended with a result."""
+
+    key: NodeKey
+    kind: str
+    state: NodeState
+    attempt: int
+    output: str
+    layer: str
+    claimed_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    job_run_id: int | None
+    job_run_url: str | None
+    error_code: str | None
+    reason: str | None
+    rows_read: int | None
+    rows_published: int | None
+    rows_quarantined: int | None
+    timings_s: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    node: NodeKey
+    dataset: str
+    rule: str
+    severity: str
+    rows_checked: int
+    rows_failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail:
+    """One run.
+
+    Attributes:
+        edges: Pairs of node keys, predecessor first.
+        left_out: Nodes downstream of what changed that could not run, with the reason.
+    """
+
+    run: RunSummary
+    nodes: tuple[NodeSummary, ...]
+    rules: tuple[RuleResult, ...]
+    edges: tuple[tuple[NodeKey, NodeKey], ...]
+    left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """One change of state; ``key`` is ``None`` for the run itself."""
+
+    event_id: int
+    key: NodeKey | None
+    before: str | None
+    after: str
+    occurred_at: datetime
+    actor: str
+    detail: str | None
+
+
+def list_runs(
+    connection: sa.Connection, *, product: str | None = None, limit: int = 50
+) -> tuple[RunSummary, ...]:
+    """Return the newest runs first, of one product (``domain/name``) or of all."""
+    query = _summaries().order_by(runs.c.CreatedAt.desc(), runs.c.RunID.desc()).limit(limit)
+    if product is not None:
+        domain, _, name = product.partition("/")
+        query = query.where(data_products.c.Domain == domain, data_products.c.Name == name)
+    return tuple(_summary(row) for row in connection.execute(query))
+
+
+def get_run(connection: sa.Connection, run_id: RunID) -> RunDetail:
+    """Return one run with its nodes, upstreams first.
+
+    Raises:
+        UnknownRun: There is no such run.
+    """
+    row = connection.execute(_summaries().where(runs.c.RunID == run_id)).one_or_none()
+    if row is None:
+        raise UnknownRun(run_id)
+    plan = connection.execute(sa.select(run_plans.c.Plan).where(run_plans.c.RunID == run_id)).scalar_one()
+    nodes = connection.execute(
+        sa.select(node_runs).where(node_runs.c.RunID == run_id).order_by(node_runs.c.NodeRunID)
+    )
+    results = connection.execute(
+        sa.select(data_quality_results)
+        .where(data_quality_results.c.RunID == run_id)
+        .order_by(data_quality_results.c.DataQualityResultID)
+    )
+    return RunDetail(
+        run=_summary(row),
+        nodes=tuple(_node(node) for node in nodes),
+        rules=tuple(
+            RuleResult(
+                node=NodeKey(result.NodeKey),
+                dataset=result.DataSetName,
+                rule=result.RuleName,
+                severity=result.Severity,
+                rows_checked=result.RowsChecked,
+                rows_failed=result.RowsFailed,
+            )
+            for result in results
+        ),
+        edges=tuple(
+            (NodeKey(upstream), NodeKey(node["key"]))
+            for node in plan["nodes"]
+            for upstream in node["depends_on"]
+        ),
+        left_out=plan["left_out"],
+    )
+
+
+def run_events(connection: sa.Connection, run_id: RunID, *, after: int = 0) -> tuple[RunEvent, ...]:
+    """Return the changes of a run and its nodes in order, those with an id above ``after``."""
+    rows = connection.execute(
+        sa.select(run_events_table)
+        .where(run_events_table.c.RunID == run_id, run_events_table.c.RunEventID > after)
+        .order_by(run_events_table.c.RunEventID)
+    )
+    return tuple(
+        RunEvent(
+            event_id=row.RunEventID,
+            key=NodeKey(row.NodeKey) if row.NodeKey else None,
+            before=row.FromState,
+            after=row.ToState,
+            occurred_at=row.OccurredAt,
+            actor=row.Actor,
+            detail=row.Detail,
+        )
+        for row in rows
+    )
+
+
+def resolve_run_id(connection: sa.Connection, text: str) -> RunID:
+    """Return the run that ``text`` means: an id, a prefix that only one id has, or ``@last``.
+
+    Raises:
+        UnknownRun: None fits.
+        AmbiguousRun: Several do.
+    """
+    query = sa.select(runs.c.RunID)
+    if text == LAST:
+        query = query.order_by(runs.c.CreatedAt.desc(), runs.c.RunID.desc()).limit(1)
+    else:
+        query = query.where(runs.c.RunID.startswith(text, autoescape=True)).order_by(runs.c.RunID).limit(6)
+    found = tuple(connection.execute(query).scalars())
+    if not found:
+        raise UnknownRun(text)
+    if len(found) > 1 and text not in found:
+        raise AmbiguousRun(text, found)
+    return RunID(text if text in found else found[0])
+
+
+def _summaries() -> sa.Select[Any]:
+    return sa.select(runs, data_products.c.Domain, data_products.c.Name).select_from(
+        runs.join(data_products, data_products.c.DataProductID == runs.c.DataProductID)
+    )
+
+
+def _summary(row: sa.Row[Any]) -> RunSummary:
+    return RunSummary(
+        run_id=RunID(row.RunID),
+        product=f"{row.Domain}/{row.Name}",
+        trigger=row.Trigger,
+        state=RunState(row.State),
+        reason=row.Reason,
+        nodes=row.NodeCount,
+        open_nodes=row.OpenNodes,
+        metadata_version=row.MetadataVersion,
+        created_at=row.CreatedAt,
+        started_at=row.StartedAt,
+        finished_at=row.FinishedAt,
+    )
+
+
+def _node(row: sa.Row[Any]) -> NodeSummary:
+    output = row.Definition["output"]
+    return NodeSummary(
+        key=NodeKey(row.NodeKey),
+        kind=row.Kind,
+        state=NodeState(row.State),
+        attempt=row.Attempt,
+        output=output["dataset"],
+        layer=output["layer"],
+        claimed_at=row.ClaimedAt,
+        started_at=row.StartedAt,
+        finished_at=row.FinishedAt,
+        job_run_id=row.JobRunID,
+        job_run_url=row.JobRunUrl,
+        error_code=row.ErrorCode,
+        reason=row.Reason,
+        rows_read=row.RowsRead,
+        rows_published=row.RowsPublished,
+        rows_quarantined=row.RowsQuarantined,
+        timings_s=(row.Result or {}).get("timings_s", {}),
+    )

@@ -1,0 +1,164 @@
+"""Requests for a run: by a person, a pipeline or a schedule; a coordinator answers them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from landfall.errors import LandfallError
+from landfall.metadata.catalog import get_current_product
+from landfall.metadata.tables import run_requests, runs
+from landfall.runs.ids import RequestID, RunID
+from landfall.runs.leases import LeaseState, lock_lease, set_lease
+from landfall.runs.states import FINAL_RUN_STATES, RunState
+from landfall.spec.model import Product
+
+
+class Trigger(StrEnum):
+    LANDING = "landing"
+    HTTP = "http"
+    SCHEDULE = "schedule"
+
+
+class RequestState(StrEnum):
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    DONE = "done"
+
+
+class UnknownDataset(LandfallError):
+    """A request names a dataset that the product does not have."""
+
+    code = "LF3201"
+
+    def __init__(self, product: str, names: Sequence[str], known: Sequence[str]) -> None:
+        super().__init__(
+            f"{product} has no dataset {', '.join(map(repr, names))}. Its datasets are {', '.join(known)}."
+        )
+        self.names = tuple(names)
+
+
+class UnknownRequest(LandfallError):
+    code = "LF3202"
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"There is no run request {request_id!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What somebody asked for.
+
+    Attributes:
+        datasets: Start downstream of these; empty together with ``full`` false means: of what has landed.
+        full: Build every transformation again.
+        idempotency_key: The same key for the same product is the same request.
+    """
+
+    product: str
+    trigger: Trigger
+    requested_by: str
+    datasets: tuple[str, ...] = ()
+    full: bool = False
+    parameters: Mapping[str, Any] | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The request as stored, and whether its product's coordinator has to be started."""
+
+    request_id: RequestID
+    product: Product
+    start_coordinator: bool
+
+
+def request_run(
+    connection: sa.Connection, request: RunRequest, *, request_id: RequestID, now: datetime
+) -> Requested:
+    """Write a request and take the product's lease if it is idle.
+
+    Raises:
+        UnknownProduct: No such product has been applied.
+        UnknownDataset: A dataset is not the product's.
+    """
+    current = get_current_product(connection, request.product)
+    known = [dataset.name for dataset in current.product.datasets]
+    unknown = sorted(set(request.datasets) - set(known))
+    if unknown:
+        raise UnknownDataset(request.product, unknown, known)
+    lease = lock_lease(connection, current.product_id, now)
+    if request.idempotency_key is not None:
+        earlier = connection.execute(
+            sa.select(run_requests.c.RequestID).where(
+                run_requests.c.DataProductID == current.product_id,
+                run_requests.c.IdempotencyKey == request.idempotency_key,
+            )
+        ).scalar_one_or_none()
+        if earlier is not None:
+            return Requested(RequestID(earlier), current.product, start_coordinator=False)
+    connection.execute(
+        sa.insert(run_requests).values(
+            RequestID=request_id,
+            DataProductID=current.product_id,
+            Trigger=request.trigger,
+            DataSets=list(request.datasets),
+            Parameters={"full": request.full, **(request.parameters or {})},
+            IdempotencyKey=request.idempotency_key,
+            State=RequestState.PENDING,
+            RequestedAt=now,
+            RequestedBy=request.requested_by,
+        )
+    )
+    if lease is LeaseState.IDLE:
+        set_lease(connection, current.product_id, LeaseState.ACTIVE, now)
+    return Requested(request_id, current.product, start_coordinator=lease is LeaseState.IDLE)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStatus:
+    """Where a request stands: waiting, in a run, or over.
+
+    Attributes:
+        run_state: ``None`` before a run took the request up, and where nothing had to be run.
+    """
+
+    request_id: RequestID
+    run_id: RunID | None
+    run_state: RunState | None
+    reason: str | None
+    ended: bool
+
+
+def request_status(connection: sa.Connection, request_id: str) -> RequestStatus:
+    """Return where a request stands.
+
+    Raises:
+        UnknownRequest: There is none with that id.
+    """
+    row = None
+    if re.fullmatch(r"[0-9a-z-]{1,32}", request_id):
+        row = connection.execute(
+            sa.select(
+                run_requests.c.State,
+                run_requests.c.Reason,
+                run_requests.c.RunID,
+                runs.c.State.label("RunState"),
+            )
+            .select_from(run_requests.outerjoin(runs, runs.c.RunID == run_requests.c.RunID))
+            .where(run_requests.c.RequestID == request_id)
+        ).one_or_none()
+    if row is None:
+        raise UnknownRequest(request_id)
+    run_state = RunState(row.RunState) if row.RunState else None
+    return RequestStatus(
+        request_id=RequestID(request_id),
+        run_id=RunID(row.RunID) if row.RunID else None,
+        run_state=run_state,
+        reason=row.Reason,
+        ended=row.State == RequestState.DONE or run_state in FINAL_RUN_STATES,
+    )

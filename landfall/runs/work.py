@@ -1,0 +1,101 @@
+"""The messages between orchestrators and activities: plain JSON on the wire, values on either side."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any, Self
+
+from landfall.planning.plan import NodeKey
+from landfall.runs.ids import RunID
+
+
+@dataclass(frozen=True, slots=True)
+class ProductWork:
+    """What a coordinator carries: the product and its settle window in seconds."""
+
+    product: str
+    settle_s: float
+
+    def to_payload(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Any]) -> Self:
+        return cls(product=payload["product"], settle_s=float(payload["settle_s"]))
+
+
+@dataclass(frozen=True, slots=True)
+class NodeWork:
+    """One attempt of one node.
+
+    Attributes:
+        attempt: Counted from 1.
+        polls: Polls of the Jobs API that earlier generations of the orchestration made for this attempt.
+        job_run_id: The job run to wait for, once the attempt was submitted.
+    """
+
+    run_id: RunID
+    key: NodeKey
+    attempt: int = 1
+    polls: int = 0
+    job_run_id: int | None = None
+
+    def to_payload(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Any]) -> Self:
+        return cls(
+            run_id=RunID(payload["run_id"]),
+            key=NodeKey(payload["key"]),
+            attempt=payload.get("attempt", 1),
+            polls=payload.get("polls", 0),
+            job_run_id=payload.get("job_run_id"),
+        )
+
+    def next_attempt(self) -> "NodeWork":
+        return NodeWork(run_id=self.run_id, key=self.key, attempt=self.attempt + 1)
+
+    def after(self, polls: int) -> "NodeWork":
+        return replace(self, polls=polls)
+
+
+class JobEnd(StrEnum):
+    """How the platform says a job run ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutcome:
+    """How an attempt ended, before its result file is read.
+
+    Attributes:
+        end: ``None`` while the job run goes on.
+        retryable: Whether the failure lies outside data, metadata and code.
+        settled: The node had reached a final state before; nothing is left to do.
+    """
+
+    end: JobEnd | None = None
+    retryable: bool = False
+    settled: bool = False
+    error_code: str | None = None
+    reason: str | None = None
+    job_run_id: int | None = None
+
+    def to_payload(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Any]) -> Self:
+        end = payload.get("end")
+        return cls(
+            end=JobEnd(end) if end else None,
+            retryable=payload.get("retryable", False),
+            settled=payload.get("settled", False),
+            error_code=payload.get("error_code"),
+            reason=payload.get("reason"),
+            job_run_id=payload.get("job_run_id"),
+        )
