@@ -20,7 +20,7 @@ _DFS_SUFFIX: Final = ".dfs.core.windows.net"
 class NotABlobAddress(LandfallError):
     """A text that should name a blob does not."""
 
-    code = "LF4001"
+    code = "LF4201"
 
     def __init__(self, text: str, expected: str) -> None:
         super().__init__(f"{text!r} is not the address of a blob; expected {expected}.")

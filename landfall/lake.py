@@ -1,0 +1,247 @@
+"""The lake's storage account: files go into `landing`, node specs and results through `control`.
+
+This is the only module that talks to Azure Storage. It uses the Blob service, which an account with
+hierarchical namespace answers as well as the laptop's emulator; `docs/laptop.md` says why and what differs.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceNotFoundError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.storage.blob import BlobClient, BlobServiceClient, LinearRetry
+
+from landfall.addresses import CONTROL, LANDING, BlobAddress, abfss_uri, blob_url, landing_path
+from landfall.errors import ErrorKind, LandfallError
+from landfall.settings import Settings
+
+_CONNECT_TIMEOUT_S: Final = 5
+_READ_TIMEOUT_S: Final = 60
+_UPLOADS_AT_ONCE: Final = 4
+
+
+class StorageUnreachable(LandfallError):
+    """The storage account does not answer, or not now."""
+
+    code = "LF4202"
+    kind = ErrorKind.UNREACHABLE
+    retryable = True
+
+    def __init__(self, endpoint: str, reason: str) -> None:
+        super().__init__(
+            f"{endpoint}: the storage account does not answer ({reason}). On a laptop, `landfall status` says "
+            "whether Azurite runs; in Azure, check the private endpoint and its DNS zone."
+        )
+        self.endpoint = endpoint
+        self.reason = reason
+
+
+class StorageAccessDenied(LandfallError):
+    """The storage account refuses who we are."""
+
+    code = "LF4203"
+    kind = ErrorKind.UNREACHABLE
+
+    def __init__(self, endpoint: str, reason: str) -> None:
+        super().__init__(
+            f"{endpoint}: access denied ({reason}). The identity needs the role Storage Blob Data Contributor "
+            "on the account's containers."
+        )
+        self.endpoint = endpoint
+
+
+class BlobNotFound(LandfallError):
+    """A blob that must be there is not."""
+
+    code = "LF4204"
+
+    def __init__(self, address: BlobAddress) -> None:
+        super().__init__(f"{address.abfss()} does not exist.")
+        self.address = address
+
+
+@dataclass(frozen=True, slots=True)
+class LandedBlob:
+    """A file in the landing zone, as its event will name it.
+
+    Attributes:
+        address: Where it lies.
+        url: Its URL under the Blob endpoint, percent-encoded.
+        etag: Entity tag without quotes; with ``url`` it names this version.
+        size_bytes: Length of its content.
+    """
+
+    address: BlobAddress
+    url: str
+    etag: str
+    size_bytes: int
+
+
+class Lake:
+    """The storage account with the containers `landing`, `lake` and `control`; safe to share between threads."""
+
+    def __init__(self, service: BlobServiceClient, *, account: str, endpoint: str) -> None:
+        self._service = service
+        self._account = account
+        self._endpoint = endpoint
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Self:
+        """Return the lake that ``settings`` names; nothing is sent to it yet."""
+        service = BlobServiceClient(
+            settings.blob_endpoint,
+            credential=_credential(settings),
+            # Three seconds instead of the SDK's minute: people wait for the command line to say that nothing
+            # answers, and whoever calls from a run has retries of its own.
+            retry_policy=LinearRetry(backoff=1, retry_total=3, random_jitter_range=0.5),
+            connection_timeout=_CONNECT_TIMEOUT_S,
+            read_timeout=_READ_TIMEOUT_S,
+        )
+        return cls(service, account=settings.storage_account, endpoint=settings.blob_endpoint)
+
+    def abfss_uri(self, container: str, path: str = "") -> str:
+        """Return the address that Spark reads for a path of this account."""
+        return abfss_uri(self._account, container, path)
+
+    def blob_url(self, container: str, path: str) -> str:
+        """Return the URL of a blob of this account."""
+        return blob_url(self._endpoint, container, path)
+
+    def upload_landing(self, domain: str, product: str, path: str, content: Path | bytes) -> LandedBlob:
+        """Put a file into a product's part of the landing zone, over one of the same name.
+
+        Args:
+            domain: Domain of the product.
+            product: Name of the product.
+            path: Path below the product's folder, for example ``flights/2013.csv.gz``.
+            content: A local file, or the bytes themselves.
+
+        Raises:
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+            OSError: The local file cannot be read.
+        """
+        address = BlobAddress(self._account, LANDING, landing_path(domain, product, path))
+        with _our_errors(self._endpoint, address):
+            blob = self._blob(address)
+            if isinstance(content, bytes):
+                size_bytes = len(content)
+                answer = blob.upload_blob(content, overwrite=True)
+            else:
+                size_bytes = content.stat().st_size
+                with content.open("rb") as stream:
+                    answer = blob.upload_blob(
+                        stream, length=size_bytes, overwrite=True, max_concurrency=_UPLOADS_AT_ONCE
+                    )
+        return LandedBlob(
+            address=address,
+            url=self.blob_url(address.container, address.path),
+            etag=str(answer["etag"]).strip('"'),
+            size_bytes=size_bytes,
+        )
+
+    def write_control(self, path: str, text: str) -> None:
+        """Write a text into `control`, over one of the same name.
+
+        Raises:
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+        """
+        address = BlobAddress(self._account, CONTROL, path)
+        with _our_errors(self._endpoint, address):
+            self._blob(address).upload_blob(text.encode(), overwrite=True)
+
+    def read_control(self, path: str) -> str:
+        """Return the text of a blob in `control`.
+
+        Raises:
+            BlobNotFound: It does not exist.
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+        """
+        address = BlobAddress(self._account, CONTROL, path)
+        with _our_errors(self._endpoint, address):
+            return self._blob(address).download_blob().readall().decode()
+
+    def read_control_result(self, folder: str) -> str | None:
+        """Return the text that Spark wrote into a folder of `control`, or ``None`` if there is none (yet).
+
+        Spark chooses the file's name and may leave markers beside it, whose names start with ``_`` or ``.``;
+        an account with hierarchical namespace lists folders as empty blobs. Both are passed over.
+
+        Raises:
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+        """
+        prefix = folder.rstrip("/") + "/"
+        with _our_errors(self._endpoint, BlobAddress(self._account, CONTROL, prefix)):
+            found = sorted(
+                blob.name
+                for blob in self._service.get_container_client(CONTROL).list_blobs(name_starts_with=prefix)
+                if blob.size and not blob.name.removeprefix(prefix).startswith(("_", "."))
+            )
+        try:
+            return self.read_control(found[0]) if found else None
+        except BlobNotFound:
+            # Spark replaces the file when it writes a result again; the next look finds the new one.
+            return None
+
+    def exists(self, container: str, path: str) -> bool:
+        """Return whether a blob exists.
+
+        Raises:
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+        """
+        address = BlobAddress(self._account, container, path)
+        with _our_errors(self._endpoint, address):
+            return bool(self._blob(address).exists())
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._service.close()
+
+    def _blob(self, address: BlobAddress) -> BlobClient:
+        return self._service.get_blob_client(address.container, address.path)
+
+
+def _credential(settings: Settings) -> Any:
+    if settings.storage_key:
+        return settings.storage_key
+    # Only Azure needs it, and importing it takes a while.
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id)
+
+
+@contextmanager
+def _our_errors(endpoint: str, address: BlobAddress) -> Iterator[None]:
+    """Turn the SDK's errors about ``address`` into ours; defects in a request are left as they are."""
+    try:
+        yield
+    except ResourceNotFoundError as error:
+        raise BlobNotFound(address) from error
+    except ClientAuthenticationError as error:
+        raise StorageAccessDenied(endpoint, _reason(error)) from error
+    except (ServiceRequestError, ServiceResponseError) as error:
+        raise StorageUnreachable(endpoint, _reason(error)) from error
+    except HttpResponseError as error:
+        if error.status_code in {401, 403}:
+            raise StorageAccessDenied(endpoint, _reason(error)) from error
+        if error.status_code in {408, 429} or (error.status_code or 500) >= 500:
+            raise StorageUnreachable(endpoint, _reason(error)) from error
+        raise
+
+
+def _reason(error: AzureError) -> str:
+    """Return the first line of what the service said; the rest repeats request ids and times."""
+    return str(error.message).strip().splitlines()[0] if error.message else type(error).__name__

@@ -1,0 +1,79 @@
+"""The lake adapter on the real emulator."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from landfall.addresses import parse_blob_url
+from landfall.lake import BlobNotFound, Lake, StorageAccessDenied, StorageUnreachable
+from tests.loopback import Emulator, free_port
+
+
+def test_a_landed_file_is_where_its_url_says(lake: Lake, emulator: Emulator, tmp_path: Path) -> None:
+    file = tmp_path / "planes 1 %41 é.csv"
+    file.write_bytes(b"tailnum\nN1\n" * 1000)
+
+    landed = lake.upload_landing("mobility", "flights", f"planes/{file.name}", file)
+
+    assert landed.size_bytes == 11_000
+    assert parse_blob_url(landed.url) == landed.address
+    with emulator.service() as service:
+        properties = service.get_blob_client("landing", landed.address.path).get_blob_properties()
+    assert properties.size == landed.size_bytes
+    assert properties.etag.strip('"') == landed.etag
+
+
+def test_a_file_of_the_same_name_is_a_new_version(lake: Lake) -> None:
+    first = lake.upload_landing("d", "p", "again.csv", b"1")
+    second = lake.upload_landing("d", "p", "again.csv", b"2")
+
+    assert first.url == second.url
+    assert first.etag != second.etag
+
+
+def test_an_empty_file_can_land(lake: Lake) -> None:
+    assert lake.upload_landing("d", "p", "empty.csv", b"").size_bytes == 0
+
+
+def test_a_control_file_reads_as_it_was_written(lake: Lake) -> None:
+    lake.write_control("d/p/r1/n/1/spec.json", '{"naïve": 1}')
+
+    assert lake.read_control("d/p/r1/n/1/spec.json") == '{"naïve": 1}'
+    assert lake.exists("control", "d/p/r1/n/1/spec.json")
+    assert not lake.exists("control", "d/p/r1/n/2/spec.json")
+
+
+def test_a_result_is_the_one_file_that_is_no_marker(lake: Lake) -> None:
+    folder = "d/p/r2/n/1/result"
+    assert lake.read_control_result(folder) is None
+    lake.write_control(f"{folder}/_SUCCESS", "")
+    lake.write_control(f"{folder}/_committed_7", "{}")
+    lake.write_control(f"{folder}-other/part-0.txt", "not this folder")
+    assert lake.read_control_result(folder) is None
+
+    lake.write_control(f"{folder}/part-00000.txt", "the result")
+
+    assert lake.read_control_result(folder) == "the result"
+
+
+def test_a_missing_control_file_is_named(lake: Lake) -> None:
+    with pytest.raises(BlobNotFound, match="abfss://control@devstoreaccount1.dfs.core.windows.net/no/such"):
+        lake.read_control("no/such")
+
+
+def test_storage_that_does_not_answer_is_unreachable(emulator: Emulator) -> None:
+    port = free_port()
+    settings = replace(emulator.settings(), blob_endpoint=f"http://127.0.0.1:{port}/devstoreaccount1")
+
+    with pytest.raises(StorageUnreachable, match=str(port)) as caught:
+        Lake.connect(settings).read_control("a")
+
+    assert caught.value.retryable
+
+
+def test_a_wrong_key_is_access_denied(emulator: Emulator) -> None:
+    settings = replace(emulator.settings(), storage_key="d3Jvbmc=")
+
+    with pytest.raises(StorageAccessDenied):
+        Lake.connect(settings).write_control("a", "b")
