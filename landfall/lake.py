@@ -102,7 +102,7 @@ class Lake:
             credential=_credential(settings),
             # Three seconds instead of the SDK's minute: people wait for the command line to say that nothing
             # answers, and whoever calls from a run has retries of its own.
-            retry_policy=LinearRetry(backoff=1, retry_total=3, random_jitter_range=0.5),
+            retry_policy=LinearRetry(backoff=1, retry_total=3, random_jitter_range=0),
             connection_timeout=_CONNECT_TIMEOUT_S,
             read_timeout=_READ_TIMEOUT_S,
         )
