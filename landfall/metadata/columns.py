@@ -1,4 +1,7 @@
-"""Column types that mean the same on Azure SQL and on SQLite."""
+"""Column types that mean the same on Azure SQL and on SQLite.
+
+Migrations use them too, so what a type here means to a database never changes: a new meaning is a new type.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -46,12 +49,16 @@ class JsonText(sa.TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         if value is None:
             return None
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        # NaN and the infinities are not JSON: neither database would take them.
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
 
 
+# NVARCHAR() is NVARCHAR(max).
 LongText = sa.UnicodeText().with_variant(mssql.NVARCHAR(), "mssql")
 # SQLite numbers rows by itself only in a column whose type is exactly INTEGER.
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+# Azure SQL compares text without regard to case unless the column says otherwise; SQLite regards it.
+ExactName = sa.Unicode(128).with_variant(mssql.NVARCHAR(128, collation="Latin1_General_100_BIN2"), "mssql")

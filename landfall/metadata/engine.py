@@ -1,5 +1,6 @@
 """The one way to the database: pooled connections and transactions that survive what passes by itself."""
 
+import copy
 import random
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from landfall.metadata.azure_sql import DatabaseUrlRefused, create_azure_sql_engine, entra_token_provider
 from landfall.metadata.faults import DatabaseAccessDenied, DatabaseUnreachable, Fault, classify
+from landfall.metadata.migrations import require_head
 from landfall.settings import Settings
 
 Answer = TypeVar("Answer")
@@ -63,6 +65,8 @@ class Database:
         spread: Callable[[], float] = random.random,
     ) -> None:
         self.engine = engine
+        # Whether to look at the revision of the tables before the next transaction.
+        self._guarded = True
         self._reader = engine.execution_options(**{_READ_ONLY: True})
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
@@ -81,6 +85,12 @@ class Database:
         )
         return cls(engine)
 
+    def unguarded(self) -> Self:
+        """Return the same database without the check that its tables are those of this version: to migrate it."""
+        other = copy.copy(self)
+        other._guarded = False
+        return other
+
     @property
     def name(self) -> str:
         """Where the database is, without anything secret."""
@@ -93,11 +103,12 @@ class Database:
         committed and before it said so, so ``work`` must have the effect of once when it runs twice, as every
         conditional update has. On SQLite the transaction holds the write lock from the start. On Azure SQL it
         runs as READ COMMITTED with row versions: what ``work`` reads may change before it writes, so decide
-        in the WHERE of the update, or take ``lock_product`` first.
+        in the WHERE of the update, or hold the product's lease row first.
 
         Raises:
             DatabaseUnreachable: It could not be reached, or was too busy, for as long as the policy waits.
             DatabaseAccessDenied: It refuses who we are or what we do.
+            WrongSchemaRevision: Its tables are not those of this version of Landfall.
             sqlalchemy.exc.IntegrityError: A constraint refused the change; as every other error in a
                 statement it is left as it is.
         """
@@ -106,7 +117,7 @@ class Database:
             raise RuntimeError("transact within transact; hand the connection on instead")
         token = _in_transaction.set(True)
         try:
-            return self._persist(lambda: _run_in(self.engine, work))
+            return self._persist(lambda: self._run_in(self.engine, work))
         finally:
             _in_transaction.reset(token)
 
@@ -118,12 +129,21 @@ class Database:
         Raises:
             DatabaseUnreachable: As for ``transact``.
             DatabaseAccessDenied: As for ``transact``.
+            WrongSchemaRevision: As for ``transact``.
         """
-        return self._persist(lambda: _run_in(self._reader, work))
+        return self._persist(lambda: self._run_in(self._reader, work))
 
     def close(self) -> None:
         """Close the pooled connections; the database opens new ones if it is used again."""
         self.engine.dispose()
+
+    def _run_in(self, engine: sa.Engine, work: Callable[[sa.Connection], Answer]) -> Answer:
+        with engine.begin() as connection:
+            if self._guarded:
+                require_head(connection, self.name)
+                # Once is enough: nobody migrates under a running app without restarting it.
+                self._guarded = False
+            return work(connection)
 
     def _persist(self, attempt_once: Callable[[], Answer]) -> Answer:
         """Return what ``attempt_once`` returns, trying again after transient errors."""
@@ -215,8 +235,3 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     # A deferred transaction that turns to writing fails at once if another one wrote meanwhile; the busy
     # timeout does not help it. So who may write takes the lock first.
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-
-def _run_in(engine: sa.Engine, work: Callable[[sa.Connection], Answer]) -> Answer:
-    with engine.begin() as connection:
-        return work(connection)

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
 
-from landfall.metadata.columns import BigId, JsonText, LongText, UtcDateTime
+from landfall.metadata.columns import BigId, ExactName, JsonText, LongText, UtcDateTime
 
 metadata = sa.MetaData(
     naming_convention={
@@ -23,17 +23,28 @@ _RUN_ID = sa.Unicode(32)
 _NODE_KEY = sa.Unicode(160)
 
 
+# Defaults are set by SQLAlchemy: one of the server's is a constraint on Azure SQL, and it cannot be named.
+
+
 def _id(name: str) -> Column[int]:
     return Column(name, BigId, primary_key=True, autoincrement=True)
 
 
 def _json(name: str, *, nullable: bool = False) -> tuple[Column[Any], CheckConstraint, CheckConstraint]:
-    """Return a JSON column with the checks that keep it JSON on either database."""
+    """Return a JSON column with the checks that keep it an object or array on either database."""
     return (
         Column(name, JsonText, nullable=nullable),
+        # ISJSON says 0 to a bare text or number, json_valid says 1.
         CheckConstraint(f"ISJSON([{name}]) = 1", name=f"{name}_IsJson").ddl_if(dialect="mssql"),
-        CheckConstraint(f'json_valid("{name}")', name=f"{name}_IsJson").ddl_if(dialect="sqlite"),
+        CheckConstraint(
+            f"json_valid(\"{name}\") AND substr(\"{name}\", 1, 1) IN ('{{', '[')", name=f"{name}_IsJson"
+        ).ddl_if(dialect="sqlite"),
     )
+
+
+def _at_least(name: str, least: int) -> CheckConstraint:
+    """Return the check that a counter never falls below ``least``: whoever counts twice is refused."""
+    return CheckConstraint(sa.column(name) >= sa.literal_column(str(least)), name=name)
 
 
 def _product(*, primary_key: bool = False, nullable: bool = False) -> Column[int]:
@@ -142,7 +153,12 @@ transformation_data_sets = Table(
     Column("DataSetID", BigId, ForeignKey("DataSets.DataSetID"), index=True),
     Column("ForeignPort", sa.Unicode(400)),
     Column("Role", _STATE, nullable=False),
-    CheckConstraint("\"Role\" IN ('input', 'output')", name="Role"),
+    CheckConstraint(sa.column("Role").in_(["input", "output"]), name="Role"),
+    CheckConstraint(
+        (sa.column("DataSetID").is_(None) & sa.column("ForeignPort").is_not(None))
+        | (sa.column("DataSetID").is_not(None) & sa.column("ForeignPort").is_(None)),
+        name="OneDataSet",
+    ),
     Index("IX_TransformationDataSets_TransformationID", "TransformationID", "Role"),
 )
 
@@ -201,7 +217,17 @@ configuration_version = Table(
     # Exclusive; empty while nothing follows.
     Column("ExpirationDate", UtcDateTime),
     UniqueConstraint("ItemID", "VersionNumber"),
+    # Equal where another version for the same instant replaced this one.
+    CheckConstraint(sa.column("ExpirationDate") >= sa.column("EffectiveDate"), name="Period"),
     Index("IX_ConfigurationVersion_ItemID_EffectiveDate", "ItemID", "EffectiveDate"),
+    # Two transactions that both append to the history of an item: one of them is refused.
+    Index(
+        "UQ_ConfigurationVersion_ItemID_Open",
+        "ItemID",
+        unique=True,
+        mssql_where=sa.text("[ExpirationDate] IS NULL"),
+        sqlite_where=sa.text('"ExpirationDate" IS NULL'),
+    ),
 )
 
 # --- Landing ---------------------------------------------------------------------------------------
@@ -218,7 +244,7 @@ landed_files = Table(
     Column("Sequencer", sa.Unicode(80)),
     Column("EventTime", UtcDateTime, nullable=False),
     Column("LandedAt", UtcDateTime, nullable=False),
-    Column("EventCount", sa.Integer, nullable=False, server_default=sa.text("1")),
+    Column("EventCount", sa.Integer, nullable=False, default=1),
     _product(nullable=True),
     Column("DataSetName", _NAME),
     Column("State", _STATE, nullable=False),
@@ -227,6 +253,7 @@ landed_files = Table(
     Column("ClaimedAt", UtcDateTime),
     Column("FinishedAt", UtcDateTime),
     UniqueConstraint("UrlHash", "ETag"),
+    _at_least("SizeBytes", 0),
     Index("IX_LandedFiles_DataProductID_State", "DataProductID", "State"),
     Index("IX_LandedFiles_State_LandedAt", "State", "LandedAt"),
 )
@@ -255,7 +282,7 @@ run_requests = Table(
     *_json("DataSets"),
     *_json("Parameters"),
     Column("CallbackUri", sa.Unicode(2048)),
-    Column("IdempotencyKey", _NAME),
+    Column("IdempotencyKey", ExactName),
     Column("State", _STATE, nullable=False),
     Column("Reason", LongText),
     Column("RunID", _RUN_ID, index=True),
@@ -286,7 +313,7 @@ runs = Table(
     # Nodes not in a final state, and nodes that hold one of the MaxParallelNodes places: kept with every
     # change of a node, so that no node has to count the others.
     Column("OpenNodes", sa.Integer, nullable=False),
-    Column("ActiveNodes", sa.Integer, nullable=False, server_default=sa.text("0")),
+    Column("ActiveNodes", sa.Integer, nullable=False, default=0),
     Column("MaxParallelNodes", sa.Integer, nullable=False),
     # Settings and configuration values the run started with.
     *_json("Settings"),
@@ -295,6 +322,8 @@ runs = Table(
     Column("FinishedAt", UtcDateTime),
     Column("CancelRequestedAt", UtcDateTime),
     Column("CancelRequestedBy", _NAME),
+    _at_least("OpenNodes", 0),
+    _at_least("ActiveNodes", 0),
     Index("IX_Runs_DataProductID_CreatedAt", "DataProductID", "CreatedAt"),
     Index("IX_Runs_State_CreatedAt", "State", "CreatedAt"),
 )
@@ -318,7 +347,7 @@ node_runs = Table(
     # Predecessors that have not succeeded yet; the node is ready at zero.
     Column("WaitingFor", sa.Integer, nullable=False),
     Column("Priority", sa.Integer, nullable=False),
-    Column("Attempt", sa.Integer, nullable=False, server_default=sa.text("1")),
+    Column("Attempt", sa.Integer, nullable=False, default=1),
     # The node's part of the pinned plan, so that starting a node reads no more than the node.
     *_json("Definition"),
     Column("ClaimedBy", _NODE_KEY),
@@ -334,6 +363,8 @@ node_runs = Table(
     Column("RowsQuarantined", sa.BigInteger),
     *_json("Result", nullable=True),
     UniqueConstraint("RunID", "NodeKey"),
+    _at_least("WaitingFor", 0),
+    _at_least("Attempt", 1),
     Index("IX_NodeRuns_RunID_State_Priority", "RunID", "State", "Priority"),
     Index("IX_NodeRuns_State_ClaimedAt", "State", "ClaimedAt"),
 )
