@@ -130,3 +130,20 @@ def spec_path(domain: str, product: str, run_id: str, node: str, attempt: int) -
 def result_path(domain: str, product: str, run_id: str, node: str, attempt: int) -> str:
     """Return the folder, in `control`, into which Spark writes the result of an attempt as one text file."""
     return f"{attempt_path(domain, product, run_id, node, attempt)}/{RESULT_FOLDER}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultAddress:
+    """The attempt that a file below ``control`` is the result of."""
+
+    run_id: str
+    node: str
+    attempt: int
+
+
+def parse_result_path(path: str) -> ResultAddress | None:
+    """Return whose result a file in ``control`` is, or ``None`` if it is something else."""
+    parts = path.split("/")
+    if len(parts) != 7 or parts[5] != RESULT_FOLDER or not parts[4].isdigit() or parts[6].startswith(("_", ".")):
+        return None
+    return ResultAddress(run_id=parts[2], node=parts[3], attempt=int(parts[4]))

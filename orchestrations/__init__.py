@@ -1,0 +1,1 @@
+"""Deterministic orchestrators: they decide the next step and yield it; activities do the work."""

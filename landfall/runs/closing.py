@@ -41,6 +41,15 @@ class StartedNode:
     attempt: int
 
 
+@dataclass(frozen=True, slots=True)
+class WorkingNode:
+    """A node of a cancelled run that is at work."""
+
+    key: NodeKey
+    attempt: int
+    job_run_id: int | None
+
+
 def start_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> tuple[StartedNode, ...]:
     """Set a run going, claim its first nodes, and return every claimed node that is still open.
 
@@ -94,8 +103,8 @@ def close_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> Run
 
 def cancel_run(
     connection: sa.Connection, run_id: RunID, *, actor: str, now: datetime
-) -> tuple[tuple[NodeKey, int | None], ...]:
-    """Ask for the end of a run and return the nodes that are at work, each with its job run.
+) -> tuple[WorkingNode, ...]:
+    """Ask for the end of a run and return the nodes that are at work.
 
     Raises:
         UnknownRun: There is no such run.
@@ -117,11 +126,11 @@ def cancel_run(
         )
     cancel_waiting_nodes(connection, run_id, actor=actor, now=now)
     rows = connection.execute(
-        sa.select(node_runs.c.NodeKey, node_runs.c.JobRunID).where(
+        sa.select(node_runs.c.NodeKey, node_runs.c.Attempt, node_runs.c.JobRunID).where(
             node_runs.c.RunID == run_id, node_runs.c.State.not_in(FINAL_NODE_STATES)
         )
     )
-    return tuple((NodeKey(row.NodeKey), row.JobRunID) for row in rows)
+    return tuple(WorkingNode(NodeKey(row.NodeKey), row.Attempt, row.JobRunID) for row in rows)
 
 
 def _claimed_open_nodes(connection: sa.Connection, run_id: RunID) -> tuple[StartedNode, ...]:

@@ -20,7 +20,7 @@ from landfall.metadata.tables import (
 )
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.runs.ids import RunID
-from landfall.runs.journal import ORCHESTRATION, change_node, change_nodes
+from landfall.runs.journal import ORCHESTRATION, change_node, change_nodes, write_event
 from landfall.runs.states import FINAL_NODE_STATES, FileState, NodeState
 from landfall.runs.verdict import Verdict
 
@@ -106,23 +106,14 @@ def record_submission(
 ) -> bool:
     """Write that a job run has taken an attempt; return ``False`` if the node was settled meanwhile."""
     row = connection.execute(
-        sa.select(node_runs.c.State, node_runs.c.Attempt, node_runs.c.JobRunID).where(
+        sa.select(node_runs.c.State, node_runs.c.JobRunID).where(
             node_runs.c.RunID == run_id, node_runs.c.NodeKey == key
         )
     ).one()
     if NodeState(row.State) in FINAL_NODE_STATES:
         return False
-    if row.Attempt == attempt and row.JobRunID == job_run_id:
+    if row.JobRunID == job_run_id:
         return True
-    if row.State != NodeState.READY:
-        change_node(
-            connection,
-            run_id,
-            key,
-            NodeState.READY,
-            now=now,
-            detail=f"attempt {row.Attempt} is over, attempt {attempt} follows",
-        )
     change_node(
         connection,
         run_id,
@@ -131,7 +122,6 @@ def record_submission(
         now=now,
         detail=f"attempt {attempt}, job run {job_run_id}",
         values={
-            "Attempt": attempt,
             "JobRunID": job_run_id,
             "JobRunUrl": job_run_url,
             "StartedAt": sa.func.coalesce(node_runs.c.StartedAt, now),
@@ -157,19 +147,79 @@ def record_running(connection: sa.Connection, run_id: RunID, key: NodeKey, *, no
 
 
 def end_attempt(
-    connection: sa.Connection, run_id: RunID, key: NodeKey, attempt: int, verdict: Verdict, *, now: datetime
+    connection: sa.Connection,
+    run_id: RunID,
+    key: NodeKey,
+    attempt: int,
+    verdict: Verdict,
+    *,
+    token: str,
+    now: datetime,
 ) -> None:
-    """Keep how an attempt ended; repeating it changes nothing."""
-    connection.execute(
-        sa.update(node_attempts)
-        .where(
-            node_attempts.c.RunID == run_id,
-            node_attempts.c.NodeKey == key,
-            node_attempts.c.Attempt == attempt,
-            node_attempts.c.FinishedAt.is_(None),
-        )
-        .values(State=verdict.state, ErrorCode=verdict.error_code, Reason=verdict.reason, FinishedAt=now)
+    """Keep how an attempt ended, one that never got a job run included; repeating it changes nothing."""
+    ended = {
+        "State": verdict.state,
+        "ErrorCode": verdict.error_code,
+        "Reason": verdict.reason,
+        "FinishedAt": now,
+    }
+    this = sa.and_(
+        node_attempts.c.RunID == run_id,
+        node_attempts.c.NodeKey == key,
+        node_attempts.c.Attempt == attempt,
     )
+    known = connection.execute(sa.select(node_attempts.c.FinishedAt).where(this)).one_or_none()
+    if known is None:
+        connection.execute(
+            sa.insert(node_attempts).values(
+                RunID=run_id, NodeKey=key, Attempt=attempt, IdempotencyKey=token, SubmittedAt=now, **ended
+            )
+        )
+    elif known.FinishedAt is None:
+        connection.execute(sa.update(node_attempts).where(this).values(ended))
+
+
+def begin_retry(
+    connection: sa.Connection, run_id: RunID, key: NodeKey, attempt: int, verdict: Verdict, *, now: datetime
+) -> bool:
+    """Give a node another attempt after a failed one if it has one left; return whether it has.
+
+    A repeated call finds the next attempt begun and says so again.
+    """
+    row = connection.execute(
+        sa.select(node_runs.c.State, node_runs.c.Attempt, runs.c.Settings, runs.c.CancelRequestedAt)
+        .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
+        .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)
+    ).one()
+    if NodeState(row.State) in FINAL_NODE_STATES or row.CancelRequestedAt is not None:
+        return False
+    if row.Attempt > attempt:
+        return True
+    if attempt > row.Settings["retries"]:
+        return False
+    values = {"Attempt": attempt + 1, "JobRunID": None, "JobRunUrl": None}
+    if row.State == NodeState.READY:
+        # The attempt never got a job run, so the state stays and only the number moves.
+        connection.execute(
+            sa.update(node_runs).where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key).values(values)
+        )
+        write_event(
+            connection, run_id, key, row.State, row.State, now=now, detail=_retry_detail(attempt, verdict)
+        )
+        return True
+    return change_node(
+        connection,
+        run_id,
+        key,
+        NodeState.READY,
+        now=now,
+        detail=_retry_detail(attempt, verdict),
+        values=values,
+    )
+
+
+def _retry_detail(attempt: int, verdict: Verdict) -> str:
+    return f"attempt {attempt} failed and is tried again: {verdict.reason}"
 
 
 def settle_node(

@@ -1,7 +1,7 @@
 """The messages between orchestrators and activities: plain JSON on the wire, values on either side."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
@@ -55,9 +55,6 @@ class NodeWork:
 
     def next_attempt(self) -> "NodeWork":
         return NodeWork(run_id=self.run_id, key=self.key, attempt=self.attempt + 1)
-
-    def after(self, polls: int) -> "NodeWork":
-        return replace(self, polls=polls)
 
 
 class JobEnd(StrEnum):

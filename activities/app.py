@@ -1,0 +1,40 @@
+"""Every activity of the function app, over services that are connected at the first call."""
+
+import os
+from functools import cached_property
+
+from activities.cancelling import CancelActivities
+from activities.events import EventActivities
+from activities.nodes import NodeActivities
+from activities.reconcile import Reconcile
+from activities.runs import RunActivities
+from activities.services import Services
+from landfall.settings import Settings
+
+
+class App:
+    """The activities by part. Nothing is connected before it is needed: a host imports this to list functions."""
+
+    @cached_property
+    def services(self) -> Services:
+        return Services.connect(Settings.from_environment(os.environ))
+
+    @cached_property
+    def events(self) -> EventActivities:
+        return EventActivities(self.services)
+
+    @cached_property
+    def runs(self) -> RunActivities:
+        return RunActivities(self.services)
+
+    @cached_property
+    def nodes(self) -> NodeActivities:
+        return NodeActivities(self.services)
+
+    @cached_property
+    def cancelling(self) -> CancelActivities:
+        return CancelActivities(self.services)
+
+    @cached_property
+    def reconcile(self) -> Reconcile:
+        return Reconcile(self.services)

@@ -1,0 +1,188 @@
+"""Activities of a node: submit its job, look at it, settle it."""
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import sqlalchemy as sa
+from landfall.jobs.protocol import Failure, JobRunID, JobRunStatus, JobState
+from landfall.jobs.tokens import idempotency_token
+
+from activities.instances import Instances
+from activities.runs import start_nodes
+from activities.services import Services
+from landfall import addresses
+from landfall.errors import LandfallError
+from landfall.runs.closing import StartedNode
+from landfall.runs.ids import RUN_FINISHED_EVENT, RunID, run_instance
+from landfall.runs.node_result import UnreadableResult, parse_node_result
+from landfall.runs.node_spec import build_node_spec
+from landfall.runs.nodes import (
+    Attempt,
+    Settled,
+    begin_retry,
+    end_attempt,
+    read_attempt,
+    record_running,
+    record_submission,
+    settle_node,
+)
+from landfall.runs.states import NodeState
+from landfall.runs.verdict import Verdict, weigh
+from landfall.runs.work import JobEnd, JobOutcome, NodeWork
+
+log = logging.getLogger(__name__)
+
+
+class NodeActivities:
+    """Each is safe to run twice: the idempotency token gives the same job run, SQL settles a node once."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def submit_job(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Submit one attempt of one node; answer with its job run, or with why there is none."""
+        work = NodeWork.from_payload(message)
+        attempt = self._services.database.read(
+            lambda connection: read_attempt(connection, work.run_id, work.key)
+        )
+        if attempt.final:
+            return JobOutcome(settled=True).to_payload()
+        if attempt.cancelled:
+            return JobOutcome(end=JobEnd.CANCELLED, reason="the run was cancelled").to_payload()
+        try:
+            return self._submit(work, attempt).to_payload()
+        except LandfallError as error:
+            return JobOutcome(
+                end=JobEnd.FAILED, retryable=error.retryable, error_code=error.code, reason=str(error)
+            ).to_payload()
+
+    def check_job(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Ask the Jobs API how a job run stands; ``end`` stays empty while it goes on."""
+        job_run_id = JobRunID(message["job_run_id"])
+        try:
+            status = self._services.jobs.status(job_run_id)
+        except LandfallError as error:
+            if error.retryable:
+                # The next look may get an answer; the job goes on meanwhile.
+                return JobOutcome(job_run_id=job_run_id).to_payload()
+            return JobOutcome(
+                end=JobEnd.FAILED, error_code=error.code, reason=str(error), job_run_id=job_run_id
+            ).to_payload()
+        if status.state is JobState.RUNNING:
+            now = self._services.now()
+            self._services.database.transact(
+                lambda connection: record_running(
+                    connection, RunID(message["run_id"]), message["key"], now=now
+                )
+            )
+        return _outcome(status, job_run_id).to_payload()
+
+    async def finish_node(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
+        """Settle a node and start those it makes ready, or ask for another attempt."""
+        work = NodeWork.from_payload(message["work"])
+        outcome = JobOutcome.from_payload(message["outcome"])
+        settled = await asyncio.to_thread(self._settle, work, outcome)
+        if settled is None:
+            return {"retry": True}
+        await start_nodes(instances, work.run_id, tuple(StartedNode(key, 1) for key in settled.start))
+        if settled.run_ended:
+            await instances.wake(run_instance(work.run_id), RUN_FINISHED_EVENT)
+        return {"retry": False}
+
+    def _submit(self, work: NodeWork, attempt: Attempt) -> JobOutcome:
+        domain, name = attempt.product.split("/")
+        spec = build_node_spec(
+            work,
+            product=attempt.product,
+            account=self._services.settings.storage_account,
+            definition=attempt.definition,
+            files=attempt.files,
+            trace={},
+        )
+        path = addresses.spec_path(domain, name, work.run_id, work.key, work.attempt)
+        self._services.lake.write_control(path, json.dumps(spec, sort_keys=True))
+        token = idempotency_token(work.run_id, work.key, work.attempt)
+        job_run_id = self._services.jobs.submit(
+            self._services.lake.abfss_uri(addresses.CONTROL, path),
+            token=token,
+            run_name=f"{attempt.product} {work.key} {work.run_id}",
+            timeout_s=attempt.timeout_s,
+        )
+        now = self._services.now()
+        recorded = self._services.database.transact(
+            lambda connection: record_submission(
+                connection,
+                work.run_id,
+                work.key,
+                work.attempt,
+                job_run_id=job_run_id,
+                job_run_url=None,
+                token=token,
+                now=now,
+            )
+        )
+        if not recorded:
+            # The run was cancelled while the job was being submitted, so nobody will wait for it.
+            self._services.jobs.cancel(job_run_id)
+            return JobOutcome(settled=True)
+        return JobOutcome(job_run_id=job_run_id)
+
+    def _settle(self, work: NodeWork, outcome: JobOutcome) -> Settled | None:
+        """Write the end of an attempt; ``None`` asks for another one."""
+        now = self._services.now()
+        token = idempotency_token(work.run_id, work.key, work.attempt)
+        product = self._services.database.read(
+            lambda connection: read_attempt(connection, work.run_id, work.key)
+        ).product
+        verdict = (
+            weigh(outcome, None) if outcome.job_run_id is None else self._verdict(product, work, outcome)
+        )
+
+        def settle(connection: sa.Connection) -> Settled | None:
+            end_attempt(connection, work.run_id, work.key, work.attempt, verdict, token=token, now=now)
+            if (
+                verdict.state is NodeState.FAILED
+                and verdict.retryable
+                and begin_retry(connection, work.run_id, work.key, work.attempt, verdict, now=now)
+            ):
+                return None
+            return settle_node(connection, work.run_id, work.key, verdict, now=now)
+
+        return self._services.database.transact(settle)
+
+    def _verdict(self, product: str, work: NodeWork, outcome: JobOutcome) -> Verdict:
+        domain, name = product.split("/")
+        text = self._services.lake.read_control_result(
+            addresses.result_path(domain, name, work.run_id, work.key, work.attempt)
+        )
+        if text is None:
+            return weigh(outcome, None)
+        try:
+            return weigh(outcome, parse_node_result(text))
+        except UnreadableResult as error:
+            return Verdict(NodeState.FAILED, error_code=error.code, reason=str(error))
+
+
+def _outcome(status: JobRunStatus, job_run_id: JobRunID) -> JobOutcome:
+    """Translate what the Jobs API says; an unknown state counts as still going on."""
+    match status.state:
+        case JobState.SUCCEEDED:
+            return JobOutcome(end=JobEnd.SUCCEEDED, job_run_id=job_run_id)
+        case JobState.CANCELLED:
+            return JobOutcome(
+                end=JobEnd.CANCELLED,
+                reason=status.message or "the job run was cancelled",
+                job_run_id=job_run_id,
+            )
+        case JobState.FAILED | JobState.TIMED_OUT:
+            return JobOutcome(
+                end=JobEnd.FAILED,
+                retryable=status.failure in {Failure.INFRASTRUCTURE, Failure.CAPACITY},
+                error_code=status.code,
+                reason=status.message,
+                job_run_id=job_run_id,
+            )
+        case _:
+            return JobOutcome(job_run_id=job_run_id)

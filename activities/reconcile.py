@@ -1,0 +1,54 @@
+"""The timer's work: whatever SQL says should be going on and is not, is started again."""
+
+import asyncio
+import logging
+
+from activities.instances import Instances, start_coordinator
+from activities.runs import start_nodes
+from activities.services import Services
+from landfall.runs.ids import RUN_FINISHED_EVENT, coordinator_instance, node_instance, run_instance
+from landfall.runs.recovery import OpenRun, expected_work
+from landfall.spec.model import Product
+
+log = logging.getLogger(__name__)
+
+
+class Reconcile:
+    """Safe to run twice and at any moment: starting what is alive changes nothing."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def reconcile(self, instances: Instances) -> None:
+        """Start lost coordinators and nodes, and wake runs whose last node has ended."""
+        now = self._services.now()
+        work = await asyncio.to_thread(
+            self._services.database.transact, lambda connection: expected_work(connection, now=now)
+        )
+        busy = {run.product for run in work.runs if await self._reconcile_run(instances, run)}
+        for product in work.coordinators:
+            # A run whose coordinator was lost goes on by itself; a second one under the same instance id
+            # would never begin, so the next coordinator waits for its end.
+            if product.key not in busy:
+                await self._reconcile_coordinator(instances, product)
+
+    async def _reconcile_run(self, instances: Instances, run: OpenRun) -> bool:
+        """Start the lost nodes of a run that has an instance; return whether it has one."""
+        if not await instances.is_alive(run_instance(run.run_id)):
+            return False
+        if run.ended:
+            await instances.wake(run_instance(run.run_id), RUN_FINISHED_EVENT)
+            return True
+        lost = tuple(
+            [node for node in run.nodes if not await instances.is_alive(node_instance(run.run_id, node.key))]
+        )
+        if lost:
+            log.warning("run %s: starting %d lost nodes again", run.run_id, len(lost))
+            await start_nodes(instances, run.run_id, lost)
+        return True
+
+    async def _reconcile_coordinator(self, instances: Instances, product: Product) -> None:
+        if await instances.is_alive(coordinator_instance(product.key)):
+            return
+        log.warning("%s has an active lease and no coordinator; starting it", product.key)
+        await start_coordinator(instances, product)

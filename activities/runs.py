@@ -1,0 +1,48 @@
+"""Activities of the coordinator and the run: open, start, close."""
+
+import asyncio
+from typing import Any
+
+from activities.instances import Instances
+from activities.services import Services
+from landfall.runs.closing import StartedNode, close_run, start_run
+from landfall.runs.ids import RunID, node_instance
+from landfall.runs.opening import open_run
+from landfall.runs.work import NodeWork
+
+
+class RunActivities:
+    """Each is safe to run twice: SQL decides whether there is anything left to do."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def open_run(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Open the next run of a product, or give the lease back; answer with the run's id or ``None``."""
+        now = self._services.now()
+        opened = self._services.database.transact(
+            lambda connection: open_run(connection, message["product"], RunID(message["run_id"]), now=now)
+        )
+        return {"run_id": opened.run_id}
+
+    async def start_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
+        """Set a run going and start its first nodes, or those that a lost task hub left unfinished."""
+        run_id, now = RunID(message["run_id"]), self._services.now()
+        nodes = await asyncio.to_thread(
+            self._services.database.transact, lambda connection: start_run(connection, run_id, now=now)
+        )
+        await start_nodes(instances, run_id, nodes)
+        return {"started": len(nodes)}
+
+    def close_run(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Close a run whose nodes have all ended; answer with its state, or ``None`` while one is open."""
+        run_id, now = RunID(message["run_id"]), self._services.now()
+        state = self._services.database.transact(lambda connection: close_run(connection, run_id, now=now))
+        return {"state": state}
+
+
+async def start_nodes(instances: Instances, run_id: RunID, nodes: tuple[StartedNode, ...]) -> None:
+    """Start the orchestrations of claimed nodes; one that is alive is left alone."""
+    for node in nodes:
+        work = NodeWork(run_id=run_id, key=node.key, attempt=node.attempt)
+        await instances.start("node", node_instance(run_id, node.key), work.to_payload())

@@ -1,0 +1,172 @@
+"""Every trigger and binding of the function app; each function hands over at once."""
+
+import asyncio
+from collections.abc import Callable, Generator
+from typing import Any
+from uuid import uuid4
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from activities.app import App
+from activities.instances import DurableInstances, start_coordinator
+from landfall.api import health, runs
+from landfall.api.reply import Reply
+from landfall.runs.ids import RequestID, RunID
+from orchestrations.coordinator import product_coordinator as coordinate
+from orchestrations.node import node as drive_node
+from orchestrations.run import run as drive_run
+
+app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
+activities = App()
+
+
+# --- Events and timers -----------------------------------------------------------------------------
+
+
+@app.event_grid_trigger(arg_name="event")
+@app.durable_client_input(client_name="client")
+async def on_blob_created(event: func.EventGridEvent, client: Any) -> None:
+    payload = {
+        "id": event.id,
+        "subject": event.subject,
+        "eventType": event.event_type,
+        "eventTime": event.event_time.isoformat() if event.event_time else None,
+        "data": event.get_json(),
+    }
+    await activities.events.on_blob_created(payload, DurableInstances(client))
+
+
+@app.timer_trigger(arg_name="timer", schedule="*/30 * * * * *", run_on_startup=False)
+@app.durable_client_input(client_name="client")
+async def reconcile(timer: func.TimerRequest, client: Any) -> None:
+    await activities.reconcile.reconcile(DurableInstances(client))
+
+
+# --- HTTP ------------------------------------------------------------------------------------------
+
+
+@app.route("products/{domain}/{product}/runs", methods=[func.HttpMethod.POST])
+@app.durable_client_input(client_name="client")
+async def start_run_over_http(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    started = await asyncio.to_thread(
+        runs.start_run,
+        activities.services.database,
+        f"{req.route_params['domain']}/{req.route_params['product']}",
+        req.get_body(),
+        actor=_actor(req),
+        request_id=RequestID(uuid4().hex),
+        now=landfall.services.now(),
+    )
+    if started.start is not None:
+        await start_coordinator(DurableInstances(client), started.start)
+    return _http(started.reply)
+
+
+@app.route("requests/{request_id}", methods=[func.HttpMethod.GET])
+async def show_request(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(runs.show_request, req.route_params["request_id"])
+
+
+@app.route("runs", methods=[func.HttpMethod.GET])
+async def show_runs(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(runs.show_runs, req.params.get("product"))
+
+
+@app.route("runs/{run_id}", methods=[func.HttpMethod.GET])
+async def show_run(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(runs.show_run, req.route_params["run_id"])
+
+
+@app.route("runs/{run_id}/nodes", methods=[func.HttpMethod.GET])
+async def show_nodes(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(runs.show_nodes, req.route_params["run_id"])
+
+
+@app.route("runs/{run_id}/cancel", methods=[func.HttpMethod.POST])
+@app.durable_client_input(client_name="client")
+async def cancel_run(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    run_id = RunID(req.route_params["run_id"])
+    cancelled = await asyncio.to_thread(
+        runs.request_cancel,
+        activities.services.database,
+        run_id,
+        actor=_actor(req),
+        now=landfall.services.now(),
+    )
+    if cancelled.reply.status < 400:
+        await activities.cancelling.cancel_jobs(run_id, cancelled.at_work, DurableInstances(client))
+    return _http(cancelled.reply)
+
+
+@app.route("health", methods=[func.HttpMethod.GET], auth_level=func.AuthLevel.ANONYMOUS)
+async def show_health(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(health.show_health)
+
+
+async def _read(view: Callable[..., Reply], *args: Any) -> func.HttpResponse:
+    return _http(await asyncio.to_thread(view, activities.services.database, *args))
+
+
+def _http(reply: Reply) -> func.HttpResponse:
+    return func.HttpResponse(
+        reply.text(), status_code=reply.status, headers=dict(reply.headers), mimetype=reply.content_type
+    )
+
+
+def _actor(req: func.HttpRequest) -> str:
+    """Return who calls, for the record: App Service sets the header after it has checked the caller."""
+    return (req.headers.get("x-ms-client-principal-name") or "function key")[:128]
+
+
+# --- Orchestrators ---------------------------------------------------------------------------------
+
+
+@app.orchestration_trigger(context_name="context")
+def product_coordinator(context: df.DurableOrchestrationContext) -> Generator[Any, Any, None]:
+    return (yield from coordinate(context))
+
+
+@app.orchestration_trigger(context_name="context")
+def run(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+    return (yield from drive_run(context))
+
+
+@app.orchestration_trigger(context_name="context")
+def node(context: df.DurableOrchestrationContext) -> Generator[Any, Any, None]:
+    return (yield from drive_node(context))
+
+
+# --- Activities: plain dict, since the worker refuses dict[str, Any] on a trigger parameter ----------
+
+
+@app.activity_trigger(input_name="message")
+def open_run(message: dict) -> dict:  # type: ignore[type-arg]
+    return activities.runs.open_run(message)
+
+
+@app.activity_trigger(input_name="message")
+@app.durable_client_input(client_name="client")
+async def start_run(message: dict, client: Any) -> dict:  # type: ignore[type-arg]
+    return await activities.runs.start_run(message, DurableInstances(client))
+
+
+@app.activity_trigger(input_name="message")
+def close_run(message: dict) -> dict:  # type: ignore[type-arg]
+    return activities.runs.close_run(message)
+
+
+@app.activity_trigger(input_name="message")
+def submit_job(message: dict) -> dict:  # type: ignore[type-arg]
+    return activities.nodes.submit_job(message)
+
+
+@app.activity_trigger(input_name="message")
+def check_job(message: dict) -> dict:  # type: ignore[type-arg]
+    return activities.nodes.check_job(message)
+
+
+@app.activity_trigger(input_name="message")
+@app.durable_client_input(client_name="client")
+async def finish_node(message: dict, client: Any) -> dict:  # type: ignore[type-arg]
+    return await activities.nodes.finish_node(message, DurableInstances(client))

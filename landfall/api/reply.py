@@ -1,0 +1,53 @@
+"""HTTP answers as values, before a host turns them into its own."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from landfall.errors import ErrorKind, LandfallError
+
+_STATUS_OF_KIND = {
+    ErrorKind.REFUSED: 409,
+    ErrorKind.UNREACHABLE: 503,
+    ErrorKind.QUALITY_GATE: 409,
+    ErrorKind.TIMED_OUT: 504,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer.
+
+    Attributes:
+        body: JSON.
+        headers: Beside the content type.
+    """
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def content_type(self) -> str:
+        return "application/problem+json" if self.status >= 400 else "application/json"
+
+    def text(self) -> str:
+        return json.dumps(self.body, ensure_ascii=False)
+
+
+def problem(status: int, code: str, title: str, detail: str, **more: Any) -> Reply:
+    """Return a problem document.
+
+    Source:
+        RFC 9457, Problem Details for HTTP APIs.
+    """
+    return Reply(
+        status,
+        {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code, **more},
+    )
+
+
+def problem_of(error: LandfallError, *, status: int | None = None) -> Reply:
+    """Return the problem document of one of our errors."""
+    return problem(status or _STATUS_OF_KIND[error.kind], error.code, type(error).__name__, str(error))

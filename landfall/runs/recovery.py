@@ -1,0 +1,119 @@
+"""What SQL says should be going on, for the timer that starts again what was lost."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from landfall.metadata.catalog import get_current_product
+from landfall.metadata.tables import (
+    data_products,
+    landed_files,
+    node_runs,
+    product_leases,
+    run_requests,
+    runs,
+)
+from landfall.planning.plan import NodeKey
+from landfall.runs.closing import StartedNode
+from landfall.runs.ids import RunID
+from landfall.runs.leases import LeaseState, lock_lease, set_lease
+from landfall.runs.requests import RequestState
+from landfall.runs.states import FINAL_NODE_STATES, FINAL_RUN_STATES, FileState
+from landfall.spec.model import Product
+
+# Younger work is still on its way to its orchestration.
+GRACE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that has not ended, and its claimed nodes that have not either."""
+
+    run_id: RunID
+    product: str
+    nodes: tuple[StartedNode, ...]
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedWork:
+    """What should be going on.
+
+    Attributes:
+        coordinators: Products whose lease is active.
+        runs: Runs that are open, each with the nodes that should have an orchestration.
+    """
+
+    coordinators: tuple[Product, ...]
+    runs: tuple[OpenRun, ...]
+
+
+def expected_work(connection: sa.Connection, *, now: datetime) -> ExpectedWork:
+    """Take the leases of products with work and no coordinator, and return what should be going on."""
+    for product_id in _idle_products_with_work(connection):
+        if lock_lease(connection, product_id, now) is LeaseState.IDLE:
+            set_lease(connection, product_id, LeaseState.ACTIVE, now)
+    active = connection.execute(
+        sa.select(data_products.c.Domain, data_products.c.Name)
+        .select_from(
+            product_leases.join(
+                data_products, data_products.c.DataProductID == product_leases.c.DataProductID
+            )
+        )
+        .where(product_leases.c.State == LeaseState.ACTIVE)
+    ).all()
+    coordinators = tuple(
+        get_current_product(connection, f"{row.Domain}/{row.Name}").product for row in active
+    )
+    return ExpectedWork(coordinators=coordinators, runs=_open_runs(connection, now))
+
+
+def _idle_products_with_work(connection: sa.Connection) -> list[int]:
+    has_file = sa.exists().where(
+        landed_files.c.DataProductID == product_leases.c.DataProductID,
+        landed_files.c.State == FileState.PENDING,
+    )
+    has_request = sa.exists().where(
+        run_requests.c.DataProductID == product_leases.c.DataProductID,
+        run_requests.c.State == RequestState.PENDING,
+    )
+    has_run = sa.exists().where(
+        runs.c.DataProductID == product_leases.c.DataProductID, runs.c.State.not_in(FINAL_RUN_STATES)
+    )
+    return list(
+        connection.execute(
+            sa.select(product_leases.c.DataProductID).where(
+                product_leases.c.State == LeaseState.IDLE, sa.or_(has_file, has_request, has_run)
+            )
+        ).scalars()
+    )
+
+
+def _open_runs(connection: sa.Connection, now: datetime) -> tuple[OpenRun, ...]:
+    open_runs = connection.execute(
+        sa.select(runs.c.RunID, runs.c.OpenNodes, data_products.c.Domain, data_products.c.Name)
+        .select_from(runs.join(data_products, data_products.c.DataProductID == runs.c.DataProductID))
+        .where(runs.c.State.not_in(FINAL_RUN_STATES))
+        .order_by(runs.c.CreatedAt)
+    ).all()
+    return tuple(
+        OpenRun(
+            run_id=RunID(row.RunID),
+            product=f"{row.Domain}/{row.Name}",
+            nodes=_overdue_nodes(connection, row.RunID, now),
+            ended=row.OpenNodes == 0,
+        )
+        for row in open_runs
+    )
+
+
+def _overdue_nodes(connection: sa.Connection, run_id: str, now: datetime) -> tuple[StartedNode, ...]:
+    rows = connection.execute(
+        sa.select(node_runs.c.NodeKey, node_runs.c.Attempt).where(
+            node_runs.c.RunID == run_id,
+            node_runs.c.ClaimedAt < now - GRACE,
+            node_runs.c.State.not_in(FINAL_NODE_STATES),
+        )
+    )
+    return tuple(StartedNode(NodeKey(row.NodeKey), row.Attempt) for row in rows)

@@ -1,0 +1,81 @@
+"""One node of a run: submit its job, wait for the end, settle it or try again."""
+
+from collections.abc import Generator
+from typing import Any
+
+from landfall.runs.backoff import poll_delay, retry_delay
+from landfall.runs.ids import job_finished_event
+from landfall.runs.work import JobOutcome, NodeWork
+from orchestrations.context import DurableContext
+
+# Bounds the history of a job that runs for hours.
+_POLLS_PER_GENERATION = 40
+
+
+def node(context: DurableContext) -> Generator[Any, Any, None]:
+    """Drive one attempt of a node; ``finish_node`` starts the successors or asks for another attempt."""
+    work = NodeWork.from_payload(context.get_input())
+    if work.job_run_id is None:
+        submitted = JobOutcome.from_payload((yield context.call_activity("submit_job", work.to_payload())))
+    else:
+        submitted = JobOutcome(job_run_id=work.job_run_id)
+    if submitted.settled:
+        return
+    outcome: JobOutcome | None = submitted
+    if submitted.end is None:
+        outcome = yield from _wait_for_job(context, work, submitted.job_run_id)
+        if outcome is None:
+            return
+    finished = yield context.call_activity(
+        "finish_node", {"work": work.to_payload(), "outcome": outcome.to_payload()}
+    )
+    if finished["retry"]:
+        yield context.create_timer(
+            context.current_utc_datetime + retry_delay(f"{work.run_id}/{work.key}", work.attempt)
+        )
+        context.continue_as_new(work.next_attempt().to_payload())
+
+
+def _wait_for_job(
+    context: DurableContext, work: NodeWork, job_run_id: int | None
+) -> Generator[Any, Any, JobOutcome | None]:
+    """Wait for the end of a job run; return ``None`` after handing over to a new generation.
+
+    The job's result file wakes the node, the Jobs API says how the run ended, and polling with back-off is
+    for a job that ends without a result.
+    """
+    woken = context.wait_for_external_event(job_finished_event(work.attempt))
+    looks_since_wake = 0
+    for look in range(_POLLS_PER_GENERATION):
+        polls = looks_since_wake if woken.is_completed else work.polls + look
+        timer = context.create_timer(
+            context.current_utc_datetime + poll_delay(polls, woken=woken.is_completed)
+        )
+        if woken.is_completed:
+            # The event answers every later wait too, so from now on only the timer paces the looks.
+            looks_since_wake += 1
+            yield timer
+        else:
+            yield context.task_any([woken, timer])
+            if not timer.is_completed:
+                timer.cancel()
+        outcome = JobOutcome.from_payload(
+            (
+                yield context.call_activity(
+                    "check_job",
+                    {"run_id": work.run_id, "key": work.key, "job_run_id": job_run_id},
+                )
+            )
+        )
+        if outcome.end is not None:
+            return outcome
+    context.continue_as_new(
+        NodeWork(
+            run_id=work.run_id,
+            key=work.key,
+            attempt=work.attempt,
+            polls=work.polls + _POLLS_PER_GENERATION,
+            job_run_id=job_run_id,
+        ).to_payload()
+    )
+    return None
