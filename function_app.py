@@ -56,7 +56,7 @@ async def start_run_over_http(req: func.HttpRequest, client: Any) -> func.HttpRe
         req.get_body(),
         actor=_actor(req),
         request_id=RequestID(uuid4().hex),
-        now=landfall.services.now(),
+        now=activities.services.now(),
     )
     if started.start is not None:
         await start_coordinator(DurableInstances(client), started.start)
@@ -92,7 +92,7 @@ async def cancel_run(req: func.HttpRequest, client: Any) -> func.HttpResponse:
         activities.services.database,
         run_id,
         actor=_actor(req),
-        now=landfall.services.now(),
+        now=activities.services.now(),
     )
     if cancelled.reply.status < 400:
         await activities.cancelling.cancel_jobs(run_id, cancelled.at_work, DurableInstances(client))

@@ -4,11 +4,10 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from landfall.jobs.protocol import JobRunID
-
 from activities.instances import Instances
 from activities.services import Services
 from landfall.errors import LandfallError
+from landfall.jobs.protocol import JobRunID
 from landfall.runs.closing import WorkingNode
 from landfall.runs.ids import RUN_FINISHED_EVENT, RunID, job_finished_event, node_instance, run_instance
 

@@ -6,14 +6,14 @@ import logging
 from typing import Any
 
 import sqlalchemy as sa
-from landfall.jobs.protocol import Failure, JobRunID, JobRunStatus, JobState
-from landfall.jobs.tokens import idempotency_token
 
 from activities.instances import Instances
 from activities.runs import start_nodes
 from activities.services import Services
 from landfall import addresses
 from landfall.errors import LandfallError
+from landfall.jobs.protocol import Failure, JobRunID, JobRunStatus, JobState
+from landfall.jobs.tokens import idempotency_token
 from landfall.runs.closing import StartedNode
 from landfall.runs.ids import RUN_FINISHED_EVENT, RunID, run_instance
 from landfall.runs.node_result import UnreadableResult, parse_node_result

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Self
 
 from landfall.jobs.protocol import Jobs
-
 from landfall.lake import Lake
 from landfall.metadata.engine import Database
 from landfall.settings import Settings
