@@ -1,6 +1,5 @@
 """Every activity of the function app, over services that are connected at the first call."""
 
-import os
 from functools import cached_property
 
 from activities.cancelling import CancelActivities
@@ -17,7 +16,7 @@ class App:
 
     @cached_property
     def services(self) -> Services:
-        return Services.connect(Settings.from_environment(os.environ))
+        return Services.connect(Settings.from_environment())
 
     @cached_property
     def events(self) -> EventActivities:

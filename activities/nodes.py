@@ -5,8 +5,6 @@ import json
 import logging
 from typing import Any
 
-import sqlalchemy as sa
-
 from activities.instances import Instances
 from activities.runs import start_nodes
 from activities.services import Services
@@ -21,12 +19,10 @@ from landfall.runs.node_spec import build_node_spec
 from landfall.runs.nodes import (
     Attempt,
     Settled,
-    begin_retry,
-    end_attempt,
+    end_node,
     read_attempt,
     record_running,
     record_submission,
-    settle_node,
 )
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict, weigh
@@ -140,17 +136,11 @@ class NodeActivities:
             weigh(outcome, None) if outcome.job_run_id is None else self._verdict(product, work, outcome)
         )
 
-        def settle(connection: sa.Connection) -> Settled | None:
-            end_attempt(connection, work.run_id, work.key, work.attempt, verdict, token=token, now=now)
-            if (
-                verdict.state is NodeState.FAILED
-                and verdict.retryable
-                and begin_retry(connection, work.run_id, work.key, work.attempt, verdict, now=now)
-            ):
-                return None
-            return settle_node(connection, work.run_id, work.key, verdict, now=now)
-
-        return self._services.database.transact(settle)
+        return self._services.database.transact(
+            lambda connection: end_node(
+                connection, work.run_id, work.key, work.attempt, verdict, token=token, now=now
+            )
+        )
 
     def _verdict(self, product: str, work: NodeWork, outcome: JobOutcome) -> Verdict:
         domain, name = product.split("/")

@@ -1,5 +1,6 @@
 """Every environment variable that the orchestration side and the command line read, in one place."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -49,8 +50,8 @@ class Settings:
     managed_identity_client_id: str | None
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """Return the settings that ``environ`` holds.
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Return the settings that ``environ`` holds, this process's environment if none is given.
 
         Raises:
             MissingSetting: A variable without a default is absent or empty.

@@ -133,6 +133,15 @@ class Database:
         """
         return self._persist(lambda: self._run_in(self._reader, work))
 
+    def ping(self) -> None:
+        """Ask the database for an answer.
+
+        Raises:
+            DatabaseUnreachable: As for ``transact``.
+            DatabaseAccessDenied: As for ``transact``.
+        """
+        self.read(lambda connection: connection.execute(sa.select(sa.literal(1))).scalar_one())
+
     def close(self) -> None:
         """Close the pooled connections; the database opens new ones if it is used again."""
         self.engine.dispose()

@@ -151,7 +151,7 @@ def _write_lineage(connection: sa.Connection, run_id: RunID, now: datetime) -> N
     plan = Plan.from_payload(
         connection.execute(sa.select(run_plans.c.Plan).where(run_plans.c.RunID == run_id)).scalar_one()
     )
-    succeeded = set(
+    succeeded: set[str] = set(
         connection.execute(
             sa.select(node_runs.c.NodeKey).where(
                 node_runs.c.RunID == run_id, node_runs.c.State == NodeState.SUCCEEDED

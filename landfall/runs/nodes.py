@@ -1,6 +1,6 @@
 """Node runs in SQL: claiming places, starting attempts, and settling a node with all that follows from it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -146,7 +146,32 @@ def record_running(connection: sa.Connection, run_id: RunID, key: NodeKey, *, no
     change_node(connection, run_id, key, NodeState.RUNNING, now=now)
 
 
-def end_attempt(
+def end_node(
+    connection: sa.Connection,
+    run_id: RunID,
+    key: NodeKey,
+    attempt: int,
+    verdict: Verdict,
+    *,
+    token: str,
+    now: datetime,
+) -> Settled | None:
+    """Write the end of an attempt and settle its node; ``None`` if the node has another attempt before it.
+
+    Args:
+        token: Idempotency token of the attempt.
+    """
+    _end_attempt(connection, run_id, key, attempt, verdict, token=token, now=now)
+    if (
+        verdict.state is NodeState.FAILED
+        and verdict.retryable
+        and _begin_retry(connection, run_id, key, attempt, verdict, now=now)
+    ):
+        return None
+    return settle_node(connection, run_id, key, verdict, now=now)
+
+
+def _end_attempt(
     connection: sa.Connection,
     run_id: RunID,
     key: NodeKey,
@@ -179,7 +204,7 @@ def end_attempt(
         connection.execute(sa.update(node_attempts).where(this).values(ended))
 
 
-def begin_retry(
+def _begin_retry(
     connection: sa.Connection, run_id: RunID, key: NodeKey, attempt: int, verdict: Verdict, *, now: datetime
 ) -> bool:
     """Give a node another attempt after a failed one if it has one left; return whether it has.
@@ -384,7 +409,7 @@ def _skip_descendants(connection: sa.Connection, run_id: RunID, key: NodeKey, no
         .join(below, edges.c.FromNode == below.c.ToNode)
         .where(edges.c.RunID == run_id)
     )
-    descendants = connection.execute(sa.select(below.c.ToNode).distinct()).scalars().all()
+    descendants: Sequence[str] = connection.execute(sa.select(below.c.ToNode).distinct()).scalars().all()
     reason = f"{key} did not succeed"
     skipped = change_nodes(
         connection,

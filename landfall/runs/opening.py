@@ -1,6 +1,6 @@
 """Opening a run: what waits is claimed, the metadata pinned and the plan written, in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -120,7 +120,7 @@ def _plan(
     built = {dataset.name for dataset in current.product.datasets if dataset.landing is None}
     asked = {name for request in requests for name in request.datasets}
     foreign = _foreign_ports(connection, current)
-    own = connection.execute(
+    own: Iterable[str] = connection.execute(
         sa.select(published_data_sets.c.DataSetName).where(
             published_data_sets.c.DataProductID == current.product_id
         )

@@ -124,7 +124,7 @@ def get_run(connection: sa.Connection, run_id: RunID) -> RunDetail:
     row = connection.execute(_summaries().where(runs.c.RunID == run_id)).one_or_none()
     if row is None:
         raise UnknownRun(run_id)
-    plan = connection.execute(sa.select(run_plans.c.Plan).where(run_plans.c.RunID == run_id)).scalar_one()
+    plan: Mapping[str, Any] = connection.execute(sa.select(run_plans.c.Plan).where(run_plans.c.RunID == run_id)).scalar_one()
     nodes = connection.execute(
         sa.select(node_runs).where(node_runs.c.RunID == run_id).order_by(node_runs.c.NodeRunID)
     )
@@ -189,7 +189,7 @@ def resolve_run_id(connection: sa.Connection, text: str) -> RunID:
         query = query.order_by(runs.c.CreatedAt.desc(), runs.c.RunID.desc()).limit(1)
     else:
         query = query.where(runs.c.RunID.startswith(text, autoescape=True)).order_by(runs.c.RunID).limit(6)
-    found = tuple(connection.execute(query).scalars())
+    found: tuple[str, ...] = tuple(connection.execute(query).scalars())
     if not found:
         raise UnknownRun(text)
     if len(found) > 1 and text not in found:
