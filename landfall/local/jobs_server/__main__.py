@@ -1,0 +1,134 @@
+"""The command that starts the server: ``python -m landfall.local.jobs_server --data FOLDER --token-file FILE``."""
+
+import argparse
+import asyncio
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from landfall.local.jobs_server.app import KEEP_ALIVE_S, JobsServer
+from landfall.local.jobs_server.dispatcher import Dispatcher
+from landfall.local.jobs_server.jobs_api import JobsApi
+from landfall.local.jobs_server.launcher import Launcher
+from landfall.local.jobs_server.runs import FailureMode
+from landfall.local.jobs_server.store import Store
+
+LOOPBACK = "127.0.0.1"
+DEFAULT_PORT = 8470
+DATABASE_FILE = "jobs.db"
+DEFAULT_PRELOAD = ("spark_runtime:run",)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says.
+
+    Attributes:
+        port: TCP port; 0 takes a free one and prints it.
+        data: Folder of the database and the outputs.
+        token_file: Holds the bearer token; created with a random one if it is absent.
+        slots: Runs at a time.
+        failure_mode: How failed runs look.
+        preload: ``package:entry_point`` of the tasks to be ready for.
+    """
+
+    port: int
+    data: Path
+    token_file: Path
+    slots: int
+    failure_mode: FailureMode
+    preload: tuple[str, ...]
+
+
+def parse_options(arguments: Sequence[str]) -> Options:
+    """Return the options of a command line; leaves with status 2 if it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m landfall.local.jobs_server",
+        description="The Databricks Jobs API on loopback. It executes code on request: keep the token to yourself.",
+    )
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the database and the outputs")
+    parser.add_argument("--token-file", type=Path, required=True, help="created if it is absent")
+    parser.add_argument("--slots", type=int, default=os.cpu_count() or 2, help="runs at a time")
+    parser.add_argument(
+        "--failure-mode", type=FailureMode, choices=list(FailureMode), default=FailureMode.SERVERLESS
+    )
+    parser.add_argument("--preload", action="append", metavar="PACKAGE:ENTRY_POINT")
+    chosen = parser.parse_args(arguments)
+    if chosen.slots < 1:
+        parser.error("--slots must be at least 1")
+    return Options(
+        port=chosen.port,
+        data=chosen.data,
+        token_file=chosen.token_file,
+        slots=chosen.slots,
+        failure_mode=chosen.failure_mode,
+        preload=DEFAULT_PRELOAD if chosen.preload is None else tuple(chosen.preload),
+    )
+
+
+def read_or_create_token(path: Path) -> str:
+    """Return the token in ``path``; a new random one is written, readable by its owner only, if there is none."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        token = secrets.token_urlsafe(32)
+        file.write(token)
+    return token
+
+
+async def serve(options: Options, environ: Mapping[str, str]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    options.data.mkdir(parents=True, exist_ok=True)
+    store = Store(options.data / DATABASE_FILE)
+    launcher = Launcher(options.data, options.preload, environ)
+    dispatcher = Dispatcher(
+        store,
+        launcher,
+        folder=options.data / "runs",
+        slots=options.slots,
+        mode=options.failure_mode,
+        environ=environ,
+    )
+    server = JobsServer(JobsApi(store, dispatcher), read_or_create_token(options.token_file))
+    runner = web.AppRunner(server.application(), keepalive_timeout=KEEP_ALIVE_S, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, LOOPBACK, options.port)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        await site.start()
+        port = runner.addresses[0][1]
+        print(f"listening on http://{LOOPBACK}:{port}", flush=True)
+        dispatcher.recover()
+        warming = asyncio.create_task(launcher.start())
+        await stopping.wait()
+        warming.cancel()
+    finally:
+        await runner.cleanup()
+        await dispatcher.close()
+        await launcher.stop()
+        store.close()
+
+
+def main() -> None:
+    """Run the server; a port in use ends it with status 1 and says so."""
+    options = parse_options(sys.argv[1:])
+    try:
+        asyncio.run(serve(options, os.environ))
+    except OSError as error:
+        sys.exit(f"jobs server: cannot listen on {LOOPBACK}:{options.port}: {error.strerror or error}")
+
+
+if __name__ == "__main__":
+    main()

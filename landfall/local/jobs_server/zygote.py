@@ -1,0 +1,173 @@
+"""The warm process: it has everything imported that a task needs, and forks one child per task.
+
+Importing pyspark takes two seconds; a fork takes three milliseconds. The process stays single-threaded
+and opens no channel to Spark, because neither threads nor gRPC channels survive a fork. It talks with the server
+over one socket, a JSON object per line, orders coming in and ``ready``, ``started`` and ``exited`` going out.
+When the socket closes the server is gone, and so are all children a moment later.
+"""
+
+import argparse
+import contextlib
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from landfall.local.jobs_server.child import TaskOrder, close_session, find_entry_point, run_task
+
+# Beyond the package of the task itself: what the first use of a Spark session would import.
+PRELOADED = (
+    "pandas",
+    "pyarrow.pandas_compat",
+    "pyarrow.vendored.version",
+    "grpc._channel",
+    "pyspark.sql",
+    "pyspark.sql.functions",
+    "pyspark.sql.types",
+    "pyspark.sql.connect.session",
+    "pyspark.sql.connect.dataframe",
+    "pyspark.sql.connect.readwriter",
+    "pyspark.sql.connect.functions",
+)
+GRACE_AT_END_S = 2.0
+
+
+def preload(packages: list[str]) -> None:
+    """Import what tasks need; what is missing here is reported by the task that misses it."""
+    for module in PRELOADED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+    for package in packages:
+        name, _, entry_point = package.partition(":")
+        try:
+            find_entry_point(name, entry_point)
+        except Exception:  # A broken package must not take the server down; its tasks will say what is wrong.
+            traceback.print_exc()
+    gc.collect()
+    gc.freeze()  # Children then leave these objects alone, and their pages stay shared.
+
+
+class Zygote:
+    """Forks children on request and reports their ends."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._received = b""
+        self._children: dict[int, int] = {}
+        self._pid = os.getpid()
+        self._wake_reader, self._wake_writer = os.pipe()
+        for end in (self._wake_reader, self._wake_writer):
+            os.set_blocking(end, False)
+
+    def serve(self) -> None:
+        """Work until the server closes the socket."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # the byte in the wake-up pipe is what matters
+        signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
+        self._say({"ready": self._pid})
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._channel, selectors.EVENT_READ)
+            selector.register(self._wake_reader, selectors.EVENT_READ)
+            connected = True
+            while connected:
+                for key, _ in selector.select():
+                    if key.fileobj is self._channel:
+                        connected = self._listen()
+                    else:
+                        self._reap()
+        self._end_children()
+
+    def _listen(self) -> bool:
+        received = self._channel.recv(65536)
+        if not received:
+            return False
+        *lines, self._received = (self._received + received).split(b"\n")
+        for line in lines:
+            self._obey(json.loads(line))
+        return True
+
+    def _obey(self, message: dict[str, Any]) -> None:
+        number = int(message["number"])
+        pid = os.fork()
+        if pid == 0:
+            self._become(message)
+        # Done here and in the child, whoever comes first: the group must exist before anybody signals it.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.setpgid(pid, pid)
+        self._children[pid] = number
+        self._say({"started": number, "pid": pid})
+
+    def _become(self, message: dict[str, Any]) -> NoReturn:
+        """Be the child."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._channel.close()
+            os.close(self._wake_reader)
+            os.close(self._wake_writer)
+            numpy = sys.modules.get("numpy")
+            if numpy is not None:
+                numpy.random.seed()  # Forked children would all draw the same numbers; `random` looks after itself.
+            if "task" in message:
+                status = run_task(TaskOrder(**message["task"]), self._pid)
+            else:
+                status = close_session(message["close_session"])
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._wake_reader, 4096):
+                pass
+        while self._children:
+            # Looked at before it is collected: until then its id cannot be given to another process group.
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
+                return
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(ended.si_pid, signal.SIGKILL)  # whatever the task left behind
+            _, status = os.waitpid(ended.si_pid, 0)
+            number = self._children.pop(ended.si_pid)
+            self._say({"exited": number, "status": os.waitstatus_to_exitcode(status)})
+
+    def _say(self, message: dict[str, int]) -> None:
+        # The server may have gone meanwhile; the next read will tell.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._channel.sendall(json.dumps(message).encode() + b"\n")
+
+    def _end_children(self) -> None:
+        for pid in self._children:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGTERM)
+        signal.signal(signal.SIGALRM, lambda *_: self._kill_children())
+        signal.setitimer(signal.ITIMER_REAL, GRACE_AT_END_S)
+        while self._children:
+            pid, _ = os.waitpid(-1, 0)
+            self._children.pop(pid, None)
+
+    def _kill_children(self) -> None:
+        for pid in self._children:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+
+
+def main() -> None:
+    """Run as ``python -m landfall.local.jobs_server.zygote``; started by the server only."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--channel", type=int, required=True, help="file descriptor of the socket")
+    arguments.add_argument("--preload", action="append", default=[], metavar="PACKAGE:ENTRY_POINT")
+    chosen = arguments.parse_args()
+    preload(chosen.preload)
+    Zygote(socket.socket(fileno=chosen.channel)).serve()
+
+
+if __name__ == "__main__":
+    main()
