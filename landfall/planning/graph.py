@@ -70,7 +70,7 @@ def build_graph(product: Product) -> Graph:
     """Return the graph of a product, in time linear in its nodes and edges.
 
     Args:
-        product: A sound product: every reference is resolved.
+        product: A product; a reference to nothing adds no edge, finding it is left to validation.
 
     Raises:
         CyclicDependency: Nodes wait for each other; the error holds one circle, first node repeated last.
@@ -91,11 +91,12 @@ def _declared_nodes(product: Product) -> list[GraphNode]:
     for transformation in product.transformations:
         key = NodeKey(transformation.name)
         builders.setdefault(transformation.output.dataset, []).append(key)
+    names = {transformation.name for transformation in product.transformations}
     for transformation in product.transformations:
         own_inputs = (ref.dataset for ref in transformation.inputs if ref.product is None)
         reads_from = _distinct(key for dataset in own_inputs for key in builders.get(dataset, ()))
         read = set(reads_from)
-        named = _distinct(NodeKey(name) for name in transformation.depends_on)
+        named = _distinct(NodeKey(name) for name in transformation.depends_on if name in names)
         nodes.append(
             GraphNode(
                 key=NodeKey(transformation.name),

@@ -92,6 +92,7 @@ PARTS: Mapping[str, Part] = {
         (*PURE, "landfall.settings", "deltalake", "pyarrow", "azure.identity", "azure.core")
     ),
     "landfall.jobs": Part((*PURE, "landfall.settings", "databricks", "azure.identity", "azure.core")),
+    "landfall.client": Part((*PURE, "landfall.settings")),
     # Thin callers: no SQL and no foreign service except through `landfall`.
     "landfall.api": Part(("landfall", "azure.functions"), never=("landfall.cli", "landfall.local")),
     "landfall.cli": Part(("landfall", "typer", "click", "rich")),
@@ -108,6 +109,7 @@ PARTS: Mapping[str, Part] = {
             "psutil",
             "pysail",
             "pyspark",
+            "yarl",
         ),
         never=("landfall.api", "landfall.cli"),
     ),

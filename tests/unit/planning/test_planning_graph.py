@@ -103,6 +103,12 @@ def test_a_circle_through_depends_on_is_found() -> None:
     assert caught.value.path == ("build_a", "build_b", "build_a")
 
 
+def test_a_reference_to_nothing_adds_no_edge() -> None:
+    graph = build_graph(a_product(a_transformation("build_a", inputs=["nowhere"], depends_on=["nobody"])))
+
+    assert graph.nodes[-1].predecessors == ()
+
+
 def test_a_chain_longer_than_the_call_stack_is_ordered() -> None:
     chain = [
         a_transformation(f"t{number}", inputs=[f"d{number}"], output=f"d{number + 1}")
