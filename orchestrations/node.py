@@ -21,11 +21,12 @@ def node(context: DurableContext) -> Generator[Any, Any, None]:
         submitted = JobOutcome(job_run_id=work.job_run_id)
     if submitted.settled:
         return
-    outcome: JobOutcome | None = submitted
+    outcome = submitted
     if submitted.end is None:
-        outcome = yield from _wait_for_job(context, work, submitted.job_run_id)
-        if outcome is None:
+        ended = yield from _wait_for_job(context, work, submitted.job_run_id)
+        if ended is None:
             return
+        outcome = ended
     finished = yield context.call_activity(
         "finish_node", {"work": work.to_payload(), "outcome": outcome.to_payload()}
     )

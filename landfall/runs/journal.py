@@ -31,7 +31,7 @@ def change_run(
     reason: str | None = None,
 ) -> bool:
     """Move a run to ``target`` if that is allowed from where it is; return whether it moved."""
-    before = connection.execute(sa.select(runs.c.State).where(runs.c.RunID == run_id)).scalar_one()
+    before: str = connection.execute(sa.select(runs.c.State).where(runs.c.RunID == run_id)).scalar_one()
     if RunState(before) not in sources_of(target, RUN_CHANGES):
         return False
     values: dict[str, Any] = {"State": target}
@@ -63,7 +63,7 @@ def change_node(
     Args:
         values: Further columns to set with the state.
     """
-    before = connection.execute(
+    before: str = connection.execute(
         sa.select(node_runs.c.State).where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)
     ).scalar_one()
     if NodeState(before) not in sources_of(target, NODE_CHANGES):

@@ -23,7 +23,7 @@ def lock_lease(connection: sa.Connection, product_id: int, now: datetime) -> Lea
     connection.execute(
         sa.update(product_leases).where(product_leases.c.DataProductID == product_id).values(ChangedAt=now)
     )
-    state = connection.execute(
+    state: str = connection.execute(
         sa.select(product_leases.c.State).where(product_leases.c.DataProductID == product_id)
     ).scalar_one()
     return LeaseState(state)

@@ -1,6 +1,6 @@
 """Node runs in SQL: claiming places, starting attempts, and settling a node with all that follows from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -292,9 +292,7 @@ def settle_node(
     )
 
 
-def claim_ready(
-    connection: sa.Connection, run_id: RunID, *, claimed_by: str, now: datetime
-) -> tuple[NodeKey, ...]:
+def claim_ready(connection: sa.Connection, run_id: RunID, *, claimed_by: str, now: datetime) -> None:
     """Give free places of the run to ready nodes, longest remaining path first."""
     run = connection.execute(
         sa.select(runs.c.MaxParallelNodes, runs.c.ActiveNodes, runs.c.CancelRequestedAt).where(
@@ -303,10 +301,9 @@ def claim_ready(
     ).one()
     free = run.MaxParallelNodes - run.ActiveNodes
     if free <= 0 or run.CancelRequestedAt is not None:
-        return ()
-    keys = [
-        NodeKey(key)
-        for key in connection.execute(
+        return
+    keys: Sequence[str] = (
+        connection.execute(
             sa.select(node_runs.c.NodeKey)
             .where(
                 node_runs.c.RunID == run_id,
@@ -315,23 +312,27 @@ def claim_ready(
             )
             .order_by(node_runs.c.Priority.desc(), node_runs.c.NodeRunID)
             .limit(free)
-        ).scalars()
-    ]
+        )
+        .scalars()
+        .all()
+    )
     if keys:
-        connection.execute(
+        # The condition again, and the count of what moved: another transaction may claim at the same time.
+        claimed = connection.execute(
             sa.update(node_runs)
-            .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey.in_(keys))
+            .where(
+                node_runs.c.RunID == run_id, node_runs.c.NodeKey.in_(keys), node_runs.c.ClaimedAt.is_(None)
+            )
             .values(ClaimedBy=claimed_by, ClaimedAt=now)
-        )
+        ).rowcount
         connection.execute(
-            sa.update(runs).where(runs.c.RunID == run_id).values(ActiveNodes=runs.c.ActiveNodes + len(keys))
+            sa.update(runs).where(runs.c.RunID == run_id).values(ActiveNodes=runs.c.ActiveNodes + claimed)
         )
-    return tuple(keys)
 
 
 def claimed_not_started(connection: sa.Connection, run_id: RunID, *, claimed_by: str) -> tuple[NodeKey, ...]:
     """Return the nodes that ``claimed_by`` has claimed and that no attempt has begun."""
-    keys = connection.execute(
+    keys: Iterable[str] = connection.execute(
         sa.select(node_runs.c.NodeKey)
         .where(
             node_runs.c.RunID == run_id,
@@ -383,7 +384,7 @@ def _count_down(connection: sa.Connection, run_id: RunID, key: NodeKey, now: dat
         .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey.in_(successors))
         .values(WaitingFor=node_runs.c.WaitingFor - 1)
     )
-    ready = connection.execute(
+    ready: Iterable[str] = connection.execute(
         sa.select(node_runs.c.NodeKey).where(
             node_runs.c.RunID == run_id,
             node_runs.c.NodeKey.in_(successors),
