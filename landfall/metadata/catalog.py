@@ -1,0 +1,224 @@
+"""What has been applied: the products, their current versions and where their files land."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from landfall.errors import LandfallError
+from landfall.metadata.tables import data_products, data_sets, metadata_versions
+from landfall.spec.model import Product
+from landfall.spec.payload import product_from_payload
+
+# Parsed products kept in memory; one takes some hundred kilobytes at a thousand nodes.
+_KEPT_PRODUCTS = 256
+
+
+class UnknownProduct(LandfallError):
+    """No product of this name has been applied."""
+
+    code = "LF2101"
+
+    def __init__(self, key: str, known: tuple[str, ...]) -> None:
+        names = ", ".join(known) if known else "none yet"
+        super().__init__(
+            f"no product '{key}' has been applied (applied: {names}). Apply it with `landfall apply`."
+        )
+        self.key = key
+        self.known = known
+
+
+class UnknownVersion(LandfallError):
+    """A product has no such version."""
+
+    code = "LF2102"
+
+    def __init__(self, product_id: int, version: int) -> None:
+        super().__init__(
+            f"data product {product_id} has no version {version}; see MetadataVersions for those it has"
+        )
+        self.product_id = product_id
+        self.version = version
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentProduct:
+    """A product as the next run pins it."""
+
+    product_id: int
+    version: int
+    product: Product
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """One line of the catalogue; ``version`` is the current one and ``applied_at`` its instant."""
+
+    product_id: int
+    domain: str
+    name: str
+    description: str
+    owner_team: str
+    owner_email: str
+    version: int
+    applied_at: datetime
+    applied_by: str
+
+    @property
+    def key(self) -> str:
+        """``domain/product``, the name people use."""
+        return f"{self.domain}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class LandingPattern:
+    """Where the files of a dataset land; ``pattern`` is below ``landing/{domain}/{product}/``."""
+
+    product_id: int
+    product: str
+    dataset: str
+    pattern: str
+
+
+def find_product_id(connection: sa.Connection, key: str) -> int | None:
+    """Return the id of the product ``domain/name``, ``None`` if it was never applied."""
+    product_id: int | None = connection.execute(
+        sa.select(data_products.c.DataProductID).where(named(key))
+    ).scalar_one_or_none()
+    return product_id
+
+
+def find_current_product(connection: sa.Connection, key: str) -> CurrentProduct | None:
+    """Return the current version of the product ``domain/name``, ``None`` if it was never applied."""
+    row = connection.execute(
+        sa.select(data_products.c.DataProductID, data_products.c.CurrentVersion, metadata_versions.c.SpecHash)
+        .join_from(data_products, metadata_versions, _is_current())
+        .where(named(key))
+    ).one_or_none()
+    if row is None:
+        return None
+    product = _product(connection, row.DataProductID, row.CurrentVersion, row.SpecHash)
+    return CurrentProduct(row.DataProductID, row.CurrentVersion, product)
+
+
+def get_current_product(connection: sa.Connection, key: str) -> CurrentProduct:
+    """Return the current version of the product ``domain/name``.
+
+    Raises:
+        UnknownProduct: It was never applied.
+    """
+    current = find_current_product(connection, key)
+    if current is None:
+        raise UnknownProduct(key, tuple(entry.key for entry in list_products(connection)))
+    return current
+
+
+def get_product_version(connection: sa.Connection, product_id: int, version: int) -> Product:
+    """Return a product as it was in ``version``, for example the one that a run pinned.
+
+    Raises:
+        UnknownVersion: It has no such version.
+    """
+    spec_hash = connection.execute(
+        sa.select(metadata_versions.c.SpecHash).where(_is_version(product_id, version))
+    ).scalar_one_or_none()
+    if spec_hash is None:
+        raise UnknownVersion(product_id, version)
+    return _product(connection, product_id, version, spec_hash)
+
+
+def list_products(connection: sa.Connection) -> tuple[CatalogEntry, ...]:
+    """Return every applied product by name."""
+    products = data_products.c
+    rows = connection.execute(
+        sa.select(
+            products.DataProductID,
+            products.Domain,
+            products.Name,
+            products.Description,
+            products.OwnerTeam,
+            products.OwnerEmail,
+            products.CurrentVersion,
+            metadata_versions.c.AppliedAt,
+            metadata_versions.c.AppliedBy,
+        )
+        .join_from(data_products, metadata_versions, _is_current())
+        .order_by(products.Domain, products.Name)
+    )
+    return tuple(CatalogEntry(*row) for row in rows.tuples())
+
+
+def landing_patterns(connection: sa.Connection) -> tuple[LandingPattern, ...]:
+    """Return the landing pattern of every dataset that has one, by product and dataset."""
+    products = data_products.c
+    rows = connection.execute(
+        sa.select(
+            products.DataProductID, products.Domain, products.Name, data_sets.c.Name, data_sets.c.LandingPath
+        )
+        .join_from(data_products, data_sets)
+        .where(data_sets.c.LandingPath.is_not(None))
+        .order_by(products.Domain, products.Name, data_sets.c.Name)
+    )
+    return tuple(
+        LandingPattern(product_id, f"{domain}/{name}", dataset, pattern)
+        for product_id, domain, name, dataset, pattern in rows.tuples()
+    )
+
+
+def named(key: str) -> sa.ColumnElement[bool]:
+    """Return the condition for the row of DataProducts that is ``domain/name``."""
+    domain, _, name = key.partition("/")
+    return sa.and_(data_products.c.Domain == domain, data_products.c.Name == name)
+
+
+class _ParsedProducts:
+    """The products parsed last, by the hash of their spec: equal hashes mean equal products, in any database."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._products: OrderedDict[str, Product] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, spec_hash: str) -> Product | None:
+        with self._lock:
+            if spec_hash not in self._products:
+                return None
+            self._products.move_to_end(spec_hash)
+            return self._products[spec_hash]
+
+    def keep(self, spec_hash: str, product: Product) -> None:
+        with self._lock:
+            self._products[spec_hash] = product
+            if len(self._products) > self._size:
+                self._products.popitem(last=False)
+
+
+_parsed = _ParsedProducts(_KEPT_PRODUCTS)
+
+
+def _product(connection: sa.Connection, product_id: int, version: int, spec_hash: str) -> Product:
+    known = _parsed.find(spec_hash)
+    if known is not None:
+        return known
+    spec: dict[str, Any] = connection.execute(
+        sa.select(metadata_versions.c.Spec).where(_is_version(product_id, version))
+    ).scalar_one()
+    product = product_from_payload(spec)
+    _parsed.keep(spec_hash, product)
+    return product
+
+
+def _is_version(product_id: int, version: int) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        metadata_versions.c.DataProductID == product_id, metadata_versions.c.VersionNumber == version
+    )
+
+
+def _is_current() -> sa.ColumnElement[bool]:
+    return sa.and_(
+        metadata_versions.c.DataProductID == data_products.c.DataProductID,
+        metadata_versions.c.VersionNumber == data_products.c.CurrentVersion,
+    )
