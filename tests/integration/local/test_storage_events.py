@@ -1,0 +1,304 @@
+"""Uploads to the real emulator become events at a webhook, whatever is away meanwhile."""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.storage.blob import BlobBlock
+
+from landfall.addresses import parse_blob_url
+from landfall.lake import Lake
+from landfall.landing.events import parse_blob_event
+from landfall.local.storage_events.__main__ import READY
+from tests.loopback import Emulator, free_port
+
+pytestmark = pytest.mark.stack
+
+
+@dataclass
+class Webhook:
+    """An Event Grid webhook on loopback that keeps what it was sent."""
+
+    port: int
+    refusals: list[int] = field(default_factory=list)
+    handshakes: int = 0
+    events: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    refused: int = 0
+    connections: list[socket.socket] = field(default_factory=list)
+    server: ThreadingHTTPServer | None = None
+
+    def start(self) -> None:
+        webhook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                super().setup()
+                webhook.connections.append(self.connection)
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                status, answer = webhook.answer(self.path, self.headers["aeg-event-type"], body)
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        if self.server is not None:
+            self.server.shutdown()
+            self.server.server_close()
+            for connection in self.connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            self.server = None
+
+    def answer(self, path: str, kind: str, body: list[dict[str, Any]]) -> tuple[int, bytes]:
+        assert path == "/runtime/webhooks/eventgrid?functionName=on_blob_created&code=k%C3%A9y"
+        if kind == "SubscriptionValidation":
+            self.handshakes += 1
+            return 200, json.dumps({"validationResponse": body[0]["data"]["validationCode"]}).encode()
+        assert kind == "Notification"
+        if self.refusals:
+            self.refused += 1
+            return self.refusals.pop(), b"not now"
+        self.events.extend((time.monotonic(), event) for event in body)
+        return 202, b""
+
+    def paths(self) -> list[str]:
+        return [parse_blob_url(event["data"]["url"]).path for _, event in self.events]
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    webhook = Webhook(free_port())
+    webhook.start()
+    yield webhook
+    webhook.stop()
+
+
+@pytest.fixture
+def folder() -> str:
+    """A folder of this test's own: the emulator is shared."""
+    return uuid.uuid4().hex
+
+
+class Events:
+    """The process under test, fed with the emulator's access log as the supervisor does."""
+
+    def __init__(self, emulator: Emulator, webhook: Webhook, outbox: Path) -> None:
+        self._log = emulator.log.open("rb")
+        self._log.seek(0, os.SEEK_END)
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "landfall.local.storage_events", "--endpoint", emulator.endpoint),
+                "--webhook",
+                f"http://127.0.0.1:{webhook.port}/runtime/webhooks/eventgrid?functionName=on_blob_created",
+                *("--outbox", str(outbox)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "LANDFALL_FUNCTIONS_KEY": "kéy"},
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout.readline().decode().strip() == READY
+        self._done = threading.Event()
+        self._pump = threading.Thread(target=self._feed, daemon=True)
+        self._pump.start()
+
+    def _feed(self) -> None:
+        assert self.process.stdin is not None
+        while not self._done.is_set():
+            if chunk := self._log.read():
+                with contextlib.suppress(BrokenPipeError):  # a test killed it
+                    self.process.stdin.write(chunk)
+                    self.process.stdin.flush()
+            else:
+                self._done.wait(0.002)
+
+    def stop(self) -> int:
+        self._done.set()
+        self._pump.join()
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self._log.close()
+        return self.process.wait(10)
+
+
+Start = Callable[[], Events]
+
+
+@pytest.fixture
+def start(emulator: Emulator, webhook: Webhook, tmp_path: Path) -> Iterator[Start]:
+    started: list[Events] = []
+
+    def start() -> Events:
+        started.append(Events(emulator, webhook, tmp_path / "events.db"))
+        return started[-1]
+
+    yield start
+    for events in started:
+        if events.process.poll() is None:
+            events.stop()
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = 10) -> None:
+    give_up_at = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < give_up_at, "it did not happen"
+        time.sleep(0.005)
+
+
+def test_an_upload_is_an_event_at_once(start: Start, lake: Lake, webhook: Webhook, folder: str) -> None:
+    start()
+    lake.upload_landing("d", folder, "warm.csv", b"x")
+    wait_until(lambda: f"d/{folder}/warm.csv" in webhook.paths())
+
+    landed = lake.upload_landing("d", folder, "ä b%41.csv", b"hello")
+    uploaded_at = time.monotonic()
+    wait_until(lambda: len([path for path in webhook.paths() if folder in path]) == 2)
+
+    received_at, payload = webhook.events[-1]
+    assert received_at - uploaded_at < 0.5
+    event = parse_blob_event(payload)
+    assert event is not None
+    assert (event.url, event.etag, event.path, event.container, event.size_bytes) == (
+        landed.url,
+        landed.etag,
+        landed.address.path,
+        "landing",
+        5,
+    )
+    assert payload["data"]["api"] == "PutBlob"
+    assert webhook.handshakes == 1
+
+
+def test_blobs_from_before_the_start_are_announced_once(
+    start: Start, lake: Lake, webhook: Webhook, folder: str
+) -> None:
+    lake.upload_landing("d", folder, "early.csv", b"x")
+    first = start()
+    wait_until(lambda: f"d/{folder}/early.csv" in webhook.paths())
+    assert first.stop() == 0
+
+    start()
+    lake.upload_landing("d", folder, "late.csv", b"x")
+    wait_until(lambda: f"d/{folder}/late.csv" in webhook.paths())
+
+    assert webhook.paths().count(f"d/{folder}/early.csv") == 1
+
+
+def test_only_results_of_control_are_announced(
+    start: Start, lake: Lake, webhook: Webhook, folder: str
+) -> None:
+    start()
+    lake.write_control(f"d/{folder}/r/n/1/spec.json", "{}")
+    lake.write_control(f"d/{folder}/r/n/1/result/part-0.txt", "{}")
+    lake.upload_landing("d", folder, "after.csv", b"x")
+    wait_until(lambda: f"d/{folder}/after.csv" in webhook.paths())
+    wait_until(lambda: len([path for path in webhook.paths() if folder in path]) >= 2)
+
+    assert sorted(path for path in webhook.paths() if folder in path) == [
+        f"d/{folder}/after.csv",
+        f"d/{folder}/r/n/1/result/part-0.txt",
+    ]
+
+
+def test_a_staged_upload_is_one_event(
+    start: Start, emulator: Emulator, webhook: Webhook, folder: str
+) -> None:
+    start()
+    with emulator.service() as service:
+        blob = service.get_blob_client("landing", f"d/{folder}/staged.csv")
+        blob.stage_block("AAAA", b"one")
+        blob.stage_block("BBBB", b"two")
+        blob.commit_block_list([BlobBlock("AAAA"), BlobBlock("BBBB")])
+    wait_until(lambda: f"d/{folder}/staged.csv" in webhook.paths())
+
+    mine = [event for _, event in webhook.events if folder in event["subject"]]
+    assert [(event["data"]["api"], event["data"]["contentLength"]) for event in mine] == [("PutBlockList", 6)]
+
+
+def test_an_event_is_sent_again_until_it_is_taken(
+    start: Start, lake: Lake, webhook: Webhook, folder: str
+) -> None:
+    start()
+    lake.upload_landing("d", folder, "first.csv", b"x")
+    wait_until(lambda: f"d/{folder}/first.csv" in webhook.paths())
+
+    webhook.refusals = [500, 404]
+    lake.upload_landing("d", folder, "again.csv", b"x")
+    wait_until(lambda: f"d/{folder}/again.csv" in webhook.paths())
+
+    assert webhook.refused == 2
+
+
+def test_events_wait_for_a_host_that_is_away(start: Start, lake: Lake, webhook: Webhook, folder: str) -> None:
+    events = start()
+    lake.upload_landing("d", folder, "before.csv", b"x")
+    wait_until(lambda: f"d/{folder}/before.csv" in webhook.paths())
+    webhook.stop()
+    for number in range(20):
+        lake.upload_landing("d", folder, f"{number}.csv", b"x")
+    assert events.process.poll() is None
+
+    webhook.start()
+
+    wait_until(lambda: len({path for path in webhook.paths() if folder in path}) == 21)
+    assert webhook.handshakes >= 2
+
+
+def test_events_on_their_way_survive_the_process(
+    start: Start, lake: Lake, webhook: Webhook, folder: str
+) -> None:
+    webhook.stop()
+    events = start()
+    lake.upload_landing("d", folder, "kept.csv", b"x")
+    events.process.kill()
+    events.process.wait(10)
+
+    webhook.start()
+    start()
+
+    wait_until(lambda: f"d/{folder}/kept.csv" in webhook.paths())
+
+
+def test_every_file_of_a_burst_is_announced(start: Start, lake: Lake, webhook: Webhook, folder: str) -> None:
+    start()
+
+    async def burst() -> None:
+        await asyncio.gather(
+            *(
+                asyncio.to_thread(lake.upload_landing, "d", folder, f"{number}.csv", b"x")
+                for number in range(100)
+            )
+        )
+
+    asyncio.run(burst())
+
+    wait_until(lambda: len({path for path in webhook.paths() if folder in path}) == 100)
