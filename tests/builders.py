@@ -1,8 +1,10 @@
 """Builders for tests: each gives a valid value, so that a test names only the fields it is about."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from landfall.landing.events import BlobEvent
 from landfall.spec.model import (
     Check,
     Column,
@@ -132,4 +134,23 @@ def a_product(
         transformations=transformations,
         ports=tuple(ports),
         run=run or RunSettings(),
+    )
+
+
+def a_blob_event(
+    path: str = "sales/orders/orders_landed/a.csv",
+    *,
+    container: str = "landing",
+    etag: str = "0x1",
+    size_bytes: int = 100,
+    sequencer: str | None = None,
+) -> BlobEvent:
+    return BlobEvent(
+        url=f"https://contoso.blob.core.windows.net/{container}/{path}",
+        container=container,
+        path=path,
+        etag=etag,
+        size_bytes=size_bytes,
+        sequencer=sequencer,
+        occurred_at=datetime(2026, 1, 1, 12, 0, tzinfo=UTC),
     )
