@@ -197,7 +197,9 @@ def _lock_product(connection: sa.Connection, key: str) -> _Stored | None:
         )
         .where(named(key))
     ).one_or_none()
-    return None if row is None else _Stored(*row.tuple())
+    if row is None:
+        return None
+    return _Stored(row.DataProductID, row.CurrentVersion, row.SpecHash, row.RestoresVersion)
 
 
 def _version_before(connection: sa.Connection, key: str, stored: _Stored) -> tuple[int, dict[str, Any]]:

@@ -218,7 +218,7 @@ def _keep(
         statement = sa.update(table).where(id_column == sa.bindparam("row_id")).values(values)
         connection.execute(statement, changed)
     present = connection.execute(sa.select(id_column, *(table.c[column] for column in key)).where(scope))
-    ids = {tuple(names): row_id for row_id, *names in present.tuples()}
+    ids = {_key(row, key): int(row[id_column]) for row in present.mappings()}
     return _Kept(
         ids={found: row_id for found, row_id in ids.items() if found in after},
         stale=tuple(row_id for found, row_id in ids.items() if found not in after),

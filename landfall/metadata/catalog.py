@@ -148,7 +148,20 @@ def list_products(connection: sa.Connection) -> tuple[CatalogEntry, ...]:
         .join_from(data_products, metadata_versions, _is_current())
         .order_by(products.Domain, products.Name)
     )
-    return tuple(CatalogEntry(*row) for row in rows.tuples())
+    return tuple(
+        CatalogEntry(
+            product_id=row.DataProductID,
+            domain=row.Domain,
+            name=row.Name,
+            description=row.Description,
+            owner_team=row.OwnerTeam,
+            owner_email=row.OwnerEmail,
+            version=row.CurrentVersion,
+            applied_at=row.AppliedAt,
+            applied_by=row.AppliedBy,
+        )
+        for row in rows
+    )
 
 
 def landing_patterns(connection: sa.Connection) -> tuple[LandingPattern, ...]:
@@ -156,15 +169,19 @@ def landing_patterns(connection: sa.Connection) -> tuple[LandingPattern, ...]:
     products = data_products.c
     rows = connection.execute(
         sa.select(
-            products.DataProductID, products.Domain, products.Name, data_sets.c.Name, data_sets.c.LandingPath
+            products.DataProductID,
+            products.Domain,
+            products.Name,
+            data_sets.c.Name.label("DataSetName"),
+            data_sets.c.LandingPath,
         )
         .join_from(data_products, data_sets)
         .where(data_sets.c.LandingPath.is_not(None))
         .order_by(products.Domain, products.Name, data_sets.c.Name)
     )
     return tuple(
-        LandingPattern(product_id, f"{domain}/{name}", dataset, pattern)
-        for product_id, domain, name, dataset, pattern in rows.tuples()
+        LandingPattern(row.DataProductID, f"{row.Domain}/{row.Name}", row.DataSetName, row.LandingPath)
+        for row in rows
     )
 
 

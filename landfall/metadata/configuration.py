@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -52,7 +53,7 @@ def find_setting(
             versions.ExpirationDate.is_(None) | (versions.ExpirationDate > at),
         )
     ).one_or_none()
-    return None if row is None else SettingVersion(*row.tuple())
+    return None if row is None else _setting_version(row)
 
 
 def get_setting(connection: sa.Connection, category: str, key: str, *, at: datetime) -> SettingVersion:
@@ -79,7 +80,7 @@ def settings_at(connection: sa.Connection, *, at: datetime) -> dict[str, str | N
         )
         .order_by(configuration_category.c.CategoryName, configuration_item.c.ItemKey)
     )
-    return {f"{category}.{key}": value for category, key, value in rows.tuples()}
+    return {f"{row.CategoryName}.{row.ItemKey}": row.ItemValue for row in rows}
 
 
 def history(connection: sa.Connection, category: str, key: str) -> tuple[SettingVersion, ...]:
@@ -88,7 +89,7 @@ def history(connection: sa.Connection, category: str, key: str) -> tuple[Setting
     rows = connection.execute(
         _versions_of(category, key).order_by(versions.EffectiveDate, versions.VersionNumber)
     )
-    return tuple(SettingVersion(*row) for row in rows.tuples())
+    return tuple(_setting_version(row) for row in rows)
 
 
 def set_setting(
@@ -157,13 +158,17 @@ def set_setting(
 _JOINED = configuration_category.join(configuration_item).join(configuration_version)
 
 
-def _versions_of(category: str, key: str) -> sa.Select[int, str | None, datetime, datetime | None]:
+def _versions_of(category: str, key: str) -> sa.Select[Any]:
     versions = configuration_version.c
     return (
         sa.select(versions.VersionNumber, versions.ItemValue, versions.EffectiveDate, versions.ExpirationDate)
         .select_from(_JOINED)
         .where(configuration_category.c.CategoryName == category, configuration_item.c.ItemKey == key)
     )
+
+
+def _setting_version(row: sa.Row[Any]) -> SettingVersion:
+    return SettingVersion(row.VersionNumber, row.ItemValue, row.EffectiveDate, row.ExpirationDate)
 
 
 def _open_item(connection: sa.Connection, category: str, key: str, description: str | None) -> int:

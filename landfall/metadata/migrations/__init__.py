@@ -2,6 +2,7 @@
 
 import io
 import re
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 VERSION_TABLE = "SchemaRevisions"
 
 _FOLDER = Path(__file__).parent
+# Alembic keeps what it works on in globals of the process.
+_ALEMBIC = threading.Lock()
 _LOCK = "landfall-migrations"
 _LOCK_TIMEOUT_MS = 60_000
 # Behind every batch: where the transaction is gone, nothing more is executed.
@@ -149,7 +152,8 @@ def sql_script(*, from_revision: str | None = None, to: str = "head") -> str:
     start = _known(from_revision) if from_revision is not None else "base"
     target = _known(to)
     statements = io.StringIO()
-    command.upgrade(_config(statements), f"{start}:{target}", sql=True)
+    with _ALEMBIC:
+        command.upgrade(_config(statements), f"{start}:{target}", sql=True)
     return _as_one_transaction(statements.getvalue(), start, target)
 
 
@@ -192,7 +196,8 @@ def _config(output: io.StringIO | None = None) -> "Config":
 def _in_one_transaction(database: "Database", change: Callable[["Config"], None]) -> None:
     def work(connection: sa.Connection) -> None:
         _lock(connection, database.name)
-        change(alembic_config(connection))
+        with _ALEMBIC:
+            change(alembic_config(connection))
 
     database.unguarded().transact(work)
 

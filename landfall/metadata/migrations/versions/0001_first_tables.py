@@ -184,10 +184,10 @@ def _create_authoring() -> None:
         sa.ForeignKeyConstraint(
             ["DataSetID"], ["DataSets.DataSetID"], name="FK_TransformationDataSets_DataSetID"
         ),
-        _check("TransformationDataSets", "CK_TransformationDataSets_Role", "[Role] IN ('input', 'output')"),
+        _check("TransformationDataSets", "Role", "[Role] IN ('input', 'output')"),
         _check(
             "TransformationDataSets",
-            "CK_TransformationDataSets_OneDataSet",
+            "OneDataSet",
             "[DataSetID] IS NULL AND [ForeignPort] IS NOT NULL OR [DataSetID] IS NOT NULL AND [ForeignPort] IS NULL",
         ),
     )
@@ -261,9 +261,7 @@ def _create_configuration() -> None:
             ["ItemID"], ["ConfigurationItem.ItemID"], name="FK_ConfigurationVersion_ItemID"
         ),
         sa.UniqueConstraint("ItemID", "VersionNumber", name="UQ_ConfigurationVersion_ItemID_VersionNumber"),
-        _check(
-            "ConfigurationVersion", "CK_ConfigurationVersion_Period", "[ExpirationDate] >= [EffectiveDate]"
-        ),
+        _check("ConfigurationVersion", "Period", "[ExpirationDate] >= [EffectiveDate]"),
     )
     op.create_index(
         "IX_ConfigurationVersion_ItemID_EffectiveDate", "ConfigurationVersion", ["ItemID", "EffectiveDate"]
@@ -302,7 +300,7 @@ def _create_landing() -> None:
             ["DataProductID"], ["DataProducts.DataProductID"], name="FK_LandedFiles_DataProductID"
         ),
         sa.UniqueConstraint("UrlHash", "ETag", name="UQ_LandedFiles_UrlHash_ETag"),
-        _check("LandedFiles", "CK_LandedFiles_SizeBytes", "[SizeBytes] >= 0"),
+        _check("LandedFiles", "SizeBytes", "[SizeBytes] >= 0"),
     )
     op.create_index("IX_LandedFiles_DataProductID_State", "LandedFiles", ["DataProductID", "State"])
     op.create_index("IX_LandedFiles_RunID", "LandedFiles", ["RunID"])
@@ -375,8 +373,8 @@ def _create_runs() -> None:
         sa.ForeignKeyConstraint(
             ["DataProductID"], ["DataProducts.DataProductID"], name="FK_Runs_DataProductID"
         ),
-        _check("Runs", "CK_Runs_ActiveNodes", "[ActiveNodes] >= 0"),
-        _check("Runs", "CK_Runs_OpenNodes", "[OpenNodes] >= 0"),
+        _check("Runs", "ActiveNodes", "[ActiveNodes] >= 0"),
+        _check("Runs", "OpenNodes", "[OpenNodes] >= 0"),
     )
     op.create_index("IX_Runs_DataProductID_CreatedAt", "Runs", ["DataProductID", "CreatedAt"])
     op.create_index("IX_Runs_State_CreatedAt", "Runs", ["State", "CreatedAt"])
@@ -414,8 +412,8 @@ def _create_runs() -> None:
         sa.PrimaryKeyConstraint("NodeRunID", name="PK_NodeRuns"),
         sa.ForeignKeyConstraint(["RunID"], ["Runs.RunID"], name="FK_NodeRuns_RunID"),
         sa.UniqueConstraint("RunID", "NodeKey", name="UQ_NodeRuns_RunID_NodeKey"),
-        _check("NodeRuns", "CK_NodeRuns_WaitingFor", "[WaitingFor] >= 0"),
-        _check("NodeRuns", "CK_NodeRuns_Attempt", "[Attempt] >= 1"),
+        _check("NodeRuns", "WaitingFor", "[WaitingFor] >= 0"),
+        _check("NodeRuns", "Attempt", "[Attempt] >= 1"),
     )
     op.create_index("IX_NodeRuns_RunID_State_Priority", "NodeRuns", ["RunID", "State", "Priority"])
     op.create_index("IX_NodeRuns_State_ClaimedAt", "NodeRuns", ["State", "ClaimedAt"])
