@@ -1,6 +1,5 @@
-"""What the example product must yield, computed by DuckDB straight from the five CSV files.
-
 # ruff: noqa: S608 - every query is put together from names in this file
+"""What the example product must yield, computed by DuckDB straight from the five CSV files.
 
 Nothing of Landfall is used here: the queries restate the product's meaning in another engine's words, so
 that a mistake of the runtime cannot hide in its own check.

@@ -1,0 +1,108 @@
+"""`landfall land` and `landfall files`: into the landing zone, and what became of it."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from landfall.cli.examples import examples
+from landfall.cli.output import Output, OutputFormat, note, show_rows
+from landfall.cli.project import invocation
+
+_LANDED_COLUMNS = ("dataset", "file", "size_bytes", "etag", "url")
+_FILE_COLUMNS = (
+    "file_id",
+    "product",
+    "dataset",
+    "file",
+    "size_bytes",
+    "state",
+    "run_id",
+    "landed_at",
+    "reason",
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=examples("landfall land mobility/flights weather_landed weather.csv"))(land)
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The ledger of landed files.")
+    group.command("list", epilog=examples("landfall files list --state unmatched"))(list_files)
+    group.command(epilog=examples("landfall files show weather/weather.csv"))(show)
+    app.add_typer(group, name="files")
+
+
+def land(
+    context: typer.Context,
+    product: Annotated[str, typer.Argument(metavar="PRODUCT", help="domain/product")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A dataset with a landing path.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False, readable=True)],
+    folder: Annotated[
+        str | None, typer.Option(help="Folder to land in, where the landing path leaves it open.")
+    ] = None,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Upload files into the landing zone; a run starts by itself."""
+    from landfall.lake import Lake
+    from landfall.landing.placing import landing_place
+    from landfall.metadata.catalog import get_current_product
+
+    here = invocation(context)
+    current = here.database().read(lambda connection: get_current_product(connection, product)).product
+    places = [(file, landing_place(current, dataset, file.name, folder=folder)) for file in files]
+    lake = Lake.connect(here.settings())
+    rows = []
+    for file, place in places:
+        blob = lake.upload_landing(current.domain, current.name, place, file)
+        rows.append(
+            {
+                "dataset": dataset,
+                "file": file.name,
+                "size_bytes": blob.size_bytes,
+                "etag": blob.etag,
+                "url": blob.url,
+            }
+        )
+    show_rows(rows, _LANDED_COLUMNS, output)
+    note("`landfall runs watch @last` follows the run that takes them in")
+
+
+def list_files(
+    context: typer.Context,
+    product: Annotated[str | None, typer.Option(help="Only files of this domain/product.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only files that are pending, claimed, done, rejected or unmatched.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Newest files to show.")] = 50,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """List landed files, the newest first, those that match no dataset included."""
+    from landfall.landing.queries import list_files as read_files
+    from landfall.runs.states import FileState
+
+    if state is not None and state not in list(FileState):
+        raise typer.BadParameter(f"{state!r} is none of {', '.join(FileState)}", param_hint="--state")
+    wanted = FileState(state) if state else None
+    found = (
+        invocation(context)
+        .database()
+        .read(lambda connection: read_files(connection, product=product, state=wanted, limit=limit))
+    )
+    show_rows([{**asdict(file), "file": _name(file.url)} for file in found], _FILE_COLUMNS, output)
+
+
+def show(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file's id, or the end of its address.")],
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Show every version of a landed file and what became of it."""
+    from landfall.landing.queries import get_file
+
+    found = invocation(context).database().read(lambda connection: get_file(connection, file))
+    columns = (*_FILE_COLUMNS, "event_count", "etag", "url")
+    show_rows([{**asdict(version), "file": _name(version.url)} for version in found], columns, output)
+
+
+def _name(url: str) -> str:
+    return url.rpartition("/")[2]

@@ -1,0 +1,237 @@
+"""`landfall init`, `validate`, `plan`, `apply`, `rollback`: product files and what is applied of them."""
+
+import getpass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from landfall.cli.examples import examples
+from landfall.cli.exit_codes import ExitCode
+from landfall.cli.output import Output, OutputFormat, note, show_fields, show_json, show_rows
+from landfall.cli.project import Invocation, invocation
+
+if TYPE_CHECKING:
+    from landfall.planning.plan import Plan
+    from landfall.spec.model import Product
+
+_PRODUCT_COLUMNS = ("product", "sources", "datasets", "rules", "nodes", "ports")
+_FAULT_COLUMNS = ("path", "line", "code", "message", "remedy")
+_PLAN_COLUMNS = ("node", "kind", "output", "layer", "waits_for", "why")
+
+ProjectPath = Annotated[
+    Path | None, typer.Argument(metavar="[PATH]", help="Project folder, product folder or file in one.")
+]
+
+
+class PlanOutput(StrEnum):
+    """`plan` also draws."""
+
+    TEXT = "text"
+    TABLE = "table"
+    JSON = "json"
+    TSV = "tsv"
+    MERMAID = "mermaid"
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=examples("landfall init sales/orders"))(init)
+    app.command(epilog=examples("landfall validate data_products/mobility/flights"))(validate)
+    app.command(
+        epilog=examples(
+            "landfall plan mobility/flights",
+            "landfall plan mobility/flights --landed weather_landed --output mermaid",
+        )
+    )(plan)
+    app.command(epilog=examples("landfall apply --dry-run"))(apply)
+    app.command(epilog=examples("landfall rollback mobility/flights"))(rollback)
+
+
+def init(
+    context: typer.Context,
+    product: Annotated[str, typer.Argument(metavar="DOMAIN/PRODUCT", help="Name of the new product.")],
+) -> None:
+    """Write a small product that validates, applies and runs.
+
+    Change it into yours, one step at a time. Where there is no project yet, the folder becomes one.
+    """
+    from landfall.spec import NoProject, scaffold
+
+    here = invocation(context)
+    try:
+        folder = here.folder()
+    except NoProject:
+        folder = (here.project_folder or Path.cwd()).resolve()
+    for path in scaffold(folder, product):
+        print(path.relative_to(folder) if path.is_relative_to(folder) else path)
+    note("next: `landfall validate`, `landfall up`, `landfall apply`")
+
+
+def validate(context: typer.Context, path: ProjectPath = None, output: Output = OutputFormat.TABLE) -> None:
+    """Check product files offline; every fault with file and line.
+
+    Exit code 1 means that there are faults.
+    """
+    from landfall.spec import InvalidSpec
+
+    try:
+        products = _load(invocation(context), path)
+    except InvalidSpec as error:
+        if output is OutputFormat.TABLE:
+            raise
+        # A program reads faults as data, and as data they belong on stdout.
+        show_rows([fault.to_payload() for fault in error.faults], _FAULT_COLUMNS, output)
+        raise typer.Exit(ExitCode.REFUSED) from error
+    show_rows([_summary(product) for product in products], _PRODUCT_COLUMNS, output)
+
+
+def plan(
+    context: typer.Context,
+    product: Annotated[str, typer.Argument(metavar="PRODUCT", help="domain/product")],
+    landed: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DATASET", help="As if files had landed for it; may be said again. Without it, all."
+        ),
+    ] = None,
+    output: Annotated[
+        PlanOutput, typer.Option("--output", "-o", help="text draws a tree, mermaid a flowchart.")
+    ] = PlanOutput.TEXT,
+) -> None:
+    """Show what of a product would run, in which order, and why."""
+    from landfall.planning.draw import to_mermaid, to_text
+
+    made = _make_plan(_find(_load(invocation(context), None), product), tuple(landed or ()))
+    match output:
+        case PlanOutput.TEXT:
+            print(to_text(made), end="")
+        case PlanOutput.MERMAID:
+            print(to_mermaid(made), end="")
+        case PlanOutput.JSON:
+            show_json({**made.to_payload(), "sha256": made.sha256()})
+        case PlanOutput.TABLE | PlanOutput.TSV:
+            show_rows(_plan_rows(made), _PLAN_COLUMNS, OutputFormat(output))
+
+
+def apply(
+    context: typer.Context,
+    path: ProjectPath = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the difference and write nothing.")
+    ] = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Show what changes in the metadata store and write it, all or nothing."""
+    from landfall.metadata.apply import apply_products, compare
+
+    here = invocation(context)
+    products = _load(here, path)
+    database = here.database()
+    difference = database.read(lambda connection: compare(connection, products))
+    if output is OutputFormat.TABLE:
+        print("\n".join(difference.lines()))
+    elif output is OutputFormat.JSON:
+        show_json(difference.to_payload())
+    else:
+        rows = [
+            {"product": item.product, "status": item.status, **change.to_payload()}
+            for item in difference.products
+            for change in item.changes
+        ]
+        show_rows(rows, ("product", "status", "kind", "path", "before", "after"), output)
+    if dry_run:
+        note("dry run: nothing was written")
+        return
+    applied = apply_products(database, products, actor=actor(), now=datetime.now(UTC))
+    for version in applied:
+        note(f"{version.product}: version {version.version} is current")
+    if not applied:
+        note("nothing changed; nothing was written")
+
+
+def rollback(
+    context: typer.Context,
+    product: Annotated[str, typer.Argument(metavar="PRODUCT", help="domain/product")],
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Bring back the version applied before the current one.
+
+    It becomes a new version; runs in flight keep the one they were opened with.
+    """
+    from landfall.metadata.apply import rollback as roll_back
+
+    version = roll_back(invocation(context).database(), product, actor=actor(), now=datetime.now(UTC))
+    show_fields(
+        {"product": version.product, "version": version.version, "restores": version.restores}, output
+    )
+
+
+def actor() -> str:
+    """Return who acts, for the record: the name of the account that runs the command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a user id without a name.
+        return "unknown"
+
+
+def _load(here: Invocation, path: Path | None) -> "tuple[Product, ...]":
+    from landfall.spec import load_products
+
+    return load_products(path or here.folder())
+
+
+def _find(products: "tuple[Product, ...]", key: str) -> "Product":
+    from landfall.spec.faults import UnknownProduct
+
+    for product in products:
+        if product.key == key:
+            return product
+    raise UnknownProduct(key, [product.key for product in products])
+
+
+def _make_plan(product: "Product", landed: tuple[str, ...]) -> "Plan":
+    from landfall.planning.select import make_plan
+
+    everything = tuple(dataset.name for dataset in product.datasets if dataset.landing is not None)
+    # Ports of other products count as published: only a run knows whether they are.
+    built_here = {dataset.name for dataset in product.datasets}
+    foreign = {
+        str(ref)
+        for transformation in product.transformations
+        for ref in transformation.inputs
+        if ref.product is not None
+    }
+    published = foreign | (built_here if landed else set())
+    return make_plan(product, metadata_version=0, changed=landed or everything, published=published)
+
+
+def _plan_rows(made: "Plan") -> list[dict[str, object]]:
+    from landfall.planning.explain import reasons
+
+    why = reasons(made)
+    return [
+        {
+            "node": node.key,
+            "kind": node.kind,
+            "output": node.output,
+            "layer": node.definition["output"]["layer"],
+            "waits_for": list(node.depends_on),
+            "why": why[node.key],
+        }
+        for node in made.nodes
+    ]
+
+
+def _summary(product: "Product") -> dict[str, object]:
+    landed = sum(dataset.landing is not None for dataset in product.datasets)
+    return {
+        "product": product.key,
+        "sources": len(product.sources),
+        "datasets": len(product.datasets),
+        "rules": sum(len(dataset.quality) for dataset in product.datasets),
+        "nodes": landed + len(product.transformations),
+        "ports": len(product.ports),
+    }

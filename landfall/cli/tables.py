@@ -1,0 +1,126 @@
+"""`landfall preview`: the first rows of a table."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from landfall.cli.examples import examples
+from landfall.cli.output import Output, OutputFormat, note, show_rows
+from landfall.cli.project import Invocation, invocation
+from landfall.errors import LandfallError
+
+if TYPE_CHECKING:
+    from landfall.metadata.engine import Database
+    from landfall.preview import Preview
+    from landfall.spec.model import Dataset, Product
+
+
+class UnknownDataset(LandfallError):
+    """No applied product has such a dataset."""
+
+    code = "LF6204"
+
+    def __init__(self, name: str, near: str | None) -> None:
+        hint = f"did you mean {near!r}?" if near else "`landfall plan PRODUCT` shows those of a product."
+        super().__init__(f"no applied product has a dataset {name!r}; {hint}")
+        self.name = name
+
+
+class AmbiguousDataset(LandfallError):
+    """Several products have a dataset of the same name."""
+
+    code = "LF6205"
+
+    def __init__(self, name: str, candidates: tuple[str, ...]) -> None:
+        super().__init__(f"several products have a dataset {name!r}; say which: {', '.join(candidates)}.")
+        self.candidates = candidates
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        epilog=examples(
+            "landfall preview daily_delays --order-by flight_date",
+            "landfall preview mobility/flights.planes --quarantine --output json",
+        )
+    )(preview)
+
+
+def preview(
+    context: typer.Context,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="dataset, or domain/product.dataset")],
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Rows to show.")] = 10,
+    columns: Annotated[str, typer.Option(metavar="NAME,…", help="Columns to show; without it, all.")] = "",
+    order_by: Annotated[
+        str, typer.Option(metavar="NAME [desc],…", help="Columns to sort by; without it, any rows.")
+    ] = "",
+    quarantine: Annotated[bool, typer.Option("--quarantine", help="Show the refused rows instead.")] = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Show the first rows of a table, straight from the lake."""
+    here = invocation(context)
+    product, found = find_dataset(here.database(), dataset)
+    read = read_table(
+        here,
+        product,
+        found,
+        quarantine=quarantine,
+        limit=limit,
+        columns=_names(columns),
+        order_by=_names(order_by),
+    )
+    show_rows(read.rows, read.columns, output)
+    note(f"{product.key}.{found.name}, table version {read.version}: {read.uri}")
+
+
+def find_dataset(database: "Database", text: str) -> "tuple[Product, Dataset]":
+    """Return the dataset that ``dataset`` or ``domain/product.dataset`` means, with its applied product.
+
+    Raises:
+        UnknownProduct: The product was never applied.
+        UnknownDataset: No product, or not this one, has it.
+        AmbiguousDataset: Several products have it.
+    """
+    from landfall.metadata.catalog import get_current_product, list_products
+    from landfall.spec.faults import nearest
+
+    key, _, name = text.rpartition(".")
+    keys = (key,) if key else tuple(entry.key for entry in database.read(list_products))
+    products = [database.read(partial(get_current_product, key=key)).product for key in keys]
+    found = [
+        (product, dataset) for product in products for dataset in product.datasets if dataset.name == name
+    ]
+    if not found:
+        known = [dataset.name for product in products for dataset in product.datasets]
+        raise UnknownDataset(text, nearest(name, known))
+    if len(found) > 1:
+        raise AmbiguousDataset(name, tuple(f"{product.key}.{name}" for product, _ in found))
+    return found[0]
+
+
+def read_table(
+    here: Invocation,
+    product: "Product",
+    dataset: "Dataset",
+    *,
+    quarantine: bool = False,
+    limit: int = 10,
+    columns: tuple[str, ...] = (),
+    order_by: tuple[str, ...] = (),
+) -> "Preview":
+    """Return the first rows of a dataset's table, or of its refused rows."""
+    from landfall import addresses
+    from landfall.preview import preview as read_preview
+
+    settings = here.settings()
+    path = (
+        addresses.quarantine_path(product.domain, product.name, dataset.name)
+        if quarantine
+        else addresses.table_path(product.domain, product.name, dataset.layer, dataset.name)
+    )
+    uri = addresses.abfss_uri(settings.storage_account, addresses.LAKE, path)
+    return read_preview(settings, uri, limit=limit, columns=columns, order_by=order_by)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -1,0 +1,153 @@
+"""Landfall's HTTP API as a caller sees it: start a run, cancel a run."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any, Final, Self
+from urllib.parse import quote, urljoin
+
+from landfall.errors import ErrorKind, LandfallError
+from landfall.settings import MissingSetting, Settings
+
+_TIMEOUT_S: Final = 30
+
+
+class RequestRefused(LandfallError):
+    """The function app understood a request and does not do it."""
+
+    code = "LF6301"
+
+    def __init__(self, url: str, status: int, reason: str) -> None:
+        super().__init__(f"{url} answered {status}: {reason}")
+        self.url = url
+        self.status = status
+        self.reason = reason
+
+
+class FunctionsUnreachable(LandfallError):
+    """The function app does not answer, or not now."""
+
+    code = "LF6302"
+    kind = ErrorKind.UNREACHABLE
+    retryable = True
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(
+            f"{url}: the function app does not answer ({reason}). On a laptop, `landfall up` starts it and "
+            "`landfall status` shows it; in Azure, check the network and that the app runs."
+        )
+        self.url = url
+
+
+class FunctionsAccessDenied(LandfallError):
+    """The function app refuses who we are."""
+
+    code = "LF6303"
+    kind = ErrorKind.UNREACHABLE
+
+    def __init__(self, url: str, status: int) -> None:
+        super().__init__(
+            f"{url} answered {status}: LANDFALL_FUNCTIONS_KEY is not a key of this function app."
+        )
+        self.url = url
+
+
+@dataclass(frozen=True, slots=True)
+class StartedRequest:
+    """A request for a run that the function app has taken.
+
+    Attributes:
+        location: URL that answers 202 until the run ends, then 200 with its result.
+    """
+
+    request_id: str
+    location: str
+
+
+class FunctionsClient:
+    """Calls the function app that `settings` names."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url.rstrip("/") + "/"
+        self._key = key
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Self:
+        """Return a client; nothing is sent yet.
+
+        Raises:
+            MissingSetting: The URL or the key of the function app is not set.
+        """
+        if not settings.functions_url:
+            raise MissingSetting("LANDFALL_FUNCTIONS_URL")
+        if not settings.functions_key:
+            raise MissingSetting("LANDFALL_FUNCTIONS_KEY")
+        return cls(settings.functions_url, settings.functions_key)
+
+    def start_run(self, product: str, *, datasets: Sequence[str] = (), full: bool = False) -> StartedRequest:
+        """Ask for a run of ``domain/product``.
+
+        Args:
+            datasets: Start downstream of these; empty means of what has landed.
+            full: Build every transformation again.
+
+        Raises:
+            RequestRefused: The product or a dataset does not exist.
+            FunctionsUnreachable: The function app does not answer.
+            FunctionsAccessDenied: It refuses the key.
+        """
+        domain, _, name = product.partition("/")
+        answer, headers = self._post(
+            f"api/products/{quote(domain)}/{quote(name)}/runs", {"datasets": list(datasets), "full": full}
+        )
+        return StartedRequest(
+            request_id=str(answer["request_id"]), location=urljoin(self._url, headers.get("Location", ""))
+        )
+
+    def cancel_run(self, run_id: str) -> None:
+        """Ask for the end of a run; nodes at work are stopped, waiting ones never start.
+
+        Raises:
+            RequestRefused: There is no such run, or it has ended.
+            FunctionsUnreachable: The function app does not answer.
+            FunctionsAccessDenied: It refuses the key.
+        """
+        self._post(f"api/runs/{quote(run_id)}/cancel", {})
+
+    def _post(self, path: str, body: Mapping[str, Any]) -> tuple[Mapping[str, Any], Message]:
+        url = urljoin(self._url, path)
+        request = urllib.request.Request(  # noqa: S310 - the URL is the configured one
+            url,
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "x-functions-key": self._key},
+            method="POST",
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310
+                return _json_object(response.read()), response.headers
+        except urllib.error.HTTPError as error:
+            raise _refusal(url, error) from error
+        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            raise FunctionsUnreachable(url, str(getattr(error, "reason", error))) from error
+
+
+def _refusal(url: str, error: urllib.error.HTTPError) -> LandfallError:
+    if error.code in {401, 403}:
+        return FunctionsAccessDenied(url, error.code)
+    # A problem document of RFC 9457, or the text of whatever stands in front of the app.
+    answer = _json_object(error.read())
+    reason = str(answer.get("detail") or error.reason)
+    if error.code >= 500 or error.code == 429:
+        return FunctionsUnreachable(url, f"{error.code} {reason}")
+    return RequestRefused(url, error.code, " ".join((*filter(None, (answer.get("code"),)), reason)))
+
+
+def _json_object(body: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(body or b"{}")
+    except ValueError:
+        return {"detail": body.decode(errors="replace").strip()[:500]}
+    return value if isinstance(value, dict) else {}

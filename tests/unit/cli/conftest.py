@@ -1,0 +1,90 @@
+"""A project on disk with a real, migrated metadata database, and the command run in it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from landfall.cli.main import main
+from landfall.landing.intake import take_in
+from landfall.metadata.apply import apply_products
+from landfall.metadata.engine import Database, create_engine
+from landfall.metadata.migrations import upgrade
+from landfall.runs.closing import close_run, start_run
+from landfall.runs.ids import RunID
+from landfall.runs.nodes import end_node, record_submission
+from landfall.runs.opening import open_run
+from landfall.runs.states import NodeState, RunState
+from landfall.runs.verdict import Verdict
+from landfall.spec.model import Product
+from tests.builders import a_blob_event
+
+NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Answer]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    (folder / ".landfall").mkdir(parents=True)
+    (folder / "landfall.yml").write_text("name: shop\n")
+    (folder / ".landfall" / "laptop.env").write_text(
+        "\n".join(
+            [
+                f"LANDFALL_DATABASE_URL=sqlite:///{folder}/.landfall/landfall.db",
+                "LANDFALL_STORAGE_ACCOUNT=devstoreaccount1",
+                "LANDFALL_BLOB_ENDPOINT=http://127.0.0.1:9/devstoreaccount1",
+                "LANDFALL_STORAGE_KEY=a2V5",
+                "DATABRICKS_HOST=http://127.0.0.1:9",
+                "LANDFALL_FUNCTIONS_URL=http://127.0.0.1:9",
+                "LANDFALL_FUNCTIONS_KEY=key",
+            ]
+        )
+    )
+    return folder
+
+
+@pytest.fixture
+def database(project: Path) -> Iterator[Database]:
+    database = Database(create_engine(f"sqlite:///{project}/.landfall/landfall.db"))
+    upgrade(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def landfall(project: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Return a function that runs the command in the project."""
+
+    def command(*arguments: str) -> Answer:
+        capsys.readouterr()
+        code = main(["--project", str(project), *arguments])
+        said = capsys.readouterr()
+        return Answer(code, said.out, said.err)
+
+    return command
+
+
+def apply(database: Database, *products: Product) -> None:
+    apply_products(database, products, actor="tester", now=NOW)
+
+
+def open_a_run(database: Database, run_id: str, *, path: str = "sales/orders/orders_landed/a.csv") -> RunID:
+    """Land a file and start a run that takes it in; the file's version is the run's id."""
+    database.transact(lambda c: take_in(c, a_blob_event(path, etag=run_id), now=NOW))
+    database.transact(lambda c: open_run(c, "sales/orders", RunID(run_id), now=NOW))
+    database.transact(lambda c: start_run(c, RunID(run_id), now=NOW))
+    return RunID(run_id)
