@@ -106,6 +106,7 @@ PARTS: Mapping[str, Part] = {
             "azure.storage",
             "azure.core",
             "databricks",
+            "multidict",
             "psutil",
             "pysail",
             "pyspark",
