@@ -48,8 +48,8 @@ up: setup  ## start the laptop stack
 down: setup  ## stop the laptop stack
 	@$(BIN)/landfall down
 
-bench: setup  ## run the benchmarks
-	$(BIN)/pytest benchmarks
+bench: setup  ## run the benchmarks and print their figures
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 migration: setup  ## write a migration from the tables: make migration name=add_watermarks
 	@test -n "$(name)" || { echo "say what it does: make migration name=add_watermarks" >&2; exit 2; }
