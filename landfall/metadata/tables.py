@@ -36,8 +36,10 @@ def _json(name: str, *, nullable: bool = False) -> tuple[Column[Any], CheckConst
         Column(name, JsonText, nullable=nullable),
         # ISJSON says 0 to a bare text or number, json_valid says 1.
         CheckConstraint(f"ISJSON([{name}]) = 1", name=f"{name}_IsJson").ddl_if(dialect="mssql"),
+        # SQLite says differently from release to release what json_valid is of NULL.
         CheckConstraint(
-            f"json_valid(\"{name}\") AND substr(\"{name}\", 1, 1) IN ('{{', '[')", name=f"{name}_IsJson"
+            f'"{name}" IS NULL OR json_valid("{name}") AND substr("{name}", 1, 1) IN (\'{{\', \'[\')',
+            name=f"{name}_IsJson",
         ).ddl_if(dialect="sqlite"),
     )
 

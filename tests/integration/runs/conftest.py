@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from landfall.metadata.engine import Database, create_engine
-from landfall.metadata.tables import metadata
+from landfall.metadata.engine import Database
+from tests.databases import a_database
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(create_engine(f"sqlite:///{tmp_path}/landfall.db"))
-    metadata.create_all(database.engine)
+    database = a_database(tmp_path)
     yield database
     database.close()

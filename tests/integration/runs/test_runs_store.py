@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from landfall.landing.intake import take_in
 from landfall.metadata.apply import apply_products
-from landfall.metadata.engine import Database, create_engine
-from landfall.metadata.tables import landed_files, metadata, node_run_edges, node_runs, product_leases, runs
+from landfall.metadata.engine import Database
+from landfall.metadata.tables import landed_files, node_run_edges, node_runs, product_leases, runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.closing import cancel_run, close_run, start_run
 from landfall.runs.ids import RunID
@@ -22,6 +22,7 @@ from landfall.runs.states import FINAL_NODE_STATES, FileState, NodeState, RunSta
 from landfall.runs.verdict import Verdict
 from landfall.spec.model import Product, RunSettings
 from tests.builders import a_blob_event, a_product, a_transformation
+from tests.databases import a_database
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 RUN = RunID("20260101-120000-aaaaaaaa")
@@ -174,8 +175,7 @@ def test_any_graph_ends_with_its_books_right(graph: list[list[int]], outcomes: s
         run=RunSettings(max_parallel_nodes=outcomes.draw(st.integers(1, 4))),
     )
     with TemporaryDirectory() as folder:
-        database = Database(create_engine(f"sqlite:///{Path(folder)}/landfall.db"))
-        metadata.create_all(database.engine)
+        database = a_database(Path(folder))
         _start(database, product)
 
         for _ in range(len(graph) + 1):

@@ -548,7 +548,7 @@ def _json(table: str, name: str, *, nullable: bool = False) -> tuple[sa.Column[A
     if op.get_context().dialect.name == "mssql":
         condition = f"ISJSON([{name}]) = 1"
     else:
-        condition = f"json_valid([{name}]) AND substr([{name}], 1, 1) IN ('{{', '[')"
+        condition = f"[{name}] IS NULL OR json_valid([{name}]) AND substr([{name}], 1, 1) IN ('{{', '[')"
     return sa.Column(name, columns.JsonText, nullable=nullable), _check(table, f"{name}_IsJson", condition)
 
 
