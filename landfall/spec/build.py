@@ -1,0 +1,144 @@
+"""Turns a product file that fits its models into the values of ``landfall.spec.model``."""
+
+from typing import Any
+
+from landfall.spec.documents import (
+    ColumnDocument,
+    DatasetDocument,
+    OutputDocument,
+    PortDocument,
+    ProductDocument,
+    RuleDocument,
+    SourceDocument,
+    StepDocument,
+    TransformationDocument,
+)
+from landfall.spec.model import (
+    Check,
+    Column,
+    Dataset,
+    DatasetName,
+    DatasetRef,
+    FileFormat,
+    Layer,
+    Output,
+    Owner,
+    Port,
+    Product,
+    QualityRule,
+    RunSettings,
+    Source,
+    SourceType,
+    Step,
+    StepType,
+    Transformation,
+    TransformationName,
+    Write,
+)
+from landfall.spec.project import run_settings
+
+# What every check has; the rest of a rule is its configuration.
+_RULE_KEYS = {"name", "check", "severity", "filter", "description"}
+
+
+def build_product(document: ProductDocument, defaults: RunSettings) -> Product:
+    """Return the product a file declares; datasets that only a transformation names come last."""
+    transformations = tuple(_transformation(item) for item in document.transformations)
+    layers = {item.output.dataset: item.output.layer for item in transformations}
+    datasets = [_dataset(item, layers) for item in document.datasets]
+    declared = {dataset.name for dataset in datasets}
+    datasets.extend(Dataset(name, layer) for name, layer in layers.items() if name not in declared)
+    return Product(
+        domain=document.domain,
+        name=document.name,
+        owner=Owner(document.owner.team, document.owner.email),
+        description=document.description.strip(),
+        sources=tuple(_source(item) for item in document.sources),
+        datasets=tuple(datasets),
+        transformations=transformations,
+        ports=tuple(_port(item) for item in document.ports),
+        run=run_settings(document.run, defaults),
+    )
+
+
+def a_reference(text: str) -> DatasetRef:
+    """Return what an entry of ``inputs`` stands for: ``dataset`` or ``domain/product.dataset@1``."""
+    if "/" not in text:
+        return DatasetRef(DatasetName(text))
+    product, _, port = text.partition(".")
+    dataset, _, version = port.partition("@")
+    return DatasetRef(DatasetName(dataset), product, int(version))
+
+
+def _source(document: SourceDocument) -> Source:
+    # The batch copy of a database or an API writes Parquet unless the source says otherwise.
+    copied = FileFormat.PARQUET if document.type is not SourceType.FILE else None
+    return Source(
+        name=document.name,
+        type=document.type,
+        format=document.format or copied,
+        options=document.options.model_dump(exclude_unset=True),
+        connection=document.connection,
+    )
+
+
+def _dataset(document: DatasetDocument, built: dict[DatasetName, Layer]) -> Dataset:
+    name = DatasetName(document.name)
+    return Dataset(
+        name=name,
+        layer=document.layer or built.get(name, Layer.BRONZE),
+        source=document.source,
+        landing=document.landing.path if document.landing is not None else None,
+        columns=tuple(_column(item) for item in document.columns),
+        quality=tuple(_rule(item) for item in document.quality),
+        description=document.description.strip(),
+    )
+
+
+def _column(document: ColumnDocument) -> Column:
+    return Column(document.name, document.type, document.nullable, document.description.strip())
+
+
+def _rule(document: RuleDocument) -> QualityRule:
+    config = document.model_dump(exclude=_RULE_KEYS, exclude_unset=True, exclude_none=True)
+    return QualityRule(
+        name=document.name,
+        check=Check(document.check),
+        severity=document.severity,
+        config=config,
+        filter=document.filter,
+        description=document.description.strip(),
+    )
+
+
+def _transformation(document: TransformationDocument) -> Transformation:
+    return Transformation(
+        name=TransformationName(document.name),
+        inputs=tuple(a_reference(text) for text in document.inputs),
+        steps=_steps(document),
+        output=_output(document.output),
+        depends_on=tuple(TransformationName(name) for name in document.depends_on),
+        description=document.description.strip(),
+    )
+
+
+def _steps(document: TransformationDocument) -> tuple[Step, ...]:
+    if document.steps is None:
+        assert document.type is not None  # noqa: S101  the model asks for one of the two
+        return (_step(StepDocument.model_validate({document.type.value: document.config})),)
+    return tuple(_step(item) for item in document.steps)
+
+
+def _step(document: StepDocument) -> Step:
+    written: dict[str, Any] = document.model_dump(by_alias=True, exclude_unset=True)
+    kind, config = next(iter(written.items()))
+    return Step(StepType(kind), config)
+
+
+def _output(document: OutputDocument) -> Output:
+    write = Write(document.write.mode, tuple(document.write.keys))
+    return Output(DatasetName(document.dataset), document.layer, write)
+
+
+def _port(document: PortDocument) -> Port:
+    return Port(DatasetName(document.dataset), document.version, document.contract)

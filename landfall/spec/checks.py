@@ -1,0 +1,248 @@
+"""Checks inside one product that need more than one of its objects: names, references, layers, circles."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+
+from landfall.spec.draft import Draft
+from landfall.spec.faults import nearest_remedy
+from landfall.spec.landing_patterns import common_path
+from landfall.spec.model import (
+    Dataset,
+    FileFormat,
+    Layer,
+    Product,
+    SourceType,
+    Transformation,
+    WriteMode,
+)
+from landfall.spec.order import circles
+
+# Options of a source that mean something for each format.
+_OPTIONS = {
+    FileFormat.CSV: {"header", "delimiter", "quote", "escape", "comment", "null_value", "encoding"},
+    FileFormat.JSON: {"encoding"},
+    FileFormat.PARQUET: set[str](),
+}
+_RESERVED_INPUT = "this"
+
+
+def check_product(draft: Draft, product: Product) -> None:
+    """Add to the draft what is wrong between the objects of its product."""
+    _check_repeated_names(draft, product)
+    _check_sources(draft, product)
+    builders = _check_outputs(draft, product)
+    for index, dataset in enumerate(product.datasets):
+        _check_dataset(draft, product, index, dataset, builders.get(dataset.name))
+    _check_landing_overlaps(draft, product)
+    for index, transformation in enumerate(product.transformations):
+        _check_transformation(draft, product, index, transformation)
+    _check_ports(draft, product)
+    _check_circles(draft, product)
+
+
+def _check_repeated_names(draft: Draft, product: Product) -> None:
+    lists: Mapping[str, Sequence[str]] = {
+        "sources": [source.name for source in product.sources],
+        "datasets": [dataset.name for dataset in product.datasets],
+        "transformations": [transformation.name for transformation in product.transformations],
+    }
+    for section, names in lists.items():
+        for index, name in _repeated(names):
+            first = draft.mark.at((section, names.index(name), "name"))
+            message = f"{section[:-1]} '{name}' is declared twice"
+            remedy = f"rename one of the two; the other is at {first.path}:{first.line}"
+            draft.report((section, index, "name"), "LF1041", message, remedy)
+    for index, dataset in enumerate(product.datasets):
+        for number, name in _repeated([rule.name for rule in dataset.quality]):
+            message = f"'{dataset.name}' has two rules '{name}'"
+            draft.report(
+                ("datasets", index, "quality", number, "name"), "LF1041", message, "rename one of the two"
+            )
+        for number, name in _repeated([column.name.casefold() for column in dataset.columns]):
+            message = f"'{dataset.name}' has two columns '{name}' (upper and lower case do not differ)"
+            draft.report(
+                ("datasets", index, "columns", number), "LF1041", message, "rename or remove one of the two"
+            )
+
+
+def _repeated(names: Sequence[str]) -> Iterable[tuple[int, str]]:
+    """Yield the index and name of each entry that an earlier one has too."""
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name in seen:
+            yield index, name
+        seen.add(name)
+
+
+def _check_sources(draft: Draft, product: Product) -> None:
+    for index, source in enumerate(product.sources):
+        at = ("sources", index)
+        if source.type is SourceType.FILE and source.format is None:
+            draft.report(
+                at, "LF1021", f"source '{source.name}' has no format", "add format: csv, json or parquet"
+            )
+        if source.type is not SourceType.FILE and source.connection is None:
+            message = f"source '{source.name}' of type {source.type.value} has no connection"
+            draft.report(at, "LF1021", message, "add connection: keyvault:<secret name>")
+        if source.type is SourceType.FILE and source.connection is not None:
+            message = f"source '{source.name}' has files that land by themselves, so it needs no connection"
+            draft.report((*at, "connection"), "LF1030", message, "remove connection:, or change type:")
+        meaningful = _OPTIONS[source.format or FileFormat.CSV]
+        for option in source.options:
+            if option not in meaningful:
+                kind = source.format.value if source.format is not None else "csv"
+                message = f"option '{option}' means nothing for format {kind}"
+                draft.report((*at, "options", option), "LF1030", message, "remove it")
+
+
+def _check_outputs(draft: Draft, product: Product) -> dict[str, Transformation]:
+    """Return the transformation that builds each dataset."""
+    builders: dict[str, Transformation] = {}
+    for index, transformation in enumerate(product.transformations):
+        output = transformation.output
+        at = ("transformations", index, "output")
+        other = builders.setdefault(output.dataset, transformation)
+        if other is not transformation:
+            message = f"'{output.dataset}' is built by '{other.name}' and by '{transformation.name}'"
+            draft.report(
+                (*at, "dataset"), "LF1043", message, "give each its own dataset, and union them in a third"
+            )
+        if output.write.mode is WriteMode.MERGE and not output.write.keys:
+            message = f"'{transformation.name}' merges without keys"
+            draft.report((*at, "write"), "LF1045", message, "add keys: [columns that identify a row]")
+        if output.write.mode is not WriteMode.MERGE and output.write.keys:
+            message = f"keys mean nothing for mode {output.write.mode.value}"
+            draft.report((*at, "write", "keys"), "LF1045", message, "write mode: merge, or remove keys:")
+    return builders
+
+
+def _check_dataset(
+    draft: Draft, product: Product, index: int, dataset: Dataset, builder: Transformation | None
+) -> None:
+    at = ("datasets", index)
+    if dataset.source is None and dataset.landing is None:
+        if builder is None and dataset.name not in draft.faulty_names:
+            built = [transformation.output.dataset for transformation in product.transformations]
+            message = f"dataset '{dataset.name}' has no landing path and no transformation builds it"
+            remedy = nearest_remedy(
+                dataset.name, built, "add source: and landing:, or a transformation that builds it"
+            )
+            draft.report((*at, "name"), "LF1044", message, remedy)
+        elif builder is not None and dataset.layer is not builder.output.layer:
+            message = (
+                f"'{dataset.name}' is {dataset.layer.value} here but '{builder.name}' builds it "
+                f"as {builder.output.layer.value}"
+            )
+            draft.report((*at, "layer"), "LF1046", message, "write the same layer in both places")
+        return
+    _check_landed(draft, product, index, dataset)
+    if builder is not None:
+        message = f"'{dataset.name}' lands as files and is built by '{builder.name}' too"
+        draft.report((*at, "name"), "LF1043", message, "give what is built another name")
+
+
+def _check_landed(draft: Draft, product: Product, index: int, dataset: Dataset) -> None:
+    at = ("datasets", index)
+    sources = {source.name: source for source in product.sources}
+    if dataset.source is None:
+        draft.report(at, "LF1021", f"'{dataset.name}' has landing but no source", "add source:")
+    elif dataset.source not in sources and dataset.source not in draft.faulty_names:
+        remedy = nearest_remedy(dataset.source, sources, "declare it under sources:")
+        draft.report((*at, "source"), "LF1042", f"no source '{dataset.source}'", remedy)
+    if dataset.landing is None:
+        message = f"'{dataset.name}' has a source but no landing path"
+        draft.report(at, "LF1021", message, f'add landing: {{path: "{dataset.name}/*.csv"}}')
+    if dataset.layer is not Layer.BRONZE:
+        message = f"'{dataset.name}' lands as files, so its layer is bronze, not {dataset.layer.value}"
+        draft.report(
+            (*at, "layer"), "LF1046", message, "write layer: bronze, and build the other layer from it"
+        )
+    source = sources.get(dataset.source or "")
+    if source is not None and source.format is not FileFormat.PARQUET and not dataset.columns:
+        message = (
+            f"'{dataset.name}' lands as {source.format.value if source.format else 'text'} without columns"
+        )
+        draft.report(
+            at, "LF1021", message, "add columns: with name and type of each, since the files hold no types"
+        )
+
+
+def _check_landing_overlaps(draft: Draft, product: Product) -> None:
+    landed = [
+        (index, dataset) for index, dataset in enumerate(product.datasets) if dataset.landing is not None
+    ]
+    for (_, one), (index, two) in combinations(landed, 2):
+        path = common_path(one.landing or "", two.landing or "")
+        if path is not None:
+            message = (
+                f"landing paths of '{one.name}' and '{two.name}' can match the same file, such as '{path}'"
+            )
+            remedy = "give each dataset a folder or an ending of its own"
+            draft.report(("datasets", index, "landing", "path"), "LF1047", message, remedy)
+
+
+def _check_transformation(draft: Draft, product: Product, index: int, transformation: Transformation) -> None:
+    at = ("transformations", index)
+    datasets = {str(dataset.name) for dataset in product.datasets}
+    names = Counter[str]()
+    for number, ref in enumerate(transformation.inputs):
+        names[ref.dataset] += 1
+        if names[ref.dataset] == 2:
+            message = f"'{transformation.name}' has two inputs that steps would call '{ref.dataset}'"
+            draft.report(
+                (*at, "inputs", number),
+                "LF1041",
+                message,
+                "remove one, or build a dataset of another name from it",
+            )
+        if ref.dataset == _RESERVED_INPUT:
+            message = "an input cannot be called 'this', which stands for the running frame in SQL"
+            draft.report((*at, "inputs", number), "LF1041", message, "rename the dataset")
+        if ref.product is None and ref.dataset not in datasets and ref.dataset not in draft.faulty_names:
+            draft.report(
+                (*at, "inputs", number),
+                "LF1042",
+                f"no dataset '{ref.dataset}'",
+                nearest_remedy(ref.dataset, datasets),
+            )
+    others = [str(other.name) for other in product.transformations]
+    for number, name in enumerate(transformation.depends_on):
+        if name not in others and name not in draft.faulty_names:
+            remedy = nearest_remedy(name, others)
+            draft.report((*at, "depends_on", number), "LF1042", f"no transformation '{name}'", remedy)
+
+
+def _check_ports(draft: Draft, product: Product) -> None:
+    datasets = [str(dataset.name) for dataset in product.datasets]
+    seen: set[tuple[str, int]] = set()
+    for index, port in enumerate(product.ports):
+        if port.dataset not in datasets and port.dataset not in draft.faulty_names:
+            remedy = nearest_remedy(port.dataset, datasets)
+            draft.report(("ports", index, "dataset"), "LF1042", f"no dataset '{port.dataset}'", remedy)
+        if (port.dataset, port.version) in seen:
+            message = f"port {port.dataset}@{port.version} is declared twice"
+            draft.report(("ports", index), "LF1041", message, "remove one, or raise its version")
+        seen.add((port.dataset, port.version))
+
+
+def _check_circles(draft: Draft, product: Product) -> None:
+    builders = {
+        transformation.output.dataset: transformation.name for transformation in product.transformations
+    }
+    needs = {
+        transformation.name: [
+            *(
+                builders[ref.dataset]
+                for ref in transformation.inputs
+                if ref.product is None and ref.dataset in builders
+            ),
+            *transformation.depends_on,
+        ]
+        for transformation in product.transformations
+    }
+    indexes = {transformation.name: index for index, transformation in enumerate(product.transformations)}
+    for circle in circles(needs):
+        message = f"transformations wait for each other: {' -> '.join(circle)}"
+        remedy = "take one of their inputs or depends_on entries away"
+        draft.report(("transformations", indexes[circle[0]], "name"), "LF1048", message, remedy)

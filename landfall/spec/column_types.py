@@ -1,0 +1,131 @@
+"""Column types: Spark SQL type names, checked and in one spelling."""
+
+import re
+
+_SIMPLE = {
+    "boolean": "boolean", "byte": "tinyint", "tinyint": "tinyint", "short": "smallint", "smallint": "smallint",
+    "int": "int", "integer": "int", "long": "bigint", "bigint": "bigint", "float": "float", "real": "float",
+    "double": "double", "string": "string", "binary": "binary", "date": "date", "timestamp": "timestamp",
+    "timestamp_ltz": "timestamp", "timestamp_ntz": "timestamp_ntz",
+}  # fmt: skip
+_DECIMALS = ("decimal", "dec", "numeric")
+KNOWN_TYPES = (*sorted(set(_SIMPLE.values())), "decimal(p,s)", "array<…>", "map<…,…>", "struct<name:type,…>")
+_TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[<>(),:])")
+_MAX_PRECISION = 38
+_MAX_DEPTH = 16
+
+
+class UnknownTypeError(ValueError):
+    """A text is not a column type; ``word`` is the part of it that is not."""
+
+    def __init__(self, word: str, reason: str) -> None:
+        super().__init__(reason)
+        self.word = word
+
+
+def canonical_type(text: str) -> str:
+    """Return a type in lower case and in one spelling: ``INTEGER`` is ``int``, ``numeric(9, 2)`` is ``decimal(9,2)``.
+
+    Raises:
+        UnknownTypeError: ``text`` is not a type.
+    """
+    tokens: list[str] = []
+    position = 0
+    stripped = text.rstrip()
+    while position < len(stripped):
+        match = _TOKEN.match(stripped, position)
+        if match is None:
+            raise UnknownTypeError(text, f"'{text}' is not a type")
+        tokens.append(match[1])
+        position = match.end()
+    reader = _Reader(text, tokens)
+    result = reader.read_type(depth=0)
+    reader.expect_end()
+    return result
+
+
+class _Reader:
+    def __init__(self, text: str, tokens: list[str]) -> None:
+        self._text = text
+        self._tokens = tokens
+        self._next = 0
+
+    def read_type(self, depth: int) -> str:
+        if depth > _MAX_DEPTH:
+            raise UnknownTypeError(self._text, f"the type is nested deeper than {_MAX_DEPTH} levels")
+        word = self._take()
+        name = word.lower()
+        if name in _SIMPLE:
+            return _SIMPLE[name]
+        if name in _DECIMALS:
+            return self._read_decimal()
+        if name in ("varchar", "char"):
+            raise UnknownTypeError("string", f"type '{name}' is not kept by Delta tables as such")
+        if name == "array":
+            self._take("<")
+            element = self.read_type(depth + 1)
+            self._take(">")
+            return f"array<{element}>"
+        if name == "map":
+            self._take("<")
+            key = self.read_type(depth + 1)
+            self._take(",")
+            value = self.read_type(depth + 1)
+            self._take(">")
+            return f"map<{key},{value}>"
+        if name == "struct":
+            return self._read_struct(depth)
+        raise UnknownTypeError(name, f"'{word}' is not a column type")
+
+    def expect_end(self) -> None:
+        if self._next < len(self._tokens):
+            rest = " ".join(self._tokens[self._next :])
+            raise UnknownTypeError(self._text, f"'{self._text}' is not a type: '{rest}' is left over")
+
+    def _read_decimal(self) -> str:
+        if self._peek() != "(":
+            return "decimal(10,0)"
+        self._take("(")
+        precision = self._take_number()
+        scale = 0
+        if self._peek() == ",":
+            self._take(",")
+            scale = self._take_number()
+        self._take(")")
+        if not 1 <= precision <= _MAX_PRECISION or scale > precision:
+            reason = f"decimal({precision},{scale}) needs 1 to {_MAX_PRECISION} digits and no more decimals than that"
+            raise UnknownTypeError(self._text, reason)
+        return f"decimal({precision},{scale})"
+
+    def _read_struct(self, depth: int) -> str:
+        self._take("<")
+        fields = []
+        while True:
+            name = self._take()
+            self._take(":")
+            fields.append(f"{name}:{self.read_type(depth + 1)}")
+            if self._peek() != ",":
+                break
+            self._take(",")
+        self._take(">")
+        return f"struct<{','.join(fields)}>"
+
+    def _peek(self) -> str | None:
+        return self._tokens[self._next] if self._next < len(self._tokens) else None
+
+    def _take(self, wanted: str | None = None) -> str:
+        token = self._peek()
+        if token is None or (wanted is not None and token != wanted):
+            found = "it ends there" if token is None else f"found '{token}'"
+            expected = f"'{wanted}' is missing" if wanted else "a name is missing"
+            raise UnknownTypeError(self._text, f"'{self._text}' is not a type: {expected}, {found}")
+        self._next += 1
+        return token
+
+    def _take_number(self) -> int:
+        token = self._take()
+        if not token.isdigit() or len(token) > 3:
+            raise UnknownTypeError(
+                self._text, f"'{self._text}' is not a type: '{token}' is not a number of digits"
+            )
+        return int(token)

@@ -1,0 +1,114 @@
+"""The columns of every dataset of a product, followed from the landed files through every step."""
+
+from collections.abc import Callable, Mapping
+
+from landfall.spec.faults import nearest_remedy
+from landfall.spec.frames import Frame
+from landfall.spec.model import (
+    Check,
+    Dataset,
+    DatasetName,
+    DatasetRef,
+    Product,
+    QualityRule,
+    Transformation,
+)
+from landfall.spec.order import in_order
+from landfall.spec.sql_text import SqlProblem
+from landfall.spec.step_columns import Path, check_columns, check_condition, check_sort_entries, frame_after
+
+# Called with the place of a problem, as keys and indexes into the product.
+ReportAt = Callable[[Path, SqlProblem], None]
+ForeignFrames = Mapping[str, Frame | None]
+
+
+def follow_columns(
+    product: Product, foreign: ForeignFrames, report: ReportAt
+) -> dict[DatasetName, Frame | None]:
+    """Return the columns of each dataset, ``None`` where they cannot be told, and check all that reads them.
+
+    Args:
+        product: The product. Its references need not be right: what leads nowhere is unknown and not checked.
+        foreign: Columns of the ports of other products by ``str(DatasetRef)``; absent where not known.
+        report: Takes what is wrong. A step stands at ``("transformations", i, "steps", j)``, followed by the
+            place in its configuration.
+    """
+    frames: dict[DatasetName, Frame | None] = {
+        dataset.name: Frame.declared(dataset.columns, has_load_columns=dataset.landing is not None)
+        for dataset in product.datasets
+        if dataset.columns
+    }
+    declared = {dataset.name: dataset for dataset in product.datasets}
+    indexes = {transformation.name: index for index, transformation in enumerate(product.transformations)}
+    for transformation in in_order(product.transformations):
+        at: Path = ("transformations", indexes[transformation.name])
+        yielded = _frame_of_steps(transformation, frames, foreign, at, report)
+        output = transformation.output
+        if output.dataset in declared and declared[output.dataset].columns:
+            _check_declared(declared[output.dataset], yielded, product, report)
+        else:
+            frames[output.dataset] = yielded
+        keys_path: Path = (*at, "output", "write", "keys")
+        check_columns(output.write.keys, frames[output.dataset], keys_path, report)
+    for index, dataset in enumerate(product.datasets):
+        for number, rule in enumerate(dataset.quality):
+            at = ("datasets", index, "quality", number)
+            _check_rule(rule, frames.get(dataset.name), _relative(report, at))
+    return {dataset.name: frames.get(dataset.name) for dataset in product.datasets}
+
+
+def _frame_of_steps(
+    transformation: Transformation,
+    frames: Mapping[DatasetName, Frame | None],
+    foreign: ForeignFrames,
+    at: Path,
+    report: ReportAt,
+) -> Frame | None:
+    inputs = {str(ref.dataset): _input_frame(ref, frames, foreign) for ref in transformation.inputs}
+    frame = _input_frame(transformation.inputs[0], frames, foreign)
+    for number, step in enumerate(transformation.steps):
+        frame = frame_after(step, frame, inputs, _relative(report, (*at, "steps", number, step.type.value)))
+    return frame
+
+
+def _input_frame(
+    ref: DatasetRef, frames: Mapping[DatasetName, Frame | None], foreign: ForeignFrames
+) -> Frame | None:
+    return frames.get(ref.dataset) if ref.product is None else foreign.get(str(ref))
+
+
+def _check_declared(dataset: Dataset, yielded: Frame | None, product: Product, report: ReportAt) -> None:
+    """Report where the declared columns of a built dataset are not those its steps yield."""
+    if yielded is None:
+        return
+    at: Path = ("datasets", product.datasets.index(dataset), "columns")
+    for number, column in enumerate(dataset.columns):
+        if column.name not in yielded:
+            message = (
+                f"'{dataset.name}' declares column '{column.name}', which its transformation does not yield"
+            )
+            report((*at, number), SqlProblem("LF1051", message, nearest_remedy(column.name, yielded)))
+    declared = Frame.declared(dataset.columns)
+    for name in yielded:
+        if name not in declared:
+            message = (
+                f"the transformation of '{dataset.name}' yields column '{name}', which columns: does not list"
+            )
+            report(at, SqlProblem("LF1051", message, "list it, or drop it in the last step"))
+
+
+def _check_rule(rule: QualityRule, frame: Frame | None, report: ReportAt) -> None:
+    if rule.filter is not None:
+        check_condition(rule.filter, frame, ("filter",), report, "the filter of a rule")
+    if rule.check is Check.EXPRESSION:
+        check_condition(rule.config["expression"], frame, ("expression",), report, "a rule")
+        return
+    key = "columns" if rule.check in (Check.NOT_NULL, Check.UNIQUE) else "column"
+    names = rule.config[key]
+    check_columns([names] if isinstance(names, str) else names, frame, (key,), report)
+    check_sort_entries(rule.config.get("order_by", ()), frame, ("order_by",), report)
+
+
+def _relative(report: ReportAt, at: Path) -> ReportAt:
+    """Return a report whose places count from ``at``."""
+    return lambda path, problem: report((*at, *path), problem)

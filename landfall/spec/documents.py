@@ -1,0 +1,368 @@
+"""The shape of a product file: one pydantic model per kind of object in it.
+
+The models say what may stand where. What needs more than one object to judge (names that refer to each other,
+columns, cycles) is left to the checks. Nothing outside ``landfall.spec`` sees these models.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from landfall.spec.fields import (
+    Bound,
+    Character,
+    ColumnName,
+    ColumnRef,
+    Connection,
+    Duration,
+    Email,
+    Expression,
+    FilePath,
+    Given,
+    LandingPath,
+    Name,
+    PositiveInt,
+    Reference,
+    Regex,
+    Scalar,
+    Schedule,
+    Text,
+    TypeName,
+    fault,
+)
+from landfall.spec.model import FileFormat, Layer, Severity, SourceType, StepType, WriteMode
+
+
+class Document(BaseModel):
+    """What every object of a file has in common: keys are known ones or start with ``x-``."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        populate_by_name=True,
+        json_schema_extra={"patternProperties": {"^x-": {}}},
+    )
+
+
+def _lax(kind: type) -> Any:
+    # Strict models take only members of an enum; a file holds their text.
+    return Annotated[kind, Field(strict=False), Given]
+
+
+LayerField = Annotated[Layer, Field(strict=False), Given]
+
+
+class OwnerDocument(Document):
+    team: Annotated[str, Field(min_length=1), Given]
+    email: Email
+
+
+class OptionsDocument(Document):
+    """How to read the files of a source; the defaults are those of RFC 4180 with a header."""
+
+    header: Annotated[bool, Given] = True
+    delimiter: Character = ","
+    quote: Character = '"'
+    escape: Character = '"'
+    comment: Character | None = None
+    null_value: Text = ""
+    encoding: Text = "utf-8"
+
+
+class SourceDocument(Document):
+    name: Name
+    type: Annotated[SourceType, Field(strict=False), Given]
+    format: Annotated[FileFormat, Field(strict=False), Given] | None = None
+    options: OptionsDocument = OptionsDocument()
+    connection: Connection | None = None
+    description: Text = ""
+
+
+class ColumnDocument(Document):
+    name: ColumnName
+    type: TypeName
+    nullable: Annotated[bool, Given] = True
+    description: Text = ""
+
+
+class _Rule(Document):
+    name: Name
+    severity: Annotated[Severity, Field(strict=False), Given] = Severity.QUARANTINE
+    filter: Expression | None = Field(
+        default=None, description="SQL condition; only rows that meet it are tested"
+    )
+    description: Text = ""
+
+
+class NotNullRule(_Rule):
+    check: Literal["not_null"]
+    columns: Annotated[list[ColumnRef], Field(min_length=1)]
+
+
+class UniqueRule(_Rule):
+    check: Literal["unique"]
+    columns: Annotated[list[ColumnRef], Field(min_length=1)]
+    keep: Literal["first"] | None = None
+    order_by: Annotated[list[Text], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _keep_and_order_belong_together(self) -> "UniqueRule":
+        if (self.keep is None) != (self.order_by is None):
+            given, absent = ("keep", "order_by") if self.order_by is None else ("order_by", "keep")
+            remedy = f"add {absent}, or remove {given}: keep: first needs order_by to say which row is first"
+            raise fault("LF1029", f"rule '{self.name}' has {given} without {absent}", remedy)
+        return self
+
+
+class RangeRule(_Rule):
+    check: Literal["range"]
+    column: ColumnRef
+    min: Bound = None
+    max: Bound = None
+
+    @model_validator(mode="after")
+    def _has_limits_in_order(self) -> "RangeRule":
+        if self.min is None and self.max is None:
+            raise fault("LF1029", f"rule '{self.name}' has neither min nor max", "add one of them, or both")
+        if self.min is None or self.max is None:
+            return self
+        if isinstance(self.min, str) != isinstance(self.max, str):
+            remedy = "write two numbers, or two texts such as dates"
+            raise fault("LF1029", f"rule '{self.name}' mixes a number and a text as limits", remedy)
+        if self.min > self.max:
+            message = f"rule '{self.name}' has min {self.min} above max {self.max}: no row can pass"
+            raise fault("LF1029", message, "swap the two")
+        return self
+
+
+class AcceptedValuesRule(_Rule):
+    check: Literal["accepted_values"]
+    column: ColumnRef
+    values: Annotated[list[Scalar], Field(min_length=1)]
+
+
+class RegexRule(_Rule):
+    check: Literal["regex"]
+    column: ColumnRef
+    pattern: Regex
+
+
+class ExpressionRule(_Rule):
+    check: Literal["expression"]
+    expression: Expression
+
+
+RuleDocument = Annotated[
+    NotNullRule | UniqueRule | RangeRule | AcceptedValuesRule | RegexRule | ExpressionRule,
+    Field(discriminator="check"),
+]
+
+
+class LandingDocument(Document):
+    path: LandingPath
+
+
+class DatasetDocument(Document):
+    name: Name
+    source: Name | None = None
+    landing: LandingDocument | None = None
+    layer: LayerField | None = None
+    columns: list[ColumnDocument] = []
+    quality: list[RuleDocument] = []
+    description: Text = ""
+
+
+def _by_kind(value: Any) -> str:
+    return "mapping" if isinstance(value, dict) else "list"
+
+
+def _text_or_mapping(value: Any) -> str:
+    return "mapping" if isinstance(value, dict) else "text"
+
+
+# Pydantic's own unions report every member that does not fit; these report the one that was meant.
+Columns = Annotated[list[ColumnRef], Field(min_length=1)]
+ColumnPairs = Annotated[
+    Annotated[Columns, Tag("list")]
+    | Annotated[dict[ColumnRef, ColumnRef], Field(min_length=1), Tag("mapping")],
+    Discriminator(_by_kind),
+]
+BroughtColumns = Annotated[
+    Annotated[list[ColumnRef], Tag("list")] | Annotated[dict[ColumnName, ColumnRef], Tag("mapping")],
+    Discriminator(_by_kind),
+]
+
+
+class JoinDocument(Document):
+    with_: Name = Field(alias="with")
+    on: ColumnPairs
+    how: Literal["inner", "left", "right", "full", "semi", "anti"] = "inner"
+    columns: BroughtColumns | None = None
+    null_safe: Annotated[bool, Given] = False
+
+
+class AggregateDocument(Document):
+    by: list[ColumnRef]
+    measures: Annotated[dict[ColumnName, Expression], Field(min_length=1)]
+
+
+class CastFormatDocument(Document):
+    type: TypeName
+    format: Annotated[str, Field(min_length=1), Given] | None = None
+
+
+CastTarget = Annotated[
+    Annotated[TypeName, Tag("text")] | Annotated[CastFormatDocument, Tag("mapping")],
+    Discriminator(_text_or_mapping),
+]
+
+
+class UnionDocument(Document):
+    with_: Annotated[list[Name], Field(min_length=1)] = Field(alias="with")
+    allow_missing: Annotated[bool, Given] = False
+
+
+class DedupeDocument(Document):
+    keys: Columns
+    order_by: Annotated[list[Text], Field(min_length=1)] | None = None
+    keep: Literal["first", "last"] = "first"
+
+
+class StepDocument(Document):
+    """One step: a mapping with one key, the step's type."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+    types: ClassVar[tuple[str, ...]] = tuple(kind.value for kind in StepType)
+
+    select: Annotated[list[Expression], Field(min_length=1)] | None = None
+    filter: Expression | None = None
+    join: JoinDocument | None = None
+    aggregate: AggregateDocument | None = None
+    derive: Annotated[dict[ColumnName, Expression], Field(min_length=1)] | None = None
+    rename: Annotated[dict[ColumnRef, ColumnName], Field(min_length=1)] | None = None
+    cast: Annotated[dict[ColumnRef, CastTarget], Field(min_length=1)] | None = None
+    drop: Columns | None = None
+    union: UnionDocument | None = None
+    dedupe: DedupeDocument | None = None
+    sort: Annotated[list[Text], Field(min_length=1)] | None = None
+    sql: Annotated[str, Field(min_length=1, max_length=100_000)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_one_key(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            if len(value) != 1:
+                keys = ", ".join(value) or "none"
+                remedy = "start a new item ('- ') for each step"
+                raise fault(
+                    "LF1030", f"a step has exactly one key, this one has {len(value)} ({keys})", remedy
+                )
+            kind, config = next(iter(value.items()))
+            if config is None:
+                raise fault("LF1021", f"step '{kind}' has no value", "write what the step does behind it")
+        return value
+
+
+class WriteDocument(Document):
+    mode: Annotated[WriteMode, Field(strict=False), Given] = WriteMode.OVERWRITE
+    keys: list[ColumnRef] = []
+
+
+class OutputDocument(Document):
+    dataset: Name
+    layer: LayerField
+    write: WriteDocument = WriteDocument()
+
+
+class TransformationDocument(Document):
+    name: Name
+    description: Text = ""
+    inputs: Annotated[list[Reference], Field(min_length=1)]
+    depends_on: list[Name] = []
+    steps: Annotated[list[StepDocument], Field(min_length=1, max_length=200)] | None = None
+    type: Annotated[StepType, Field(strict=False), Given] | None = Field(
+        default=None, description="Type of the only step, in place of steps"
+    )
+    config: Any = Field(default=None, description="What the only step does, beside type")
+    output: OutputDocument
+
+    @model_validator(mode="after")
+    def _has_steps_or_one(self) -> "TransformationDocument":
+        if self.steps is None and self.type is None:
+            raise fault(
+                "LF1030", f"transformation '{self.name}' does nothing", "add steps: with at least one step"
+            )
+        if self.steps is not None and (self.type is not None or self.config is not None):
+            message = f"transformation '{self.name}' has steps and type or config"
+            raise fault("LF1030", message, "keep steps; type and config are for a single step")
+        if self.type is not None and self.config is None:
+            message = f"transformation '{self.name}' has type without config"
+            raise fault("LF1030", message, "add config: with what the step does")
+        return self
+
+
+class PortDocument(Document):
+    dataset: Name
+    version: PositiveInt
+    contract: FilePath | None = None
+
+
+class ScheduleDocument(Document):
+    schedule: Schedule
+
+
+Trigger = Annotated[
+    Annotated[Literal["landing"], Tag("text")] | Annotated[ScheduleDocument, Tag("mapping")],
+    Discriminator(_text_or_mapping),
+]
+
+
+class RunDocument(Document):
+    on: list[Trigger] | None = None
+    settle: Duration | None = None
+    max_parallel_nodes: Annotated[int, Field(ge=1, le=1000), Given] | None = None
+    retries: Annotated[int, Field(ge=0, le=10), Given] | None = None
+    timeout: Duration | None = None
+
+
+class ProductDocument(Document):
+    """A data product: its sources, datasets, transformations, quality rules and published ports."""
+
+    api_version: Literal["landfall/v1"]
+    domain: Name
+    name: Name
+    owner: OwnerDocument
+    description: Text = ""
+    sources: list[SourceDocument] = []
+    datasets: list[DatasetDocument] = []
+    transformations: list[TransformationDocument] = []
+    ports: list[PortDocument] = []
+    run: RunDocument = RunDocument()
+
+
+class TargetDocument(Document):
+    """Where one target runs; nothing here is a secret."""
+
+    database_url: Text | None = None
+    storage_account: Text | None = None
+    blob_endpoint: Text | None = None
+    databricks_host: Text | None = None
+    job_id: PositiveInt | None = None
+    functions_url: Text | None = None
+    managed_identity_client_id: Text | None = None
+    variables: dict[Name, Scalar] = {}
+
+
+class DefaultsDocument(Document):
+    run: RunDocument = RunDocument()
+
+
+class ProjectDocument(Document):
+    """A project: its targets, variables and defaults."""
+
+    name: Annotated[str, Field(min_length=1), Given]
+    default_target: Name | None = None
+    targets: dict[Name, TargetDocument] = {}
+    variables: dict[Name, Scalar] = {}
+    defaults: DefaultsDocument = DefaultsDocument()

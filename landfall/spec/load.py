@@ -1,0 +1,196 @@
+"""Reads the products of a project and finds every fault in them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from landfall.spec.checks import check_product
+from landfall.spec.columns import follow_columns
+from landfall.spec.draft import Draft, read_draft
+from landfall.spec.faults import Fault, InvalidSpec, UnknownProduct, nearest_remedy
+from landfall.spec.frames import Frame
+from landfall.spec.model import DatasetName, DatasetRef, Product
+from landfall.spec.order import circles, sorted_nodes
+from landfall.spec.project import (
+    PRODUCT_FILE,
+    PRODUCTS_FOLDER,
+    PROJECT_FILE,
+    Project,
+    find_project,
+    read_project,
+)
+from landfall.spec.sql_text import SqlProblem
+from landfall.spec.yaml_source import Key, Mark
+
+
+def load_products(path: Path, only: str | None = None, *, target: str | None = None) -> tuple[Product, ...]:
+    """Return the products of a project, by domain and name.
+
+    Args:
+        path: The project's folder for all of them; a folder or file in it for the products there.
+        only: ``domain/product`` of the only one wanted; others are read as far as it refers to them.
+        target: Target whose variables apply, the project's default one if none is named.
+
+    Raises:
+        NoProject: No folder from ``path`` upwards holds a landfall.yml.
+        UnknownProduct: The project holds no product ``only``, or ``path`` holds none.
+        InvalidSpec: A file is not sound; names every fault of all the files that were asked for.
+    """
+    products, faults = check_products(path, only, target=target)
+    if faults:
+        raise InvalidSpec(faults)
+    return products
+
+
+def check_products(
+    path: Path, only: str | None = None, *, target: str | None = None
+) -> tuple[tuple[Product, ...], tuple[Fault, ...]]:
+    """Return the products that are sound, and the faults of the project and of those that are not.
+
+    Takes what ``load_products`` takes and raises what it raises, except ``InvalidSpec``.
+    """
+    root = find_project(path)
+    folders = product_folders(root)
+    asked_for = _asked_for(path.resolve(), root, folders, only)
+    project, faults = read_project(root)
+    if project is None:
+        return (), tuple(sorted(set(faults)))
+    reading = _Reading(project, folders, target)
+    reading.read(asked_for)
+    reading.check()
+    products = []
+    for key in asked_for:
+        draft = reading.drafts[key]
+        faults.extend(draft.faults)
+        if draft.product is not None and not draft.faults:
+            products.append(draft.product)
+    return tuple(products), tuple(sorted(set(faults)))
+
+
+def product_folders(root: Path) -> dict[str, Path]:
+    """Return the folder of each product of a project by ``domain/product``, in that order."""
+    files = (root / PRODUCTS_FOLDER).glob(f"*/*/{PRODUCT_FILE}")
+    return {f"{file.parent.parent.name}/{file.parent.name}": file.parent for file in sorted(files)}
+
+
+def _asked_for(path: Path, root: Path, folders: Mapping[str, Path], only: str | None) -> list[str]:
+    if only is not None:
+        if only not in folders:
+            raise UnknownProduct(only, folders)
+        return [only]
+    if path == root or path == root / PROJECT_FILE:
+        return list(folders)
+    chosen = [
+        key for key, folder in folders.items() if folder.is_relative_to(path) or path.is_relative_to(folder)
+    ]
+    if not chosen:
+        raise UnknownProduct(path.relative_to(root).as_posix(), folders)
+    return chosen
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Products read together, so that references between them can be followed."""
+
+    project: Project
+    folders: Mapping[str, Path]
+    target: str | None
+    drafts: dict[str, Draft] = field(default_factory=dict)
+
+    def read(self, keys: Iterable[str]) -> None:
+        """Read products, and those whose ports they name."""
+        waiting = list(keys)
+        while waiting:
+            key = waiting.pop()
+            if key in self.drafts or key not in self.folders:
+                continue
+            draft = self.drafts[key] = read_draft(self.project, self.folders[key], self.target)
+            waiting.extend(ref.product for ref in _foreign_refs(draft) if ref.product is not None)
+
+    def check(self) -> None:
+        """Check every product, those first whose ports others name."""
+        needs = {
+            key: [str(ref.product) for ref in _foreign_refs(draft)] for key, draft in self.drafts.items()
+        }
+        frames: dict[str, Mapping[DatasetName, Frame | None]] = {}
+        for key in sorted_nodes(needs):
+            draft = self.drafts[key]
+            if draft.product is None:
+                continue
+            check_product(draft, draft.product)
+            foreign = {
+                str(ref): frames.get(str(ref.product), {}).get(ref.dataset) for ref in _foreign_refs(draft)
+            }
+            frames[key] = follow_columns(draft.product, foreign, _DraftReport(draft))
+            self._check_foreign_refs(draft, draft.product)
+        self._check_circles()
+
+    def _check_foreign_refs(self, draft: Draft, product: Product) -> None:
+        for index, transformation in enumerate(product.transformations):
+            for number, ref in enumerate(transformation.inputs):
+                problem = self._problem_of(ref, draft) if ref.product is not None else None
+                if problem is not None:
+                    draft.report(("transformations", index, "inputs", number), "LF1042", *problem)
+
+    def _problem_of(self, ref: DatasetRef, draft: Draft) -> tuple[str, str] | None:
+        """Return message and remedy for a foreign port that does not exist, ``None`` where nothing can be said."""
+        key = str(ref.product)
+        if key == draft.key:
+            return f"'{ref}' is a dataset of this product", f"write {ref.dataset}"
+        if key not in self.drafts:
+            # It may live in another project; a product of nearly that name here says it does not.
+            remedy = nearest_remedy(key, self.folders, otherwise="-")
+            is_misspelt = remedy != "-" and key.split("/")[0] in {
+                known.split("/")[0] for known in self.folders
+            }
+            return (f"no product '{key}'", remedy) if is_misspelt else None
+        other = self.drafts[key].product
+        if other is None:
+            return None
+        ports = [f"{key}.{port.dataset}@{port.version}" for port in other.ports]
+        if str(ref) in ports or ref.dataset in self.drafts[key].faulty_names:
+            return None
+        otherwise = f"publish it under ports: of {key}"
+        return f"{key} publishes no port '{ref.dataset}@{ref.version}'", nearest_remedy(
+            str(ref), ports, otherwise
+        )
+
+    def _check_circles(self) -> None:
+        """Report circles of transformations that lead through ports of several products."""
+        needs: dict[str, list[str]] = {}
+        places: dict[str, tuple[Draft, int]] = {}
+        for key, draft in self.drafts.items():
+            for index, item in enumerate(draft.product.transformations if draft.product is not None else ()):
+                name = f"{key}.{item.output.dataset}"
+                needs[name] = [f"{ref.product or key}.{ref.dataset}" for ref in item.inputs]
+                places[name] = (draft, index)
+        for circle in circles(needs):
+            if len({name.rpartition(".")[0] for name in circle}) > 1:
+                draft, index = places[circle[0]]
+                message = f"datasets of several products are built from each other: {' -> '.join(circle)}"
+                remedy = "take one of these ports out of inputs:"
+                draft.report(("transformations", index, "name"), "LF1048", message, remedy)
+
+
+def _foreign_refs(draft: Draft) -> list[DatasetRef]:
+    if draft.product is None:
+        return []
+    return [ref for item in draft.product.transformations for ref in item.inputs if ref.product is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _DraftReport:
+    """Adds what is found about columns to a draft, at the place in the files."""
+
+    draft: Draft
+
+    def __call__(self, path: tuple[Key, ...], problem: SqlProblem) -> None:
+        place = _written_at(path, self.draft.mark)
+        self.draft.report(place, problem.code, problem.message, problem.remedy, text_line=problem.line)
+
+
+def _written_at(path: tuple[Key, ...], mark: Mark) -> tuple[Key, ...]:
+    """Return where a place of a product stands in its file, where a single step may be type and config."""
+    if len(path) > 4 and path[2] == "steps" and "steps" not in mark.at(path[:2]).children:
+        return (*path[:2], "config", *path[5:])
+    return path

@@ -1,0 +1,308 @@
+"""What each step does to the columns of a frame, and what it may not do to them."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot import exp
+
+from landfall.spec.column_types import canonical_type
+from landfall.spec.expression_columns import (
+    misplaced_aggregates,
+    misplaced_windows,
+    ungrouped_columns,
+    unknown_columns,
+)
+from landfall.spec.faults import nearest_remedy
+from landfall.spec.fields import COLUMN_PATTERN
+from landfall.spec.frames import ColumnType, Frame, type_of_expression
+from landfall.spec.model import Step, StepType
+from landfall.spec.query_columns import query_frame
+from landfall.spec.sql_text import SqlProblem, read_expression, read_query
+
+Path = tuple[str | int, ...]
+# Called with the place of a problem within the step's configuration.
+Report = Callable[[Path, SqlProblem], None]
+Frames = Mapping[str, Frame | None]
+
+_SORT_ENTRY = re.compile(
+    r"\s*`?([A-Za-z_][A-Za-z0-9_]*)`?(?:\s+(?:asc|desc))?(?:\s+nulls\s+(?:first|last))?\s*", re.IGNORECASE
+)
+
+
+def frame_after(step: Step, frame: Frame | None, inputs: Frames, report: Report) -> Frame | None:
+    """Return the frame that a step leaves, ``None`` if its columns cannot be told.
+
+    Args:
+        step: The step.
+        frame: What it starts from, ``None`` if not known; then its columns are not checked.
+        inputs: Frames of the transformation's inputs by the names that steps use.
+        report: Takes what is wrong.
+    """
+    columns = _StepColumns(frame, inputs, report)
+    after: Mapping[StepType, Callable[[Any], Frame | None]] = {
+        StepType.SELECT: columns.select,
+        StepType.FILTER: columns.filter,
+        StepType.JOIN: columns.join,
+        StepType.AGGREGATE: columns.aggregate,
+        StepType.DERIVE: columns.derive,
+        StepType.RENAME: columns.rename,
+        StepType.CAST: columns.cast,
+        StepType.DROP: columns.drop,
+        StepType.UNION: columns.union,
+        StepType.DEDUPE: columns.dedupe,
+        StepType.SORT: columns.sort,
+        StepType.SQL: columns.sql,
+    }
+    return after[step.type](step.config)
+
+
+def check_sort_entries(entries: Sequence[str], frame: Frame | None, path: Path, report: Report) -> None:
+    """Report the entries of ``sort`` or ``order_by`` that are not a column with or without a direction."""
+    for index, entry in enumerate(entries):
+        match = _SORT_ENTRY.fullmatch(entry)
+        if match is None:
+            remedy = "write a column, with asc or desc behind it; derive an expression as a column first"
+            report(
+                (*path, index), SqlProblem("LF1050", f"'{entry}' is not a column with a direction", remedy)
+            )
+        else:
+            check_columns([match[1]], frame, (*path, index), report)
+
+
+def check_columns(names: Iterable[str], frame: Frame | None, path: Path, report: Report) -> None:
+    """Report the names that the frame does not hold."""
+    for name in names:
+        if frame is not None and name not in frame:
+            report(path, SqlProblem("LF1051", f"unknown column '{name}'", nearest_remedy(name, frame)))
+
+
+def check_expression(text: str, frame: Frame | None, path: Path, report: Report) -> exp.Expr | None:
+    """Report what is wrong in an expression; return its tree if it can be read."""
+    parsed = read_expression(text)
+    for problem in parsed.problems:
+        report(path, problem)
+    if parsed.tree is not None:
+        for problem in unknown_columns(parsed.tree, frame):
+            report(path, problem)
+    return parsed.tree
+
+
+def check_condition(text: str, frame: Frame | None, path: Path, report: Report, where: str) -> None:
+    """Report what is wrong in a condition: it is checked row by row, so it neither aggregates nor looks around."""
+    tree = check_expression(text, frame, path, report)
+    if tree is None:
+        return
+    if isinstance(tree, exp.Alias):
+        report(path, SqlProblem("LF1050", f"{where} cannot name its result", f"remove '{tree.alias}'"))
+    for problem in (*misplaced_aggregates(tree, where), *misplaced_windows(tree, where)):
+        report(path, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class _StepColumns:
+    """What one step does to a frame: one method for each type of step, each takes its configuration."""
+
+    frame: Frame | None
+    inputs: Frames
+    report: Report
+
+    def select(self, config: list[str]) -> Frame | None:
+        frame, report = self.frame, self.report
+        columns: dict[str, ColumnType] = {}
+        is_known = True
+        for index, text in enumerate(config):
+            tree = check_expression(text, frame, (index,), report)
+            if tree is None:
+                is_known = False
+            elif isinstance(tree, exp.Star):
+                if frame is None:
+                    is_known = False
+                else:
+                    _add(columns, frame.types, (index,), report)
+            elif not tree.output_name or isinstance(tree, exp.Aliases):
+                is_known = False
+                message = f"'{text.strip()[:60]}' has no name"
+                report((index,), SqlProblem("LF1055", message, "add one behind it: as name"))
+            else:
+                _check_new_name(tree.output_name, (index,), report, is_new=isinstance(tree, exp.Alias))
+                _add(columns, {tree.output_name: type_of_expression(tree, frame)}, (index,), report)
+        return Frame(columns) if is_known else None
+
+    def filter(self, config: str) -> Frame | None:
+        frame, report = self.frame, self.report
+        check_condition(config, frame, (), report, "a filter")
+        return frame
+
+    def join(self, config: Mapping[str, Any]) -> Frame | None:
+        frame, inputs, report = self.frame, self.inputs, self.report
+        right, is_input = _other_input(config["with"], ("with",), inputs, report)
+        if not is_input:
+            return None
+        on = config["on"]
+        pairs = dict(on) if isinstance(on, Mapping) else {name: name for name in on}
+        check_columns(pairs.keys(), frame, ("on",), report)
+        check_columns(pairs.values(), right, ("on",), report)
+        brought = config.get("columns")
+        how = config.get("how", "inner")
+        if how in ("semi", "anti"):
+            if brought:
+                message = f"a {how} join brings no columns"
+                report(("columns",), SqlProblem("LF1030", message, "remove columns:, or join left or inner"))
+            return frame
+        named: dict[str, str] | None = None
+        if brought is not None:
+            named = dict(brought) if isinstance(brought, Mapping) else {name: name for name in brought}
+            check_columns(named.values(), right, ("columns",), report)
+        elif right is not None:
+            named = {name: name for name in right.without(pairs.values())}
+        if named is None or frame is None:
+            return None
+        added = {new: None if right is None else right.type_of(old) for new, old in named.items()}
+        repeated = [name for name in added if name in frame]
+        if repeated:
+            message = f"both sides of the join have a column {' and '.join(map(repr, repeated))}"
+            example = f"columns: {{{config['with']}_{repeated[0]}: {repeated[0]}}}"
+            remedy = f"say which to bring and how to call them, as in {example}"
+            report(("columns",) if brought else (), SqlProblem("LF1052", message, remedy))
+        return frame.with_columns(added)
+
+    def aggregate(self, config: Mapping[str, Any]) -> Frame:
+        frame, report = self.frame, self.report
+        by = list(config["by"])
+        check_columns(by, frame, ("by",), report)
+        columns: dict[str, ColumnType] = {}
+        _add(
+            columns,
+            {name: frame.type_of(name) if frame is not None else None for name in by},
+            ("by",),
+            report,
+        )
+        for name, text in config["measures"].items():
+            path = ("measures", name)
+            tree = check_expression(text, frame, path, report)
+            if tree is not None:
+                for problem in (*ungrouped_columns(tree, by), *misplaced_windows(tree, "a measure")):
+                    report(path, problem)
+            _add(columns, {name: type_of_expression(tree, frame) if tree is not None else None}, path, report)
+        return Frame(columns)
+
+    def derive(self, config: Mapping[str, str]) -> Frame | None:
+        frame, report = self.frame, self.report
+        derived: dict[str, ColumnType] = {}
+        for name, text in config.items():
+            tree = check_expression(text, frame, (name,), report)
+            derived[name] = type_of_expression(tree, frame) if tree is not None else None
+            for problem in misplaced_aggregates(tree, "derive") if tree is not None else ():
+                report((name,), problem)
+        return frame.with_columns(derived) if frame is not None else None
+
+    def rename(self, config: Mapping[str, str]) -> Frame | None:
+        frame, report = self.frame, self.report
+        for old in config:
+            check_columns([old], frame, (old,), report)
+        if frame is None:
+            return None
+        new_names = {old.casefold(): new for old, new in config.items()}
+        columns: dict[str, ColumnType] = {}
+        for name, kind in frame.types.items():
+            path: Path = tuple(key for key in config if key.casefold() == name.casefold())[:1]
+            _add(columns, {new_names.get(name.casefold(), name): kind}, path, report)
+        return Frame(columns, frame.has_load_columns)
+
+    def cast(self, config: Mapping[str, Any]) -> Frame | None:
+        frame, report = self.frame, self.report
+        types: dict[str, ColumnType] = {}
+        for name, target in config.items():
+            check_columns([name], frame, (name,), report)
+            types[name] = canonical_type(target["type"] if isinstance(target, Mapping) else target)
+            has_format = isinstance(target, Mapping) and target.get("format") is not None
+            if has_format and types[name] not in ("date", "timestamp", "timestamp_ntz"):
+                message = f"a format is for dates and timestamps, not for {types[name]}"
+                report((name,), SqlProblem("LF1030", message, "remove format:"))
+        if frame is None:
+            return None
+        return frame.with_columns({name: kind for name, kind in types.items() if name in frame})
+
+    def drop(self, config: Sequence[str]) -> Frame | None:
+        frame, report = self.frame, self.report
+        for index, name in enumerate(config):
+            check_columns([name], frame, (index,), report)
+        if frame is None:
+            return None
+        left = frame.without(config)
+        if not left.types:
+            report((), SqlProblem("LF1030", "the step drops every column", "keep at least one"))
+        return left
+
+    def union(self, config: Mapping[str, Any]) -> Frame | None:
+        frame, inputs, report = self.frame, self.inputs, self.report
+        allow_missing = config.get("allow_missing", False)
+        result = frame
+        for index, name in enumerate(config["with"]):
+            path = ("with", index)
+            other, is_input = _other_input(name, path, inputs, report)
+            if not is_input or other is None or result is None or frame is None:
+                result = None
+                continue
+            if allow_missing:
+                result = result.with_columns(
+                    {column: other.type_of(column) for column in other if column not in result}
+                )
+                continue
+            _check_same_columns(frame, other, name, path, report)
+        return result
+
+    def dedupe(self, config: Mapping[str, Any]) -> Frame | None:
+        frame, report = self.frame, self.report
+        check_columns(config["keys"], frame, ("keys",), report)
+        check_sort_entries(config.get("order_by") or (), frame, ("order_by",), report)
+        return frame
+
+    def sort(self, config: Sequence[str]) -> Frame | None:
+        frame, report = self.frame, self.report
+        check_sort_entries(config, frame, (), report)
+        return frame
+
+    def sql(self, config: str) -> Frame | None:
+        frame, inputs, report = self.frame, self.inputs, self.report
+        parsed = read_query(config)
+        for problem in parsed.problems:
+            report((), problem)
+        if parsed.tree is None or parsed.problems:
+            return None
+        return query_frame(parsed.tree, {**inputs, "this": frame}, lambda problem: report((), problem))
+
+
+def _check_same_columns(frame: Frame, other: Frame, name: str, path: Path, report: Report) -> None:
+    remedy = "select the same columns on both sides, or say allow_missing: true"
+    for here, there, side in ((frame, other, f"'{name}' has no"), (other, frame, f"only '{name}' has a")):
+        absent = [column for column in here if column not in there]
+        if absent:
+            report(path, SqlProblem("LF1052", f"{side} column '{absent[0]}'", remedy))
+
+
+def _other_input(name: str, path: Path, inputs: Frames, report: Report) -> tuple[Frame | None, bool]:
+    """Return the frame of another input, and whether the transformation has that input at all."""
+    if name in inputs:
+        return inputs[name], True
+    remedy = nearest_remedy(name, inputs, f"add '{name}' to inputs:")
+    report(path, SqlProblem("LF1042", f"'{name}' is not an input of this transformation", remedy))
+    return None, False
+
+
+def _add(columns: dict[str, ColumnType], new: Mapping[str, ColumnType], path: Path, report: Report) -> None:
+    taken = {name.casefold() for name in columns}
+    for name, kind in new.items():
+        if name.casefold() in taken:
+            message = f"column '{name}' would be there twice"
+            report(path, SqlProblem("LF1052", message, "give one of the two another name"))
+        taken.add(name.casefold())
+        columns.setdefault(name, kind)
+
+
+def _check_new_name(name: str, path: Path, report: Report, *, is_new: bool) -> None:
+    if is_new and not re.match(COLUMN_PATTERN, name):
+        remedy = "use letters, digits and underscores, a letter first"
+        report(path, SqlProblem("LF1022", f"'{name}' is not a column name", remedy))
