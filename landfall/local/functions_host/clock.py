@@ -1,0 +1,41 @@
+"""Where the host gets the time from, and how it writes instants down."""
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+class Clock(Protocol):
+    """A source of the current instant; tests give one that they move by hand."""
+
+    def now(self) -> datetime:
+        """Return the current instant, aware, in UTC."""
+
+
+class SystemClock:
+    """The clock of the machine."""
+
+    def now(self) -> datetime:
+        """Return the current instant, aware, in UTC."""
+        return datetime.now(UTC)
+
+
+def to_text(instant: datetime) -> str:
+    """Return ``instant`` as fixed-width UTC text with microseconds and ``Z``; its order is the order of time."""
+    return instant.astimezone(UTC).strftime(_FORMAT)
+
+
+def to_seconds_text(instant: datetime) -> str:
+    """Return ``instant`` with second precision, as the management API prints it."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_text(text: str) -> datetime:
+    """Return the instant that ``text`` (ISO 8601, UTC if it names no offset) stands for.
+
+    Raises:
+        ValueError: ``text`` is not an instant.
+    """
+    instant = datetime.fromisoformat(text)
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
