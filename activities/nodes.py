@@ -43,7 +43,8 @@ class NodeActivities:
         attempt = self._services.database.read(
             lambda connection: read_attempt(connection, work.run_id, work.key)
         )
-        if attempt.final:
+        if attempt.final or attempt.number != work.attempt:
+            # A delivery that comes late: the node is past this attempt.
             return JobOutcome(settled=True).to_payload()
         if attempt.cancelled:
             return JobOutcome(end=JobEnd.CANCELLED, reason="the run was cancelled").to_payload()
@@ -120,7 +121,7 @@ class NodeActivities:
             )
         )
         if not recorded:
-            # The run was cancelled while the job was being submitted, so nobody will wait for it.
+            # The node was settled while the job was being submitted, so nobody will wait for it.
             self._services.jobs.cancel(job_run_id)
             return JobOutcome(settled=True)
         return JobOutcome(job_run_id=job_run_id)

@@ -30,6 +30,7 @@ class Attempt:
     """What starting one attempt of a node needs.
 
     Attributes:
+        number: The attempt the node is at, counted from 1.
         final: The node has reached a final state; nothing may be started.
         cancelled: Somebody asked to cancel the run.
         files: The files an ingest node takes in.
@@ -38,8 +39,8 @@ class Attempt:
     product: str
     kind: NodeKind
     definition: Mapping[str, Any]
+    number: int
     timeout_s: int
-    retries: int
     final: bool
     cancelled: bool
     files: tuple[ClaimedFile, ...]
@@ -64,6 +65,7 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
         sa.select(
             node_runs.c.Kind,
             node_runs.c.State,
+            node_runs.c.Attempt,
             node_runs.c.Definition,
             runs.c.Settings,
             runs.c.CancelRequestedAt,
@@ -85,8 +87,8 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
         product=f"{row.Domain}/{row.Name}",
         kind=kind,
         definition=row.Definition,
+        number=row.Attempt,
         timeout_s=row.Settings["node_timeout_s"],
-        retries=row.Settings["retries"],
         final=NodeState(row.State) in FINAL_NODE_STATES,
         cancelled=row.CancelRequestedAt is not None,
         files=files,
@@ -104,40 +106,46 @@ def record_submission(
     token: str,
     now: datetime,
 ) -> bool:
-    """Write that a job run has taken an attempt; return ``False`` if the node was settled meanwhile."""
+    """Write that a job run has taken an attempt; return ``False`` if the node has left that attempt behind."""
     row = connection.execute(
-        sa.select(node_runs.c.State, node_runs.c.JobRunID).where(
+        sa.select(node_runs.c.State, node_runs.c.Attempt, node_runs.c.JobRunID).where(
             node_runs.c.RunID == run_id, node_runs.c.NodeKey == key
         )
     ).one()
-    if NodeState(row.State) in FINAL_NODE_STATES:
+    if NodeState(row.State) in FINAL_NODE_STATES or row.Attempt != attempt:
         return False
     if row.JobRunID == job_run_id:
         return True
-    change_node(
+    job_run = {"JobRunID": job_run_id, "JobRunUrl": job_run_url}
+    submitted = change_node(
         connection,
         run_id,
         key,
         NodeState.SUBMITTED,
         now=now,
         detail=f"attempt {attempt}, job run {job_run_id}",
-        values={
-            "JobRunID": job_run_id,
-            "JobRunUrl": job_run_url,
-            "StartedAt": sa.func.coalesce(node_runs.c.StartedAt, now),
-        },
+        values={**job_run, "StartedAt": sa.func.coalesce(node_runs.c.StartedAt, now)},
     )
-    connection.execute(
-        sa.insert(node_attempts).values(
-            RunID=run_id,
-            NodeKey=key,
-            Attempt=attempt,
-            IdempotencyKey=token,
-            JobRunID=job_run_id,
-            State=NodeState.SUBMITTED,
-            SubmittedAt=now,
+    if submitted:
+        connection.execute(
+            sa.insert(node_attempts).values(
+                RunID=run_id,
+                NodeKey=key,
+                Attempt=attempt,
+                IdempotencyKey=token,
+                JobRunID=job_run_id,
+                State=NodeState.SUBMITTED,
+                SubmittedAt=now,
+            )
         )
-    )
+    else:
+        # The platform has forgotten the former job run of this attempt and started another one.
+        for table, values in ((node_runs, job_run), (node_attempts, {"JobRunID": job_run_id})):
+            connection.execute(
+                sa.update(table)
+                .where(table.c.RunID == run_id, table.c.NodeKey == key, table.c.Attempt == attempt)
+                .values(values)
+            )
     return True
 
 

@@ -55,6 +55,8 @@ def open_run(connection: sa.Connection, product_key: str, run_id: RunID, *, now:
     """
     current = get_current_product(connection, product_key)
     lock_lease(connection, current.product_id, now)
+    if _exists(connection, run_id):
+        return OpenedRun(run_id)
     unfinished = _unfinished_run(connection, current.product_id)
     if unfinished is not None:
         return OpenedRun(unfinished)
@@ -70,6 +72,10 @@ def open_run(connection: sa.Connection, product_key: str, run_id: RunID, *, now:
             _write_run(connection, current, run_id, plan, files, requests, now)
             return OpenedRun(run_id)
         _answer(connection, requests, _why_nothing_runs(plan), now)
+
+
+def _exists(connection: sa.Connection, run_id: RunID) -> bool:
+    return connection.execute(sa.select(runs.c.RunID).where(runs.c.RunID == run_id)).first() is not None
 
 
 def _unfinished_run(connection: sa.Connection, product_id: int) -> RunID | None:

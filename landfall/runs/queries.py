@@ -124,7 +124,9 @@ def get_run(connection: sa.Connection, run_id: RunID) -> RunDetail:
     row = connection.execute(_summaries().where(runs.c.RunID == run_id)).one_or_none()
     if row is None:
         raise UnknownRun(run_id)
-    plan: Mapping[str, Any] = connection.execute(sa.select(run_plans.c.Plan).where(run_plans.c.RunID == run_id)).scalar_one()
+    plan: Mapping[str, Any] = connection.execute(
+        sa.select(run_plans.c.Plan).where(run_plans.c.RunID == run_id)
+    ).scalar_one()
     nodes = connection.execute(
         sa.select(node_runs).where(node_runs.c.RunID == run_id).order_by(node_runs.c.NodeRunID)
     )
