@@ -22,7 +22,6 @@ from landfall.errors import LandfallError
 if TYPE_CHECKING:
     from landfall.lake import LandedBlob
     from landfall.landing.queries import LandedFile
-    from landfall.metadata.engine import Database
     from landfall.runs.queries import NodeSummary, RunDetail
     from landfall.settings import Settings
     from landfall.spec.model import Product
@@ -144,7 +143,7 @@ def example_product(folder: Path) -> "Product":
         ExampleMissing: The project does not hold it.
         InvalidSpec: Its file is not sound.
     """
-    from landfall.spec import load_products
+    from landfall.spec.load import load_products
 
     path = folder / "data_products" / PRODUCT / "product.yml"
     if not path.is_file():
@@ -152,7 +151,8 @@ def example_product(folder: Path) -> "Product":
             f"{folder} does not hold the example product {PRODUCT}",
             "Run the demo in a clone of Landfall's repository; in your own project, use `landfall land`.",
         )
-    return next(product for product in load_products(path) if product.key == PRODUCT)
+    (product,) = load_products(folder, PRODUCT)
+    return product
 
 
 def source_files() -> Mapping[str, Path]:
@@ -179,6 +179,7 @@ def run_journey(
         StillRunning: A file has not ended within ``timeout_s`` seconds.
     """
     from landfall.cli.products import actor
+    from landfall.cli.progress import watch_files
     from landfall.metadata.apply import apply_products
 
     settings, database = here.settings(), here.database()
@@ -189,8 +190,9 @@ def run_journey(
     blobs = _land(settings, product, sources)
     size_mb = sum(blob.size_bytes for blob in blobs) / 1e6
     note(f"landed {len(blobs)} files, {size_mb:.1f} MB; their events start the run")
-    files, runs = _follow_files(database, product, blobs, timeout_s=timeout_s, deadline=deadline)
-    return Journey(landed_at=landed_at, files=files, runs=runs)
+    remaining_s = max(deadline - time.monotonic(), 0.0)
+    taken = watch_files(database, product.key, [blob.etag for blob in blobs], timeout_s=remaining_s)
+    return Journey(landed_at=landed_at, files=taken.files, runs=taken.runs)
 
 
 def summary_text(journey: Journey) -> str:
@@ -278,38 +280,6 @@ def _land(settings: "Settings", product: "Product", sources: Mapping[str, Path])
             for dataset, path in sources.items()
         ]
         return tuple(upload.result() for upload in uploads)
-
-
-def _follow_files(
-    database: "Database",
-    product: "Product",
-    blobs: Sequence["LandedBlob"],
-    *,
-    timeout_s: float,
-    deadline: float,
-) -> "tuple[tuple[LandedFile, ...], tuple[RunDetail, ...]]":
-    """Show the runs that take the files in until every file has ended, and return both."""
-    from landfall.cli.progress import POLL_S, StillRunning, watch
-    from landfall.landing.queries import list_files
-    from landfall.runs.ids import RunID
-    from landfall.runs.states import FileState
-
-    etags = {blob.etag for blob in blobs}
-    open_states = {FileState.PENDING, FileState.CLAIMED}
-    runs: dict[str, RunDetail] = {}
-    while True:
-        newest = database.read(lambda connection: list_files(connection, product=product.key, limit=100))
-        files = tuple(file for file in newest if file.etag.strip('"') in etags)
-        waiting = [file.run_id for file in files if file.run_id is not None and file.run_id not in runs]
-        if waiting:
-            remaining_s = max(deadline - time.monotonic(), 0.0)
-            runs[waiting[0]] = watch(database, RunID(waiting[0]), timeout_s=remaining_s)
-        elif len(files) == len(etags) and not any(file.state in open_states for file in files):
-            return files, tuple(runs.values())
-        elif time.monotonic() >= deadline:
-            raise StillRunning("the intake of the example's files", timeout_s)
-        else:
-            time.sleep(POLL_S)
 
 
 def _gold_text(here: Invocation, product: "Product") -> str:

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from landfall.cli.examples import examples
+from landfall.cli.exit_codes import ExitCode
 from landfall.cli.output import Output, OutputFormat, note, show_rows
 from landfall.cli.project import invocation
+from landfall.cli.runs import Timeout, exit_code_of_run
 
 _LANDED_COLUMNS = ("dataset", "file", "size_bytes", "etag", "url")
 _FILE_COLUMNS = (
@@ -40,12 +42,16 @@ def land(
     folder: Annotated[
         str | None, typer.Option(help="Folder to land in, where the landing path leaves it open.")
     ] = None,
+    wait: Annotated[bool, typer.Option(help="Show the run that takes them in until it has ended.")] = False,
+    timeout: Timeout = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Upload files into the landing zone; a run starts by itself."""
+    from landfall.cli.progress import watch_files
     from landfall.lake import Lake
     from landfall.landing.placing import landing_place
     from landfall.metadata.catalog import get_current_product
+    from landfall.runs.states import FileState
 
     here = invocation(context)
     current = here.database().read(lambda connection: get_current_product(connection, product)).product
@@ -64,7 +70,15 @@ def land(
             }
         )
     show_rows(rows, _LANDED_COLUMNS, output)
-    note("`landfall runs watch @last` follows the run that takes them in")
+    if not wait:
+        note("a run takes them in; `landfall files list` shows how far it is, `land --wait` waits for it")
+        return
+    taken = watch_files(here.database(), product, [row["etag"] for row in rows], timeout_s=timeout)
+    rejected = [file for file in taken.files if file.state is not FileState.DONE]
+    for file in rejected:
+        note(f"{_name(file.url)} is {file.state}: {file.reason}")
+    codes = [exit_code_of_run(run) for run in taken.runs] + [ExitCode.REFUSED for _ in rejected]
+    raise typer.Exit(next((code for code in codes if code is not ExitCode.DONE), ExitCode.DONE))
 
 
 def list_files(

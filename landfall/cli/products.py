@@ -57,7 +57,8 @@ def init(
 
     Change it into yours, one step at a time. Where there is no project yet, the folder becomes one.
     """
-    from landfall.spec import NoProject, scaffold
+    from landfall.spec.faults import NoProject
+    from landfall.spec.scaffold import scaffold
 
     here = invocation(context)
     try:
@@ -74,7 +75,7 @@ def validate(context: typer.Context, path: ProjectPath = None, output: Output = 
 
     Exit code 1 means that there are faults.
     """
-    from landfall.spec import InvalidSpec
+    from landfall.spec.faults import InvalidSpec
 
     try:
         products = _load(invocation(context), path)
@@ -103,7 +104,8 @@ def plan(
     """Show what of a product would run, in which order, and why."""
     from landfall.planning.draw import to_mermaid, to_text
 
-    made = _make_plan(_find(_load(invocation(context), None), product), tuple(landed or ()))
+    (found,) = _load(invocation(context), only=product)
+    made = _make_plan(found, tuple(landed or ()))
     match output:
         case PlanOutput.TEXT:
             print(to_text(made), end="")
@@ -177,19 +179,33 @@ def actor() -> str:
         return "unknown"
 
 
-def _load(here: Invocation, path: Path | None) -> "tuple[Product, ...]":
-    from landfall.spec import load_products
+def _load(here: Invocation, path: Path | None = None, *, only: str | None = None) -> "tuple[Product, ...]":
+    """Return the products of the project, or the one that ``path`` lies in.
 
-    return load_products(path or here.folder())
+    Args:
+        path: Project folder, product folder, or a file in either.
+        only: ``domain/product`` of the only one wanted.
+    """
+    from landfall.spec.load import load_products
+    from landfall.spec.project import find_project
+
+    if path is None:
+        return load_products(here.folder(), only, target=here.target_name)
+    if not path.exists():
+        raise typer.BadParameter(f"{path} does not exist", param_hint="PATH")
+    root = find_project(path)
+    return load_products(root, _product_at(root, path.resolve()), target=here.target_name)
 
 
-def _find(products: "tuple[Product, ...]", key: str) -> "Product":
-    from landfall.spec.faults import UnknownProduct
+def _product_at(root: Path, path: Path) -> str | None:
+    """Return the key of the product whose folder ``path`` is or lies in, ``None`` if it is above all of them."""
+    from landfall.spec.project import PRODUCTS_FOLDER
 
-    for product in products:
-        if product.key == key:
-            return product
-    raise UnknownProduct(key, [product.key for product in products])
+    match path.relative_to(root).parts:
+        case (str(folder), domain, product, *_) if folder == PRODUCTS_FOLDER:
+            return f"{domain}/{product}"
+        case _:
+            return None
 
 
 def _make_plan(product: "Product", landed: tuple[str, ...]) -> "Plan":

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from landfall.cli.output import clock, note
 from landfall.errors import ErrorKind, LandfallError
+from landfall.landing.queries import LandedFile, list_files
 from landfall.metadata.engine import Database
 from landfall.runs.ids import RunID
 from landfall.runs.queries import NodeSummary, RunDetail, RunEvent, get_run, run_events
-from landfall.runs.states import FINAL_NODE_STATES, FINAL_RUN_STATES, NodeState
+from landfall.runs.states import FINAL_NODE_STATES, FINAL_RUN_STATES, FileState, NodeState
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 POLL_S = 0.25
 # Azure SQL hands out event ids before commits, so an event may appear below one already seen.
 _EVENT_OVERLAP = 200
+# Files that others may land for the product while we wait for ours.
+_OTHER_FILES = 500
+_OPEN_FILES = frozenset({FileState.PENDING, FileState.CLAIMED})
 # Lines of the terminal that the table leaves to its heading and footer.
 _FRAME_LINES = 6
 
@@ -127,6 +131,51 @@ def watch(database: Database, run_id: RunID, *, timeout_s: float | None = None) 
     if detail is None or detail.run.state not in FINAL_RUN_STATES:
         raise StillRunning(f"run {run_id}", timeout_s or 0)
     return detail
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What became of landed files.
+
+    Attributes:
+        files: Their rows in the ledger.
+        runs: The runs that took them in, in the order they were followed.
+    """
+
+    files: tuple[LandedFile, ...]
+    runs: tuple[RunDetail, ...]
+
+
+def watch_files(
+    database: Database, product: str, etags: Collection[str], *, timeout_s: float | None = None
+) -> TakenIn:
+    """Show the runs that take landed files in, until every file has ended.
+
+    Args:
+        product: ``domain/product`` whose files they are.
+        etags: Entity tags of the files, which name their versions.
+
+    Raises:
+        StillRunning: A file has not ended within ``timeout_s`` seconds.
+    """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    wanted = frozenset(etags)
+    runs: dict[RunID, RunDetail] = {}
+    while True:
+        newest = database.read(
+            lambda connection: list_files(connection, product=product, limit=len(wanted) + _OTHER_FILES)
+        )
+        files = tuple(file for file in newest if file.etag.strip('"') in wanted)
+        unseen = [RunID(file.run_id) for file in files if file.run_id is not None and file.run_id not in runs]
+        if unseen:
+            remaining_s = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+            runs[unseen[0]] = watch(database, unseen[0], timeout_s=remaining_s)
+        elif len(files) == len(wanted) and not any(file.state in _OPEN_FILES for file in files):
+            return TakenIn(files, tuple(runs.values()))
+        elif deadline is not None and time.monotonic() >= deadline:
+            raise StillRunning(f"the intake of {len(wanted)} files of {product}", timeout_s or 0)
+        else:
+            time.sleep(POLL_S)
 
 
 def display() -> AbstractContextManager[Display]:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from landfall.spec.project import Project, Target
 
 LAPTOP = "laptop"
-LAPTOP_SETTINGS = Path(".landfall") / "laptop.env"
 
 # Where a target of landfall.yml says what a variable of the environment says otherwise.
 _VARIABLES: Mapping[str, str] = {
@@ -124,24 +123,15 @@ def invocation(context: typer.Context) -> Invocation:
     return found
 
 
-def read_dotenv(path: Path) -> Mapping[str, str]:
-    """Return the ``NAME=value`` lines of a file; comments and empty lines are skipped, quotes taken off."""
-    values: dict[str, str] = {}
-    for raw in path.read_text(encoding="utf-8").splitlines():
-        line = raw.strip()
-        if not line or line.startswith("#") or "=" not in line:
-            continue
-        name, _, value = line.partition("=")
-        values[name.removeprefix("export ").strip()] = value.strip().strip("'\"")
-    return values
-
-
 def _laptop_environment(folder: Path) -> Mapping[str, str]:
-    path = folder / LAPTOP_SETTINGS
-    if not path.is_file():
+    from landfall.local.laptop_env import read_environment
+    from landfall.local.layout import Layout
+
+    written = read_environment(Layout(folder).env_file)
+    if not written:
         raise LaptopNotUp(folder)
     # The stack knows its own ports; what else the environment says stays.
-    return {**os.environ, **read_dotenv(path)}
+    return {**os.environ, **written}
 
 
 def _target_environment(target: "Target") -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,11 +12,11 @@ from landfall.landing.intake import take_in
 from landfall.metadata.apply import apply_products
 from landfall.metadata.engine import Database, create_engine
 from landfall.metadata.migrations import upgrade
+from landfall.planning.plan import NodeKey
 from landfall.runs.closing import close_run, start_run
 from landfall.runs.ids import RunID
 from landfall.runs.nodes import end_node, record_submission
 from landfall.runs.opening import open_run
-from landfall.runs.states import NodeState, RunState
 from landfall.runs.verdict import Verdict
 from landfall.spec.model import Product
 from tests.builders import a_blob_event
@@ -88,3 +88,21 @@ def open_a_run(database: Database, run_id: str, *, path: str = "sales/orders/ord
     database.transact(lambda c: open_run(c, "sales/orders", RunID(run_id), now=NOW))
     database.transact(lambda c: start_run(c, RunID(run_id), now=NOW))
     return RunID(run_id)
+
+
+def settle(database: Database, run: RunID, key: str, verdict: Verdict) -> None:
+    """Let a node's first attempt be submitted and end."""
+    database.transact(
+        lambda c: record_submission(
+            c, run, NodeKey(key), 1, job_run_id=7, job_run_url=None, token=f"{run}/{key}", now=NOW
+        )
+    )
+    database.transact(
+        lambda c: end_node(
+            c, run, NodeKey(key), 1, verdict, token=f"{run}/{key}", now=NOW + timedelta(seconds=2)
+        )
+    )
+
+
+def close(database: Database, run: RunID) -> None:
+    database.transact(lambda c: close_run(c, run, now=NOW + timedelta(seconds=3)))
