@@ -24,6 +24,7 @@ _OPTIONS = {
     FileFormat.JSON: {"encoding"},
     FileFormat.PARQUET: set[str](),
 }
+_NESTED = ("array<", "map<", "struct<")
 _RESERVED_INPUT = "this"
 
 
@@ -166,6 +167,13 @@ def _check_landed(draft: Draft, product: Product, index: int, dataset: Dataset) 
         draft.report(
             at, "LF1021", message, "add columns: with name and type of each, since the files hold no types"
         )
+
+    for number, column in enumerate(dataset.columns):
+        is_text = source is not None and source.format is not FileFormat.PARQUET
+        if is_text and column.type.startswith(_NESTED):
+            message = f"column '{column.name}' of type {column.type} cannot be read from a text file"
+            remedy = "declare it as string, and take it apart with from_json in a step"
+            draft.report((*at, "columns", number, "type"), "LF1023", message, remedy)
 
 
 def _check_landing_overlaps(draft: Draft, product: Product) -> None:

@@ -1,6 +1,7 @@
 """The columns of every dataset of a product, followed from the landed files through every step."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from landfall.spec.faults import nearest_remedy
 from landfall.spec.frames import Frame
@@ -9,9 +10,11 @@ from landfall.spec.model import (
     Dataset,
     DatasetName,
     DatasetRef,
+    Output,
     Product,
     QualityRule,
     Transformation,
+    WriteMode,
 )
 from landfall.spec.order import in_order
 from landfall.spec.sql_text import SqlProblem
@@ -47,7 +50,7 @@ def follow_columns(
         if output.dataset in declared and declared[output.dataset].columns:
             _check_declared(declared[output.dataset], yielded, product, report)
         else:
-            frames[output.dataset] = yielded
+            frames[output.dataset] = yielded and replace(yielded, has_load_columns=_is_appended(output))
         keys_path: Path = (*at, "output", "write", "keys")
         check_columns(output.write.keys, frames[output.dataset], keys_path, report)
     for index, dataset in enumerate(product.datasets):
@@ -55,6 +58,11 @@ def follow_columns(
             at = ("datasets", index, "quality", number)
             _check_rule(rule, frames.get(dataset.name), _relative(report, at))
     return {dataset.name: frames.get(dataset.name) for dataset in product.datasets}
+
+
+def _is_appended(output: Output) -> bool:
+    """Return whether the runtime adds its columns to a built table: it tells the rows of runs apart by them."""
+    return output.write.mode is WriteMode.APPEND
 
 
 def _frame_of_steps(

@@ -16,10 +16,12 @@ from landfall.spec.fields import (
     Connection,
     Duration,
     Email,
+    Encoding,
     Expression,
     FilePath,
     Given,
     LandingPath,
+    MaybeCharacter,
     Name,
     PositiveInt,
     Reference,
@@ -45,12 +47,25 @@ class Document(BaseModel):
     )
 
 
-def _lax(kind: type) -> Any:
-    # Strict models take only members of an enum; a file holds their text.
-    return Annotated[kind, Field(strict=False), Given]
-
-
+# Strict models take only members of an enum; a file holds their text.
 LayerField = Annotated[Layer, Field(strict=False), Given]
+
+
+def _by_kind(value: Any) -> str:
+    return "mapping" if isinstance(value, dict) else "list"
+
+
+def _text_or_mapping(value: Any) -> str:
+    return "mapping" if isinstance(value, dict) else "text"
+
+
+def _text_or_list(value: Any) -> str:
+    return "list" if isinstance(value, list) else "text"
+
+
+NullTexts = Annotated[
+    Annotated[Text, Tag("text")] | Annotated[list[Text], Tag("list")], Discriminator(_text_or_list)
+]
 
 
 class OwnerDocument(Document):
@@ -59,15 +74,15 @@ class OwnerDocument(Document):
 
 
 class OptionsDocument(Document):
-    """How to read the files of a source; the defaults are those of RFC 4180 with a header."""
+    """How to read the files of a source; without options, CSV is read as RFC 4180 says, with a header."""
 
     header: Annotated[bool, Given] = True
     delimiter: Character = ","
-    quote: Character = '"'
-    escape: Character = '"'
+    quote: MaybeCharacter = '"'
+    escape: MaybeCharacter = ""
     comment: Character | None = None
-    null_value: Text = ""
-    encoding: Text = "utf-8"
+    null_value: NullTexts = ""
+    encoding: Encoding = "utf-8"
 
 
 class SourceDocument(Document):
@@ -171,14 +186,6 @@ class DatasetDocument(Document):
     columns: list[ColumnDocument] = []
     quality: list[RuleDocument] = []
     description: Text = ""
-
-
-def _by_kind(value: Any) -> str:
-    return "mapping" if isinstance(value, dict) else "list"
-
-
-def _text_or_mapping(value: Any) -> str:
-    return "mapping" if isinstance(value, dict) else "text"
 
 
 # Pydantic's own unions report every member that does not fit; these report the one that was meant.

@@ -1,5 +1,6 @@
 """The kinds of value that a project's files hold, as annotated types with the fault each one raises."""
 
+import codecs
 import re
 from typing import Annotated, Any
 
@@ -130,11 +131,20 @@ def _check_bound(value: Any) -> Any:
     return value
 
 
-def _check_options_text(value: str) -> str:
-    if len(value) != 1:
+def _check_character(value: str) -> str:
+    if len(value.encode()) != 1:
+        message = f"'{value}' must be one ASCII character"
+        raise fault("LF1021", message, 'write one character in quotes; a tab is "\\t"')
+    return value
+
+
+def _check_encoding(value: str) -> str:
+    try:
+        codecs.lookup(value)
+    except (LookupError, ValueError) as error:
         raise fault(
-            "LF1021", f"'{value}' must be one character", 'write one character in quotes; a tab is "\\t"'
-        )
+            "LF1021", f"encoding '{value}' is not known", "write utf-8, latin-1 or the like"
+        ) from error
     return value
 
 
@@ -170,7 +180,10 @@ Connection = Annotated[str, AfterValidator(_check_connection), Given]
 LandingPath = Annotated[str, StringConstraints(min_length=1), AfterValidator(_check_landing_path), Given]
 Schedule = Annotated[str, AfterValidator(_check_schedule), Given]
 Regex = Annotated[str, AfterValidator(_check_regex), Given]
-Character = Annotated[str, AfterValidator(_check_options_text), Given]
+Character = Annotated[str, AfterValidator(_check_character), Given]
+# An empty text turns the character off.
+MaybeCharacter = Annotated[str, AfterValidator(lambda value: value and _check_character(value)), Given]
+Encoding = Annotated[str, AfterValidator(_check_encoding), Given]
 Scalar = Annotated[
     Any, AfterValidator(_check_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})
 ]

@@ -10,6 +10,8 @@ from landfall.spec.model import Column
 from landfall.spec.sql_text import DIALECT
 
 ColumnType = str | None
+# What the runtime adds to the rows it takes in; steps may read them.
+LOAD_COLUMNS = frozenset({"_source_file", "_ingested_at", "_run_id", "_warnings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +20,7 @@ class Frame:
 
     Attributes:
         types: Spark SQL type by column name, ``None`` where it is not known.
-        has_load_columns: Whether the frame also holds the columns that the load adds. Their names start with
-            an underscore; such a name is then taken to be there.
+        has_load_columns: Whether the frame also holds ``LOAD_COLUMNS``. A ``*`` does not bring them along for sure.
     """
 
     types: Mapping[str, ColumnType]
@@ -34,7 +35,7 @@ class Frame:
         return cls({column.name: column.type for column in columns}, has_load_columns)
 
     def __contains__(self, name: str) -> bool:
-        return name.casefold() in self._names or (self.has_load_columns and name.startswith("_"))
+        return name.casefold() in self._names or (self.has_load_columns and name.casefold() in LOAD_COLUMNS)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.types)
