@@ -53,7 +53,7 @@ bench: setup  ## run the benchmarks and print their figures
 
 migration: setup  ## write a migration from the tables: make migration name=add_watermarks
 	@test -n "$(name)" || { echo "say what it does: make migration name=add_watermarks" >&2; exit 2; }
-	$(BIN)/python -m landfall.metadata.migrate revision "$(name)"
+	$(BIN)/python -m landfall.metadata.migrations.new "$(name)"
 
 docs: setup  ## write the generated files: JSON Schema of the product file, requirements.txt
 	$(BIN)/python -m landfall.spec.schema

@@ -1,6 +1,6 @@
 """`python -m landfall.local.storage_events`: the emulator's access log on standard input, events to the host.
 
-Reads one variable, LANDFALL_FUNCTIONS_KEY: the key of the function host's webhook. Ends when its input ends.
+Reads one variable, LANDFALL_EVENTGRID_KEY: the key of the function host's webhook. Ends when its input ends.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def main() -> None:
             endpoint=options.endpoint,
             webhook=options.webhook,
             outbox_file=options.outbox,
-            key=os.environ.get("LANDFALL_FUNCTIONS_KEY") or None,
+            key=os.environ.get("LANDFALL_EVENTGRID_KEY") or None,
         )
     )
 

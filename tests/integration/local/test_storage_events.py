@@ -120,7 +120,7 @@ class Events:
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "LANDFALL_FUNCTIONS_KEY": "kéy"},
+            env={**os.environ, "LANDFALL_EVENTGRID_KEY": "kéy"},
         )
         assert self.process.stdout is not None
         assert self.process.stdin is not None

@@ -1,0 +1,145 @@
+"""The services of the laptop stack: how each is started, and how one sees that it is ready."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from landfall.local import azurite
+from landfall.local.functions_host.keys import EVENT_GRID_SYSTEM_KEY, open_keys
+from landfall.local.laptop_env import blob_endpoint, spark_remote
+from landfall.local.layout import LOOPBACK, Layout, Ports
+
+AZURITE: Final = "azurite"
+SPARK: Final = "spark"
+JOBS: Final = "jobs"
+HOST: Final = "functions"
+EVENTS: Final = "events"
+
+STORAGE_EVENTS_READY: Final = b"storage events: watching"
+
+# Deep plans overflow the engine's default stack and take the whole server down.
+_SPARK_STACK_BYTES: Final = 67_108_864
+# Longer than any pause inside a job: a session that was closed for idling cannot be revived.
+_SPARK_SESSION_TIMEOUT_S: Final = 7200
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One program of the stack.
+
+    Attributes:
+        name: Short name; its log file has it too.
+        title: What it is, for people.
+        command: Command line.
+        port: Loopback port that answers when it is ready, ``None`` for one that serves none.
+        ready_line: For one without a port: what it prints when it is ready.
+        environment: Variables besides those of the supervisor.
+        needs_provisioned: Whether it starts only when database, containers and saved job are there.
+        follows: Service whose output it gets on standard input, ``None`` for none.
+        grace_s: How long it may take to end, in seconds.
+    """
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    port: int | None = None
+    ready_line: bytes | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    needs_provisioned: bool = False
+    follows: str | None = None
+    grace_s: float = 5.0
+
+
+def laptop_services(layout: Layout, ports: Ports, *, with_host: bool) -> tuple[Service, ...]:
+    """Return the services of a project's stack, in the order they are started in.
+
+    Raises:
+        AzuriteNotInstalled: The storage emulator is missing.
+    """
+    services = [
+        Service(
+            AZURITE,
+            "storage (Azurite)",
+            azurite.command(layout.root, port=ports.blob, data=layout.azurite),
+            port=ports.blob,
+            # It writes its index when it ends; killed, it forgets the last seconds.
+            grace_s=10.0,
+        ),
+        Service(
+            SPARK,
+            "Spark Connect (Sail)",
+            _python("pysail", "spark", "server", "--ip", LOOPBACK, "--port", str(ports.spark)),
+            port=ports.spark,
+            environment=_spark_environment(ports),
+        ),
+        Service(
+            JOBS,
+            "Databricks jobs server",
+            _python(
+                "landfall.local.jobs_server",
+                *("--port", str(ports.jobs), "--data", str(layout.jobs)),
+                *("--token-file", str(layout.jobs_token), "--slots", str(job_slots())),
+            ),
+            port=ports.jobs,
+            environment={"SPARK_REMOTE": spark_remote(ports)},
+        ),
+    ]
+    if with_host:
+        services.append(
+            Service(
+                HOST,
+                "function host",
+                _python(
+                    "landfall.local.functions_host",
+                    *("--app", str(layout.app), "--port", str(ports.functions)),
+                    *("--data", str(layout.functions), "--keys", str(layout.functions_keys)),
+                ),
+                port=ports.functions,
+                needs_provisioned=True,
+            )
+        )
+    services.append(
+        Service(
+            EVENTS,
+            "storage events",
+            _python(
+                "landfall.local.storage_events",
+                *("--endpoint", blob_endpoint(ports), "--outbox", str(layout.outbox)),
+                "--webhook",
+                f"http://{LOOPBACK}:{ports.functions}/runtime/webhooks/eventgrid?functionName=on_blob_created",
+            ),
+            ready_line=STORAGE_EVENTS_READY,
+            environment={
+                "LANDFALL_EVENTGRID_KEY": open_keys(layout.functions_keys).system[EVENT_GRID_SYSTEM_KEY]
+            },
+            follows=AZURITE,
+        )
+    )
+    return tuple(services)
+
+
+def job_slots() -> int:
+    """Return how many jobs run at once: the engine uses all cores for one, a second one hides its waiting."""
+    return max(2, os.cpu_count() or 2)
+
+
+def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", module, *arguments)
+
+
+def _spark_environment(ports: Ports) -> dict[str, str]:
+    """Return the engine's settings; it reads them from its environment only."""
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "AZURE_STORAGE_USE_EMULATOR": "true",
+        "AZURITE_BLOB_STORAGE_URL": f"http://{LOOPBACK}:{ports.blob}",
+        "SAIL_RUNTIME__STACK_SIZE": str(_SPARK_STACK_BYTES),
+        # A job that needs more fails, instead of the laptop.
+        "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
+        "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(memory_bytes // 2),
+        "SAIL_SPARK__SESSION_TIMEOUT_SECS": str(_SPARK_SESSION_TIMEOUT_S),
+        "TZ": "UTC",
+        "RUST_LOG": "error",
+    }

@@ -1,0 +1,342 @@
+"""`python -m landfall.local.supervisor`: the process that owns the laptop stack of one project.
+
+It starts the services, restarts what dies, keeps their logs and says in `stack.json` how they stand. Whoever
+ends it ends them all. `landfall.local.stack` starts it and talks to it.
+"""
+
+import argparse
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, TextIO
+
+from landfall.errors import LandfallError
+from landfall.local.child import Child
+from landfall.local.laptop_env import laptop_environment, read_environment, write_environment
+from landfall.local.layout import Layout, Ports
+from landfall.local.process_log import ProcessLog
+from landfall.local.processes import die_with_parent
+from landfall.local.services import Service, laptop_services
+from landfall.local.stack_state import ServiceInfo, ServiceState, StackInfo, StackPhase, write_state
+
+logger = logging.getLogger(__name__)
+
+FIRST_READY_WITHIN_S: Final = 60.0
+_FIRST_DELAY_S: Final = 0.1
+_LONGEST_DELAY_S: Final = 10.0
+# A service that ran this long had recovered: its next fault starts at the first delay again.
+_STEADY_AFTER_S: Final = 60.0
+_STARTS_BEFORE_GIVING_UP: Final = 3
+_PROBE_EVERY_S: Final = 10.0
+_FAILED_PROBES: Final = 3
+_LOCK_ATTEMPTS: Final = 25
+_LOCK_RETRY_S: Final = 0.02
+
+
+class StartFailed(Exception):
+    """The stack cannot become ready; the text says which part, why, and the end of its log."""
+
+
+class RunningService:
+    """Keeps one service running from the start of the stack to its end.
+
+    Attributes:
+        info: How it stands now.
+        ready: Set while it is ready.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        log: ProcessLog,
+        environment: Callable[[], Mapping[str, str]],
+        on_output: Callable[[bytes], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.service = service
+        self.info = ServiceInfo(service.name, service.title, port=service.port)
+        self.ready = asyncio.Event()
+        self._log = log
+        self._environment = environment
+        self._on_output = on_output
+        self._on_change = on_change
+        self._child: Child | None = None
+        self._was_ready = False
+
+    async def keep_running(self) -> None:
+        """Start the service, and start it again whenever it ends, until cancelled.
+
+        Raises:
+            StartFailed: It ended several times before it was ready for the first time.
+        """
+        delay_s = _FIRST_DELAY_S
+        starts = 0
+        while True:
+            starts += 1
+            code = await self._run_once()
+            fault = f"ended with {code}" if code >= 0 else f"ended by {signal.Signals(-code).name}"
+            logger.warning("%s %s", self.service.name, fault)
+            if not self._was_ready and starts >= _STARTS_BEFORE_GIVING_UP:
+                self._change(state=ServiceState.FAILED, pid=None, fault=fault)
+                raise StartFailed(self._explain(fault))
+            if self.info.since is not None and time.time() - self.info.since > _STEADY_AFTER_S:
+                delay_s = _FIRST_DELAY_S
+            self._change(
+                state=ServiceState.RESTARTING, pid=None, fault=fault, restarts=self.info.restarts + 1
+            )
+            await asyncio.sleep(delay_s)
+            delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
+
+    async def stop(self) -> None:
+        """End the process; to be called after `keep_running` was cancelled."""
+        await self.end_process()
+        self._log.close()
+        self._change(state=ServiceState.STOPPED, pid=None)
+
+    async def end_process(self) -> None:
+        """End the process, so that another one starts with today's environment."""
+        if self._child is not None:
+            await self._child.stop()
+
+    def feed(self, chunk: bytes) -> None:
+        """Hand the output of another service to this one."""
+        if self._child is not None:
+            self._child.feed(chunk)
+
+    async def _run_once(self) -> int:
+        """Start the process and return its exit code when it has ended, or was ended because it hung."""
+        try:
+            child = await Child.start(self.service, self._environment(), self._log, self._on_output)
+        except OSError as error:
+            raise StartFailed(f"{self.service.title} cannot be started: {error}") from error
+        self._child = child
+        self._change(state=ServiceState.STARTING, pid=child.pid, since=child.started_at)
+        watching = asyncio.create_task(self._watch(child))
+        try:
+            return await child.wait_ended()
+        finally:
+            watching.cancel()
+            self.ready.clear()
+            # What it started must not outlive it: the next one needs its port and its files.
+            child.kill()
+
+    async def _watch(self, child: Child) -> None:
+        await child.wait_ready()
+        self._was_ready = True
+        self.ready.set()
+        self._change(state=ServiceState.READY, fault=None)
+        failed = 0
+        while failed < _FAILED_PROBES:
+            await asyncio.sleep(_PROBE_EVERY_S)
+            failed = 0 if await child.answers() else failed + 1
+        logger.warning("%s does not answer, ending it", self.service.name)
+        child.kill()
+
+    def _change(self, **changes: object) -> None:
+        self.info = replace(self.info, **changes)  # type: ignore[arg-type]  # the fields of ServiceInfo
+        self._on_change()
+
+    def _explain(self, fault: str) -> str:
+        log = f"{self._log.tail()}\n\nThe whole log is {self._log.path}."
+        return f"{self.service.title} {fault} before it was ready. The end of its log:\n{log}"
+
+
+class Supervisor:
+    """The services of one project, from start to end."""
+
+    def __init__(self, layout: Layout, ports: Ports, *, with_host: bool) -> None:
+        self._layout = layout
+        self._ports = ports
+        self._with_host = with_host
+        self._phase = StackPhase.STARTING
+        self._fault: str | None = None
+        # The saved job of the last start is known before the jobs server answers.
+        former_job = read_environment(layout.env_file).get("LANDFALL_JOB_ID")
+        self._variables = laptop_environment(layout, ports, job_id=former_job)
+        services = laptop_services(layout, ports, with_host=with_host)
+        self._running = [self._prepare(service) for service in services]
+
+    async def run(self) -> None:
+        """Start everything, keep it running until a signal, then stop it.
+
+        Raises:
+            StartFailed: The stack did not become ready; what was started has been stopped.
+        """
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, stopping.set)
+        self._publish()
+        tasks = [asyncio.create_task(self._start_and_keep()), asyncio.create_task(stopping.wait())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except* StartFailed as group:
+            self._phase = StackPhase.FAILED
+            self._fault = "\n\n".join(str(error) for error in group.exceptions)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._stop()
+        if self._fault is not None:
+            raise StartFailed(self._fault)
+
+    async def _start_and_keep(self) -> None:
+        job_known = "LANDFALL_JOB_ID" in self._variables
+        async with asyncio.TaskGroup() as group:
+            for one in self._running:
+                if not one.service.needs_provisioned:
+                    group.create_task(one.keep_running())
+            making_job = None if job_known else group.create_task(self._provision("job"))
+            await self._provision("stores")
+            if making_job is not None:
+                self._variables["LANDFALL_JOB_ID"] = await making_job
+            write_environment(self._layout.env_file, self._variables)
+            for one in self._running:
+                if one.service.needs_provisioned:
+                    group.create_task(one.keep_running())
+            await self._wait_until_ready()
+            self._phase = StackPhase.READY
+            self._publish()
+            if job_known:
+                await self._verify_job()
+
+    async def _verify_job(self) -> None:
+        """Bring the saved job of a former start up to date; it is rarely another one, so nobody waited for it."""
+        job_id = await self._provision("job", nice=15)
+        if job_id != self._variables["LANDFALL_JOB_ID"]:
+            self._variables["LANDFALL_JOB_ID"] = job_id
+            write_environment(self._layout.env_file, self._variables)
+            for one in self._running:
+                if one.service.needs_provisioned:
+                    await one.end_process()
+
+    async def _wait_until_ready(self) -> None:
+        try:
+            async with asyncio.timeout(FIRST_READY_WITHIN_S):
+                for one in self._running:
+                    await one.ready.wait()
+        except TimeoutError as error:
+            late = [one.service.title for one in self._running if not one.ready.is_set()]
+            raise StartFailed(
+                f"Not ready after {FIRST_READY_WITHIN_S:.0f} s: {', '.join(late)}. Logs: {self._layout.logs}"
+            ) from error
+
+    async def _provision(self, part: str, *, nice: int = 0) -> str:
+        """Run a part of `landfall.local.provision` and return what it printed.
+
+        Raises:
+            StartFailed: It failed; the text says why.
+        """
+        tie_to_us = die_with_parent()
+
+        def prepare() -> None:
+            os.nice(nice)
+            if tie_to_us is not None:
+                tie_to_us()
+
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "landfall.local.provision", part),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=os.environ | self._variables,
+            preexec_fn=prepare,
+        )
+        try:
+            answer, errors = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+        if process.returncode != 0:
+            raise StartFailed(f"Making the {part} failed: {errors.decode(errors='replace').strip()}")
+        return answer.decode().strip()
+
+    async def _stop(self) -> None:
+        if self._phase is not StackPhase.FAILED:
+            self._phase = StackPhase.STOPPING
+        self._publish()
+        # Last started, first stopped: who uses a server is gone before the server.
+        for one in reversed(self._running):
+            await one.stop()
+        if self._phase is StackPhase.STOPPING:
+            self._layout.state_file.unlink(missing_ok=True)
+
+    def _prepare(self, service: Service) -> RunningService:
+        def on_output(chunk: bytes) -> None:
+            for other in self._running:
+                if other.service.follows == service.name:
+                    other.feed(chunk)
+
+        return RunningService(
+            service,
+            ProcessLog(self._layout.log(service.name)),
+            environment=lambda: os.environ | self._variables | dict(service.environment),
+            on_output=on_output,
+            on_change=self._publish,
+        )
+
+    def _publish(self) -> None:
+        info = StackInfo(
+            root=self._layout.root,
+            phase=self._phase,
+            supervisor_pid=os.getpid(),
+            services=tuple(one.info for one in self._running),
+            env_file=self._layout.env_file,
+            fault=self._fault,
+        )
+        write_state(self._layout.state_file, info)
+
+
+def take_lock(file: Path) -> TextIO | None:
+    """Return the open lock file of a project, held until this process ends, or ``None`` if another holds it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    stream = file.open("a+")
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            # Who only looks whether we run holds the lock for a moment.
+            time.sleep(_LOCK_RETRY_S)
+    else:
+        stream.close()
+        return None
+    stream.truncate(0)
+    stream.write(f"{os.getpid()} {time.time()}\n")
+    stream.flush()
+    return stream
+
+
+def main() -> None:
+    """Read the command line and supervise."""
+    parser = argparse.ArgumentParser(prog="python -m landfall.local.supervisor", description=__doc__)
+    parser.add_argument("--root", type=Path, required=True, help="folder of the project")
+    for name, port in Ports().named():
+        parser.add_argument(f"--{name}-port", type=int, default=port)
+    parser.add_argument("--no-host", action="store_true", help="leave the function host to `func start`")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    layout = Layout(options.root.resolve())
+    lock = take_lock(layout.lock_file)
+    if lock is None:
+        logger.info("another supervisor runs for %s", layout.root)
+        return
+    ports = Ports(*(getattr(options, f"{name}_port") for name, _ in Ports().named()))
+    try:
+        asyncio.run(Supervisor(layout, ports, with_host=not options.no_host).run())
+    except (StartFailed, LandfallError) as error:
+        logger.error("%s", error)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
