@@ -128,8 +128,6 @@ ENVIRONMENT_READERS = (
     "landfall.settings",
     "landfall.local",
     "landfall.cli",
-    "spark_runtime.entry",
-    "spark_runtime.__main__",
 )
 
 
