@@ -104,8 +104,8 @@ def set_setting(
 ) -> SettingVersion:
     """Give a setting a value from an instant on, until the next one that is set already; return it.
 
-    The value in effect at that instant ends there; values that take effect later stay. Setting the value
-    that is in effect there anyway changes nothing.
+    The value in effect at that instant ends there; values that take effect later stay. Setting the same value
+    for the same instant again changes nothing.
 
     Args:
         value: The value; ``None`` takes the setting back to having none of its own.
@@ -122,7 +122,7 @@ def set_setting(
         )
     item_id = _open_item(connection, category, key, description)
     before = find_setting(connection, category, key, at=effective_at)
-    if before is not None and before.value == value:
+    if before is not None and (before.effective_at, before.value) == (effective_at, value):
         return before
     known = history(connection, category, key)
     expires_at = min((v.effective_at for v in known if v.effective_at > effective_at), default=None)
