@@ -122,17 +122,17 @@ def running_stack(folder: Path, *, keep: bool) -> Iterator[None]:
     Args:
         keep: Leave the stack running in any case.
     """
+    from landfall.cli.stack import report
     from landfall.local import stack
 
-    ran_before = stack.is_running(folder)
-    if not ran_before:
-        note("starting the laptop stack …")
-        stack.start(folder)
+    if not stack.is_running(folder):
+        note("starting the laptop stack")
+    ours = not stack.start(folder, on_progress=report).already_running
     try:
         yield
     finally:
-        if not ran_before and not keep:
-            note("stopping the laptop stack …")
+        if ours and not keep:
+            note("stopping the laptop stack")
             stack.stop(folder)
 
 

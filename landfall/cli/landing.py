@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from landfall.cli.exit_codes import ExitCode
 from landfall.cli.output import Output, OutputFormat, note, show_rows
 from landfall.cli.project import invocation
 from landfall.cli.runs import Timeout, exit_code_of_run
+
+if TYPE_CHECKING:
+    from landfall.lake import LandedBlob
 
 _LANDED_COLUMNS = ("dataset", "file", "size_bytes", "etag", "url")
 _FILE_COLUMNS = (
@@ -57,26 +60,15 @@ def land(
     current = here.database().read(lambda connection: get_current_product(connection, product)).product
     places = [(file, landing_place(current, dataset, file.name, folder=folder)) for file in files]
     lake = Lake.connect(here.settings())
-    rows = []
-    for file, place in places:
-        blob = lake.upload_landing(current.domain, current.name, place, file)
-        rows.append(
-            {
-                "dataset": dataset,
-                "file": file.name,
-                "size_bytes": blob.size_bytes,
-                "etag": blob.etag,
-                "url": blob.url,
-            }
-        )
-    show_rows(rows, _LANDED_COLUMNS, output)
+    blobs = [lake.upload_landing(current.domain, current.name, place, file) for file, place in places]
+    show_rows([_landed_row(dataset, blob) for blob in blobs], _LANDED_COLUMNS, output)
     if not wait:
         note("a run takes them in; `landfall files list` shows how far it is, `land --wait` waits for it")
         return
-    taken = watch_files(here.database(), product, [row["etag"] for row in rows], timeout_s=timeout)
+    taken = watch_files(here.database(), product, [blob.etag for blob in blobs], timeout_s=timeout)
     rejected = [file for file in taken.files if file.state is not FileState.DONE]
-    for file in rejected:
-        note(f"{_name(file.url)} is {file.state}: {file.reason}")
+    for version in rejected:
+        note(f"{_name(version.url)} is {version.state}: {version.reason}")
     codes = [exit_code_of_run(run) for run in taken.runs] + [ExitCode.REFUSED for _ in rejected]
     raise typer.Exit(next((code for code in codes if code is not ExitCode.DONE), ExitCode.DONE))
 
@@ -116,6 +108,16 @@ def show(
     found = invocation(context).database().read(lambda connection: get_file(connection, file))
     columns = (*_FILE_COLUMNS, "event_count", "etag", "url")
     show_rows([{**asdict(version), "file": _name(version.url)} for version in found], columns, output)
+
+
+def _landed_row(dataset: str, blob: "LandedBlob") -> dict[str, object]:
+    return {
+        "dataset": dataset,
+        "file": _name(blob.url),
+        "size_bytes": blob.size_bytes,
+        "etag": blob.etag,
+        "url": blob.url,
+    }
 
 
 def _name(url: str) -> str:

