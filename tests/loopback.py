@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def wait_for_port(port: int, *, timeout_s: float = 20) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = 10) -> None:
+    give_up_at = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < give_up_at, "it did not happen"
+        time.sleep(0.005)
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,8 @@ def command(root: Path, *, port: int, data: Path) -> tuple[str, ...]:
         raise AzuriteNotInstalled(tools_folder(root))
     return (
         node.program,
+        "--require",
+        str(Path(__file__).with_name("durable.cjs")),
         str(main),
         "--blobHost",
         "127.0.0.1",

@@ -23,7 +23,7 @@ from landfall.addresses import parse_blob_url
 from landfall.lake import Lake
 from landfall.landing.events import parse_blob_event
 from landfall.local.storage_events.__main__ import READY
-from tests.loopback import Emulator, free_port
+from tests.loopback import Emulator, free_port, wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -165,13 +165,6 @@ def start(emulator: Emulator, webhook: Webhook, tmp_path: Path) -> Iterator[Star
     for events in started:
         if events.process.poll() is None:
             events.stop()
-
-
-def wait_until(condition: Callable[[], bool], *, timeout_s: float = 10) -> None:
-    give_up_at = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < give_up_at, "it did not happen"
-        time.sleep(0.005)
 
 
 def test_an_upload_is_an_event_at_once(start: Start, lake: Lake, webhook: Webhook, folder: str) -> None:
