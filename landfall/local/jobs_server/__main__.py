@@ -22,7 +22,19 @@ from landfall.local.jobs_server.store import Store
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8470
 DATABASE_FILE = "jobs.db"
-DEFAULT_PRELOAD = ("spark_runtime:run",)
+# The task's package, and what the first use of a Spark session would import.
+DEFAULT_PRELOAD = (
+    "pandas",
+    "pyarrow.pandas_compat",
+    "pyarrow.vendored.version",
+    "grpc._channel",
+    "pyspark.sql.functions",
+    "pyspark.sql.connect.session",
+    "pyspark.sql.connect.dataframe",
+    "pyspark.sql.connect.readwriter",
+    "pyspark.sql.connect.functions",
+    "spark_runtime:run",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +47,7 @@ class Options:
         token_file: Holds the bearer token; created with a random one if it is absent.
         slots: Runs at a time.
         failure_mode: How failed runs look.
-        preload: ``package:entry_point`` of the tasks to be ready for.
+        preload: What the warm process imports: modules, and entry points as ``package:entry_point``.
     """
 
     port: int
@@ -59,7 +71,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--failure-mode", type=FailureMode, choices=list(FailureMode), default=FailureMode.SERVERLESS
     )
-    parser.add_argument("--preload", action="append", metavar="PACKAGE:ENTRY_POINT")
+    parser.add_argument("--preload", action="append", metavar="MODULE|PACKAGE:ENTRY_POINT")
     chosen = parser.parse_args(arguments)
     if chosen.slots < 1:
         parser.error("--slots must be at least 1")

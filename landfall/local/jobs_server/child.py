@@ -9,6 +9,7 @@ import importlib.metadata
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -17,12 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 EXIT_FAILED = 1
 EXIT_STOPPED = 143  # 128 + SIGTERM, as a shell shows it
 OUTPUT_FILE = "output.log"
 ERROR_FILE = "error.json"
 PROCESS_FILE = "process.json"
+ENGINE_ANSWERS_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,14 @@ def close_session(remote: str) -> int:
     """
     from pyspark.sql import SparkSession
 
+    address = urlsplit(remote)
+    try:
+        # The Connect client would wait for a dead engine for ever; with the engine the session is gone too.
+        socket.create_connection(
+            (address.hostname or "", address.port or 15002), ENGINE_ANSWERS_WITHIN_S
+        ).close()
+    except OSError:
+        return 0
     session = SparkSession.builder.remote(remote).create()
     session.interruptAll()
     session.stop()

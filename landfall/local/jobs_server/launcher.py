@@ -15,7 +15,9 @@ from typing import Any
 from landfall.local.jobs_server.child import TaskOrder
 
 LOG_FILE = "zygote.log"
-CLOSE_SESSION_WITHIN_S = 10.0
+# A query in the middle of building a hash table notices an interrupt only when it is done with that.
+SESSION_CLOSES_WITHIN_S = 30.0
+GIVE_UP_CLOSING_AFTER_S = 600.0
 # gRPC's own fork support would stop its threads at every fork; there are none, the checks only cost time.
 # One thread per numeric library: a background thread started by an import would not survive the fork.
 _QUIET_LIBRARIES = {
@@ -66,7 +68,7 @@ class Launcher:
 
         Args:
             folder: Receives the warm process' log.
-            preload: ``package:entry_point`` of the tasks that are expected.
+            preload: What the warm process imports: modules, and entry points as ``package:entry_point``.
             environ: Environment of the tasks.
         """
         self._folder = folder
@@ -104,12 +106,16 @@ class Launcher:
         return await self._order({"task": asdict(order)})
 
     async def close_session(self, remote: str) -> None:
-        """End the Spark session behind ``remote`` and all it has running, as far as the engine still answers."""
+        """End the Spark session behind ``remote`` and all it has running.
+
+        Returns once that is done, or when the engine takes so long that it is left to finish by itself.
+        """
         with contextlib.suppress(LaunchFailed):
             child = await self._order({"close_session": remote})
-            _, late = await asyncio.wait([child.ended], timeout=CLOSE_SESSION_WITHIN_S)
-            if late:
-                child.signal(signal.SIGKILL)
+            loop = asyncio.get_running_loop()
+            patience = loop.call_later(GIVE_UP_CLOSING_AFTER_S, child.signal, signal.SIGKILL)
+            child.ended.add_done_callback(lambda _: patience.cancel())
+            await asyncio.wait([child.ended], timeout=SESSION_CLOSES_WITHIN_S)
 
     async def stop(self) -> None:
         """End the warm process and with it every child."""

@@ -21,33 +21,19 @@ from typing import Any, NoReturn
 
 from landfall.local.jobs_server.child import TaskOrder, close_session, find_entry_point, run_task
 
-# Beyond the package of the task itself: what the first use of a Spark session would import.
-PRELOADED = (
-    "pandas",
-    "pyarrow.pandas_compat",
-    "pyarrow.vendored.version",
-    "grpc._channel",
-    "pyspark.sql",
-    "pyspark.sql.functions",
-    "pyspark.sql.types",
-    "pyspark.sql.connect.session",
-    "pyspark.sql.connect.dataframe",
-    "pyspark.sql.connect.readwriter",
-    "pyspark.sql.connect.functions",
-)
 GRACE_AT_END_S = 2.0
 
 
-def preload(packages: list[str]) -> None:
-    """Import what tasks need; what is missing here is reported by the task that misses it."""
-    for module in PRELOADED:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(module)
-    for package in packages:
-        name, _, entry_point = package.partition(":")
+def preload(wanted: list[str]) -> None:
+    """Import what tasks need: modules, and entry points written ``package:entry_point``."""
+    for name in wanted:
+        package, colon, entry_point = name.partition(":")
         try:
-            find_entry_point(name, entry_point)
-        except Exception:  # A broken package must not take the server down; its tasks will say what is wrong.
+            if colon:
+                find_entry_point(package, entry_point)
+            else:
+                importlib.import_module(package)
+        except Exception:  # What is broken must not take the server down; its tasks will say what is wrong.
             traceback.print_exc()
     gc.collect()
     gc.freeze()  # Children then leave these objects alone, and their pages stay shared.
@@ -163,7 +149,7 @@ def main() -> None:
     """Run as ``python -m landfall.local.jobs_server.zygote``; started by the server only."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--channel", type=int, required=True, help="file descriptor of the socket")
-    arguments.add_argument("--preload", action="append", default=[], metavar="PACKAGE:ENTRY_POINT")
+    arguments.add_argument("--preload", action="append", default=[], metavar="MODULE|PACKAGE:ENTRY_POINT")
     chosen = arguments.parse_args()
     preload(chosen.preload)
     Zygote(socket.socket(fileno=chosen.channel)).serve()
