@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 from activities.instances import Instances
@@ -149,11 +150,22 @@ class NodeActivities:
             addresses.result_path(domain, name, work.run_id, work.key, work.attempt)
         )
         if text is None:
-            return weigh(outcome, None)
+            return weigh(self._explained(outcome), None)
         try:
             return weigh(outcome, parse_node_result(text))
         except UnreadableResult as error:
             return Verdict(NodeState.FAILED, error_code=error.code, reason=str(error))
+
+    def _explained(self, outcome: JobOutcome) -> JobOutcome:
+        """Add what the job printed last to a failure that left no result; the platform only says that it failed."""
+        if outcome.end is not JobEnd.FAILED or outcome.job_run_id is None:
+            return outcome
+        try:
+            error = self._services.jobs.output(JobRunID(outcome.job_run_id)).error
+        except LandfallError as unavailable:
+            log.warning("job run %d: no output: %s", outcome.job_run_id, unavailable)
+            return outcome
+        return replace(outcome, reason=error) if error else outcome
 
 
 def _outcome(status: JobRunStatus, job_run_id: JobRunID) -> JobOutcome:

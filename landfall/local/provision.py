@@ -71,9 +71,10 @@ async def create_containers(endpoint: str) -> None:
 
 def ensure_saved_job(settings: Settings) -> int:
     """Return the id of the saved job of the default compute profile, made or brought up to date."""
-    from landfall.jobs.saved_job import ensure_job
+    from landfall.jobs.client import connect
 
-    return _as_soon_as_it_answers(lambda: ensure_job(settings))
+    jobs = connect(settings)
+    return _as_soon_as_it_answers(jobs.ensure_job)
 
 
 def _as_soon_as_it_answers(ask: Callable[[], Answer]) -> Answer:
