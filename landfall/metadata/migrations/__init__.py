@@ -138,22 +138,24 @@ def require_head(connection: sa.Connection, database: str) -> None:
 
 
 def sql_script(*, from_revision: str | None = None, to: str = "head") -> str:
-    """Return the T-SQL that brings Azure SQL from one revision to another.
+    """Return the T-SQL that brings Azure SQL from one revision to another, forward or back.
 
     Args:
         from_revision: Revision that the database is at; ``None`` for an empty database.
-        to: Revision to reach.
+        to: Revision to reach; ``base`` takes all tables away.
 
     Raises:
         UnknownSchemaRevision: There is no such revision.
     """
     from alembic import command
 
-    start = _known(from_revision) if from_revision is not None else "base"
-    target = _known(to)
+    start = "base" if from_revision is None else _known(from_revision)
+    target = to if to == "base" else _known(to)
+    backwards = start != "base" and (target == "base" or target < start)
+    write = command.downgrade if backwards else command.upgrade
     statements = io.StringIO()
     with _ALEMBIC:
-        command.upgrade(_config(statements), f"{start}:{target}", sql=True)
+        write(_config(statements), f"{start}:{target}", sql=True)
     return _as_one_transaction(statements.getvalue(), start, target)
 
 

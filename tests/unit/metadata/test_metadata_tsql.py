@@ -181,6 +181,13 @@ def test_a_database_at_the_newest_revision_gets_no_change() -> None:
     )
 
 
+def test_the_way_back_is_a_script_too() -> None:
+    script = sql_script(from_revision=head(), to="base")
+
+    dropped = [item.find(exp.Table) for item in statements(script) if isinstance(item, exp.Drop)]
+    assert {table.name for table in dropped if table} >= set(metadata.tables)
+
+
 def _key_bytes(columns: list[sa.Column[object]]) -> int:
     total = 0
     for column in columns:
