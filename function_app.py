@@ -19,6 +19,7 @@ from orchestrations.run import run as drive_run
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 activities = App()
+activities.services.connect_in_background()
 
 
 # --- Events and timers -----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Every activity of the function app, over services that are connected at the first call."""
+"""Every activity of the function app, over the same services."""
 
 from functools import cached_property
 
@@ -7,16 +7,14 @@ from activities.events import EventActivities
 from activities.nodes import NodeActivities
 from activities.reconcile import Reconcile
 from activities.runs import RunActivities
-from activities.services import Services
-from landfall.settings import Settings
+from activities.services import ConnectedServices
 
 
 class App:
-    """The activities by part. Nothing is connected before it is needed: a host imports this to list functions."""
+    """The activities by part."""
 
-    @cached_property
-    def services(self) -> Services:
-        return Services.connect(Settings.from_environment())
+    def __init__(self) -> None:
+        self.services = ConnectedServices()
 
     @cached_property
     def events(self) -> EventActivities:

@@ -75,7 +75,10 @@ class NodeActivities:
                     connection, RunID(message["run_id"]), message["key"], now=now
                 )
             )
-        return _outcome(status, job_run_id).to_payload()
+        outcome = _outcome(status, job_run_id)
+        if outcome.end is None and message["expired"]:
+            return self._stop(job_run_id).to_payload()
+        return outcome.to_payload()
 
     async def finish_node(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
         """Settle a node and start those it makes ready, or ask for another attempt."""
@@ -88,6 +91,20 @@ class NodeActivities:
         if settled.run_ended:
             await instances.wake(run_instance(work.run_id), RUN_FINISHED_EVENT)
         return {"retry": False}
+
+    def _stop(self, job_run_id: JobRunID) -> JobOutcome:
+        """Stop a job that takes too long; a saved job has no time-out of its own for each run."""
+        try:
+            self._services.jobs.cancel(job_run_id)
+        except LandfallError as error:
+            log.warning("job run %d takes too long and was not cancelled: %s", job_run_id, error)
+            return JobOutcome(job_run_id=job_run_id)
+        return JobOutcome(
+            end=JobEnd.FAILED,
+            error_code="LF3307",
+            reason="it took longer than the product's node_timeout and was cancelled",
+            job_run_id=job_run_id,
+        )
 
     def _submit(self, work: NodeWork, attempt: Attempt) -> JobOutcome:
         domain, name = attempt.product.split("/")
@@ -125,7 +142,7 @@ class NodeActivities:
             # The node was settled while the job was being submitted, so nobody will wait for it.
             self._services.jobs.cancel(job_run_id)
             return JobOutcome(settled=True)
-        return JobOutcome(job_run_id=job_run_id)
+        return JobOutcome(job_run_id=job_run_id, timeout_s=attempt.timeout_s)
 
     def _settle(self, work: NodeWork, outcome: JobOutcome) -> Settled | None:
         """Write the end of an attempt; ``None`` asks for another one."""

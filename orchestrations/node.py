@@ -15,15 +15,14 @@ _POLLS_PER_GENERATION = 40
 def node(context: DurableContext) -> Generator[Any, Any, None]:
     """Drive one attempt of a node; ``finish_node`` starts the successors or asks for another attempt."""
     work = NodeWork.from_payload(context.get_input())
+    outcome = JobOutcome()
     if work.job_run_id is None:
-        submitted = JobOutcome.from_payload((yield context.call_activity("submit_job", work.to_payload())))
-    else:
-        submitted = JobOutcome(job_run_id=work.job_run_id)
-    if submitted.settled:
-        return
-    outcome = submitted
-    if submitted.end is None:
-        ended = yield from _wait_for_job(context, work, submitted.job_run_id)
+        outcome = JobOutcome.from_payload((yield context.call_activity("submit_job", work.to_payload())))
+        if outcome.settled:
+            return
+        work = work.submitted(outcome, context.current_utc_datetime)
+    if outcome.end is None:
+        ended = yield from _wait_for_job(context, work)
         if ended is None:
             return
         outcome = ended
@@ -37,9 +36,7 @@ def node(context: DurableContext) -> Generator[Any, Any, None]:
         context.continue_as_new(work.next_attempt().to_payload())
 
 
-def _wait_for_job(
-    context: DurableContext, work: NodeWork, job_run_id: int | None
-) -> Generator[Any, Any, JobOutcome | None]:
+def _wait_for_job(context: DurableContext, work: NodeWork) -> Generator[Any, Any, JobOutcome | None]:
     """Wait for the end of a job run; return ``None`` after handing over to a new generation.
 
     The job's result file wakes the node, the Jobs API says how the run ended, and polling with back-off is
@@ -60,23 +57,14 @@ def _wait_for_job(
             yield context.task_any([woken, timer])
             if not timer.is_completed:
                 timer.cancel()
-        outcome = JobOutcome.from_payload(
-            (
-                yield context.call_activity(
-                    "check_job",
-                    {"run_id": work.run_id, "key": work.key, "job_run_id": job_run_id},
-                )
-            )
-        )
+        look_at = {
+            "run_id": work.run_id,
+            "key": work.key,
+            "job_run_id": work.job_run_id,
+            "expired": work.is_late(context.current_utc_datetime),
+        }
+        outcome = JobOutcome.from_payload((yield context.call_activity("check_job", look_at)))
         if outcome.end is not None:
             return outcome
-    context.continue_as_new(
-        NodeWork(
-            run_id=work.run_id,
-            key=work.key,
-            attempt=work.attempt,
-            polls=work.polls + _POLLS_PER_GENERATION,
-            job_run_id=job_run_id,
-        ).to_payload()
-    )
+    context.continue_as_new(work.after(_POLLS_PER_GENERATION).to_payload())
     return None

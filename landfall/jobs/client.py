@@ -76,6 +76,11 @@ class DatabricksJobs:
         self._connecting = threading.Lock()
         self._turn = threading.BoundedSemaphore(CALLS_AT_A_TIME)
 
+    def connect(self) -> None:
+        """Build the client now instead of at the first call; it asks the workspace who it is."""
+        with self._translated("connect", None):
+            self._workspace()
+
     def submit(self, spec_uri: str, *, token: IdempotencyToken, run_name: str, timeout_s: int) -> JobRunID:
         """Start a job run for a node spec; the same token gives the same job run, whatever became of it.
 

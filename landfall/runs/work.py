@@ -1,7 +1,8 @@
 """The messages between orchestrators and activities: plain JSON on the wire, values on either side."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
@@ -32,6 +33,7 @@ class NodeWork:
         attempt: Counted from 1.
         polls: Polls of the Jobs API that earlier generations of the orchestration made for this attempt.
         job_run_id: The job run to wait for, once the attempt was submitted.
+        deadline: Instant in ISO format at which the attempt has taken too long.
     """
 
     run_id: RunID
@@ -39,6 +41,7 @@ class NodeWork:
     attempt: int = 1
     polls: int = 0
     job_run_id: int | None = None
+    deadline: str | None = None
 
     def to_payload(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,7 +54,22 @@ class NodeWork:
             attempt=payload.get("attempt", 1),
             polls=payload.get("polls", 0),
             job_run_id=payload.get("job_run_id"),
+            deadline=payload.get("deadline"),
         )
+
+    def submitted(self, outcome: "JobOutcome", now: datetime) -> "NodeWork":
+        """Return the attempt with its job run and the instant by which that has to end."""
+        deadline = now + timedelta(seconds=outcome.timeout_s) if outcome.timeout_s else None
+        return replace(
+            self, job_run_id=outcome.job_run_id, deadline=deadline.isoformat() if deadline else None
+        )
+
+    def is_late(self, now: datetime) -> bool:
+        return self.deadline is not None and now >= datetime.fromisoformat(self.deadline)
+
+    def after(self, polls: int) -> "NodeWork":
+        """Return the attempt as the next generation of its orchestration takes it up."""
+        return replace(self, polls=self.polls + polls)
 
     def next_attempt(self) -> "NodeWork":
         return NodeWork(run_id=self.run_id, key=self.key, attempt=self.attempt + 1)
@@ -72,6 +90,7 @@ class JobOutcome:
     Attributes:
         end: ``None`` while the job run goes on.
         retryable: Whether the failure lies outside data, metadata and code.
+        timeout_s: How long a submitted attempt may take.
         settled: The node had reached a final state before; nothing is left to do.
     """
 
@@ -81,6 +100,7 @@ class JobOutcome:
     error_code: str | None = None
     reason: str | None = None
     job_run_id: int | None = None
+    timeout_s: int | None = None
 
     def to_payload(self) -> dict[str, Any]:
         return asdict(self)
@@ -95,4 +115,5 @@ class JobOutcome:
             error_code=payload.get("error_code"),
             reason=payload.get("reason"),
             job_run_id=payload.get("job_run_id"),
+            timeout_s=payload.get("timeout_s"),
         )
