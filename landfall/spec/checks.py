@@ -39,7 +39,7 @@ def check_product(draft: Draft, product: Product) -> None:
     for index, transformation in enumerate(product.transformations):
         _check_transformation(draft, product, index, transformation)
     _check_ports(draft, product)
-    _check_circles(draft, product)
+    _check_circles(draft, product, builders)
 
 
 def _check_repeated_names(draft: Draft, product: Product) -> None:
@@ -234,14 +234,11 @@ def _check_ports(draft: Draft, product: Product) -> None:
         seen.add((port.dataset, port.version))
 
 
-def _check_circles(draft: Draft, product: Product) -> None:
-    builders = {
-        transformation.output.dataset: transformation.name for transformation in product.transformations
-    }
+def _check_circles(draft: Draft, product: Product, builders: Mapping[str, Transformation]) -> None:
     needs = {
         transformation.name: [
             *(
-                builders[ref.dataset]
+                builders[ref.dataset].name
                 for ref in transformation.inputs
                 if ref.product is None and ref.dataset in builders
             ),

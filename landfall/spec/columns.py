@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from landfall.spec.faults import nearest_remedy
+from landfall.spec.faults import nearest_remedy, shown
 from landfall.spec.frames import Frame
 from landfall.spec.model import (
     Check,
@@ -36,21 +36,25 @@ def follow_columns(
         report: Takes what is wrong. A step stands at ``("transformations", i, "steps", j)``, followed by the
             place in its configuration.
     """
-    frames: dict[DatasetName, Frame | None] = {
-        dataset.name: Frame.declared(dataset.columns, has_load_columns=dataset.landing is not None)
-        for dataset in product.datasets
-        if dataset.columns
-    }
-    declared = {dataset.name: dataset for dataset in product.datasets}
+    declared: dict[DatasetName, Dataset] = {}
+    frames: dict[DatasetName, Frame | None] = {}
+    # Of two with one name the first counts; that there are two is for other checks to say.
+    for dataset in product.datasets:
+        declared.setdefault(dataset.name, dataset)
+        if dataset.columns:
+            has_load_columns = dataset.landing is not None
+            frames.setdefault(
+                dataset.name, Frame.declared(dataset.columns, has_load_columns=has_load_columns)
+            )
     indexes = {transformation.name: index for index, transformation in enumerate(product.transformations)}
     for transformation in in_order(product.transformations):
         at: Path = ("transformations", indexes[transformation.name])
         yielded = _frame_of_steps(transformation, frames, foreign, at, report)
         output = transformation.output
-        if output.dataset in declared and declared[output.dataset].columns:
-            _check_declared(declared[output.dataset], yielded, product, report)
-        else:
+        if output.dataset not in frames:
             frames[output.dataset] = yielded and replace(yielded, has_load_columns=_is_appended(output))
+        elif output.dataset in declared and declared[output.dataset].landing is None and yielded is not None:
+            _check_declared(declared[output.dataset], yielded, product, report)
         keys_path: Path = (*at, "output", "write", "keys")
         check_columns(output.write.keys, frames[output.dataset], keys_path, report)
     for index, dataset in enumerate(product.datasets):
@@ -85,10 +89,8 @@ def _input_frame(
     return frames.get(ref.dataset) if ref.product is None else foreign.get(str(ref))
 
 
-def _check_declared(dataset: Dataset, yielded: Frame | None, product: Product, report: ReportAt) -> None:
+def _check_declared(dataset: Dataset, yielded: Frame, product: Product, report: ReportAt) -> None:
     """Report where the declared columns of a built dataset are not those its steps yield."""
-    if yielded is None:
-        return
     at: Path = ("datasets", product.datasets.index(dataset), "columns")
     for number, column in enumerate(dataset.columns):
         if column.name not in yielded:
@@ -97,12 +99,12 @@ def _check_declared(dataset: Dataset, yielded: Frame | None, product: Product, r
             )
             report((*at, number), SqlProblem("LF1051", message, nearest_remedy(column.name, yielded)))
     declared = Frame.declared(dataset.columns)
-    for name in yielded:
-        if name not in declared:
-            message = (
-                f"the transformation of '{dataset.name}' yields column '{name}', which columns: does not list"
-            )
-            report(at, SqlProblem("LF1051", message, "list it, or drop it in the last step"))
+    unlisted = [name for name in yielded if name not in declared]
+    if dataset.columns and unlisted:
+        message = (
+            f"columns: of '{dataset.name}' does not list what its transformation yields: {shown(unlisted)}"
+        )
+        report(at, SqlProblem("LF1051", message, "list it, or drop it in the last step"))
 
 
 def _check_rule(rule: QualityRule, frame: Frame | None, report: ReportAt) -> None:

@@ -19,7 +19,6 @@ from landfall.spec.fields import (
     Encoding,
     Expression,
     FilePath,
-    Given,
     LandingPath,
     MaybeCharacter,
     Name,
@@ -48,7 +47,7 @@ class Document(BaseModel):
 
 
 # Strict models take only members of an enum; a file holds their text.
-LayerField = Annotated[Layer, Field(strict=False), Given]
+LayerField = Annotated[Layer, Field(strict=False)]
 
 
 def _by_kind(value: Any) -> str:
@@ -69,14 +68,14 @@ NullTexts = Annotated[
 
 
 class OwnerDocument(Document):
-    team: Annotated[str, Field(min_length=1), Given]
+    team: Annotated[str, Field(min_length=1)]
     email: Email
 
 
 class OptionsDocument(Document):
     """How to read the files of a source; without options, CSV is read as RFC 4180 says, with a header."""
 
-    header: Annotated[bool, Given] = True
+    header: bool = True
     delimiter: Character = ","
     quote: MaybeCharacter = '"'
     escape: MaybeCharacter = ""
@@ -87,8 +86,8 @@ class OptionsDocument(Document):
 
 class SourceDocument(Document):
     name: Name
-    type: Annotated[SourceType, Field(strict=False), Given]
-    format: Annotated[FileFormat, Field(strict=False), Given] | None = None
+    type: Annotated[SourceType, Field(strict=False)]
+    format: Annotated[FileFormat, Field(strict=False)] | None = None
     options: OptionsDocument = OptionsDocument()
     connection: Connection | None = None
     description: Text = ""
@@ -97,13 +96,13 @@ class SourceDocument(Document):
 class ColumnDocument(Document):
     name: ColumnName
     type: TypeName
-    nullable: Annotated[bool, Given] = True
+    nullable: bool = True
     description: Text = ""
 
 
 class _Rule(Document):
     name: Name
-    severity: Annotated[Severity, Field(strict=False), Given] = Severity.QUARANTINE
+    severity: Annotated[Severity, Field(strict=False)] = Severity.QUARANTINE
     filter: Expression | None = Field(
         default=None, description="SQL condition; only rows that meet it are tested"
     )
@@ -206,7 +205,7 @@ class JoinDocument(Document):
     on: ColumnPairs
     how: Literal["inner", "left", "right", "full", "semi", "anti"] = "inner"
     columns: BroughtColumns | None = None
-    null_safe: Annotated[bool, Given] = False
+    null_safe: bool = False
 
 
 class AggregateDocument(Document):
@@ -216,7 +215,7 @@ class AggregateDocument(Document):
 
 class CastFormatDocument(Document):
     type: TypeName
-    format: Annotated[str, Field(min_length=1), Given] | None = None
+    format: Annotated[str, Field(min_length=1)] | None = None
 
 
 CastTarget = Annotated[
@@ -227,7 +226,7 @@ CastTarget = Annotated[
 
 class UnionDocument(Document):
     with_: Annotated[list[Name], Field(min_length=1)] = Field(alias="with")
-    allow_missing: Annotated[bool, Given] = False
+    allow_missing: bool = False
 
 
 class DedupeDocument(Document):
@@ -258,21 +257,15 @@ class StepDocument(Document):
     @model_validator(mode="before")
     @classmethod
     def _has_one_key(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            if len(value) != 1:
-                keys = ", ".join(value) or "none"
-                remedy = "start a new item ('- ') for each step"
-                raise fault(
-                    "LF1030", f"a step has exactly one key, this one has {len(value)} ({keys})", remedy
-                )
-            kind, config = next(iter(value.items()))
-            if config is None:
-                raise fault("LF1021", f"step '{kind}' has no value", "write what the step does behind it")
+        if isinstance(value, dict) and len(value) != 1:
+            keys = ", ".join(value) or "none"
+            message = f"a step has exactly one key, this one has {len(value)} ({keys})"
+            raise fault("LF1030", message, "start a new item ('- ') for each step")
         return value
 
 
 class WriteDocument(Document):
-    mode: Annotated[WriteMode, Field(strict=False), Given] = WriteMode.OVERWRITE
+    mode: Annotated[WriteMode, Field(strict=False)] = WriteMode.OVERWRITE
     keys: list[ColumnRef] = []
 
 
@@ -288,7 +281,7 @@ class TransformationDocument(Document):
     inputs: Annotated[list[Reference], Field(min_length=1)]
     depends_on: list[Name] = []
     steps: Annotated[list[StepDocument], Field(min_length=1, max_length=200)] | None = None
-    type: Annotated[StepType, Field(strict=False), Given] | None = Field(
+    type: Annotated[StepType, Field(strict=False)] | None = Field(
         default=None, description="Type of the only step, in place of steps"
     )
     config: Any = Field(default=None, description="What the only step does, beside type")
@@ -328,8 +321,8 @@ Trigger = Annotated[
 class RunDocument(Document):
     on: list[Trigger] | None = None
     settle: Duration | None = None
-    max_parallel_nodes: Annotated[int, Field(ge=1, le=1000), Given] | None = None
-    retries: Annotated[int, Field(ge=0, le=10), Given] | None = None
+    max_parallel_nodes: Annotated[int, Field(ge=1, le=1000)] | None = None
+    retries: Annotated[int, Field(ge=0, le=10)] | None = None
     timeout: Duration | None = None
 
 
@@ -368,7 +361,7 @@ class DefaultsDocument(Document):
 class ProjectDocument(Document):
     """A project: its targets, variables and defaults."""
 
-    name: Annotated[str, Field(min_length=1), Given]
+    name: Annotated[str, Field(min_length=1)]
     default_target: Name | None = None
     targets: dict[Name, TargetDocument] = {}
     variables: dict[Name, Scalar] = {}

@@ -13,19 +13,10 @@ from landfall.spec.faults import Fault
 from landfall.spec.fields import kind_of
 from landfall.spec.model import Product
 from landfall.spec.project import PRODUCT_FILE, Project, read_file
-from landfall.spec.shape import shape_faults, without_extensions
+from landfall.spec.salvage import without_faulty
+from landfall.spec.shape import empty_keys, shape_faults, without_extensions
 from landfall.spec.variables import substitute
 from landfall.spec.yaml_source import Location, Mark
-
-# Lists whose items are judged one by one: a faulty item is left out and the others are still checked.
-_LISTS = ("sources", "datasets", "transformations", "ports")
-# Stands in for a faulty part, so that the rest can be checked; such a product is never handed out.
-_PLACEHOLDERS: Mapping[str, Any] = {
-    "api_version": "landfall/v1",
-    "domain": "unknown",
-    "name": "unknown",
-    "owner": {"team": "unknown", "email": "unknown@unknown.example"},
-}
 
 
 @dataclass(slots=True)
@@ -138,15 +129,17 @@ def _append_rules(data: dict[str, Any], draft: Draft, dataset: str, rules: Any, 
 
 
 def _validated(data: dict[str, Any], draft: Draft) -> ProductDocument | None:
-    found = _config_faults(data, draft.mark)
+    found = [*empty_keys(data, draft.mark), *_config_faults(data, draft.mark)]
     try:
         document = ProductDocument.model_validate(data)
         if not found:
             return document
     except ValidationError as error:
         found.extend(shape_faults(ProductDocument, error, data, draft.mark))
-    draft.faults.extend(fault for _, fault in found)
-    sound = _without_faulty(data, draft, [location for location, _ in found])
+    # A variable that is not known leaves a text that no field would take: its own fault says all.
+    unresolved = {(fault.path, fault.line) for fault in draft.faults if fault.code == "LF1013"}
+    draft.faults.extend(fault for _, fault in found if (fault.path, fault.line) not in unresolved)
+    sound, draft.faulty_names = without_faulty(data, draft.mark, [location for location, _ in found])
     try:
         return ProductDocument.model_validate(sound)
     except ValidationError:
@@ -168,40 +161,6 @@ def _config_faults(data: Mapping[str, Any], mark: Mark) -> list[tuple[Location, 
         except ValidationError as error:
             found.extend((at, fault) for _, fault in shape_faults(StepDocument, error, step, step_mark))
     return found
-
-
-def _without_faulty(data: dict[str, Any], draft: Draft, locations: Sequence[Location]) -> dict[str, Any]:
-    """Return the values without what the locations say is faulty, and the marks to match."""
-    sound = dict(data)
-    dropped: dict[str, set[int]] = {section: set() for section in _LISTS}
-    for location in locations:
-        section = str(location[0]) if location else ""
-        if section in dropped and len(location) > 1 and isinstance(location[1], int):
-            dropped[section].add(location[1])
-        elif section in _PLACEHOLDERS:
-            sound[section] = _PLACEHOLDERS[section]
-        else:
-            sound.pop(section, None)
-    names: set[str] = set()
-    for section, indexes in dropped.items():
-        if indexes and isinstance(sound.get(section), list):
-            names.update(name for index in indexes for name in _names_of(sound[section][index]))
-            kept = [index for index in range(len(sound[section])) if index not in indexes]
-            marks = draft.mark.children[section]
-            marks.children = {new: marks.children[old] for new, old in enumerate(kept)}
-            sound[section] = [sound[section][old] for old in kept]
-    draft.faulty_names = frozenset(names)
-    return sound
-
-
-def _names_of(item: Any) -> Iterator[str]:
-    """Yield the names a faulty object would have introduced: its own and that of its output."""
-    if not isinstance(item, dict):
-        return
-    output = item.get("output")
-    for name in (item.get("name"), output.get("dataset") if isinstance(output, dict) else None):
-        if isinstance(name, str):
-            yield name
 
 
 def _check_folder(document: ProductDocument, data: Mapping[str, Any], draft: Draft) -> None:

@@ -81,11 +81,17 @@ def _check_schedule(value: str) -> str:
     return value
 
 
+def _type_remedy(word: str) -> str:
+    if not word.isidentifier():
+        return f"known: {', '.join(KNOWN_TYPES)}"
+    return nearest_remedy(word, KNOWN_TYPES, f"known: {', '.join(KNOWN_TYPES)}")
+
+
 def _canonical_type(value: str) -> str:
     try:
         return canonical_type(value)
     except UnknownTypeError as error:
-        raise fault("LF1023", str(error), nearest_remedy(error.word, KNOWN_TYPES)) from error
+        raise fault("LF1023", str(error), _type_remedy(error.word)) from error
 
 
 # Constructs of regular expressions that the Spark engines do not share.
@@ -158,34 +164,27 @@ def kind_of(value: Any) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def _no_nothing(value: Any) -> Any:
-    if value is None:
-        raise fault("LF1021", "the key has no value", "write a value behind it, or remove the key")
-    return value
-
-
-Given = BeforeValidator(_no_nothing)
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN), Given]
-Reference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN), Given]
-ColumnName = Annotated[str, StringConstraints(pattern=COLUMN_PATTERN), Given]
-Text = Annotated[str, Given]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Reference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
+ColumnName = Annotated[str, StringConstraints(pattern=COLUMN_PATTERN)]
+Text = str
 # A name as it stands in an input, where it may not follow the rules for new names: `_landfall_file`.
-ColumnRef = Annotated[str, StringConstraints(min_length=1), Given]
-Expression = Annotated[str, StringConstraints(min_length=1, max_length=20_000), Given]
-Duration = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), BeforeValidator(_has_unit), Given]
-Email = Annotated[str, StringConstraints(pattern=EMAIL_PATTERN), Given]
-FilePath = Annotated[str, StringConstraints(pattern=FILE_PATTERN), Given]
-TypeName = Annotated[str, AfterValidator(_canonical_type), Given]
-Connection = Annotated[str, AfterValidator(_check_connection), Given]
-LandingPath = Annotated[str, StringConstraints(min_length=1), AfterValidator(_check_landing_path), Given]
-Schedule = Annotated[str, AfterValidator(_check_schedule), Given]
-Regex = Annotated[str, AfterValidator(_check_regex), Given]
-Character = Annotated[str, AfterValidator(_check_character), Given]
+ColumnRef = Annotated[str, StringConstraints(min_length=1)]
+Expression = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+Duration = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), BeforeValidator(_has_unit)]
+Email = Annotated[str, StringConstraints(pattern=EMAIL_PATTERN)]
+FilePath = Annotated[str, StringConstraints(pattern=FILE_PATTERN)]
+TypeName = Annotated[str, AfterValidator(_canonical_type)]
+Connection = Annotated[str, AfterValidator(_check_connection)]
+LandingPath = Annotated[str, StringConstraints(min_length=1), AfterValidator(_check_landing_path)]
+Schedule = Annotated[str, AfterValidator(_check_schedule)]
+Regex = Annotated[str, AfterValidator(_check_regex)]
+Character = Annotated[str, AfterValidator(_check_character)]
 # An empty text turns the character off.
-MaybeCharacter = Annotated[str, AfterValidator(lambda value: value and _check_character(value)), Given]
-Encoding = Annotated[str, AfterValidator(_check_encoding), Given]
+MaybeCharacter = Annotated[str, AfterValidator(lambda value: value and _check_character(value))]
+Encoding = Annotated[str, AfterValidator(_check_encoding)]
 Scalar = Annotated[
     Any, AfterValidator(_check_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})
 ]
 Bound = Annotated[Any, AfterValidator(_check_bound), WithJsonSchema({"type": ["string", "number"]})]
-PositiveInt = Annotated[int, Field(ge=1), Given]
+PositiveInt = Annotated[int, Field(ge=1)]

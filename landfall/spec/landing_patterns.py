@@ -42,7 +42,13 @@ def common_path(first: str, second: str) -> str | None:
     Walks both patterns at once over every pair of states that one path can reach: at most about
     ``len(first) * len(second)`` pairs.
     """
-    left, right = _states(first), _states(second)
+    # Rather a path in which every `*` stands for something: it reads like a file that may come.
+    return _common(_states(first, least=1), _states(second, least=1)) or _common(
+        _states(first), _states(second)
+    )
+
+
+def _common(left: list["_State"], right: list["_State"]) -> str | None:
     start = (0, 0)
     paths: dict[tuple[int, int], str] = {start: ""}
     waiting = deque([start])
@@ -70,8 +76,8 @@ class _State:
     skips_to: int | None = None
 
 
-def _states(pattern: str) -> list[_State]:
-    """Return the states of a pattern: the first is its start, the last its end."""
+def _states(pattern: str, *, least: int = 0) -> list[_State]:
+    """Return the states of a pattern, its start first, its end last; ``least`` characters stand for a ``*``."""
     states: list[_State] = []
     segments = pattern.split("/")
     for index, segment in enumerate(segments):
@@ -84,6 +90,8 @@ def _states(pattern: str) -> list[_State]:
         for character in segment + ("/" if index < len(segments) - 1 else ""):
             here = len(states)
             if character == "*":
+                states.extend(_State([(_IN_NAME, here + 1)]) for _ in range(least))
+                here += least
                 states.append(_State([(_IN_NAME, here)], skips_to=here + 1))
             else:
                 states.append(_State([(_IN_NAME if character == "?" else character, here + 1)]))

@@ -12,7 +12,7 @@ from landfall.spec.documents import ProjectDocument, RunDocument
 from landfall.spec.durations import seconds
 from landfall.spec.faults import Fault, InvalidSpec, NoProject, nearest_remedy
 from landfall.spec.model import RunSettings
-from landfall.spec.shape import shape_faults, without_extensions
+from landfall.spec.shape import empty_keys, shape_faults, without_extensions
 from landfall.spec.yaml_source import Mark, YamlFile, read_yaml
 
 PROJECT_FILE = "landfall.yml"
@@ -97,6 +97,7 @@ def read_project(root: Path) -> tuple[Project | None, list[Fault]]:
     file = read_file(root, root / PROJECT_FILE)
     faults = list(file.faults)
     data = without_extensions(file.data if file.data is not None else {})
+    faults.extend(fault for _, fault in empty_keys(data, file.mark))
     try:
         document = ProjectDocument.model_validate(data)
     except ValidationError as error:

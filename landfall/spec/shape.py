@@ -51,6 +51,8 @@ def shape_faults(
     found = []
     for detail in details:
         loc = detail["loc"]
+        if detail["input"] is None and isinstance(loc[-1], str):
+            continue  # empty_keys says it, also where the model would take nothing for an answer
         is_missing = detail["type"] == "missing"
         if is_missing and (loc[:-1], loc[-1]) in misspelt:
             continue  # the fault of the misspelt key says it already
@@ -59,6 +61,24 @@ def shape_faults(
         code, message, remedy = _words(model, detail, location)
         found.append((location, Fault(place.path, place.line, code, message, remedy)))
     return found
+
+
+def empty_keys(data: Any, mark: Mark, at: Location = ()) -> Iterator[tuple[Location, Fault]]:
+    """Yield a fault for each key without a value, such as ``layer:`` with nothing behind it."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if value is None:
+                place = mark.at((*at, key))
+                message = f"key '{key}' has no value"
+                fault = Fault(
+                    place.path, place.line, "LF1021", message, "write one behind it, or remove the key"
+                )
+                yield (*at, key), fault
+            else:
+                yield from empty_keys(value, mark, (*at, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from empty_keys(value, mark, (*at, index))
 
 
 def without_extensions(data: Any) -> Any:

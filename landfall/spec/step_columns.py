@@ -89,15 +89,25 @@ def check_expression(text: str, frame: Frame | None, path: Path, report: Report)
     return parsed.tree
 
 
+def check_value(text: str, frame: Frame | None, path: Path, report: Report, where: str) -> exp.Expr | None:
+    """Report what is wrong in an expression that has its name elsewhere or needs none."""
+    tree = read_expression(text).tree
+    if isinstance(tree, (exp.Alias, exp.Aliases)):
+        message = f"{where} cannot name its result '{tree.output_name}', or SQL is wrong before that word"
+        report(path, SqlProblem("LF1050", message, "correct the SQL text"))
+        return None
+    if isinstance(tree, exp.Star):
+        report(path, SqlProblem("LF1050", f"{where} cannot be *", "write a column or an expression"))
+        return None
+    return check_expression(text, frame, path, report)
+
+
 def check_condition(text: str, frame: Frame | None, path: Path, report: Report, where: str) -> None:
-    """Report what is wrong in a condition: it is checked row by row, so it neither aggregates nor looks around."""
-    tree = check_expression(text, frame, path, report)
-    if tree is None:
-        return
-    if isinstance(tree, exp.Alias):
-        report(path, SqlProblem("LF1050", f"{where} cannot name its result", f"remove '{tree.alias}'"))
-    for problem in (*misplaced_aggregates(tree, where), *misplaced_windows(tree, where)):
-        report(path, problem)
+    """Report what is wrong in a condition, which is tested row by row and so neither sums up nor looks around."""
+    tree = check_value(text, frame, path, report, where)
+    if tree is not None:
+        for problem in (*misplaced_aggregates(tree, where), *misplaced_windows(tree, where)):
+            report(path, problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +154,13 @@ class _StepColumns:
         pairs = dict(on) if isinstance(on, Mapping) else {name: name for name in on}
         check_columns(pairs.keys(), frame, ("on",), report)
         check_columns(pairs.values(), right, ("on",), report)
+        if any(
+            name not in side
+            for side, names in ((frame, pairs), (right, pairs.values()))
+            if side
+            for name in names
+        ):
+            return None
         brought = config.get("columns")
         how = config.get("how", "inner")
         if how in ("semi", "anti"):
@@ -181,7 +198,7 @@ class _StepColumns:
         )
         for name, text in config["measures"].items():
             path = ("measures", name)
-            tree = check_expression(text, frame, path, report)
+            tree = check_value(text, frame, path, report, "a measure")
             if tree is not None:
                 for problem in (*ungrouped_columns(tree, by), *misplaced_windows(tree, "a measure")):
                     report(path, problem)
@@ -192,7 +209,7 @@ class _StepColumns:
         frame, report = self.frame, self.report
         derived: dict[str, ColumnType] = {}
         for name, text in config.items():
-            tree = check_expression(text, frame, (name,), report)
+            tree = check_value(text, frame, (name,), report, "derive")
             derived[name] = type_of_expression(tree, frame) if tree is not None else None
             for problem in misplaced_aggregates(tree, "derive") if tree is not None else ():
                 report((name,), problem)
