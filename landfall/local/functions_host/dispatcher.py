@@ -25,8 +25,8 @@ from landfall.local.functions_host.episode import EpisodeResult, run_episode
 from landfall.local.functions_host.episodes import Ticket
 from landfall.local.functions_host.http_activity import call_http
 from landfall.local.functions_host.hub import TaskHub
+from landfall.local.functions_host.json_text import compact
 from landfall.local.functions_host.loading import AppFunction, FunctionTable
-from landfall.local.functions_host.sdk import compact
 from landfall.local.functions_host.worker import Worker, decode, encode_activity_result
 
 # The loop's clock stands still while a laptop sleeps; a timer is looked at again after this long at the latest.

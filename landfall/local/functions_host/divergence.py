@@ -4,12 +4,21 @@ Host and SDK count tasks independently. These checks compare the two after every
 will run late, twice, or never.
 """
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from landfall.local.functions_host.decisions import Decision, Ending, Status
+from landfall.local.functions_host.decisions import (
+    CreateTimer,
+    Decision,
+    Ending,
+    ScheduleActivity,
+    SendEvent,
+    Status,
+)
+from landfall.local.functions_host.observed_context import TaskSight
 from landfall.local.functions_host.replay import Replay
 from landfall.local.functions_host.sdk import Action, Reply
 
@@ -46,7 +55,7 @@ class Finding:
 
 def findings(reply: Reply, replay: Replay, ending: Ending | None, context_bytes: int) -> Iterator[Finding]:
     """Yield what is worth telling about one episode."""
-    yield from _cross_wiring(replay)
+    yield from _cross_wiring(reply, replay)
     if ending is None or ending.status is not Status.TERMINATED:
         yield from _counters(reply, replay)
         yield from _open_at_return(reply, replay)
@@ -66,20 +75,40 @@ def findings(reply: Reply, replay: Replay, ending: Ending | None, context_bytes:
         yield _warning("reply_large", "reply", actions=len(reply.actions))
 
 
-def _cross_wiring(replay: Replay) -> Iterator[Finding]:
+def _cross_wiring(reply: Reply, replay: Replay) -> Iterator[Finding]:
     for crossed in replay.cross_wired:
-        yield Finding(
+        yield _error(
             "task_cross_wired",
-            logging.ERROR,
-            f"{crossed.task_id}",
-            {
-                "task_id": crossed.task_id,
-                "kind": crossed.kind,
-                "name": crossed.name,
-                "meaning": "this task id stood for other work in an earlier episode, so a result can reach the "
-                "wrong place without any error; retries next to running siblings do this",
-            },
+            str(crossed.task_id),
+            task_id=crossed.task_id,
+            now=f"{crossed.kind} {crossed.name}".rstrip(),
+            meaning="an earlier episode gave this id other work (another input, say), and this one gets its result",
         )
+    for task_id, sight in reply.sights.items():
+        decision = replay.decided.get(task_id)
+        if decision is not None and not _same(sight, decision):
+            yield _error(
+                "task_cross_wired",
+                str(task_id),
+                task_id=task_id,
+                code=f"{sight.kind} {sight.name}".rstrip(),
+                host=f"{decision.kind} {decision.name}".rstrip(),
+                meaning="code and host take this id for different work, so the code gets the wrong result without "
+                "any error; retries next to running siblings do this",
+            )
+
+
+def _same(sight: TaskSight, decision: Decision) -> bool:
+    if sight.kind != decision.kind:
+        return False
+    if isinstance(decision, SendEvent | CreateTimer):
+        return True
+    if sight.name.lower() != decision.name.lower():
+        return False
+    if sight.input is None:
+        return True
+    as_stored = [sight.input] if isinstance(decision, ScheduleActivity) else sight.input
+    return bool(json.loads(decision.input or "null") == as_stored)
 
 
 def _counters(reply: Reply, replay: Replay) -> Iterator[Finding]:
@@ -96,15 +125,12 @@ def _counters(reply: Reply, replay: Replay) -> Iterator[Finding]:
             meaning="the code has moved on, but nothing after this action is scheduled before all of it ends",
         )
     elif reply.ids_taken is not None and reply.ids_taken != replay.next_id:
-        yield Finding(
+        yield _error(
             "task_counters_differ",
-            logging.ERROR,
             "counters",
-            {
-                "sdk": reply.ids_taken,
-                "host": replay.next_id,
-                "meaning": "results from here on can reach the wrong task",
-            },
+            sdk=reply.ids_taken,
+            host=replay.next_id,
+            meaning="results from here on can reach the wrong task",
         )
 
 
@@ -165,3 +191,7 @@ def describe(action: Action) -> str:
 
 def _warning(event: str, key: str, **fields: Any) -> Finding:
     return Finding(event, logging.WARNING, key, fields)
+
+
+def _error(event: str, key: str, **fields: Any) -> Finding:
+    return Finding(event, logging.ERROR, key, fields)

@@ -8,7 +8,8 @@ from typing import Any
 
 from landfall.local.functions_host.clock import Clock, from_text, to_text
 from landfall.local.functions_host.history import event_raised
-from landfall.local.functions_host.sdk import Handle, compact
+from landfall.local.functions_host.json_text import compact
+from landfall.local.functions_host.sdk import Handle
 from landfall.local.functions_host.store import Store
 
 

@@ -13,6 +13,7 @@ from landfall.local.functions_host.decisions import (
 )
 from landfall.local.functions_host.divergence import Finding, findings
 from landfall.local.functions_host.history import PLAYED, Event, EventType, row
+from landfall.local.functions_host.json_text import compact
 from landfall.local.functions_host.replay import (
     Catalogue,
     HistoryRow,
@@ -27,7 +28,6 @@ from landfall.local.functions_host.sdk import (
     Reply,
     context_text,
     replay_code,
-    row_text,
 )
 
 CUSTOM_STATUS_LIMIT_BYTES = 16 * 1024
@@ -117,7 +117,7 @@ def run_episode(given: EpisodeInput, handle: Handle | None, catalogue: Catalogue
         catalogue: The names that the orchestrator may call.
     """
     new_events = (row(EventType.ORCHESTRATOR_STARTED, given.at), *given.messages)
-    new_texts = [row_text(event) for event in new_events]
+    new_texts = [compact(event) for event in new_events]
     fields = ContextFields(given.identity.instance_id, given.parent_instance_id, given.raw_input)
     context = context_text(fields, [*given.history.texts, *new_texts])
     if handle is None:
@@ -164,7 +164,7 @@ def _closing_rows(
     rows = []
     for decision in decisions:
         event = decision.to_row(at)
-        rows.append(NewRow(event, row_text(event), fingerprint(decision)))
+        rows.append(NewRow(event, compact(event), fingerprint(decision)))
     closing: list[Event] = []
     if ending is not None and ending.status is Status.CONTINUED_AS_NEW:
         closing.append(row(EventType.CONTINUE_AS_NEW, at, next_id, Result=ending.result))
@@ -180,7 +180,7 @@ def _closing_rows(
             )
         )
     closing.append(row(EventType.ORCHESTRATOR_COMPLETED, at))
-    rows.extend(NewRow(event, row_text(event)) for event in closing)
+    rows.extend(NewRow(event, compact(event)) for event in closing)
     return rows
 
 
@@ -188,7 +188,7 @@ def _played(event: Event, text: str) -> NewRow:
     if event["EventType"] not in PLAYED:
         return NewRow(event, text)
     played = {**event, "IsPlayed": True}
-    return NewRow(played, row_text(played))
+    return NewRow(played, compact(played))
 
 
 def _custom_status(given: EpisodeInput, reply: Reply) -> str | None:

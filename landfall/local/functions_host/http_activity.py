@@ -8,7 +8,7 @@ from multidict import CIMultiDictProxy
 
 from landfall.local.functions_host.activity_queue import ActivityOutcome, failure_of
 from landfall.local.functions_host.decisions import HTTP_ACTIVITY
-from landfall.local.functions_host.sdk import compact
+from landfall.local.functions_host.json_text import compact
 
 # The extension returns general headers only, not those that describe the content.
 _CONTENT_HEADERS = frozenset(

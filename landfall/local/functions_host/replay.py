@@ -43,10 +43,10 @@ from landfall.local.functions_host.sdk import Action, Reply
 
 REQUEST_NAMESPACE = uuid.UUID("6f1b7a52-3a0f-5e0c-9a53-0a2c2d1f5c11")
 _ROW_NAMES = {
-    EventType.TASK_SCHEDULED: "activity task",
-    EventType.SUB_ORCHESTRATION_CREATED: "sub-orchestration",
-    EventType.TIMER_CREATED: "timer",
-    EventType.EVENT_SENT: "event",
+    EventType.TASK_SCHEDULED: "an activity task",
+    EventType.SUB_ORCHESTRATION_CREATED: "a sub-orchestration",
+    EventType.TIMER_CREATED: "a timer",
+    EventType.EVENT_SENT: "an event",
 }
 
 
@@ -106,6 +106,7 @@ class Replay:
     Attributes:
         now: Timestamp of the last ``OrchestratorStarted``.
         pending: Decisions that no history row records yet, by task id.
+        decided: All decisions of this execution, by task id.
         open_tasks: Scheduled tasks that have not ended, by task id.
         next_id: The id that the next task would get.
         suspended: Whether the last control event suspended the instance.
@@ -119,6 +120,7 @@ class Replay:
     def __init__(self, identity: Identity, reply: Reply, catalogue: Catalogue) -> None:
         self.now = datetime.min.replace(tzinfo=UTC)
         self.pending: dict[int, Decision] = {}
+        self.decided: dict[int, Decision] = {}
         self.open_tasks: dict[int, OpenTask] = {}
         self.next_id = 0
         self.suspended = False
@@ -384,7 +386,7 @@ class Replay:
     def pending_send(self, target: str, name: str, raw_input: str) -> None:
         """Record the decision to send a request; nothing waits for a send itself."""
         task_id = self._take_id()
-        self.pending[task_id] = SendEvent(task_id, target, name, raw_input)
+        self.pending[task_id] = self.decided[task_id] = SendEvent(task_id, target, name, raw_input)
 
     def _call_http(self, action: Action) -> Promise:
         stored_input = json.dumps([action["httpRequest"]], ensure_ascii=False)
@@ -403,7 +405,7 @@ class Replay:
 
     def _schedule(self, decision: ScheduleActivity | CreateChild | CreateTimer) -> Promise:
         promise = Promise()
-        self.pending[decision.id] = decision
+        self.pending[decision.id] = self.decided[decision.id] = decision
         self.open_tasks[decision.id] = OpenTask(decision.kind, decision.name, promise)
         return promise
 
@@ -426,13 +428,13 @@ def unknown_function(name: str, kind: str, known: Sequence[str] = ()) -> str:
 
 def _contradiction(task_id: int, kind: EventType, recorded: str, decision: Decision | None) -> str:
     named = f" and name '{recorded}'" if recorded else ""
-    work = f"a {_ROW_NAMES[kind]} with sequence ID {task_id}{named}"
+    work = f"{_ROW_NAMES[kind]} with sequence ID {task_id}{named}"
     head = f"A previous execution of this orchestration scheduled {work}"
     if decision is None:
         now = "but the current replay has not scheduled it"
     else:
         also = f" with name '{decision.name}'" if decision.name else ""
-        now = f"but the current replay scheduled a {decision.kind}{also} with that ID instead"
+        now = f"but the current replay scheduled {_ROW_NAMES[decision.row_type]}{also} with that ID instead"
     return f"{head}, {now}. Was the orchestrator's code changed while this instance was running?"
 
 

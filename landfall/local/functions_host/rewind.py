@@ -7,7 +7,7 @@ from typing import Any
 from landfall.local.functions_host.clock import to_text
 from landfall.local.functions_host.decisions import STATUS_NUMBERS, Status
 from landfall.local.functions_host.history import Event, EventType, row
-from landfall.local.functions_host.sdk import row_text
+from landfall.local.functions_host.json_text import compact
 from landfall.local.functions_host.store import Transaction
 
 
@@ -27,7 +27,7 @@ def rewind(transaction: Transaction, instance_id: str, reason: str | None, at: d
             filler["Timestamp"] = event["Timestamp"]
             transaction.execute(
                 "update history set event = ?, fingerprint = null where instance_id = ? and seq = ?",
-                (row_text(filler), instance_id, seq),
+                (compact(filler), instance_id, seq),
             )
         elif (
             event["EventType"] == EventType.SUB_ORCHESTRATION_CREATED and event["EventId"] in failed_children

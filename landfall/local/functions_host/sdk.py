@@ -1,24 +1,15 @@
-"""The SDK's half of a replay: runs an orchestrator's handle and reads its reply.
-
-Only this module touches private parts of the SDK, to learn how many task ids its side has given out and which tasks
-the orchestrator created but never yielded. Without them the host still works; it just notices less.
-"""
+"""The SDK's half of a replay: runs an orchestrator's handle and reads its reply."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import azure.functions as func
-from azure.durable_functions.models import DurableOrchestrationContext
-from azure.durable_functions.models.actions.NoOpAction import NoOpAction
-from azure.durable_functions.models.actions.SignalEntityAction import SignalEntityAction
-from azure.durable_functions.models.Task import TaskBase
 from azure.durable_functions.orchestrator import Orchestrator
 
-from landfall.local.functions_host.clock import to_text
-from landfall.local.functions_host.history import Event
+from landfall.local.functions_host.json_text import compact
+from landfall.local.functions_host.observed_context import ObservedContext, TaskSight
 
 Action: TypeAlias = Mapping[str, Any]
 Handle: TypeAlias = Callable[[Any], str]
@@ -38,6 +29,7 @@ class Reply:
         custom_status: JSON text, ``None`` if it set none.
         crashed: Text of an error outside the orchestrator's generator; then nothing else is known.
         ids_taken: How many task ids the SDK has given out, ``None`` if it does not say.
+        sights: What it takes each of these ids for.
         remarks: What the code does that works differently in Azure than its author may think.
     """
 
@@ -48,6 +40,7 @@ class Reply:
     custom_status: str | None = None
     crashed: str | None = None
     ids_taken: int | None = None
+    sights: Mapping[int, TaskSight] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
 
@@ -79,19 +72,14 @@ def context_text(fields: ContextFields, rows: Iterable[str]) -> str:
     return f'{{"history":[{",".join(rows)}],{json.dumps(tail)[1:]}'
 
 
-def row_text(event: Event) -> str:
-    """Return a history row as compact JSON."""
-    return json.dumps(event, separators=(",", ":"), ensure_ascii=False)
-
-
 def replay_code(handle: Handle, context: str) -> Reply:
     """Run the orchestrator behind ``handle`` over a context; whatever it raises is part of the reply."""
-    observed: _ObservedContext | None = None
+    observed: ObservedContext | None = None
     try:
         function = getattr(handle, "orchestrator_function", None)
         if function is None:
             return _parse(handle(func.OrchestrationContext(context)), None)
-        observed = _ObservedContext.from_json(context)
+        observed = ObservedContext.from_json(context)
         observed._input_expected_type = getattr(handle, "_df_input_type", None)
         return _parse(Orchestrator(function).handle(observed), observed)
     except Exception as error:
@@ -101,32 +89,7 @@ def replay_code(handle: Handle, context: str) -> Reply:
         return Reply(crashed=text or str(type(error)))
 
 
-class _ObservedContext(DurableOrchestrationContext):  # type: ignore[misc]
-    """The SDK's context, which also remembers the tasks it made."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.made: list[tuple[TaskBase, Any]] = []
-        self.odd_timers: list[str] = []
-
-    def _generate_task(self, action: Any, *args: Any, **kwargs: Any) -> TaskBase:
-        task = super()._generate_task(action, *args, **kwargs)
-        if not isinstance(action, NoOpAction | SignalEntityAction):
-            self.made.append((task, action))
-        return task
-
-    def create_timer(self, fire_at: datetime) -> TaskBase:
-        if fire_at.tzinfo is None:
-            self.odd_timers.append(f"timer at {fire_at.isoformat()} has no time zone and is taken for UTC")
-        elif fire_at.utcoffset() != timedelta(0):
-            self.odd_timers.append(
-                f"timer at {fire_at.isoformat()} is not in UTC; the SDK drops the offset and waits until "
-                f"{to_text(fire_at.replace(tzinfo=UTC))}"
-            )
-        return super().create_timer(fire_at)
-
-
-def _parse(text: str, observed: _ObservedContext | None) -> Reply:
+def _parse(text: str, observed: ObservedContext | None) -> Reply:
     state = json.loads(text)
     lists = state.get("actions") or [[]]
     if len(lists) != 1:
@@ -139,34 +102,7 @@ def _parse(text: str, observed: _ObservedContext | None) -> Reply:
         output=compact(state["output"]) if state.get("output") is not None else None,
         error=error,
         custom_status=compact(state["customStatus"]) if state.get("customStatus") is not None else None,
-        ids_taken=_ids_taken(observed),
-        remarks=_remarks(observed, ended=is_done or error is not None),
+        ids_taken=observed.ids_taken() if observed is not None else None,
+        sights=observed.sights() if observed is not None else {},
+        remarks=observed.remarks(ended=is_done or error is not None) if observed is not None else (),
     )
-
-
-def compact(value: Any) -> str:
-    """Return ``value`` as JSON text without spaces."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _ids_taken(observed: _ObservedContext | None) -> int | None:
-    if observed is None:
-        return None
-    taken: int = observed._sequence_number
-    # Continuing as new takes a number in the SDK and none in the host.
-    return taken - 1 if observed.will_continue_as_new else taken
-
-
-def _remarks(observed: _ObservedContext | None, *, ended: bool) -> tuple[str, ...]:
-    if observed is None:
-        return ()
-    remarks = list(dict.fromkeys(observed.odd_timers))
-    if ended:
-        for task, action in observed.made:
-            if not task._is_scheduled:
-                name = getattr(action, "function_name", None) or getattr(action, "external_event_name", "")
-                remarks.append(
-                    f"task {type(action).__name__.removesuffix('Action')} {name} was created and never yielded, "
-                    "so it was never scheduled"
-                )
-    return tuple(remarks)

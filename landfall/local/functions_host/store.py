@@ -16,7 +16,7 @@ from typing import Any
 from landfall.local.functions_host.clock import to_text
 from landfall.local.functions_host.errors import StoreInUse, StoreNotReadable
 from landfall.local.functions_host.history import Event
-from landfall.local.functions_host.sdk import row_text
+from landfall.local.functions_host.json_text import compact
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -120,7 +120,7 @@ class Transaction:
         seen_from = to_text(visible_at)
         self.execute(
             "insert into messages (instance_id, execution_id, visible_at, event) values (?, ?, ?, ?)",
-            (instance_id, execution_id, seen_from, row_text(event)),
+            (instance_id, execution_id, seen_from, compact(event)),
         )
         self.mail.append((instance_id, seen_from))
 

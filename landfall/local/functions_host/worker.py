@@ -205,3 +205,5 @@ async def _close_sdk_session() -> None:
     from azure.durable_functions.models.utils import http_utils
 
     await http_utils._close_session()
+    # The lock belongs to the loop that first waited for it; another host in this process has another loop.
+    http_utils._session_lock = asyncio.Lock()
