@@ -1,0 +1,152 @@
+"""Types given in SQL so that a value which does not fit can be told from a null, the same on every engine.
+
+Engines agree on plain values and differ at the edges: Spark reads ``1.5d`` and ``1e2`` where Sail does not, Sail reads
+``on`` as true, and both take a time of day for today's. What only one of them reads is refused on both.
+"""
+
+from dataclasses import dataclass
+
+from spark_runtime.errors import UnsupportedOption
+from spark_runtime.sql import text_literal
+
+_INTEGERS = {"tinyint", "byte", "smallint", "short", "int", "integer", "bigint", "long"}
+_FRACTIONS = {"float", "real", "double"}
+_DECIMALS = {"decimal", "dec", "numeric"}
+_TEXTS = {"string", "varchar", "char"}
+_ALIASES = {
+    "integer": "int",
+    "long": "bigint",
+    "short": "smallint",
+    "byte": "tinyint",
+    "real": "float",
+    "dec": "decimal",
+    "numeric": "decimal",
+    "timestamp_ltz": "timestamp",
+}
+_DATE = "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$"
+_TIMESTAMP = "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([T ][0-9].*)?$"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """SQL of a typed value, and of the condition (never null) under which it is lost; ``None`` if it cannot be."""
+
+    value: str
+    lost: str | None
+
+
+def same_type(left: str, right: str) -> bool:
+    return canonical_type(left) == canonical_type(right)
+
+
+def canonical_type(name: str) -> str:
+    """Return a type as the engine reports it: lower case, no spaces, no alias."""
+    compact = "".join(name.lower().split())
+    base, bracket, rest = compact.partition("(")
+    base = _ALIASES.get(base, base)
+    if base == "decimal" and not bracket:
+        return "decimal(10,0)"
+    if base == "decimal" and "," not in rest:
+        return f"decimal({rest.rstrip(')')},0)"
+    if base in _TEXTS:
+        return "string"
+    return base + bracket + rest
+
+
+def from_text(column: str, target: str, *, null_texts: tuple[str, ...] = ()) -> Conversion:
+    """Return the conversion of a text from a file.
+
+    Args:
+        column: SQL of the text.
+        target: Spark SQL type.
+        null_texts: Texts that mean null in a column that is not text, besides the empty one.
+
+    Raises:
+        UnsupportedOption: The type cannot be read from a file.
+    """
+    kind = canonical_type(target)
+    if kind == "string":
+        return Conversion(column, None)
+    value = _parse_text(column, kind)
+    nulls = ", ".join(text_literal(text) for text in ("", *null_texts))
+    # Only what became null is looked at again, which keeps the clean majority cheap.
+    lost = f"CASE WHEN {column} IS NULL OR ({value}) IS NOT NULL THEN false ELSE trim({column}) NOT IN ({nulls}) END"
+    return Conversion(value, lost)
+
+
+def _parse_text(column: str, kind: str) -> str:
+    base = kind.partition("(")[0]
+    trimmed = f"trim({column})"
+    if base in _INTEGERS:
+        return f"try_cast({column} AS {kind})"
+    if base in _FRACTIONS:
+        return f"CASE WHEN NOT {column} RLIKE '[0-9.][dDfF][ ]*$' THEN try_cast({column} AS {kind}) END"
+    if base == "decimal":
+        return f"CASE WHEN NOT {column} RLIKE '[eE]' THEN try_cast({column} AS {kind}) END"
+    if base == "boolean":
+        word = f"lower({trimmed})"
+        return (
+            f"CASE WHEN {word} IN ('true', 't', 'yes', 'y', '1') THEN true "
+            f"WHEN {word} IN ('false', 'f', 'no', 'n', '0') THEN false END"
+        )
+    if base == "date":
+        return f"CASE WHEN {trimmed} RLIKE '{_DATE}' THEN try_cast({trimmed} AS date) END"
+    if base in {"timestamp", "timestamp_ntz"}:
+        return f"CASE WHEN {trimmed} RLIKE '{_TIMESTAMP}' THEN try_cast({trimmed} AS {base}) END"
+    if base == "binary":
+        return f"CAST({column} AS binary)"
+    raise UnsupportedOption(
+        f"a column of type {kind} cannot be read from a file yet; declare it as string and take it apart in a step"
+    )
+
+
+def to_declared(column: str, actual: str, declared: str) -> Conversion:
+    """Return the conversion of a computed column to the type that the output declares.
+
+    Widening and text are plain casts. Whatever could lose something is checked per row: out of range, not
+    parseable, and a fraction where a whole number is declared.
+    """
+    actual, declared = canonical_type(actual), canonical_type(declared)
+    if actual == declared:
+        return Conversion(column, None)
+    if actual == "string":
+        return from_text(column, declared)
+    if declared == "string" or (actual, declared) in _WIDENINGS or actual in {"void", "null"}:
+        return Conversion(f"CAST({column} AS {declared})", None)
+    value = f"try_cast({column} AS {declared})"
+    lost = f"({column} IS NOT NULL AND {value} IS NULL)"
+    if declared in _INTEGERS and (actual in _FRACTIONS or actual.startswith("decimal")):
+        lost = f"({column} IS NOT NULL AND coalesce({column} <> {value}, true))"
+    return Conversion(value, lost)
+
+
+_WIDENINGS = {
+    (small, large)
+    for order in (
+        ("tinyint", "smallint", "int", "bigint"),
+        ("tinyint", "smallint", "int", "double"),
+        ("float", "double"),
+    )
+    for at, small in enumerate(order)
+    for large in order[at + 1 :]
+} | {("date", "timestamp")}
+
+
+def asked_for(column: str, actual: str, target: str, pattern: str | None) -> Conversion:
+    """Return the conversion of a ``cast`` step, which the product's author asked for: fractions may be cut.
+
+    Args:
+        pattern: Datetime pattern of a text, for a date or timestamp.
+    """
+    kind = canonical_type(target)
+    if pattern is not None:
+        value = f"try_to_timestamp({column}, {text_literal(pattern)})"
+        if kind == "date":
+            value = f"CAST({value} AS date)"
+    elif canonical_type(actual) == "string":
+        return from_text(column, kind)
+    elif kind == "string" or canonical_type(actual) == kind or (canonical_type(actual), kind) in _WIDENINGS:
+        return Conversion(f"CAST({column} AS {kind})", None)
+    else:
+        value = f"try_cast({column} AS {kind})"
+    return Conversion(value, f"({column} IS NOT NULL AND ({value}) IS NULL)")

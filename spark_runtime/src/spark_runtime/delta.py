@@ -1,0 +1,124 @@
+"""Delta tables by address: what they look like, what the last commit says, and trying again after a conflict."""
+
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from spark_runtime.casts import canonical_type
+from spark_runtime.errors import CommitConflict, is_commit_conflict, is_missing_table
+from spark_runtime.sql import quoted, text_literal
+
+COMMIT_ATTEMPTS = 5
+HISTORY_ROWS = 20
+
+log = logging.getLogger("spark_runtime")
+_Outcome = TypeVar("_Outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A version of a table, and the rows its commit wrote if the engine says so."""
+
+    version: int
+    output_rows: int | None
+
+
+def table_name(uri: str) -> str:
+    """Return the table of an address as SQL takes it."""
+    return f"delta.{quoted(uri)}"
+
+
+def schema_text(types: Mapping[str, str]) -> str:
+    return ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
+
+
+def table_types(spark: SparkSession, uri: str) -> dict[str, str] | None:
+    """Return the columns of a table and their types, or ``None`` if there is no table."""
+    try:
+        fields = spark.read.format("delta").load(uri).schema.fields
+    except PySparkException as error:
+        if is_missing_table(error):
+            return None
+        raise
+    return {field.name: canonical_type(field.dataType.simpleString()) for field in fields}
+
+
+def create_if_missing(spark: SparkSession, uri: str, types: Mapping[str, str]) -> None:
+    """Create an empty table with nullable columns, unless there is one.
+
+    Nullable whatever the data: Sail turns a column that happens to have no null into one that must not have any.
+    """
+    spark.createDataFrame([], schema_text(types)).write.format("delta").mode("ignore").save(uri)
+
+
+def find_commit(spark: SparkSession, uri: str, key: str) -> Commit | None:
+    """Return the newest commit that carries a key as its user metadata, or the newest of all if none does.
+
+    MERGE cannot carry user metadata; the newest commit is then ours as long as a table has one writer.
+    """
+    try:
+        return _from_history(spark, uri, key)
+    except PySparkException:
+        # Sail has no DESCRIBE HISTORY; the log it writes says the same.
+        return _from_log(spark, uri, key)
+
+
+def _from_history(spark: SparkSession, uri: str, key: str) -> Commit | None:
+    rows = spark.sql(f"DESCRIBE HISTORY {table_name(uri)} LIMIT {HISTORY_ROWS}").collect()
+    if not rows:
+        return None
+    row = next((row for row in rows if row["userMetadata"] == key), rows[0])
+    return Commit(row["version"], _rows_in(row["operationMetrics"] or {}))
+
+
+def _from_log(spark: SparkSession, uri: str, key: str) -> Commit | None:
+    commits = spark.read.format("binaryFile").load(f"{uri}/_delta_log/*.json")
+    ours = f"instr(decode(content, 'UTF-8'), {text_literal(json.dumps(key))})"
+    newest = (
+        commits.selectExpr("path", "decode(content, 'UTF-8') AS text", f"{ours} > 0 AS ours")
+        .orderBy("ours", "path", ascending=False)
+        .limit(1)
+        .collect()
+    )
+    if not newest:
+        return None
+    metrics: Mapping[str, object] = {}
+    for line in newest[0]["text"].splitlines():
+        if '"commitInfo"' in line:
+            metrics = json.loads(line)["commitInfo"].get("operationMetrics", {})
+    return Commit(int(PurePosixPath(newest[0]["path"]).stem), _rows_in(metrics))
+
+
+def _rows_in(metrics: Mapping[str, object]) -> int | None:
+    rows = metrics.get("numOutputRows")
+    return None if rows is None else int(str(rows))
+
+
+def retry_conflicts(uri: str, write: Callable[[], _Outcome]) -> _Outcome:
+    """Call ``write`` until no other writer of the table wins.
+
+    Raises:
+        CommitConflict: Others won every time.
+    """
+    for attempt in range(1, COMMIT_ATTEMPTS + 1):
+        try:
+            return write()
+        except PySparkException as error:
+            if not is_commit_conflict(error):
+                raise
+            if attempt == COMMIT_ATTEMPTS:
+                raise CommitConflict(
+                    f"{uri}: {COMMIT_ATTEMPTS} writes lost against other writers of the table; let one node write it"
+                ) from error
+            log.info("another writer of %s was faster; trying again", uri)
+        # Spread out, or the same writers would meet again.
+        time.sleep(random.uniform(0.5, 1.0) * 0.1 * 2**attempt)  # noqa: S311 - not a secret
+    raise AssertionError("unreachable")

@@ -1,0 +1,284 @@
+"""What can go wrong in a job, and whom it concerns: every fault becomes a code, a kind and a message."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class FaultKind(StrEnum):
+    """Who has to act. Conflict, storage and engine may pass by themselves; the others need a change first."""
+
+    DEFINITION = "definition"
+    DATA = "data"
+    QUALITY_GATE = "quality_gate"
+    CONFLICT = "conflict"
+    STORAGE = "storage"
+    ENGINE = "engine"
+
+
+class RuntimeFault(Exception):
+    """A fault that the runtime expects; its message says what, where and what to do next."""
+
+    code: ClassVar[str] = "LF4500"
+    kind: ClassVar[FaultKind] = FaultKind.ENGINE
+
+
+class InvalidNodeSpec(RuntimeFault):
+    """The node spec is not what this runtime understands; all faults are listed."""
+
+    code = "LF4501"
+    kind = FaultKind.DEFINITION
+
+
+class MissingTable(RuntimeFault):
+    """An input of the node is not a Delta table."""
+
+    code = "LF4502"
+    kind = FaultKind.DEFINITION
+
+    def __init__(self, name: str, uri: str) -> None:
+        super().__init__(
+            f"input '{name}': there is no Delta table at {uri}. Run the node that builds it, then this one."
+        )
+        self.name = name
+        self.uri = uri
+
+
+class StepRefused(RuntimeFault):
+    """A step cannot be applied to the columns it meets."""
+
+    code = "LF4503"
+    kind = FaultKind.DEFINITION
+
+
+class ColumnMismatch(RuntimeFault):
+    """The columns to be written are not the columns of the table, or not the declared ones."""
+
+    code = "LF4504"
+    kind = FaultKind.DEFINITION
+
+
+class UnsupportedOption(RuntimeFault):
+    """A reader option has a value that no engine can honour in the same way."""
+
+    code = "LF4505"
+    kind = FaultKind.DEFINITION
+
+
+class RuleRefused(RuntimeFault):
+    """A quality rule cannot be tested on the columns it meets."""
+
+    code = "LF4506"
+    kind = FaultKind.DEFINITION
+
+
+class FilesMissing(RuntimeFault):
+    """Files that the spec lists were not there to be read."""
+
+    code = "LF4511"
+    kind = FaultKind.DATA
+
+    def __init__(self, uris: tuple[str, ...]) -> None:
+        shown = ", ".join(uris[:5]) + (f" and {len(uris) - 5} more" if len(uris) > 5 else "")
+        super().__init__(
+            f"{len(uris)} of the listed files could not be read: {shown}. "
+            "They were landed and are gone; land them again."
+        )
+        self.uris = uris
+
+
+class AllFilesRejected(RuntimeFault):
+    """Not one of the listed files could be read."""
+
+    code = "LF4512"
+    kind = FaultKind.DATA
+
+
+class RepeatedMergeKeys(RuntimeFault):
+    """Rows to be merged share a key, so that which of them wins would be chance."""
+
+    code = "LF4513"
+    kind = FaultKind.DATA
+
+
+class QualityGateClosed(RuntimeFault):
+    """A rule of severity ``fail`` refused rows; nothing is published."""
+
+    code = "LF4521"
+    kind = FaultKind.QUALITY_GATE
+
+
+class RowsUnaccounted(RuntimeFault):
+    """The rows that were read are not the rows that were published and quarantined."""
+
+    code = "LF4531"
+    kind = FaultKind.ENGINE
+
+
+class CommitConflict(RuntimeFault):
+    """Other writers of the table won every time."""
+
+    code = "LF4541"
+    kind = FaultKind.CONFLICT
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A fault as the result file carries it."""
+
+    code: str
+    kind: FaultKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    code: str
+    kind: FaultKind
+    classes: tuple[str, ...]  # empty: any class
+    texts: tuple[str, ...]  # empty: any text
+
+
+# Sail gives neither condition nor SQLSTATE, so classes and texts have to do; Spark's conditions are
+# tried first. The order matters: the first pattern that fits decides.
+_PATTERNS = (
+    _Pattern(
+        "LF4541",
+        FaultKind.CONFLICT,
+        (),
+        (
+            "Failed to commit transaction",
+            "DELTA_CONCURRENT",
+            "ConcurrentAppendException",
+            "MetadataChangedException",
+        ),
+    ),
+    _Pattern(
+        "LF4551",
+        FaultKind.STORAGE,
+        (),
+        (
+            "timed out",
+            "reset by peer",
+            "non-2xx",
+            "connection closed",
+            "error sending request",
+            "Generic MicrosoftAzure",
+        ),
+    ),
+    _Pattern(
+        "LF4562",
+        FaultKind.ENGINE,
+        (),
+        ("Failed to allocate additional", "is not running", "operation not found"),
+    ),
+    _Pattern("LF4561", FaultKind.ENGINE, ("SparkConnectGrpcException",), ()),
+    _Pattern("LF4561", FaultKind.ENGINE, (), ("panicked", "RST_STREAM", "UNAVAILABLE")),
+    _Pattern("LF4511", FaultKind.DATA, (), ("PATH_NOT_FOUND",)),
+    _Pattern("LF4502", FaultKind.DEFINITION, (), ("Invalid table location", "DELTA_TABLE_NOT_FOUND")),
+    _Pattern(
+        "LF4571",
+        FaultKind.DATA,
+        (),
+        (
+            "CAST_INVALID_INPUT",
+            "Cast error",
+            "Parser error",
+            "ivision by zero",
+            "ivide by zero",
+            "invalid timestamp",
+            "expected numeric datetime",
+            "CONSTRAINT",
+            "MERGE_CARDINALITY_VIOLATION",
+            "MULTIPLE_SOURCE_ROW_MATCHING",
+            "Parquet error",
+            "OVERFLOW",
+            "verflow",
+        ),
+    ),
+    _Pattern(
+        "LF4571",
+        FaultKind.DATA,
+        (
+            "NumberFormatException",
+            "ArithmeticException",
+            "ArrayIndexOutOfBoundsException",
+            "DateTimeException",
+        ),
+        (),
+    ),
+    _Pattern(
+        "LF4572",
+        FaultKind.DEFINITION,
+        (
+            "AnalysisException",
+            "ParseException",
+            "IllegalArgumentException",
+            "UnsupportedOperationException",
+            "PythonException",
+        ),
+        (),
+    ),
+)
+
+# SQLSTATE classes after the SQL standard; Spark and Databricks give one with each condition.
+_BY_SQLSTATE = {
+    "42": ("LF4572", FaultKind.DEFINITION),
+    "0A": ("LF4572", FaultKind.DEFINITION),
+    "22": ("LF4571", FaultKind.DATA),
+    "21": ("LF4571", FaultKind.DATA),
+    "23": ("LF4571", FaultKind.DATA),
+    "08": ("LF4551", FaultKind.STORAGE),
+    "53": ("LF4562", FaultKind.ENGINE),
+    "57": ("LF4562", FaultKind.ENGINE),
+    "XX": ("LF4561", FaultKind.ENGINE),
+}
+
+
+def describe_failure(error: BaseException) -> Failure:
+    """Return code, kind and message of a fault, ours or the engine's.
+
+    An error that fits no pattern counts as the engine's, because a job that is tried once too often costs
+    less than one that is given up without need.
+    """
+    if isinstance(error, RuntimeFault):
+        return Failure(error.code, error.kind, str(error))
+    text = _text_of(error)
+    name = type(error).__name__
+    for pattern in _PATTERNS:
+        if pattern.classes and name not in pattern.classes:
+            continue
+        if not pattern.texts or any(part in text for part in pattern.texts):
+            return Failure(pattern.code, pattern.kind, text)
+    code, kind = _BY_SQLSTATE.get((_sql_state(error) or "")[:2], ("LF4500", FaultKind.ENGINE))
+    return Failure(code, kind, text)
+
+
+def is_commit_conflict(error: BaseException) -> bool:
+    return describe_failure(error).kind is FaultKind.CONFLICT
+
+
+def is_missing_table(error: BaseException) -> bool:
+    """Whether an engine error says that no Delta table lies where one was to be read."""
+    text = str(error)
+    return any(
+        part in text
+        for part in (
+            "Invalid table location",
+            "DELTA_TABLE_NOT_FOUND",
+            "DELTA_MISSING_DELTA_TABLE",
+            "PATH_NOT_FOUND",
+        )
+    )
+
+
+def _text_of(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    # Server stack traces follow the message; the job's log has them in full.
+    head = text.split("\n\nJVM stacktrace", 1)[0]
+    return head if len(head) <= 2000 else head[:2000] + " …"
+
+
+def _sql_state(error: BaseException) -> str | None:
+    getter = getattr(error, "getSqlState", None)
+    return getter() if callable(getter) else None

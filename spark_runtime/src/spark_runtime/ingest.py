@@ -1,0 +1,100 @@
+"""An ingest node: landed files to a table of typed, tested rows, every record published or quarantined."""
+
+from pyspark.sql import DataFrame
+
+from spark_runtime.casts import from_text
+from spark_runtime.errors import AllFilesRejected, FilesMissing, RowsUnaccounted
+from spark_runtime.job import Job, log
+from spark_runtime.landed_files import null_texts, read_landed_files
+from spark_runtime.publishing import publish_staged
+from spark_runtime.result import FileResult, FileStatus
+from spark_runtime.rules import compile_rules
+from spark_runtime.spec import FilesInput
+from spark_runtime.sql import text_literal, timestamp_literal
+from spark_runtime.staging import Origin, Staged, StagedColumn, discard, stage
+from spark_runtime.tally import Tally, count_staged
+
+LOAD_TYPES = {"_source_file": "string", "_ingested_at": "timestamp", "_run_id": "string"}
+
+
+def ingest(job: Job, source: FilesInput) -> None:
+    """Read the listed files, stage and test their rows, publish them and quarantine the rest.
+
+    Raises:
+        FilesMissing: A listed file was not there.
+        AllFilesRejected: No file could be read at all; single ones are rejected in the result.
+        RowsUnaccounted: Rows were lost or doubled on the way; nothing is published.
+        QualityGateClosed: A rule of severity ``fail`` refused rows; nothing is published.
+    """
+    with job.findings.phase("read"):
+        records = read_landed_files(job.spark, source)
+    with job.findings.phase("check"):
+        staged = _stage(job, source, records)
+    try:
+        with job.findings.phase("check"):
+            tally = count_staged(staged, declared=frozenset(rule.name for rule in job.spec.rules))
+            _settle_files(job, source, tally)
+        extra = {
+            "_source_file": staged.source_file,
+            "_ingested_at": timestamp_literal(job.started_at),
+            "_run_id": text_literal(job.spec.run_id),
+        }
+        publish_staged(job, staged, tally, refused_before=(), extra=extra, extra_types=LOAD_TYPES)
+    finally:
+        discard(job, staged)
+
+
+def _stage(job: Job, source: FilesInput, records: DataFrame) -> Staged:
+    nulls = null_texts(source)
+    columns = [
+        StagedColumn(
+            name=column.name,
+            type=column.type,
+            source=f"_lf_c{at}",
+            conversion=from_text(f"_lf_c{at}", column.type, null_texts=nulls),
+            nullable=column.nullable,
+            lost_as=f"type:{column.name}",
+        )
+        for at, column in enumerate(source.columns)
+    ]
+    tests, unique = compile_rules(job.spec.rules, {column.name: column.type for column in source.columns})
+    uris = ", ".join(text_literal(file.uri) for file in source.files)
+    origin = Origin(
+        kind="_lf_kind",
+        file="_lf_file",
+        fault="_lf_fault",
+        raw="_lf_raw",
+        rows="_lf_rows",
+        source_file=f"element_at(array({uris}), _lf_file + 1)",
+    )
+    return stage(job, records, columns, tests, unique, origin=origin)
+
+
+def _settle_files(job: Job, source: FilesInput, tally: Tally) -> None:
+    """Note what became of each file, and stop where the rows cannot be vouched for."""
+    results = []
+    missing = []
+    for number, file in enumerate(source.files):
+        closed = tally.files.get(number)
+        if closed is None:
+            # Engines report no row for a file without bytes, nor for one that is not there.
+            if file.size_bytes > 0:
+                missing.append(file.uri)
+            results.append(FileResult(file.uri, FileStatus.DONE))
+            continue
+        if closed.closings != 1 or (closed.fault is None and closed.records != closed.staged):
+            raise RowsUnaccounted(
+                f"{file.uri}: {closed.records} records were read in {closed.closings} passes and {closed.staged} "
+                "arrived. Nothing was published; the engine lost or doubled rows."
+            )
+        status = FileStatus.DONE if closed.fault is None else FileStatus.REJECTED
+        results.append(FileResult(file.uri, status, closed.fault))
+        if closed.fault is not None:
+            log.warning("rejected %s: %s", file.uri, closed.fault)
+    if missing:
+        raise FilesMissing(tuple(missing))
+    job.findings.files = tuple(results)
+    rejected = [result for result in results if result.status is FileStatus.REJECTED]
+    if len(rejected) == len(results):
+        first = rejected[0]
+        raise AllFilesRejected(f"none of the {len(results)} files could be read; {first.uri}: {first.reason}")

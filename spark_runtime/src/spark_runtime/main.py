@@ -1,0 +1,80 @@
+"""The entry point of the job: ``run --spec-uri=…`` reads a node spec, builds the node and writes the result."""
+
+import argparse
+import logging
+import sys
+
+from pyspark.sql import SparkSession
+
+from spark_runtime.errors import InvalidNodeSpec, RuntimeFault
+from spark_runtime.result import NodeResult, NodeStatus
+from spark_runtime.run import run_node
+from spark_runtime.session import open_session
+from spark_runtime.spec import parse_node_spec
+
+log = logging.getLogger("spark_runtime")
+
+
+class NodeFailed(RuntimeError):
+    """The node failed; its result says why, and was written."""
+
+
+def run() -> None:
+    """Run the job that ``sys.argv`` names; return on success, raise on failure.
+
+    Databricks calls this without arguments and takes any exit, even ``sys.exit(0)``, for a failure.
+
+    Raises:
+        InvalidNodeSpec: There is no spec, or not a valid one, so that no result could be written.
+        NodeFailed: The node failed; its result was written.
+    """
+    uri = _parse_arguments(sys.argv[1:])
+    _log_to_stdout()
+    run_spec(open_session(), uri)
+
+
+def run_spec(spark: SparkSession, spec_uri: str) -> NodeResult:
+    """Run the node whose spec lies at an address and write its result.
+
+    Raises:
+        InvalidNodeSpec: There is no spec, or not a valid one.
+        NodeFailed: The node failed; its result was written.
+    """
+    spec = parse_node_spec(_read_text(spark, spec_uri))
+    log.info("run %s, node %s (%s), attempt %d", spec.run_id, spec.node, spec.kind, spec.attempt)
+    result = run_node(spark, spec)
+    _write_text(spark, result.to_json(), spec.result_uri)
+    log.info("%s in %.2f s", result.status, result.timings_s["total"])
+    if result.status is NodeStatus.FAILED and result.error is not None:
+        raise NodeFailed(f"{result.error.code} ({result.error.kind}): {result.error.message}")
+    return result
+
+
+def _parse_arguments(arguments: list[str]) -> str:
+    parser = argparse.ArgumentParser(prog="run", description=__doc__)
+    parser.add_argument("--spec-uri", required=True, help="address of the node spec")
+    return str(parser.parse_args(arguments).spec_uri)
+
+
+def _log_to_stdout() -> None:
+    """Print this package's log lines; the root logger belongs to the surroundings."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.handlers = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def _read_text(spark: SparkSession, uri: str) -> str:
+    rows = spark.read.text(uri, wholetext=True).collect()
+    if len(rows) != 1:
+        raise InvalidNodeSpec(f"there is no node spec at {uri}")
+    return str(rows[0][0])
+
+
+def _write_text(spark: SparkSession, text: str, uri: str) -> None:
+    """Write one text file into a folder, in place of what was there."""
+    spark.createDataFrame([(text,)], "value string").write.mode("overwrite").text(uri)
+
+
+__all__ = ["InvalidNodeSpec", "NodeFailed", "RuntimeFault", "run", "run_spec"]

@@ -1,0 +1,126 @@
+"""The end of every node: gate, quarantine, publish, and account for each row.
+
+The quarantine is written first. A job that dies between the two commits is tried again, replaces its own slice of
+the quarantine and then publishes: no row is lost, none is there twice, and no reader has met a row that was refused.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import DataFrame
+
+from spark_runtime.delta import Commit
+from spark_runtime.errors import QualityGateClosed, RowsUnaccounted
+from spark_runtime.job import Job, log
+from spark_runtime.quarantine import quarantine_rows, write_quarantine
+from spark_runtime.result import OutputResult
+from spark_runtime.spec import Severity, WriteMode
+from spark_runtime.sql import quoted, text_literal
+from spark_runtime.staging import Staged
+from spark_runtime.tally import Tally
+from spark_runtime.write import RUN_COLUMN, publish
+
+
+def publish_staged(
+    job: Job,
+    staged: Staged,
+    tally: Tally,
+    *,
+    refused_before: Sequence[tuple[Staged, Tally]],
+    extra: Mapping[str, str],
+    extra_types: Mapping[str, str],
+) -> None:
+    """Publish the valid rows and quarantine the others.
+
+    Args:
+        staged: The rows to be published or refused.
+        refused_before: Stagings in the middle of the steps, of which only the refused rows still count.
+        extra: Further columns to write, by name, as SQL over staged rows.
+        extra_types: Their types.
+
+    Raises:
+        QualityGateClosed: A rule of severity ``fail`` refused rows; nothing is written.
+        RowsUnaccounted: The table did not take what was staged.
+    """
+    findings = job.findings
+    findings.rules = (*(rule for _, before in refused_before for rule in before.rules), *tally.rules)
+    refused = tally.refused + sum(before.refused for _, before in refused_before)
+    findings.rows_read = tally.valid + refused
+    _pass_gate(job)
+    with findings.phase("write"):
+        frames = [quarantine_rows(job, staged, rejected=tally.rejected)]
+        frames += [quarantine_rows(job, before) for before, _ in refused_before]
+        write_quarantine(job, frames, refused)
+        findings.rows_quarantined = refused
+
+        warnings = staged.warnings()
+        columns = {name: quoted(name) for name in staged.types}
+        types = dict(staged.types)
+        if warnings is not None:
+            columns["_warnings"], types["_warnings"] = warnings, "array<string>"
+        columns |= extra
+        types |= extra_types
+        valid = staged.valid_rows(rejected=tally.rejected)
+        rows = valid.selectExpr(*(f"{value} AS {quoted(name)}" for name, value in columns.items()))
+        commit = publish(job, rows, types)
+        _require_rows(job, commit, tally.valid)
+    findings.rows_published = tally.valid
+    _note_output(job, commit, types)
+
+
+def publish_directly(job: Job, df: DataFrame, types: Mapping[str, str]) -> None:
+    """Publish rows that no test can refuse, in one pass."""
+    findings = job.findings
+    with findings.phase("write"):
+        commit = publish(job, df, types)
+        rows = commit.output_rows if commit is not None else None
+        findings.rows_published = _count_published(job, commit) if rows is None else rows
+    findings.rows_read = findings.rows_published
+    _note_output(job, commit, types)
+
+
+def _note_output(job: Job, commit: Commit | None, types: Mapping[str, str]) -> None:
+    output = job.spec.output
+    version = commit.version if commit is not None else None
+    job.findings.output = OutputResult(output.name, output.uri, version, tuple(types.items()))
+    log.info(
+        "published %d rows to %s (version %s), quarantined %d",
+        job.findings.rows_published,
+        output.name,
+        version,
+        job.findings.rows_quarantined,
+    )
+
+
+def _pass_gate(job: Job) -> None:
+    failed = [rule for rule in job.findings.rules if rule.severity is Severity.FAIL and rule.rows_failed]
+    if failed:
+        shown = "; ".join(
+            f"{rule.name} refused {rule.rows_failed} of {rule.rows_checked} rows" for rule in failed
+        )
+        raise QualityGateClosed(
+            f"{job.spec.output.name}: {shown}. Nothing was published; correct the data, or the rule, and rerun."
+        )
+
+
+def _require_rows(job: Job, commit: Commit | None, expected: int) -> None:
+    """Compare what the commit wrote with what was staged; a merge is the engine's own business."""
+    mode = job.spec.output.write.mode
+    if mode is WriteMode.MERGE or (commit is not None and commit.output_rows == expected):
+        return
+    # Replacing a slice may rewrite rows of other runs that share a file; then the table itself has to be asked.
+    found = _count_published(job, commit)
+    if found != expected:
+        raise RowsUnaccounted(
+            f"{job.spec.output.name}: {expected} rows were to be published and {found} are in the table. "
+            "Rerun the node: it replaces what this attempt wrote."
+        )
+
+
+def _count_published(job: Job, commit: Commit | None) -> int:
+    reader = job.spark.read.format("delta")
+    if commit is not None:
+        reader = reader.option("versionAsOf", commit.version)
+    rows = reader.load(job.spec.output.uri)
+    if job.spec.output.write.mode is WriteMode.APPEND:
+        rows = rows.where(f"{RUN_COLUMN} = {text_literal(job.spec.run_id)}")
+    return rows.count()

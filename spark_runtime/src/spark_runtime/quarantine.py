@@ -1,0 +1,70 @@
+"""The quarantine table: rows that a test refused, with the reasons, one schema for all datasets."""
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame
+
+from spark_runtime.delta import create_if_missing, table_types
+from spark_runtime.job import Job
+from spark_runtime.sql import literal, quoted, text_literal, timestamp_literal
+from spark_runtime.staging import REFUSING, UNREADABLE, Staged
+from spark_runtime.verdict import failed_names
+from spark_runtime.write import replace_slice
+
+QUARANTINE_TYPES = {
+    "_run_id": "string",
+    "_node": "string",
+    "_attempt": "int",
+    "_dataset": "string",
+    "_rules": "array<string>",
+    "_reason": "string",
+    "_source_file": "string",
+    "_row": "string",
+    "_quarantined_at": "timestamp",
+}
+
+
+def quarantine_rows(job: Job, staged: Staged, *, rejected: Sequence[int] = ()) -> DataFrame:
+    """Return the refused rows of a staging in the columns of the quarantine table.
+
+    ``_row`` is the row as JSON, or as it stands in the file if it could not be parsed.
+    """
+    spec = job.spec
+    refusing = [test for test in staged.tests if test.severity in REFUSING]
+    reasons = ", ".join(
+        f"CASE WHEN {test.failed} THEN "
+        + (f"concat('{UNREADABLE}: ', _lf_fault)" if test.name == UNREADABLE else text_literal(test.reason))
+        + " END"
+        for test in refusing
+    )
+    fields = ", ".join(f"{text_literal(name)}, {quoted(name)}" for name in staged.types)
+    return staged.refused_rows(rejected=rejected).selectExpr(
+        f"{literal(spec.run_id)} AS _run_id",
+        f"{literal(spec.node)} AS _node",
+        f"{spec.attempt} AS _attempt",
+        f"{literal(spec.output.name)} AS _dataset",
+        f"{failed_names([(test.failed, test.name) for test in refusing])} AS _rules",
+        f"concat_ws('; ', {reasons}) AS _reason",
+        f"{staged.source_file} AS _source_file",
+        # A rule on keys refuses rows after the staging, which wrote the JSON of the others.
+        f"coalesce(_lf_row, to_json(named_struct({fields}))) AS _row",
+        f"{timestamp_literal(job.started_at)} AS _quarantined_at",
+    )
+
+
+def write_quarantine(job: Job, frames: Sequence[DataFrame], rows: int) -> None:
+    """Make the frames the quarantined rows of this run and node, whatever an earlier attempt wrote.
+
+    Args:
+        rows: How many rows the frames have; without any, the table is touched only if an attempt came before.
+    """
+    spec = job.spec
+    if not rows and (spec.attempt == 1 or table_types(job.spark, spec.output.quarantine_uri) is None):
+        return
+    if rows:
+        create_if_missing(job.spark, spec.output.quarantine_uri, QUARANTINE_TYPES)
+    df = frames[0]
+    for frame in frames[1:]:
+        df = df.union(frame)
+    mine = f"_run_id = {text_literal(spec.run_id)} AND _node = {text_literal(spec.node)}"
+    replace_slice(job, spec.output.quarantine_uri, df, mine)

@@ -1,0 +1,139 @@
+"""From the bytes of a landed file to chunks of text in UTF-8: archives, compression, encodings."""
+
+import bz2
+import codecs
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from spark_runtime.readers.records import UnreadableFile
+
+CHUNK_BYTES = 4 << 20
+
+
+def open_members(name: str, content: pa.Buffer) -> Iterator[Iterator[bytes]]:
+    """Yield each data file inside a landed file as chunks of bytes; a plain file is its own only member.
+
+    Compression follows the name: ``.gz``, ``.bz2``, ``.zip``. Folders and the metadata that macOS adds to a zip are
+    passed over.
+
+    Raises:
+        UnreadableFile: The archive is broken, cut off or encrypted; also while the chunks are read.
+    """
+    lowered = name.lower()
+    if lowered.endswith(".zip"):
+        yield from _zip_members(content)
+    elif lowered.endswith(".gz"):
+        yield _inflate(content)
+    elif lowered.endswith(".bz2"):
+        yield _bunzip(content)
+    else:
+        yield _slices(content)
+
+
+def as_utf8(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Yield the same text in UTF-8 with line feeds, without a byte order mark.
+
+    Raises:
+        UnreadableFile: A byte is not of the declared encoding.
+    """
+    decode = codecs.getincrementaldecoder(encoding)().decode
+    at_start = True
+    bare_returns = False
+    for chunk, final in _with_last(chunks):
+        try:
+            text = decode(chunk, final)
+        except UnicodeDecodeError as error:
+            found = error.object[error.start : error.start + 1].hex()
+            raise UnreadableFile(
+                f"byte 0x{found} is not {encoding}; declare the file's encoding in the source's options"
+            ) from error
+        if at_start and text:
+            text = text.removeprefix("\ufeff")
+            at_start = False
+            # Old Macs end lines with a bare carriage return; nothing else writes files without any line feed.
+            bare_returns = "\r" in text and "\n" not in text
+        yield (text.replace("\r", "\n") if bare_returns else text).encode()
+
+
+def _with_last(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    for chunk in chunks:
+        yield chunk, False
+    yield b"", True
+
+
+def _slices(content: pa.Buffer) -> Iterator[bytes]:
+    view = memoryview(content)
+    for start in range(0, len(view), CHUNK_BYTES):
+        yield bytes(view[start : start + CHUNK_BYTES])
+
+
+def _zip_members(content: pa.Buffer) -> Iterator[Iterator[bytes]]:
+    try:
+        archive = zipfile.ZipFile(pa.BufferReader(content))
+    except zipfile.BadZipFile as error:
+        raise UnreadableFile(f"not a complete zip archive ({error}); land the file again") from error
+    members = [
+        item for item in archive.infolist() if not item.is_dir() and not item.filename.startswith("__MACOSX/")
+    ]
+    if not members:
+        raise UnreadableFile("the zip archive holds no file")
+    for member in members:
+        yield _unzip(archive, member)
+
+
+def _unzip(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    try:
+        with archive.open(member) as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                yield chunk
+    # RuntimeError is how the library reports a member that needs a password.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
+        raise UnreadableFile(
+            f"'{member.filename}' in the zip archive cannot be unpacked ({error})"
+        ) from error
+
+
+def _inflate(content: pa.Buffer) -> Iterator[bytes]:
+    """Decompress gzip, one member after the other as ``cat a.gz b.gz`` makes them."""
+    inflater = zlib.decompressobj(wbits=31)
+    pending = b""
+    for chunk in _slices(content):
+        pending += chunk
+        while pending:
+            try:
+                data = inflater.decompress(pending, CHUNK_BYTES)
+            except zlib.error as error:
+                raise UnreadableFile(f"not gzip, or damaged ({error}); land the file again") from error
+            if data:
+                yield data
+            if inflater.eof:
+                pending = inflater.unused_data.lstrip(b"\x00")  # tape and mainframe tools pad with zeros
+                if pending:
+                    inflater = zlib.decompressobj(wbits=31)
+            else:
+                pending = inflater.unconsumed_tail
+                if not pending and not data:
+                    break
+    if not inflater.eof:
+        raise UnreadableFile("the gzip data ends too early: the file was cut off; land it again")
+
+
+def _bunzip(content: pa.Buffer) -> Iterator[bytes]:
+    inflater = bz2.BZ2Decompressor()
+    for chunk in _slices(content):
+        pending = chunk
+        while pending or not (inflater.needs_input or inflater.eof):
+            if inflater.eof:
+                inflater = bz2.BZ2Decompressor()
+            try:
+                data = inflater.decompress(pending, CHUNK_BYTES)
+            except OSError as error:
+                raise UnreadableFile(f"not bzip2, or damaged ({error}); land the file again") from error
+            if data:
+                yield data
+            pending = inflater.unused_data if inflater.eof else b""
+    if not inflater.eof:
+        raise UnreadableFile("the bzip2 data ends too early: the file was cut off; land it again")

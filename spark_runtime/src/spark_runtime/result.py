@@ -1,0 +1,108 @@
+"""The node result: what one job did, as the document that the orchestration reads."""
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from spark_runtime.errors import Failure
+from spark_runtime.spec import NodeSpec, Severity
+
+
+class NodeStatus(StrEnum):
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class FileStatus(StrEnum):
+    DONE = "done"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """How many rows a rule tested and refused (or, for severity warn, flagged)."""
+
+    name: str
+    severity: Severity
+    rows_checked: int
+    rows_failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one landed file; ``reason`` says why a rejected one could not be read at all."""
+
+    uri: str
+    status: FileStatus
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputResult:
+    """The table as it stands after the write; ``columns`` are pairs of name and Spark SQL type."""
+
+    name: str
+    uri: str
+    version: int | None
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What one job did.
+
+    Attributes:
+        rows_read: Rows that reached the quality rules, plus those refused while reading or casting.
+        timings_s: Seconds per phase.
+    """
+
+    spec: NodeSpec
+    status: NodeStatus
+    rows_read: int = 0
+    rows_published: int = 0
+    rows_quarantined: int = 0
+    rules: tuple[RuleResult, ...] = ()
+    files: tuple[FileResult, ...] = ()
+    output: OutputResult | None = None
+    timings_s: dict[str, float] = field(default_factory=dict)
+    error: Failure | None = None
+
+    def to_json(self) -> str:
+        """Return the document of ``node_result.schema.json`` on one line."""
+        return json.dumps(self._document(), ensure_ascii=False, separators=(",", ":"))
+
+    def _document(self) -> dict[str, Any]:
+        output = self.output
+        return {
+            "schema_version": 1,
+            "run_id": self.spec.run_id,
+            "node": self.spec.node,
+            "attempt": self.spec.attempt,
+            "status": self.status,
+            "rows_read": self.rows_read,
+            "rows_published": self.rows_published,
+            "rows_quarantined": self.rows_quarantined,
+            "rules": [
+                {
+                    "name": rule.name,
+                    "severity": rule.severity,
+                    "rows_checked": rule.rows_checked,
+                    "rows_failed": rule.rows_failed,
+                }
+                for rule in self.rules
+            ],
+            "files": [{"uri": file.uri, "status": file.status, "reason": file.reason} for file in self.files],
+            "output": None
+            if output is None
+            else {
+                "name": output.name,
+                "uri": output.uri,
+                "version": output.version,
+                "columns": [{"name": name, "type": kind} for name, kind in output.columns],
+            },
+            "timings_s": {phase: round(seconds, 3) for phase, seconds in self.timings_s.items()},
+            "error": None
+            if self.error is None
+            else {"code": self.error.code, "kind": self.error.kind, "message": self.error.message},
+        }

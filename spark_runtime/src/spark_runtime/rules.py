@@ -1,0 +1,167 @@
+"""Quality rules as SQL: each becomes a condition under which a row fails, or a search for repeated keys."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spark_runtime.errors import RuleRefused
+from spark_runtime.frame import find_name
+from spark_runtime.spec import Check, Rule, Severity
+from spark_runtime.sql import literal, quoted, text_literal
+from spark_runtime.verdict import Test
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueTest:
+    """A test of keys against each other, which needs all rows and so comes after the others.
+
+    Attributes:
+        keys: Columns; rows with a null among them are not tested, as in SQL.
+        keeps: Which row of a repeated key passes, as an SQL order; ``None`` refuses all of them.
+    """
+
+    name: str
+    severity: Severity
+    keys: tuple[str, ...]
+    filter: str | None
+    keeps: str | None
+
+    @property
+    def reason(self) -> str:
+        return f"{self.name}: {', '.join(self.keys)} repeated"
+
+
+def compile_rules(
+    rules: Sequence[Rule], types: Mapping[str, str]
+) -> tuple[tuple[Test, ...], tuple[UniqueTest, ...]]:
+    """Return the tests on single rows, and those on keys.
+
+    Args:
+        types: Columns of the rows to be tested, and their Spark SQL types.
+
+    Raises:
+        RuleRefused: A rule names a column that is not there, or lacks a setting; all faults at once.
+    """
+    tests: list[Test] = []
+    unique: list[UniqueTest] = []
+    faults: list[str] = []
+    for rule in rules:
+        try:
+            if rule.check is Check.UNIQUE:
+                unique.append(_unique(rule, types))
+            else:
+                tests.append(_test(rule, types))
+        except RuleRefused as error:
+            faults.append(str(error))
+    if faults:
+        raise RuleRefused("; ".join(faults))
+    return tuple(tests), tuple(unique)
+
+
+def _test(rule: Rule, types: Mapping[str, str]) -> Test:
+    passes, meaning = _CONDITIONS[rule.check](rule, types)
+    # A null answer passes: a rule about a value says nothing about its absence.
+    failing = f"NOT coalesce({passes}, true)"
+    if rule.filter:
+        failing = f"coalesce(({rule.filter}), false) AND {failing}"
+    return Test(rule.name, rule.severity, f"({failing})", f"{rule.name}: {meaning}", rule.filter)
+
+
+def _not_null(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
+    columns = _columns(rule, types)
+    return " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns), f"{', '.join(columns)} is null"
+
+
+def _range(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
+    name = _column(rule, types)
+    low, high = rule.config.get("min"), rule.config.get("max")
+    if low is None and high is None:
+        raise RuleRefused(f"rule '{rule.name}': a range needs min, max or both")
+    bounds = []
+    if low is not None:
+        bounds.append(f"{quoted(name)} >= {_typed(low, types[name], rule)}")
+    if high is not None:
+        bounds.append(f"{quoted(name)} <= {_typed(high, types[name], rule)}")
+    shown = f"{name} is not " + " and ".join(
+        text
+        for text in (low is not None and f"at least {low}", high is not None and f"at most {high}")
+        if text
+    )
+    return " AND ".join(bounds), shown
+
+
+def _accepted_values(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
+    name = _column(rule, types)
+    values = rule.config.get("values")
+    if not isinstance(values, list) or not values:
+        raise RuleRefused(f"rule '{rule.name}': accepted_values needs a list of values")
+    accepted = ", ".join(_typed(value, types[name], rule) for value in values if value is not None)
+    return f"{quoted(name)} IN ({accepted})", f"{name} is not an accepted value"
+
+
+def _regex(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
+    name = _column(rule, types)
+    pattern = rule.config.get("pattern")
+    if not isinstance(pattern, str):
+        raise RuleRefused(f"rule '{rule.name}': regex needs a pattern")
+    # \A and \z, because $ also matches before a last line feed in Java.
+    whole = text_literal(rf"\A(?:{pattern})\z")
+    return f"CAST({quoted(name)} AS string) RLIKE {whole}", f"{name} does not match {pattern}"
+
+
+def _expression(rule: Rule, _types: Mapping[str, str]) -> tuple[str, str]:
+    expression = rule.config.get("expression")
+    if not isinstance(expression, str) or not expression.strip():
+        raise RuleRefused(f"rule '{rule.name}': expression needs a SQL condition")
+    return f"({expression})", f"not {expression}"
+
+
+_CONDITIONS = {
+    Check.NOT_NULL: _not_null,
+    Check.RANGE: _range,
+    Check.ACCEPTED_VALUES: _accepted_values,
+    Check.REGEX: _regex,
+    Check.EXPRESSION: _expression,
+}
+
+
+def _unique(rule: Rule, types: Mapping[str, str]) -> UniqueTest:
+    keys = tuple(_columns(rule, types))
+    keeps = None
+    if rule.config.get("keep") == "first":
+        order = rule.config.get("order_by")
+        if not order:
+            raise RuleRefused(f"rule '{rule.name}': keep: first needs order_by, or which row stays is chance")
+        rest = [quoted(name) for name in types if name not in keys]
+        keeps = ", ".join([*([order] if isinstance(order, str) else order), *rest])
+    return UniqueTest(rule.name, rule.severity, keys, rule.filter, keeps)
+
+
+def _columns(rule: Rule, types: Mapping[str, str]) -> list[str]:
+    names = rule.config.get("columns")
+    if not isinstance(names, list) or not names:
+        raise RuleRefused(f"rule '{rule.name}': {rule.check} needs a list of columns")
+    return [_existing(rule, name, types) for name in names]
+
+
+def _column(rule: Rule, types: Mapping[str, str]) -> str:
+    name = rule.config.get("column")
+    if not isinstance(name, str):
+        raise RuleRefused(f"rule '{rule.name}': {rule.check} needs a column")
+    return _existing(rule, name, types)
+
+
+def _existing(rule: Rule, name: Any, types: Mapping[str, str]) -> str:
+    found = find_name(str(name), types)
+    if found is None:
+        raise RuleRefused(f"rule '{rule.name}': there is no column '{name}'; there are {', '.join(types)}")
+    return found
+
+
+def _typed(value: object, kind: str, rule: Rule) -> str:
+    """Return the literal of a bound or value, typed as the column where the file could only write a text."""
+    try:
+        text = literal(value)
+    except ValueError as error:
+        raise RuleRefused(f"rule '{rule.name}': {error}") from error
+    return f"CAST({text} AS {kind})" if isinstance(value, str) and kind != "string" else text

@@ -1,0 +1,44 @@
+"""``run_node``: the whole of a job, a node spec in and a node result out."""
+
+from datetime import UTC, datetime
+from time import perf_counter
+from uuid import uuid4
+
+from pyspark.sql import SparkSession
+
+from spark_runtime.errors import Failure, describe_failure
+from spark_runtime.ingest import ingest
+from spark_runtime.job import Findings, Job, log
+from spark_runtime.result import NodeResult
+from spark_runtime.spec import FilesInput, NodeKind, NodeSpec, TableInput
+from spark_runtime.steps.context import ViewNames
+from spark_runtime.transform import transform
+
+
+def run_node(spark: SparkSession, spec: NodeSpec) -> NodeResult:
+    """Build one node: read, transform, test, publish the valid rows and quarantine the others.
+
+    Running the same run, node and attempt again leaves the same table. A failure is a result as well: it carries
+    the code, whom it concerns and the message, and everything that was found out before it.
+    """
+    findings = Findings()
+    token = uuid4().hex[:12]
+    job = Job(spark, spec, token, datetime.now(UTC), ViewNames(token), findings)
+    failure: Failure | None = None
+    started = perf_counter()
+    try:
+        _build(job)
+    # The outermost edge of a job: what is not told here is told to nobody.
+    except Exception as error:
+        failure = describe_failure(error)
+        log.exception("node %s failed: %s %s", spec.node, failure.code, failure.message)
+    findings.timings_s["total"] = perf_counter() - started
+    return findings.as_result(spec, failure)
+
+
+def _build(job: Job) -> None:
+    spec = job.spec
+    if spec.kind is NodeKind.INGEST:
+        ingest(job, next(item for item in spec.inputs if isinstance(item, FilesInput)))
+    elif spec.kind is NodeKind.TRANSFORM:
+        transform(job, [item for item in spec.inputs if isinstance(item, TableInput)])

@@ -1,0 +1,375 @@
+"""The node spec as frozen values: everything one job needs, parsed from its JSON document."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from spark_runtime.errors import InvalidNodeSpec
+
+SCHEMA_VERSION = 1
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+class NodeKind(StrEnum):
+    INGEST = "ingest"
+    TRANSFORM = "transform"
+    NOOP = "noop"
+
+
+class FileFormat(StrEnum):
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+class Severity(StrEnum):
+    """Warn publishes the row, quarantine sets it aside, fail publishes nothing."""
+
+    WARN = "warn"
+    QUARANTINE = "quarantine"
+    FAIL = "fail"
+
+
+class Check(StrEnum):
+    NOT_NULL = "not_null"
+    UNIQUE = "unique"
+    RANGE = "range"
+    ACCEPTED_VALUES = "accepted_values"
+    REGEX = "regex"
+    EXPRESSION = "expression"
+
+
+class WriteMode(StrEnum):
+    APPEND = "append"
+    OVERWRITE = "overwrite"
+    MERGE = "merge"
+
+
+class StepType(StrEnum):
+    SELECT = "select"
+    FILTER = "filter"
+    JOIN = "join"
+    AGGREGATE = "aggregate"
+    DERIVE = "derive"
+    RENAME = "rename"
+    CAST = "cast"
+    DROP = "drop"
+    UNION = "union"
+    DEDUPE = "dedupe"
+    SORT = "sort"
+    SQL = "sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A declared column; ``type`` is a Spark SQL type in lower case."""
+
+    name: str
+    type: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFile:
+    uri: str
+    etag: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FilesInput:
+    name: str
+    format: FileFormat
+    options: Mapping[str, Any]
+    files: tuple[LandedFile, ...]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableInput:
+    """A Delta table; steps refer to it by ``name``."""
+
+    name: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step; ``config`` is what the product file says under the step's type."""
+
+    type: StepType
+    config: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A test on rows; ``filter`` is a SQL condition, rows that do not meet it are not tested."""
+
+    name: str
+    check: Check
+    severity: Severity
+    config: Mapping[str, Any]
+    filter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    mode: WriteMode
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where valid and refused rows go; no ``columns`` means what the steps yield."""
+
+    name: str
+    uri: str
+    quarantine_uri: str
+    columns: tuple[Column, ...]
+    write: Write
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    run_id: str
+    product: str
+    node: str
+    attempt: int
+    kind: NodeKind
+    inputs: tuple[FilesInput | TableInput, ...]
+    steps: tuple[Step, ...]
+    rules: tuple[Rule, ...]
+    output: Output
+    result_uri: str
+    trace: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def idempotency_key(self) -> str:
+        """``run/node/attempt``: the same key twice has the effect of once."""
+        return f"{self.run_id}/{self.node}/{self.attempt}"
+
+
+def parse_node_spec(text: str) -> NodeSpec:
+    """Return the spec that a JSON document holds.
+
+    Raises:
+        InvalidNodeSpec: The document is not JSON or breaks ``node_spec.schema.json``; the message lists every
+            fault with its place, for example ``$.output.write.mode: 'upsert' is not one of append, …``.
+    """
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidNodeSpec(f"the node spec is not JSON: {error}. Was the file cut off?") from error
+    faults: list[str] = []
+    spec = _node_spec(_Object(document, "$", faults))
+    if faults:
+        raise InvalidNodeSpec("the node spec is not valid: " + "; ".join(faults))
+    return spec
+
+
+def _node_spec(root: "_Object") -> NodeSpec:
+    version = root.integer("schema_version")
+    if version != SCHEMA_VERSION:
+        root.fault(
+            "schema_version",
+            f"{version!r} is not understood, only {SCHEMA_VERSION}; install the spark_runtime of this release",
+        )
+    spec = NodeSpec(
+        run_id=root.text("run_id"),
+        product=root.text("product"),
+        node=root.text("node"),
+        attempt=root.integer("attempt", minimum=1),
+        kind=root.choice("kind", NodeKind, NodeKind.NOOP),
+        trace=root.mapping("trace", optional=True),
+        inputs=tuple(_input(item) for item in root.objects("inputs")),
+        steps=tuple(
+            Step(item.choice("type", StepType, StepType.SQL), item.anything("config"))
+            for item in root.objects("steps")
+        ),
+        rules=tuple(_rule(item) for item in root.objects("rules")),
+        output=_output(root.object("output")),
+        result_uri=root.text("result_uri"),
+    )
+    root.refuse_unknown()
+    _check_inputs(spec, root)
+    return spec
+
+
+def _check_inputs(spec: NodeSpec, root: "_Object") -> None:
+    if spec.kind is NodeKind.NOOP:
+        return
+    if not spec.inputs:
+        root.fault("inputs", f"a node of kind {spec.kind} needs at least one")
+    of_files = [item for item in spec.inputs if isinstance(item, FilesInput)]
+    if spec.kind is NodeKind.INGEST and (len(spec.inputs) != 1 or len(of_files) != 1):
+        root.fault("inputs", "an ingest node has exactly one input, of kind files")
+    if spec.kind is NodeKind.TRANSFORM and of_files:
+        root.fault("inputs", "a transform node reads tables only")
+    for item in of_files:
+        uris = [file.uri for file in item.files]
+        if not uris:
+            root.fault("inputs", f"'{item.name}' lists no file")
+        if len(set(uris)) != len(uris):
+            root.fault("inputs", f"'{item.name}' lists a file twice, and its rows would count twice")
+        if not item.columns:
+            root.fault("inputs", f"'{item.name}' declares no columns")
+
+
+def _input(item: "_Object") -> FilesInput | TableInput:
+    parsed: FilesInput | TableInput
+    if item.anything("kind") == "table":
+        parsed = TableInput(item.text("name"), item.text("uri"))
+    elif item.anything("kind") == "files":
+        parsed = FilesInput(
+            name=item.text("name"),
+            format=item.choice("format", FileFormat, FileFormat.CSV),
+            options=item.mapping("options"),
+            files=tuple(_landed_file(file) for file in item.objects("files")),
+            columns=_columns(item),
+        )
+    else:
+        item.fault("kind", f"{item.anything('kind')!r} is not one of files, table")
+        return TableInput("", "")
+    item.refuse_unknown()
+    return parsed
+
+
+def _landed_file(item: "_Object") -> LandedFile:
+    file = LandedFile(item.text("uri"), item.text("etag", may_be_empty=True), item.integer("size_bytes"))
+    item.refuse_unknown()
+    return file
+
+
+def _columns(item: "_Object") -> tuple[Column, ...]:
+    columns = []
+    for column in item.objects("columns"):
+        columns.append(
+            Column(column.text("name"), column.text("type").strip(), column.boolean("nullable", default=True))
+        )
+        column.refuse_unknown()
+    names = [column.name.casefold() for column in columns]
+    for name in {name for name in names if names.count(name) > 1}:
+        item.fault("columns", f"'{name}' is declared twice (names differ by more than case)")
+    return tuple(columns)
+
+
+def _rule(item: "_Object") -> Rule:
+    rule = Rule(
+        name=item.text("name"),
+        check=item.choice("check", Check, Check.EXPRESSION),
+        severity=item.choice("severity", Severity, Severity.QUARANTINE),
+        config=item.mapping("config"),
+        filter=item.text("filter", optional=True) or None,
+    )
+    item.refuse_unknown()
+    return rule
+
+
+def _output(item: "_Object") -> Output:
+    write = item.object("write")
+    output = Output(
+        name=item.text("name"),
+        uri=item.text("uri").rstrip("/"),
+        quarantine_uri=item.text("quarantine_uri").rstrip("/"),
+        columns=_columns(item),
+        write=Write(write.choice("mode", WriteMode, WriteMode.APPEND), write.texts("keys")),
+    )
+    if output.write.mode is WriteMode.MERGE and not output.write.keys:
+        write.fault("keys", "mode merge needs at least one key column")
+    write.refuse_unknown()
+    item.refuse_unknown()
+    return output
+
+
+class _Object:
+    """A JSON object that notes every fault with its place and goes on, so that all are told at once."""
+
+    def __init__(self, value: object, place: str, faults: list[str]) -> None:
+        self._place = place
+        self._faults = faults
+        self._asked: set[str] = set()
+        self._values: Mapping[str, Any] = value if isinstance(value, dict) else {}
+        if not isinstance(value, dict):
+            faults.append(f"{place}: must be an object")
+
+    def fault(self, key: str, message: str) -> None:
+        self._faults.append(f"{self._place}.{key}: {message}")
+
+    def refuse_unknown(self) -> None:
+        for key in self._values.keys() - self._asked:
+            self.fault(key, "is not a known key")
+
+    def anything(self, key: str) -> Any:
+        self._asked.add(key)
+        if key not in self._values:
+            self.fault(key, "is missing")
+        return self._values.get(key)
+
+    def text(self, key: str, *, optional: bool = False, may_be_empty: bool = False) -> str:
+        if optional and self._values.get(key) is None:
+            self._asked.add(key)
+            return ""
+        return str(
+            self._typed(
+                key, lambda value: isinstance(value, str) and (may_be_empty or value != ""), "a text", ""
+            )
+        )
+
+    def integer(self, key: str, *, minimum: int = 0) -> int:
+        number: int = self._typed(
+            key,
+            lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= minimum,
+            f"a whole number from {minimum}",
+            minimum,
+        )
+        return number
+
+    def boolean(self, key: str, *, default: bool) -> bool:
+        if key not in self._values:
+            return default
+        return bool(self._typed(key, lambda value: isinstance(value, bool), "true or false", default))
+
+    def mapping(self, key: str, *, optional: bool = False) -> Mapping[str, Any]:
+        if optional and self._values.get(key) is None:
+            self._asked.add(key)
+            return {}
+        values: Mapping[str, Any] = self._typed(key, lambda value: isinstance(value, dict), "an object", {})
+        return values
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        values: list[str] = self._typed(
+            key,
+            lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+            "a list of texts",
+            [],
+        )
+        return tuple(values)
+
+    def choice(self, key: str, values: type[_Choice], fallback: _Choice) -> _Choice:
+        value = self.anything(key)
+        try:
+            return values(value)
+        except ValueError:
+            if key in self._values:
+                self.fault(key, f"{value!r} is not one of {', '.join(values)}")
+            return fallback
+
+    def object(self, key: str) -> "_Object":
+        return _Object(self.anything(key), f"{self._place}.{key}", self._faults)
+
+    def objects(self, key: str) -> "list[_Object]":
+        values: list[Any] = self._typed(key, lambda value: isinstance(value, list), "a list", [])
+        return [_Object(value, f"{self._place}.{key}[{at}]", self._faults) for at, value in enumerate(values)]
+
+    def _typed(self, key: str, fits: Callable[[Any], bool], wanted: str, fallback: Any) -> Any:
+        missing = key not in self._values
+        value = self.anything(key)
+        if missing:
+            return fallback
+        if not fits(value):
+            self.fault(key, f"must be {wanted}")
+            return fallback
+        return value

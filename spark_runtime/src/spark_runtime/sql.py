@@ -1,0 +1,52 @@
+"""Pieces of Spark SQL text that mean the same on every engine: quoted names, literals, lists."""
+
+from datetime import datetime
+from decimal import Decimal
+
+
+def quoted(name: str) -> str:
+    """Return a column name in back-ticks."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def text_literal(value: str) -> str:
+    r"""Return a string literal.
+
+    Quotes are escaped with a backslash: Sail drops one of two doubled quotes, both engines read ``\'``.
+    """
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    escaped = escaped.replace("\n", "\\n").replace("\r", "\\r").replace("\x00", "\\0")
+    return f"'{escaped}'"
+
+
+def literal(value: object) -> str:
+    """Return the literal of a value from JSON: text, number, boolean or null.
+
+    Raises:
+        ValueError: The value is a list or an object.
+    """
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | Decimal):
+        return str(value)
+    if isinstance(value, float):
+        # D marks a double; a bare 0.1 would be a decimal and compare at another precision.
+        return f"{value!r}D"
+    if isinstance(value, str):
+        return text_literal(value)
+    raise ValueError(f"{value!r} is not a text, number, boolean or null")
+
+
+def timestamp_literal(instant: datetime) -> str:
+    """Return the literal of an aware UTC instant, in microseconds."""
+    return f"timestamp'{instant:%Y-%m-%d %H:%M:%S.%f}'"
+
+
+def all_of(conditions: list[str]) -> str:
+    return " AND ".join(f"({condition})" for condition in conditions)
+
+
+def any_of(conditions: list[str]) -> str:
+    return " OR ".join(f"({condition})" for condition in conditions)

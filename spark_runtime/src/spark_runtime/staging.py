@@ -1,0 +1,287 @@
+"""The one evaluation of a node's rows: typed, tested and written aside, so that all that follows reads the same.
+
+A job publishes valid rows and quarantines the others in two commits. Both are read from the staged rows, never
+from a second run of the plan, which could give other rows: expressions may be random, inputs may move on.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, functions
+
+from spark_runtime.casts import Conversion
+from spark_runtime.job import Job
+from spark_runtime.rules import UniqueTest
+from spark_runtime.spec import Severity
+from spark_runtime.sql import all_of, any_of, quoted, text_literal
+from spark_runtime.verdict import (
+    Test,
+    TestBit,
+    any_failed,
+    failed_names,
+    mask_columns,
+    masks_of,
+    none_failed,
+    place_bits,
+)
+
+# Where a staged row goes: rows that single-row tests pass, rows that one of them refuses, closing rows of files.
+VALID, REFUSED, CLOSING = 0, 1, 2
+
+REFUSING = frozenset({Severity.QUARANTINE, Severity.FAIL})
+UNREADABLE = "readable_row"
+ROW = f"_lf_part <> {CLOSING}"
+
+
+@dataclass(frozen=True, slots=True)
+class StagedColumn:
+    """A column to stage: its name, its type, and the conversion of the column ``source`` that gives it.
+
+    Attributes:
+        nullable: Whether null is a value; where not, a null refuses the row.
+        lost_as: Name of the built-in test that refuses a row whose value the conversion lost.
+    """
+
+    name: str
+    type: str
+    source: str
+    conversion: Conversion
+    nullable: bool
+    lost_as: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedTest:
+    """A test, and the SQL conditions over a staged row that it failed, and that it was made at all."""
+
+    name: str
+    severity: Severity
+    reason: str
+    failed: str
+    checked: str
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Rows that lie staged: read them as often as needed.
+
+    Attributes:
+        df: The columns of ``types``, and the runtime's own: ``_lf_part``, ``_lf_file``, ``_lf_fault``, ``_lf_row``
+            (the row as JSON or raw text, if a single-row test refuses it), ``_lf_rows`` and the verdict.
+        tests: Every test that can fail here, in the order in which reasons are told.
+        source_file: SQL of the address of the file a row came from.
+    """
+
+    uri: str
+    df: DataFrame
+    types: Mapping[str, str]
+    tests: tuple[PlacedTest, ...]
+    source_file: str
+
+    @property
+    def refused(self) -> str:
+        """SQL condition that a staged row is not published."""
+        return any_of([test.failed for test in self.tests if test.severity in REFUSING]) or "false"
+
+    def valid_rows(self, *, rejected: Sequence[int] = ()) -> DataFrame:
+        """Return the rows to publish, without those of rejected files; all columns."""
+        # The partition says almost all of it, and lets the engine pass over the other files.
+        return self._rows(f"_lf_part = {VALID} AND NOT ({self.refused})", rejected)
+
+    def refused_rows(self, *, rejected: Sequence[int] = ()) -> DataFrame:
+        """Return the rows to quarantine, without those of rejected files; all columns."""
+        return self._rows(f"_lf_part <> {CLOSING} AND ({self.refused})", rejected)
+
+    def warnings(self) -> str | None:
+        """Return SQL of the names of the ``warn`` tests that a row fails; ``None`` if there are no such tests."""
+        named = [(test.failed, test.name) for test in self.tests if test.severity is Severity.WARN]
+        return failed_names(named) if named else None
+
+    def _rows(self, condition: str, rejected: Sequence[int]) -> DataFrame:
+        rows = self.df.where(condition)
+        if rejected:
+            rows = rows.where(f"_lf_file NOT IN ({', '.join(map(str, rejected))})")
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """SQL that says where a row comes from.
+
+    Attributes:
+        kind: ``readers.parse`` kind: 0 a row, 1 a record that could not be parsed, 2 the closing row of a file.
+        file: Number of the row's file in the node spec.
+        fault: Why a record could not be parsed.
+        raw: Such a record as it stands in the file.
+        rows: Number of records that a closing row vouches for.
+        source_file: Address of the file, as far as the row knows it.
+    """
+
+    kind: str = "0"
+    file: str = "CAST(NULL AS int)"
+    fault: str = "CAST(NULL AS string)"
+    raw: str = "CAST(NULL AS string)"
+    rows: str = "CAST(NULL AS bigint)"
+    source_file: str = "CAST(NULL AS string)"
+
+
+def stage(
+    job: Job,
+    df: DataFrame,
+    columns: Sequence[StagedColumn],
+    tests: Sequence[Test] = (),
+    unique: Sequence[UniqueTest] = (),
+    *,
+    origin: Origin,
+    number: int = 0,
+) -> Staged:
+    """Type and test the rows of ``df``, write them aside and return them.
+
+    Args:
+        df: Holds the columns that ``columns`` name as their sources.
+        tests: Declared rules on single rows; a row that cannot be read or typed does not reach them.
+        unique: Declared rules on keys.
+        number: Tells the stagings of one job apart.
+    """
+    first = place_bits([test for column in columns for test in _column_tests(column)], "_lf_b")
+    second = place_bits(tests, "_lf_m")
+    judged = _judge(df, columns, first, second, origin)
+    uri = _staging_uri(job, number)
+    judged.df.write.mode("overwrite").partitionBy("_lf_part").parquet(uri)
+    staged = job.spark.read.schema(
+        ", ".join(f"{quoted(n)} {kind}" for n, kind in judged.types.items())
+    ).parquet(uri)
+
+    reached = f"(_lf_part <> {CLOSING} AND _lf_fault IS NULL AND {none_failed(first)})"
+    placed = [
+        PlacedTest(
+            UNREADABLE, Severity.QUARANTINE, "", f"_lf_part = {REFUSED} AND _lf_fault IS NOT NULL", ROW
+        )
+    ]
+    placed += [PlacedTest(b.test.name, b.test.severity, b.test.reason, b.failed, ROW) for b in first]
+    for at, bit in enumerate(second):
+        checked = f"_lf_t{at} = 1" if bit.test.filter else reached
+        placed.append(PlacedTest(bit.test.name, bit.test.severity, bit.test.reason, bit.failed, checked))
+    staged, flagged = _flag_keys(staged, tuple(judged.types), unique, reached)
+    types = {column.name: column.type for column in columns}
+    return Staged(uri, staged, types, (*placed, *flagged), "_lf_source")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Rows with their verdict, and the columns with their types, partition last."""
+
+    df: DataFrame
+    types: dict[str, str]
+
+
+def _judge(
+    df: DataFrame,
+    columns: Sequence[StagedColumn],
+    first: tuple[TestBit, ...],
+    second: tuple[TestBit, ...],
+    origin: Origin,
+) -> _Judged:
+    """Compute everything in three layers: types and their tests, then rules on typed rows, then the verdict."""
+    names = [quoted(column.name) for column in columns]
+    sources = [f"_lf_s{at}" for at in range(len(columns))]
+    typed = df.selectExpr(
+        *(f"{column.conversion.value} AS {name}" for column, name in zip(columns, names, strict=True)),
+        *(f"{column.source} AS {source}" for column, source in zip(columns, sources, strict=True)),
+        *mask_columns(first, only_if=f"{origin.kind} = 0"),
+        f"{origin.kind} AS _lf_kind",
+        f"{origin.file} AS _lf_file",
+        f"{origin.fault} AS _lf_fault",
+        f"{origin.raw} AS _lf_raw",
+        f"{origin.rows} AS _lf_rows",
+        f"{origin.source_file} AS _lf_source",
+    )
+    kept = {"_lf_file": "int", "_lf_fault": "string", "_lf_rows": "bigint", "_lf_source": "string"}
+    kept |= dict.fromkeys(masks_of(first), "bigint")
+    readable = f"_lf_kind = 0 AND {none_failed(first)}"
+    filters = {f"_lf_t{at}": bit.test.filter for at, bit in enumerate(second) if bit.test.filter}
+    tested = typed.selectExpr(
+        *names,
+        *sources,
+        *kept,
+        "_lf_kind",
+        "_lf_raw",
+        *mask_columns(second, only_if=readable),
+        *(f"CASE WHEN {readable} AND ({text}) THEN 1 ELSE 0 END AS {flag}" for flag, text in filters.items()),
+    )
+    kept |= dict.fromkeys(masks_of(second), "bigint") | dict.fromkeys(filters, "int")
+    refused = f"(_lf_kind = 1 OR NOT ({none_failed(first)}) OR {any_failed(second, REFUSING)})"
+    fields = ", ".join(
+        f"{text_literal(column.name)}, {source}" for column, source in zip(columns, sources, strict=True)
+    )
+    judged = tested.selectExpr(
+        *names,
+        *kept,
+        # The row as it was read: for those who look into the quarantine, and for replaying it.
+        f"CASE WHEN _lf_kind = 1 THEN _lf_raw WHEN _lf_kind = 0 AND {refused} THEN to_json(named_struct({fields})) END "
+        "AS _lf_row",
+        f"CASE WHEN _lf_kind = 2 THEN {CLOSING} WHEN {refused} THEN {REFUSED} ELSE {VALID} END AS _lf_part",
+    )
+    types = {column.name: column.type for column in columns} | kept | {"_lf_row": "string", "_lf_part": "int"}
+    return _Judged(judged, types)
+
+
+def discard(job: Job, staged: Staged) -> None:
+    """Remove the staged rows; what a killed job leaves is removed by the lake's life cycle rule."""
+    job.spark.createDataFrame([], "done string").write.mode("overwrite").parquet(staged.uri)
+
+
+def _column_tests(column: StagedColumn) -> list[Test]:
+    tests = []
+    lost, value = column.conversion.lost, column.conversion.value
+    if lost is not None:
+        reason = f"{column.name} cannot be read as {column.type}"
+        tests.append(Test(column.lost_as, Severity.QUARANTINE, f"({lost})", f"{column.lost_as}: {reason}"))
+    if not column.nullable:
+        name = f"not_null:{column.name}"
+        missing = f"({value}) IS NULL" + (f" AND NOT ({lost})" if lost is not None else "")
+        tests.append(
+            Test(name, Severity.QUARANTINE, missing, f"{name}: null in a column that must have a value")
+        )
+    return tests
+
+
+def _staging_uri(job: Job, number: int) -> str:
+    output = job.spec.output
+    folder, _, _ = output.uri.rpartition("/")
+    return f"{folder}/_staging/{output.name}/{job.spec.idempotency_key}-{job.token}/{number}"
+
+
+def _flag_keys(
+    rows: DataFrame, columns: tuple[str, ...], unique: Sequence[UniqueTest], reached: str
+) -> tuple[DataFrame, list[PlacedTest]]:
+    """Add, per test on keys, a column that is 1 in rows which fail it."""
+    df = rows
+    placed = []
+    for at, test in enumerate(unique):
+        flag = f"_lf_u{at}"
+        checked = f"{reached} AND coalesce(({test.filter}), false)" if test.filter else reached
+        compared = all_of([checked, *(f"{quoted(key)} IS NOT NULL" for key in test.keys)])
+        if test.keeps is None:
+            df = _flag_repeated(
+                rows, df, (*columns, *(f"_lf_u{earlier}" for earlier in range(at))), test, compared, flag
+            )
+        else:
+            partition = ", ".join([f"({compared})", *map(quoted, test.keys)])
+            number = f"row_number() OVER (PARTITION BY {partition} ORDER BY {test.keeps})"
+            df = df.selectExpr("*", f"CASE WHEN {compared} AND {number} > 1 THEN 1 ELSE 0 END AS {flag}")
+        placed.append(PlacedTest(test.name, test.severity, test.reason, f"{flag} = 1", checked))
+    return df, placed
+
+
+def _flag_repeated(
+    rows: DataFrame, df: DataFrame, columns: tuple[str, ...], test: UniqueTest, compared: str, flag: str
+) -> DataFrame:
+    # Repeated keys are few: finding them reads the key columns only, and the join is with a small table.
+    aliases = {key: f"{flag}_k{at}" for at, key in enumerate(test.keys)}
+    keys = rows.where(compared).selectExpr(*(f"{quoted(key)} AS {alias}" for key, alias in aliases.items()))
+    hit = f"{flag}_hit"
+    repeated = keys.groupBy(*aliases.values()).agg(functions.expr("count(1)").alias(hit)).where(f"{hit} > 1")
+    condition = all_of([compared, *(f"{quoted(key)} = {alias}" for key, alias in aliases.items())])
+    joined = df.join(repeated, on=functions.expr(condition), how="left")
+    return joined.selectExpr(*map(quoted, columns), f"CASE WHEN {hit} IS NULL THEN 0 ELSE 1 END AS {flag}")

@@ -1,0 +1,33 @@
+"""The steps of a transformation, one function per type: a frame and what the product file says, to a frame."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from spark_runtime.frame import Frame
+from spark_runtime.spec import StepType
+from spark_runtime.steps.aggregate import aggregate
+from spark_runtime.steps.columns import derive, drop, rename, select
+from spark_runtime.steps.context import StepContext
+from spark_runtime.steps.join import join
+from spark_runtime.steps.rows import dedupe, filter_rows, sort
+from spark_runtime.steps.sql_query import sql_query
+from spark_runtime.steps.union import union
+
+StepFunction = Callable[[Frame, Any, StepContext], Frame]
+
+# ``cast`` is not here: it refuses rows, so it belongs to the verdict (see ``transform``).
+STEPS: Mapping[StepType, StepFunction] = {
+    StepType.SELECT: select,
+    StepType.FILTER: filter_rows,
+    StepType.JOIN: join,
+    StepType.AGGREGATE: aggregate,
+    StepType.DERIVE: derive,
+    StepType.RENAME: rename,
+    StepType.DROP: drop,
+    StepType.UNION: union,
+    StepType.DEDUPE: dedupe,
+    StepType.SORT: sort,
+    StepType.SQL: sql_query,
+}
+
+__all__ = ["STEPS", "StepContext", "StepFunction"]

@@ -1,0 +1,193 @@
+"""A transform node: tables through the product's steps to a table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.errors import PySparkException
+
+from spark_runtime.casts import asked_for, canonical_type, to_declared
+from spark_runtime.errors import (
+    ColumnMismatch,
+    FaultKind,
+    MissingTable,
+    StepRefused,
+    describe_failure,
+    is_missing_table,
+)
+from spark_runtime.frame import LOAD_COLUMNS, Frame, find_name
+from spark_runtime.job import Job
+from spark_runtime.publishing import publish_directly, publish_staged
+from spark_runtime.rules import compile_rules
+from spark_runtime.spec import Column, Step, StepType, TableInput, WriteMode
+from spark_runtime.sql import quoted, text_literal
+from spark_runtime.staging import Origin, Staged, StagedColumn, discard, stage
+from spark_runtime.steps import STEPS, StepContext
+from spark_runtime.tally import Tally, count_staged
+from spark_runtime.write import RUN_COLUMN
+
+
+def transform(job: Job, inputs: Sequence[TableInput]) -> None:
+    """Read the inputs, apply the steps, test the rows, publish them and quarantine the rest.
+
+    Raises:
+        MissingTable: An input is not there.
+        StepRefused: A step does not fit the columns it meets.
+        ColumnMismatch: The steps do not yield the declared columns.
+        QualityGateClosed: A rule of severity ``fail`` refused rows; nothing is published.
+    """
+    stagings = _Stagings(job)
+    try:
+        with job.findings.phase("read"):
+            frames = {item.name: _open(job, item) for item in inputs}
+        with job.findings.phase("transform"):
+            frame, types = _apply_steps(job, frames, stagings)
+        _write(job, frame, types, stagings)
+    finally:
+        stagings.discard()
+
+
+@dataclass(slots=True)
+class _Stagings:
+    """What this job has staged: rows refused by casts on the way, with their counts."""
+
+    job: Job
+    refused: list[tuple[Staged, Tally]] = field(default_factory=list)
+    staged: list[Staged] = field(default_factory=list)
+
+    def stage(self, frame: Frame, columns: Sequence[StagedColumn], *rules: Any) -> Staged:
+        source = find_name("_source_file", frame.columns)
+        origin = Origin() if source is None else Origin(source_file=quoted(source))
+        staged = stage(self.job, frame.df, columns, *rules, origin=origin, number=len(self.staged))
+        self.staged.append(staged)
+        return staged
+
+    def discard(self) -> None:
+        for staged in self.staged:
+            discard(self.job, staged)
+
+
+def _open(job: Job, item: TableInput) -> Frame:
+    try:
+        return Frame.resolve(job.spark.read.format("delta").load(item.uri))
+    except PySparkException as error:
+        if is_missing_table(error):
+            raise MissingTable(item.name, item.uri) from error
+        raise
+
+
+def _apply_steps(job: Job, inputs: Mapping[str, Frame], stagings: _Stagings) -> tuple[Frame, dict[str, str]]:
+    """Return the frame after the last step, and its columns with their types."""
+    frame = next(iter(inputs.values()))
+    trail: list[tuple[str, Frame]] = []
+    for number, step in enumerate(job.spec.steps, 1):
+        where = f"step {number} ({step.type})"
+        try:
+            if step.type is StepType.CAST:
+                frame = _cast(frame, step, where, stagings)
+            else:
+                frame = STEPS[step.type](frame, step.config, StepContext(job.spark, where, inputs, job.views))
+        except PySparkException as error:
+            raise _located(error, [*trail, (where, frame)], where) from error
+        trail.append((where, frame))
+    try:
+        return frame, _types_of(frame)
+    except PySparkException as error:
+        raise _located(error, trail, "the steps") from error
+
+
+def _located(error: PySparkException, trail: Sequence[tuple[str, Frame]], last: str) -> Exception:
+    """Return the error with the step that caused it; engines report it only when the columns are asked for."""
+    failure = describe_failure(error)
+    if failure.kind is not FaultKind.DEFINITION:
+        return error
+    for where, frame in trail:
+        try:
+            _types_of(frame)
+        except PySparkException as first:
+            return StepRefused(f"{where}: {describe_failure(first).message}")
+    return StepRefused(f"{last}: {failure.message}")
+
+
+def _types_of(frame: Frame) -> dict[str, str]:
+    return {field.name: canonical_type(field.dataType.simpleString()) for field in frame.df.schema.fields}
+
+
+def _cast(frame: Frame, step: Step, where: str, stagings: _Stagings) -> Frame:
+    """Cast columns; rows with a value that cannot be cast leave the frame here, for the quarantine."""
+    types = _types_of(frame)
+    asked = {frame.find(name, where=where): target for name, target in step.config.items()}
+    columns = []
+    for name, actual in types.items():
+        target = asked.get(name, actual)
+        kind, pattern = (target["type"], target.get("format")) if isinstance(target, dict) else (target, None)
+        conversion = (
+            asked_for(quoted(name), actual, kind, pattern)
+            if name in asked
+            else to_declared(quoted(name), kind, kind)
+        )
+        columns.append(
+            StagedColumn(name, canonical_type(kind), quoted(name), conversion, True, f"cast:{name}")
+        )
+    if all(column.conversion.lost is None for column in columns):
+        df = frame.df.selectExpr(
+            *(f"{column.conversion.value} AS {quoted(column.name)}" for column in columns)
+        )
+        return Frame(df, frame.columns)
+    staged = stagings.stage(frame, columns)
+    tally = count_staged(staged, declared=frozenset())
+    if tally.refused:
+        stagings.refused.append((staged, tally))
+    return Frame(staged.valid_rows().selectExpr(*map(quoted, types)), tuple(types))
+
+
+def _write(job: Job, frame: Frame, types: dict[str, str], stagings: _Stagings) -> None:
+    """Test and publish the frame; without a test that could refuse a row, it is written in one pass."""
+    columns = _output_columns(job, frame, types)
+    tested = {column.name: column.type for column in columns}
+    tests, unique = compile_rules(job.spec.rules, tested)
+    mode = job.spec.output.write.mode
+    extra, extra_types = {}, {}
+    if mode is WriteMode.APPEND and find_name(RUN_COLUMN, tested) is None:
+        extra, extra_types = {RUN_COLUMN: text_literal(job.spec.run_id)}, {RUN_COLUMN: "string"}
+    can_refuse = any(column.conversion.lost is not None or not column.nullable for column in columns)
+    # A merge reads its rows twice: once to look for repeated keys, once to write.
+    if can_refuse or tests or unique or stagings.refused or job.spec.attempt > 1 or mode is WriteMode.MERGE:
+        with job.findings.phase("check"):
+            staged = stagings.stage(frame, columns, tests, unique)
+            tally = count_staged(staged, declared=frozenset(rule.name for rule in job.spec.rules))
+        publish_staged(
+            job, staged, tally, refused_before=stagings.refused, extra=extra, extra_types=extra_types
+        )
+        return
+    values = {column.name: column.conversion.value for column in columns} | extra
+    df = frame.df.selectExpr(*(f"{value} AS {quoted(name)}" for name, value in values.items()))
+    publish_directly(job, df, tested | extra_types)
+
+
+def _output_columns(job: Job, frame: Frame, types: dict[str, str]) -> list[StagedColumn]:
+    output = job.spec.output
+    declared = output.columns or tuple(Column(name, types[name]) for name in frame.product_columns)
+    found = {column.name: find_name(column.name, types) for column in declared}
+    missing = [name for name, own in found.items() if own is None]
+    extra = [name for name in types if name not in found.values() and name.casefold() not in LOAD_COLUMNS]
+    faults = []
+    if missing:
+        faults.append(f"the steps yield no column {', '.join(missing)}")
+    if extra and output.columns:
+        faults.append(f"the steps yield {', '.join(extra)} beyond the declared columns")
+    if faults:
+        raise ColumnMismatch(f"{output.name}: {'; '.join(faults)}. Change the steps or the declared columns.")
+    return [
+        StagedColumn(
+            name=column.name,
+            type=canonical_type(column.type),
+            source=quoted(str(found[column.name])),
+            conversion=to_declared(
+                quoted(str(found[column.name])), types[str(found[column.name])], column.type
+            ),
+            nullable=column.nullable,
+            lost_as=f"type:{column.name}",
+        )
+        for column in declared
+    ]
