@@ -162,11 +162,12 @@ class _Builder:
     def _take_scalar(self, event: ScalarEvent) -> None:
         self._refuse_tag(event)
         line = _line(event)
+        text = event.value if event.value.isascii() else _whole_characters(event.value, line)
         if self._expects_key():
-            self._take_key(event.value, line)
+            self._take_key(text, line)
             return
         is_plain = event.style is None or event.style == ""
-        value = _plain_value(event.value) if is_plain else event.value
+        value = _plain_value(text) if is_plain else text
         is_literal = event.style == "|"
         mark = Mark(self._path, line, line + 1 if is_literal else line, is_literal)
         self._count(1, line)
@@ -259,6 +260,15 @@ class _Builder:
 
 def _line(event: Event) -> int:
     return int(event.start_mark.line) + 1
+
+
+def _whole_characters(text: str, line: int) -> str:
+    r"""Return a text with each pair of surrogates (``"\ud83d\ude00"``, as JSON writes it) as one character."""
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError as error:
+        message = "half a character stands here (a surrogate without its partner)"
+        raise _RefusedYamlError(line, message, "write the character itself") from error
 
 
 def _plain_value(text: str) -> Any:
