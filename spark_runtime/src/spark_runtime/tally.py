@@ -62,10 +62,18 @@ def count_staged(staged: Staged, *, declared: frozenset[str]) -> Tally:
     for at, test in enumerate(staged.tests):
         counts[f"failed{at}"] = f"{is_row} AND {test.failed}"
         counts[f"checked{at}"] = test.checked
-    by_file = staged.df.groupBy("_lf_file").agg(
-        *(_count(condition, name) for name, condition in counts.items()),
+    # Named before they are summed up: with one test only, `refused` and its own count are the same expression,
+    # and Sail takes no aggregate twice.
+    counted = staged.df.select(
+        "_lf_file",
+        "_lf_rows",
+        _expression(f"CASE WHEN _lf_part = {CLOSING} THEN _lf_fault END", "_lf_closing_fault"),
+        *(_one_where(condition, name) for name, condition in counts.items()),
+    )
+    by_file = counted.groupBy("_lf_file").agg(
+        *(_expression(f"sum({name})", name) for name in counts),
         _expression("max(_lf_rows)", "records"),
-        _expression(f"max(CASE WHEN _lf_part = {CLOSING} THEN _lf_fault END)", "fault"),
+        _expression("max(_lf_closing_fault)", "fault"),
     )
     groups = [row.asDict() for row in by_file.collect()]
     used = [group for group in groups if group["fault"] is None]
@@ -98,8 +106,8 @@ def _total(groups: list[dict[str, Any]], name: str) -> int:
     return sum(group[name] for group in groups)
 
 
-def _count(condition: str, name: str) -> Column:
-    return _expression(f"sum(CASE WHEN {condition} THEN 1L ELSE 0L END)", name)
+def _one_where(condition: str, name: str) -> Column:
+    return _expression(f"CASE WHEN {condition} THEN 1L ELSE 0L END", name)
 
 
 def _expression(text: str, name: str) -> Column:
