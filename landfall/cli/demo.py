@@ -125,9 +125,11 @@ def running_stack(folder: Path, *, keep: bool) -> Iterator[None]:
     from landfall.cli.stack import report
     from landfall.local import stack
 
-    if not stack.is_running(folder):
+    if stack.is_running(folder):
+        ours = not stack.start(folder).already_running
+    else:
         note("starting the laptop stack")
-    ours = not stack.start(folder, on_progress=report).already_running
+        ours = not stack.start(folder, on_progress=report).already_running
     try:
         yield
     finally:

@@ -71,7 +71,7 @@ def note(message: str = "") -> None:
 
 def table_text(rows: Sequence[Row], columns: Sequence[str]) -> str:
     """Return rows as aligned text under a heading; numbers stand to the right, nothing is cut off."""
-    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    cells = [[_counted(column, row.get(column)) for column in columns] for row in rows]
     heading = [column.upper().replace("_", " ") for column in columns]
     widths = [max(map(len, column)) for column in zip(heading, *cells, strict=True)]
     numeric = [_is_numeric([row.get(column) for row in rows]) for column in columns]
@@ -97,6 +97,13 @@ def _is_numeric(values: Sequence[object]) -> bool:
     return bool(present) and all(
         isinstance(value, int | float) and not isinstance(value, bool) for value in present
     )
+
+
+def _counted(column: str, value: object) -> str:
+    # Rows run into millions and are read by people; a port or an id keeps its digits together.
+    if column.startswith("rows") and isinstance(value, int):
+        return f"{value:,}"
+    return _cell(value)
 
 
 def _cell(value: object) -> str:

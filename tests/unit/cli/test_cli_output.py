@@ -17,9 +17,9 @@ COLUMNS = ("run_id", "rows", "mean", "at", "reason")
 def test_a_table_aligns_numbers_right_and_cuts_nothing_off() -> None:
     lines = table_text(ROWS, COLUMNS).splitlines()
 
-    assert lines[0] == "RUN ID  ROWS  MEAN  AT                    REASON"
-    assert lines[1] == "r1        12  1.26  2026-01-01 12:00:00Z  -"
-    assert lines[2] == "r2      3456     -  -                     two lines and a tab"
+    assert lines[0] == "RUN ID   ROWS  MEAN  AT                    REASON"
+    assert lines[1] == "r1         12  1.26  2026-01-01 12:00:00Z  -"
+    assert lines[2] == "r2      3,456     -  -                     two lines and a tab"
 
 
 def test_a_table_without_rows_is_its_heading() -> None:
