@@ -14,9 +14,9 @@ from landfall.local.functions_host.keys import open_keys
 from landfall.local.layout import LOOPBACK, Layout, Ports
 
 
-def laptop_environment(layout: Layout, ports: Ports, *, job_id: str | None) -> dict[str, str]:
-    """Return every variable that `landfall.settings` reads, for the stack on these ports."""
-    variables = {
+def laptop_environment(layout: Layout, ports: Ports) -> dict[str, str]:
+    """Return the variables that `landfall.settings` reads for the stack on these ports, but for the saved job."""
+    return {
         "LANDFALL_DATABASE_URL": f"sqlite:///{layout.database}",
         "LANDFALL_STORAGE_ACCOUNT": ACCOUNT,
         "LANDFALL_BLOB_ENDPOINT": blob_endpoint(ports),
@@ -26,9 +26,6 @@ def laptop_environment(layout: Layout, ports: Ports, *, job_id: str | None) -> d
         "LANDFALL_FUNCTIONS_URL": f"http://{LOOPBACK}:{ports.functions}",
         "LANDFALL_FUNCTIONS_KEY": open_keys(layout.functions_keys).host,
     }
-    if job_id:
-        variables["LANDFALL_JOB_ID"] = job_id
-    return variables
 
 
 def blob_endpoint(ports: Ports) -> str:

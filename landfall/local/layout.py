@@ -72,6 +72,11 @@ class Layout:
         return self.home / "metadata.db"
 
     @property
+    def provisioned(self) -> Path:
+        """Holds the revision that the database was last brought to."""
+        return self.home / "provisioned"
+
+    @property
     def azurite(self) -> Path:
         return self.home / "azurite"
 

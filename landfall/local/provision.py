@@ -1,8 +1,8 @@
-"""`python -m landfall.local.provision stores|job`: what must be there before the function host starts.
+"""`python -m landfall.local.provision containers database`: what the function app works with.
 
-`stores` brings the metadata database to the newest revision and creates the containers; `job` ensures the
-saved job and prints its id. Both wait for servers that are still starting. Processes of their own, because the
-SDKs weigh more than the supervisor. Reads the variables of `landfall.settings`.
+`database` brings the metadata database to the newest revision, `containers` creates the containers as soon as
+the emulator answers. A process of its own, because what it imports weighs more than the supervisor. Reads the
+variables of `landfall.settings`.
 """
 
 import argparse
@@ -10,33 +10,17 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final
 
 from landfall.addresses import CONTAINERS
 from landfall.errors import LandfallError
 from landfall.local.storage_events.emulator import EmulatedStorage, EmulatorFault
 from landfall.settings import Settings
 
-Answer = TypeVar("Answer")
-
-# The servers are starting at the same time.
-_WAIT_FOR_SERVERS_S: Final = 30.0
+# The emulator is starting at the same time.
+_WAIT_FOR_EMULATOR_S: Final = 30.0
 _RETRY_S: Final = 0.1
-
-
-def make_stores(settings: Settings) -> None:
-    """Make database and containers.
-
-    Raises:
-        LandfallError: The database could not be brought to the newest revision.
-        EmulatorFault: The emulator did not create the containers in time.
-    """
-    with ThreadPoolExecutor() as pool:
-        containers = pool.submit(lambda: asyncio.run(create_containers(settings.blob_endpoint)))
-        upgrade_database(settings)
-        containers.result()
 
 
 def upgrade_database(settings: Settings) -> None:
@@ -54,7 +38,7 @@ def upgrade_database(settings: Settings) -> None:
 async def create_containers(endpoint: str) -> None:
     """Create the containers that do not exist yet, as soon as the emulator answers."""
     storage = EmulatedStorage.connect(endpoint)
-    give_up_at = time.monotonic() + _WAIT_FOR_SERVERS_S
+    give_up_at = time.monotonic() + _WAIT_FOR_EMULATOR_S
     try:
         for container in CONTAINERS:
             while True:
@@ -69,36 +53,20 @@ async def create_containers(endpoint: str) -> None:
         await storage.close()
 
 
-def ensure_saved_job(settings: Settings) -> int:
-    """Return the id of the saved job of the default compute profile, made or brought up to date."""
-    from landfall.jobs.client import connect
-
-    jobs = connect(settings)
-    return _as_soon_as_it_answers(jobs.ensure_job)
-
-
-def _as_soon_as_it_answers(ask: Callable[[], Answer]) -> Answer:
-    give_up_at = time.monotonic() + _WAIT_FOR_SERVERS_S
-    while True:
-        try:
-            return ask()
-        except LandfallError as error:
-            if not error.retryable or time.monotonic() > give_up_at:
-                raise
-            time.sleep(_RETRY_S)
-
-
 def main() -> None:
-    """Do the part that the command line names."""
+    """Make the parts that the command line names, side by side."""
     parser = argparse.ArgumentParser(prog="python -m landfall.local.provision")
-    parser.add_argument("part", choices=("stores", "job"))
-    part = parser.parse_args().part
+    parser.add_argument("parts", nargs="+", choices=("containers", "database"))
+    parts = parser.parse_args().parts
     settings = Settings.from_environment(os.environ)
+    make = {
+        "containers": lambda: asyncio.run(create_containers(settings.blob_endpoint)),
+        "database": lambda: upgrade_database(settings),
+    }
     try:
-        if part == "stores":
-            make_stores(settings)
-        else:
-            print(ensure_saved_job(settings))
+        with ThreadPoolExecutor() as pool:
+            for making in [pool.submit(make[part]) for part in parts]:
+                making.result()
     except (LandfallError, EmulatorFault) as error:
         sys.exit(str(error))
 

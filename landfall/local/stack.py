@@ -1,5 +1,6 @@
 """Starting, stopping and asking the laptop stack of a project; its supervisor does the work."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -123,17 +124,9 @@ def stop(root: Path, *, timeout_s: float = 30.0) -> bool:
     """
     layout = Layout(root.resolve())
     ran = _supervisor_runs(layout)
-    pid = _supervisor_pid(layout)
-    if ran and pid is not None:
-        os.kill(pid, signal.SIGTERM)
-        give_up_at = time.monotonic() + timeout_s
-        while _supervisor_runs(layout):
-            if time.monotonic() > give_up_at:
-                os.kill(pid, signal.SIGKILL)
-                give_up_at += 5
-                if time.monotonic() > give_up_at:
-                    raise StackNotStopped(pid)
-            time.sleep(_LOOK_EVERY_S)
+    supervisor = _supervisor_process(layout)
+    if ran and supervisor is not None:
+        _end_supervisor(*supervisor, timeout_s)
     left = _remove_leftovers(layout)
     layout.state_file.unlink(missing_ok=True)
     return ran or left
@@ -169,11 +162,26 @@ def _supervisor_runs(layout: Layout) -> bool:
     return False
 
 
-def _supervisor_pid(layout: Layout) -> int | None:
+def _supervisor_process(layout: Layout) -> tuple[int, float] | None:
+    """Return the process that last held the lock, and a time at which it ran, or ``None`` if there was none."""
     try:
-        return int(layout.lock_file.read_text().split()[0])
-    except (OSError, ValueError, IndexError):
+        pid, at = layout.lock_file.read_text().split()
+        return int(pid), float(at)
+    except (OSError, ValueError):
         return None
+
+
+def _end_supervisor(pid: int, ran_at: float, timeout_s: float) -> None:
+    """Ask the supervisor to end; one that does not is killed, and the kernel ends its services."""
+    for number, patience_s in ((signal.SIGTERM, timeout_s), (signal.SIGKILL, 5.0)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        give_up_at = time.monotonic() + patience_s
+        while time.monotonic() < give_up_at:
+            if not process_runs(pid, started_by=ran_at):
+                return
+            time.sleep(_LOOK_EVERY_S)
+    raise StackNotStopped(pid)
 
 
 def _remove_leftovers(layout: Layout) -> bool:

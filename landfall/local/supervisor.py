@@ -19,11 +19,12 @@ from typing import Final, TextIO
 
 from landfall.errors import LandfallError
 from landfall.local.child import Child
-from landfall.local.laptop_env import laptop_environment, read_environment, write_environment
+from landfall.local.laptop_env import laptop_environment, write_environment
 from landfall.local.layout import Layout, Ports
 from landfall.local.process_log import ProcessLog
 from landfall.local.processes import die_with_parent
-from landfall.local.services import Service, laptop_services
+from landfall.local.saved_job import ensure_saved_job
+from landfall.local.services import JOBS, Service, laptop_services
 from landfall.local.stack_state import ServiceInfo, ServiceState, StackInfo, StackPhase, write_state
 
 logger = logging.getLogger(__name__)
@@ -96,14 +97,10 @@ class RunningService:
 
     async def stop(self) -> None:
         """End the process; to be called after `keep_running` was cancelled."""
-        await self.end_process()
-        self._log.close()
-        self._change(state=ServiceState.STOPPED, pid=None)
-
-    async def end_process(self) -> None:
-        """End the process, so that another one starts with today's environment."""
         if self._child is not None:
             await self._child.stop()
+        self._log.close()
+        self._change(state=ServiceState.STOPPED, pid=None)
 
     def feed(self, chunk: bytes) -> None:
         """Hand the output of another service to this one."""
@@ -120,12 +117,14 @@ class RunningService:
         self._change(state=ServiceState.STARTING, pid=child.pid, since=child.started_at)
         watching = asyncio.create_task(self._watch(child))
         try:
-            return await child.wait_ended()
+            # Cancelled when the stack stops: `stop` then ends the process gently.
+            code = await child.wait_ended()
         finally:
             watching.cancel()
             self.ready.clear()
-            # What it started must not outlive it: the next one needs its port and its files.
-            child.kill()
+        # What it started must not outlive it: the next one needs its port and its files.
+        child.kill()
+        return code
 
     async def _watch(self, child: Child) -> None:
         await child.wait_ready()
@@ -157,9 +156,7 @@ class Supervisor:
         self._with_host = with_host
         self._phase = StackPhase.STARTING
         self._fault: str | None = None
-        # The saved job of the last start is known before the jobs server answers.
-        former_job = read_environment(layout.env_file).get("LANDFALL_JOB_ID")
-        self._variables = laptop_environment(layout, ports, job_id=former_job)
+        self._variables = laptop_environment(layout, ports)
         services = laptop_services(layout, ports, with_host=with_host)
         self._running = [self._prepare(service) for service in services]
 
@@ -191,34 +188,48 @@ class Supervisor:
             raise StartFailed(self._fault)
 
     async def _start_and_keep(self) -> None:
-        job_known = "LANDFALL_JOB_ID" in self._variables
+        load_early = self._may_load_before_stores()
         async with asyncio.TaskGroup() as group:
             for one in self._running:
                 if not one.service.needs_provisioned:
                     group.create_task(one.keep_running())
-            making_job = None if job_known else group.create_task(self._provision("job"))
-            await self._provision("stores")
-            if making_job is not None:
-                self._variables["LANDFALL_JOB_ID"] = await making_job
-            write_environment(self._layout.env_file, self._variables)
+            making_stores = group.create_task(self._make_stores())
+            await self._make_saved_job()
+            if not load_early:
+                await making_stores
             for one in self._running:
                 if one.service.needs_provisioned:
                     group.create_task(one.keep_running())
+            await making_stores
             await self._wait_until_ready()
+            write_environment(self._layout.env_file, self._variables)
             self._phase = StackPhase.READY
             self._publish()
-            if job_known:
-                await self._verify_job()
 
-    async def _verify_job(self) -> None:
-        """Bring the saved job of a former start up to date; it is rarely another one, so nobody waited for it."""
-        job_id = await self._provision("job", nice=15)
-        if job_id != self._variables["LANDFALL_JOB_ID"]:
-            self._variables["LANDFALL_JOB_ID"] = job_id
-            write_environment(self._layout.env_file, self._variables)
-            for one in self._running:
-                if one.service.needs_provisioned:
-                    await one.end_process()
+    def _may_load_before_stores(self) -> bool:
+        """Return whether the function app may load while the database is being looked after.
+
+        It takes longest of all to load, so it should begin early. But runs may be in flight from before an
+        upgrade: they go on as soon as it is loaded, and must find the tables of their code.
+        """
+        return not self._layout.database.exists() or self._has_newest_tables()
+
+    def _has_newest_tables(self) -> bool:
+        provisioned = self._layout.provisioned
+        return (
+            self._layout.database.exists()
+            and provisioned.is_file()
+            and provisioned.read_text() == _tables_version()
+        )
+
+    async def _make_saved_job(self) -> None:
+        await next(one for one in self._running if one.service.name == JOBS).ready.wait()
+        token = self._variables["DATABRICKS_TOKEN"]
+        try:
+            job_id = await asyncio.to_thread(ensure_saved_job, self._ports.jobs, token)
+        except LandfallError as error:
+            raise StartFailed(str(error)) from error
+        self._variables["LANDFALL_JOB_ID"] = str(job_id)
 
     async def _wait_until_ready(self) -> None:
         try:
@@ -231,34 +242,28 @@ class Supervisor:
                 f"Not ready after {FIRST_READY_WITHIN_S:.0f} s: {', '.join(late)}. Logs: {self._layout.logs}"
             ) from error
 
-    async def _provision(self, part: str, *, nice: int = 0) -> str:
-        """Run a part of `landfall.local.provision` and return what it printed.
+    async def _make_stores(self) -> None:
+        """Have the database and the containers made.
 
         Raises:
-            StartFailed: It failed; the text says why.
+            StartFailed: They could not be made; the text says why.
         """
-        tie_to_us = die_with_parent()
-
-        def prepare() -> None:
-            os.nice(nice)
-            if tie_to_us is not None:
-                tie_to_us()
-
+        parts = ("containers",) if self._has_newest_tables() else ("containers", "database")
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "landfall.local.provision", part),
-            stdout=asyncio.subprocess.PIPE,
+            *(sys.executable, "-m", "landfall.local.provision", *parts),
             stderr=asyncio.subprocess.PIPE,
             env=os.environ | self._variables,
-            preexec_fn=prepare,
+            preexec_fn=die_with_parent(),
         )
         try:
-            answer, errors = await process.communicate()
+            _, errors = await process.communicate()
         finally:
             if process.returncode is None:
                 process.kill()
         if process.returncode != 0:
-            raise StartFailed(f"Making the {part} failed: {errors.decode(errors='replace').strip()}")
-        return answer.decode().strip()
+            reason = errors.decode(errors="replace").strip()
+            raise StartFailed(f"The database or the containers could not be made: {reason}")
+        self._layout.provisioned.write_text(_tables_version())
 
     async def _stop(self) -> None:
         if self._phase is not StackPhase.FAILED:
@@ -314,6 +319,12 @@ def take_lock(file: Path) -> TextIO | None:
     stream.write(f"{os.getpid()} {time.time()}\n")
     stream.flush()
     return stream
+
+
+def _tables_version() -> str:
+    """Return the name of the newest revision of the database, without importing what reads it."""
+    revisions = Path(__file__).resolve().parents[1] / "metadata" / "migrations" / "versions"
+    return max((file.stem for file in revisions.glob("[0-9]*.py")), default="")
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ def test_the_environment_file_holds_all_settings_and_is_private(tmp_path: Path) 
     layout = Layout(tmp_path)
     ports = Ports(blob=1, spark=2, jobs=3, functions=4)
 
-    write_environment(layout.env_file, laptop_environment(layout, ports, job_id="17"))
+    write_environment(layout.env_file, laptop_environment(layout, ports) | {"LANDFALL_JOB_ID": "17"})
 
     settings = Settings.from_environment(read_environment(layout.env_file))
     assert settings.blob_endpoint == "http://127.0.0.1:1/devstoreaccount1"
@@ -41,10 +41,9 @@ def test_the_environment_file_holds_all_settings_and_is_private(tmp_path: Path) 
 def test_secrets_stay_from_start_to_start(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
 
-    first = laptop_environment(layout, Ports(), job_id=None)
+    first = laptop_environment(layout, Ports())
 
-    assert laptop_environment(layout, Ports(), job_id=None) == first
-    assert "LANDFALL_JOB_ID" not in first
+    assert laptop_environment(layout, Ports()) == first
 
 
 @given(value=st.text(st.characters(exclude_characters="\n\r\0", exclude_categories=["Cs", "Zl", "Zp", "Cc"])))
