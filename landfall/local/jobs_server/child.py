@@ -4,6 +4,7 @@ The child reports by its exit status: 0 succeeded, ``EXIT_FAILED`` failed with a
 ``EXIT_STOPPED`` stopped in good order after SIGTERM, its Spark session closed. Anything else is a lost driver.
 """
 
+import contextlib
 import importlib
 import importlib.metadata
 import json
@@ -89,6 +90,7 @@ def close_session(remote: str) -> int:
     Args:
         remote: Address of the Spark Connect server with the ``session_id`` of that session.
     """
+    from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
     address = urlsplit(remote)
@@ -100,8 +102,9 @@ def close_session(remote: str) -> int:
     except OSError:
         return 0
     session = SparkSession.builder.remote(remote).create()
-    session.interruptAll()
-    session.stop()
+    with contextlib.suppress(PySparkException):  # The engine has closed it already.
+        session.interruptAll()
+        session.stop()
     return 0
 
 

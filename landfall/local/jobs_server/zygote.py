@@ -4,6 +4,9 @@ Importing pyspark takes two seconds; a fork takes three milliseconds. The proces
 and opens no channel to Spark, because neither threads nor gRPC channels survive a fork. It talks with the server
 over one socket, a JSON object per line, orders coming in and ``ready``, ``started`` and ``exited`` going out.
 When the socket closes the server is gone, and so are all children a moment later.
+
+When the code of a preloaded package has changed on disk, the process replaces itself before the next order, so that
+a task always runs the code that is there, as a fresh interpreter would.
 """
 
 import argparse
@@ -17,35 +20,73 @@ import signal
 import socket
 import sys
 import traceback
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, NoReturn, Self
 
 from landfall.local.jobs_server.child import TaskOrder, close_session, find_entry_point, run_task
 
 GRACE_AT_END_S = 2.0
 
 
-def preload(wanted: list[str]) -> None:
-    """Import what tasks need: modules, and entry points written ``package:entry_point``."""
+def preload(wanted: Sequence[str]) -> "Sources":
+    """Import what tasks need and return the files behind it that may change.
+
+    Args:
+        wanted: Modules, and entry points written ``package:entry_point``; the latter's packages are watched.
+    """
+    packages = set()
     for name in wanted:
         package, colon, entry_point = name.partition(":")
         try:
             if colon:
-                find_entry_point(package, entry_point)
+                packages.add(find_entry_point(package, entry_point).__module__.partition(".")[0])
             else:
                 importlib.import_module(package)
         except Exception:  # What is broken must not take the server down; its tasks will say what is wrong.
             traceback.print_exc()
+    sources = Sources.of(packages)
     gc.collect()
     gc.freeze()  # Children then leave these objects alone, and their pages stay shared.
+    return sources
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Source files as they were when they were imported: time of change in nanoseconds and size in bytes."""
+
+    seen: Mapping[str, tuple[int, int]]
+
+    @classmethod
+    def of(cls, packages: Set[str]) -> Self:
+        """Return the files of every imported module of some top-level packages."""
+        files = (
+            module.__file__
+            for name, module in list(sys.modules.items())
+            if name.partition(".")[0] in packages and getattr(module, "__file__", None)
+        )
+        return cls({file: _stamp(file) for file in files if file is not None})
+
+    def changed(self) -> bool:
+        """Return whether a file was written, replaced or removed since."""
+        return any(_stamp(file) != stamp for file, stamp in self.seen.items())
 
 
 class Zygote:
     """Forks children on request and reports their ends."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, sources: Sources, children: Mapping[int, int]) -> None:
+        """Take over the socket.
+
+        Args:
+            channel: To the server.
+            sources: What makes this process outdated when it changes.
+            children: Order numbers by process id, of children that were forked before the process replaced itself.
+        """
         self._channel = channel
+        self._sources = sources
         self._received = b""
-        self._children: dict[int, int] = {}
+        self._children = dict(children)
         self._pid = os.getpid()
         self._wake_reader, self._wake_writer = os.pipe()
         for end in (self._wake_reader, self._wake_writer):
@@ -56,6 +97,7 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)  # the byte in the wake-up pipe is what matters
         signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
         self._say({"ready": self._pid})
+        self._reap()
         with selectors.DefaultSelector() as selector:
             selector.register(self._channel, selectors.EVENT_READ)
             selector.register(self._wake_reader, selectors.EVENT_READ)
@@ -63,6 +105,8 @@ class Zygote:
             while connected:
                 for key, _ in selector.select():
                     if key.fileobj is self._channel:
+                        if not self._received and self._sources.changed():
+                            self._replace_itself()
                         connected = self._listen()
                     else:
                         self._reap()
@@ -109,6 +153,17 @@ class Zygote:
         finally:
             os._exit(status)
 
+    def _replace_itself(self) -> NoReturn:
+        # The same process id and the same children; the order waits in the socket for the new program.
+        kept = [
+            argument for pid, number in self._children.items() for argument in ("--child", f"{pid}:{number}")
+        ]
+        own = _parse(sys.argv[1:])
+        wanted = [argument for name in own.preload for argument in ("--preload", name)]
+        module = "landfall.local.jobs_server.zygote"
+        command = [sys.executable, "-m", module, "--channel", str(own.channel), *wanted, *kept]
+        os.execv(sys.executable, command)  # noqa: S606  # our own command line
+
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while os.read(self._wake_reader, 4096):
@@ -147,12 +202,26 @@ class Zygote:
 
 def main() -> None:
     """Run as ``python -m landfall.local.jobs_server.zygote``; started by the server only."""
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--channel", type=int, required=True, help="file descriptor of the socket")
-    arguments.add_argument("--preload", action="append", default=[], metavar="MODULE|PACKAGE:ENTRY_POINT")
-    chosen = arguments.parse_args()
-    preload(chosen.preload)
-    Zygote(socket.socket(fileno=chosen.channel)).serve()
+    chosen = _parse(sys.argv[1:])
+    pairs = [child.split(":") for child in chosen.child]
+    children = {int(pid): int(number) for pid, number in pairs}
+    Zygote(socket.socket(fileno=chosen.channel), preload(chosen.preload), children).serve()
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--channel", type=int, required=True, help="file descriptor of the socket")
+    parser.add_argument("--preload", action="append", default=[], metavar="MODULE|PACKAGE:ENTRY_POINT")
+    parser.add_argument("--child", action="append", default=[], metavar="PID:NUMBER")
+    return parser.parse_args(arguments)
+
+
+def _stamp(file: str) -> tuple[int, int]:
+    try:
+        found = os.stat(file)  # noqa: PTH116  # called for every file before every task
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
 
 
 if __name__ == "__main__":

@@ -72,6 +72,22 @@ def show_spark_remote() -> None:
     print(os.environ["SPARK_REMOTE"])
 
 
+def make_a_view_once() -> None:
+    """Fail if the view is there already: another task made it in the same session."""
+    from pyspark.sql import SparkSession
+
+    spark = SparkSession.builder.getOrCreate()
+    assert not spark.catalog.tableExists("mine")
+    spark.sql("select 1 as a").createTempView("mine")
+    assert spark.sql("select a from mine").collect()[0].a == 1
+
+
+def query_for_ever() -> None:
+    from pyspark.sql import SparkSession
+
+    SparkSession.builder.getOrCreate().sql("select sum(id % 7) from range(400000000000)").collect()
+
+
 def _option(name: str) -> str:
     parser = argparse.ArgumentParser()
     parser.add_argument(f"--{name}", required=True)

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -96,7 +96,13 @@ class Server:
 
 
 def start_server(
-    folder: Path, wheel: Path, *, slots: int = 2, mode: str = "serverless", **environ: str
+    folder: Path,
+    wheel: Path,
+    *,
+    slots: int = 2,
+    mode: str = "serverless",
+    preload: Sequence[str] = (),
+    **environ: str,
 ) -> Server:
     token_file = folder / "token"
     command = [
@@ -109,8 +115,10 @@ def start_server(
         str(folder / "data"),
     ]
     command += ["--token-file", str(token_file), "--slots", str(slots), "--failure-mode", mode]
+    for name in (f"{PACKAGE}:ok", *preload):
+        command += ["--preload", name]
     process = subprocess.Popen(
-        [*command, "--preload", f"{PACKAGE}:ok"],
+        command,
         env={**os.environ, "PYTHONPATH": str(wheel), **environ},
         stdout=subprocess.PIPE,
         text=True,
@@ -150,6 +158,12 @@ def codes(run: Any) -> tuple[str, str, str]:
         run.state.result_state.value,
         run.status.termination_details.code.value,
     )
+
+
+def task_process(server: Server, run_id: int) -> int:
+    """Return the id of the process that the one task of a run became."""
+    (path,) = (server.data / "runs" / str(run_id)).glob("*/process.json")
+    return int(json.loads(path.read_text())["pid"])
 
 
 def process_exists(pid: int) -> bool:

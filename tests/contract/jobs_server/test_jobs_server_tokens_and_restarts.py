@@ -1,6 +1,5 @@
 """What survives: idempotency tokens, queued runs, and the truth about runs whose server or parent died."""
 
-import json
 import os
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from tests.contract.jobs_server.serving import (
     run_and_wait,
     state_of,
     submit,
+    task_process,
     wait_until,
     wheel_task,
 )
@@ -72,21 +72,12 @@ def test_tokens_runs_and_jobs_survive_a_restart(start: Start) -> None:
     assert submit(client, wheel_task("ok")) > run.tasks[0].run_id
 
 
-def running_processes(server: Server, run_id: int) -> list[int]:
-    """Return the ids of the processes that the tasks of a run became."""
-    return [
-        json.loads(path.read_text())["pid"]
-        for path in (server.data / "runs" / str(run_id)).glob("*/process.json")
-    ]
-
-
 def start_waiting(server: Server) -> tuple[int, int]:
     """Return a run that is at work, and its process."""
     client = server.client()
     run_id = submit(client, wheel_task("wait"))
     wait_until(lambda: state_of(client.jobs.get_run(run_id)) == "RUNNING")
-    (pid,) = running_processes(server, run_id)
-    return run_id, pid
+    return run_id, task_process(server, run_id)
 
 
 def test_a_killed_server_loses_its_runs_and_keeps_its_queue(start: Start) -> None:
@@ -154,3 +145,22 @@ def test_a_second_server_on_the_same_port_leaves_the_first_alone(start: Start) -
     assert second.returncode == 1
     assert b"cannot listen" in complaint
     assert state_of(first.client().jobs.get_run(run_id)) == "RUNNING"
+
+
+def test_changed_code_is_used_by_the_next_task_and_spares_the_running_one(start: Start, wheel: Path) -> None:
+    server = start()
+    client = server.client()
+    waiting, pid = start_waiting(server)
+    module = wheel / "landfall_test_jobs.py"
+    source = module.read_text()
+    try:
+        module.write_text(source.replace('print("argv", sys.argv)', 'print("changed")'))
+        changed = run_and_wait(client, wheel_task("ok"))
+    finally:
+        module.write_text(source)
+
+    assert client.jobs.get_run_output(changed.tasks[0].run_id).logs == "changed\n"
+    assert state_of(client.jobs.get_run(waiting)) == "RUNNING"
+    client.jobs.cancel_run(waiting)
+    assert ended(client, waiting).state.result_state.value == "CANCELED"
+    assert not process_exists(pid)
