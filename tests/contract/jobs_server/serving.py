@@ -162,8 +162,10 @@ def codes(run: Any) -> tuple[str, str, str]:
 
 def task_process(server: Server, run_id: int) -> int:
     """Return the id of the process that the one task of a run became."""
-    (path,) = (server.data / "runs" / str(run_id)).glob("*/process.json")
-    return int(json.loads(path.read_text())["pid"])
+    folder = server.data / "runs" / str(run_id)
+    # A run counts as running from the fork on; a moment later the process has written who it is.
+    text = wait_until(lambda: next((path.read_text() for path in folder.glob("*/process.json")), None))
+    return int(json.loads(text)["pid"])
 
 
 def process_exists(pid: int) -> bool:
