@@ -154,7 +154,7 @@ class Worker:
 
     async def close(self, grace_s: float = 1.0) -> bool:
         """Stop the loop and the pool; return whether every thread has ended."""
-        await asyncio.wait_for(asyncio.wrap_future(self._submit(_close_sdk_session())), grace_s)
+        await asyncio.wait_for(asyncio.wrap_future(self._submit(_wind_up())), grace_s)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(grace_s)
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -200,7 +200,11 @@ def encode_activity_result(value: Any) -> str:
     return text
 
 
-async def _close_sdk_session() -> None:
+async def _wind_up() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
     # The SDK keeps one HTTP session for the life of the process and has no hook to close it.
     from azure.durable_functions.models.utils import http_utils
 

@@ -1,11 +1,12 @@
 """Fixtures of the function host's contract tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.contract.functions_host.running import HostUnderTest
 from tests.contract.functions_host.simulation import Activity, Simulation
 
 MakeSimulation = Callable[..., Simulation]
@@ -34,3 +35,11 @@ def simulate(tmp_path: Path) -> Iterator[MakeSimulation]:
 
 def _boom(value: Any) -> None:
     raise ValueError(f"no good: {value}")
+
+
+@pytest.fixture
+async def gallery(tmp_path: Path) -> AsyncIterator[HostUnderTest]:
+    """A running host of the gallery app, without keys."""
+    host = await HostUnderTest.start(tmp_path / "data")
+    yield host
+    await host.stop()

@@ -195,7 +195,7 @@ class Simulation:
             for entity_id in entities:
                 self._entity_batch(entity_id)
             for work in self.lease():
-                argument = _argument(work)
+                argument = _shown_argument(work)
                 self.started.append(Started(self.now_s, work.name, argument))
                 ends_at = self.clock.at + self._activity(work.name).duration(argument)
                 heapq.heappush(self._running, (ends_at, work.seq, work))
@@ -231,7 +231,16 @@ class Simulation:
 def _argument(work: ActivityWork) -> Any:
     if work.name == HTTP_ACTIVITY:
         return json.loads(work.stored_input)[0]
-    return decode("activityTrigger", json.loads(work.stored_input)[0], "string")
+    text = json.loads(work.stored_input)[0]
+    return decode("activityTrigger", text, "string")
+
+
+def _shown_argument(work: ActivityWork) -> Any:
+    """Return an activity's input for the record, as text where the worker could not decode it."""
+    try:
+        return _argument(work)
+    except ValueError:
+        return work.stored_input
 
 
 class FailsFirst:

@@ -11,7 +11,10 @@ from landfall.local.functions_host.decisions import Status
 from tests.contract.functions_host.conftest import MakeSimulation
 from tests.contract.functions_host.simulation import Activity, FailsFirst, Simulation, Steps
 
-pytestmark = pytest.mark.filterwarnings("ignore:Potential duplicate Task completion")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Potential duplicate Task completion"),
+    pytest.mark.filterwarnings("ignore:azure.functions df_loads:DeprecationWarning"),
+]
 
 RETRY = df.RetryOptions(5000, 3)
 # A small graph: node to what it depends on, and seconds per node.

@@ -16,7 +16,7 @@ from tests.contract.functions_host.simulation import START, Activity, FailsFirst
 # Both are normal: an event that comes before its wait, and the SDK's advice about typed payloads.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Potential duplicate Task completion"),
-    pytest.mark.filterwarnings("ignore:azure.functions df_loads:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:azure.functions:DeprecationWarning"),
 ]
 SCHEDULED, COMPLETED, FAILED, TIMER, FIRED = 4, 5, 6, 10, 11
 CHILD, ENDED, RAISED = 7, 1, 15
@@ -275,6 +275,46 @@ def test_non_generator(simulate: MakeSimulation) -> None:
     run.run()
 
     assert (run.output(), run.episodes) == ("done", 1)
+
+
+class Money:
+    """A value with the codec that the SDK looks for."""
+
+    def __init__(self, cents: int) -> None:
+        self.cents = cents
+
+    @staticmethod
+    def to_json(money: "Money") -> str:
+        return str(money.cents)
+
+    @staticmethod
+    def from_json(text: str) -> "Money":
+        return Money(int(text))
+
+
+def test_act_custom_object(simulate: MakeSimulation) -> None:
+    def main(context: Any) -> Steps:
+        doubled = yield context.call_activity("double", Money(7))
+        return doubled.cents
+
+    run = simulate(main, activities={"double": Activity(lambda money: Money(money.cents * 2))})
+    run.start("main")
+    run.run()
+
+    assert run.output() == 14
+
+
+def test_act_custom_object_of_an_unknown_module(simulate: MakeSimulation) -> None:
+    def main(context: Any) -> Steps:
+        yield context.call_activity(
+            "echo", {"__class__": "C", "__module__": "never_imported", "__data__": "{}"}
+        )
+
+    run = simulate(main)
+    run.start("main")
+    run.run()
+
+    assert "Activity function 'echo' failed:  ValueError" in run.output()
 
 
 def test_unknown_activity(simulate: MakeSimulation) -> None:
