@@ -34,6 +34,8 @@ def up(
     spark_port: Annotated[int | None, typer.Option(help="Port of the Spark Connect server.")] = None,
     jobs_port: Annotated[int | None, typer.Option(help="Port of the jobs server.")] = None,
     functions_port: Annotated[int | None, typer.Option(help="Port of the function host.")] = None,
+    queue_port: Annotated[int | None, typer.Option(help="Port of queues, for `func start` only.")] = None,
+    table_port: Annotated[int | None, typer.Option(help="Port of tables, for `func start` only.")] = None,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Give up after so long.")] = 60.0,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -44,7 +46,14 @@ def up(
     """
     from landfall.local import stack
 
-    given = {"blob": blob_port, "spark": spark_port, "jobs": jobs_port, "functions": functions_port}
+    given = {
+        "blob": blob_port,
+        "spark": spark_port,
+        "jobs": jobs_port,
+        "functions": functions_port,
+        "queue": queue_port,
+        "table": table_port,
+    }
     ports = stack.Ports(**{name: port for name, port in given.items() if port is not None})
     info = stack.start(
         invocation(context).folder(), with_host=host, ports=ports, on_progress=report, timeout_s=timeout

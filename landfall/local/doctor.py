@@ -82,10 +82,10 @@ def _node(_: Layout) -> Finding:
 
 
 def _azurite(layout: Layout) -> Finding:
-    main = azurite.find_main(layout.root)
-    if main is None:
+    folder = azurite.find_installation(layout.root)
+    if folder is None:
         return Finding("azurite", False, "not installed", "run `make setup`")
-    return Finding("azurite", True, str(main))
+    return Finding("azurite", True, str(folder))
 
 
 def _disk(layout: Layout) -> Finding:

@@ -11,12 +11,14 @@ LOOPBACK: Final = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The loopback port of each server."""
+    """The loopback port of each server; queues and tables are served to the real Functions host only."""
 
     blob: int = 10000
     spark: int = 15002
     jobs: int = 8470
     functions: int = 7071
+    queue: int = 10001
+    table: int = 10002
 
     @classmethod
     def free(cls) -> Self:
@@ -35,6 +37,12 @@ class Ports:
         """Yield the name and number of each port."""
         for field in fields(self):
             yield field.name, getattr(self, field.name)
+
+    def listened_on(self, *, with_host: bool) -> Iterator[tuple[str, int]]:
+        """Yield the name and number of each port that the stack itself takes."""
+        # Without our host its port belongs to the real one, which keeps its state in queues and tables.
+        others = {"queue", "table"} if with_host else {"functions"}
+        return ((name, port) for name, port in self.named() if name not in others)
 
 
 @dataclass(frozen=True, slots=True)

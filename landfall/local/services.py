@@ -62,7 +62,14 @@ def laptop_services(layout: Layout, ports: Ports, *, with_host: bool) -> tuple[S
         Service(
             AZURITE,
             "storage (Azurite)",
-            azurite.command(layout.root, port=ports.blob, data=layout.azurite),
+            azurite.command(
+                layout.root,
+                port=ports.blob,
+                data=layout.azurite,
+                # The real Functions host, in place of ours, keeps its state in queues and tables.
+                queue_port=None if with_host else ports.queue,
+                table_port=None if with_host else ports.table,
+            ),
             port=ports.blob,
             # It writes its index when it ends; killed, it forgets the last seconds.
             grace_s=10.0,

@@ -201,9 +201,8 @@ def _remove_leftovers(layout: Layout) -> bool:
 
 def _require_free(ports: Ports, *, with_host: bool) -> None:
     taken = []
-    for name, port in ports.named():
-        # Without our host the port is the real one's, which may run already.
-        if (with_host or name != "functions") and not _is_free(port):
+    for name, port in ports.listened_on(with_host=with_host):
+        if not _is_free(port):
             pid = listener_on(port)
             owner = "" if pid is None else f"process {pid} ({process_name(pid)})"
             taken.append((name, port, owner))

