@@ -37,12 +37,16 @@ def transform(job: Job, inputs: Sequence[TableInput]) -> None:
         QualityGateClosed: A rule of severity ``fail`` refused rows; nothing is published.
     """
     stagings = _Stagings(job)
+    trail: list[tuple[str, Frame]] = []
     try:
         with job.findings.phase("read"):
             frames = {item.name: _open(job, item) for item in inputs}
         with job.findings.phase("transform"):
-            frame, types = _apply_steps(job, frames, stagings)
+            frame = _apply_steps(job, frames, stagings, trail)
+            types = _types_of(frame)
         _write(job, frame, types, stagings)
+    except PySparkException as error:
+        raise _located(error, trail) from error
     finally:
         stagings.discard()
 
@@ -76,10 +80,11 @@ def _open(job: Job, item: TableInput) -> Frame:
         raise
 
 
-def _apply_steps(job: Job, inputs: Mapping[str, Frame], stagings: _Stagings) -> tuple[Frame, dict[str, str]]:
-    """Return the frame after the last step, and its columns with their types."""
+def _apply_steps(
+    job: Job, inputs: Mapping[str, Frame], stagings: _Stagings, trail: list[tuple[str, Frame]]
+) -> Frame:
+    """Return the frame after the last step; ``trail`` receives each step and its frame."""
     frame = next(iter(inputs.values()))
-    trail: list[tuple[str, Frame]] = []
     for number, step in enumerate(job.spec.steps, 1):
         where = f"step {number} ({step.type})"
         try:
@@ -88,25 +93,23 @@ def _apply_steps(job: Job, inputs: Mapping[str, Frame], stagings: _Stagings) -> 
             else:
                 frame = STEPS[step.type](frame, step.config, StepContext(job.spark, where, inputs, job.views))
         except PySparkException as error:
-            raise _located(error, [*trail, (where, frame)], where) from error
+            raise _located(error, trail, or_else=where) from error
         trail.append((where, frame))
-    try:
-        return frame, _types_of(frame)
-    except PySparkException as error:
-        raise _located(error, trail, "the steps") from error
+    return frame
 
 
-def _located(error: PySparkException, trail: Sequence[tuple[str, Frame]], last: str) -> Exception:
-    """Return the error with the step that caused it; engines report it only when the columns are asked for."""
+def _located(error: PySparkException, trail: Sequence[tuple[str, Frame]], *, or_else: str = "") -> Exception:
+    """Return the error with the step that caused it: engines look at a plan only when they have to run it."""
     failure = describe_failure(error)
     if failure.kind is not FaultKind.DEFINITION:
         return error
     for where, frame in trail:
         try:
-            _types_of(frame)
+            # Not the schema: the client answers that from memory where a step cannot change it.
+            frame.df.limit(0).collect()
         except PySparkException as first:
             return StepRefused(f"{where}: {describe_failure(first).message}")
-    return StepRefused(f"{last}: {failure.message}")
+    return StepRefused(f"{or_else}: {failure.message}") if or_else else error
 
 
 def _types_of(frame: Frame) -> dict[str, str]:

@@ -54,7 +54,7 @@ def as_utf8(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
             text = text.removeprefix("\ufeff")
             at_start = False
             # Old Macs end lines with a bare carriage return; nothing else writes files without any line feed.
-            bare_returns = "\r" in text and "\n" not in text
+            bare_returns = "\r" in text[:-1] and "\n" not in text
         yield (text.replace("\r", "\n") if bare_returns else text).encode()
 
 

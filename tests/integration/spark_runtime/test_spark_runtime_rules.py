@@ -1,0 +1,143 @@
+"""Every rule and severity on the real engine, with exact counts."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.spark_runtime.workbench import Workbench, counts, rule, rule_counts
+
+ROWS = """
+    SELECT * FROM VALUES
+        (1, 'a', 10, 'x'), (2, 'b', 20, 'x'), (3, 'b', 30, 'y'), (4, CAST(NULL AS string), NULL, 'y'),
+        (5, "it's \\\\d", -1, 'z')
+    AS t(id, code, amount, region)
+"""
+
+
+@pytest.fixture
+def shop(bench: Workbench) -> Workbench:
+    bench.save("orders", ROWS)
+    return bench
+
+
+@pytest.mark.parametrize(
+    ("tested", "checked", "refused"),
+    [
+        (rule("r", "not_null", columns=["code", "amount"]), 5, [4]),
+        (rule("r", "unique", columns=["code"]), 5, [2, 3]),
+        (rule("r", "unique", columns=["code"], keep="first", order_by="amount desc"), 5, [2]),
+        (rule("r", "unique", columns=["region", "code"]), 5, []),
+        (rule("r", "unique", columns=["region"], filter="id < 4"), 3, [1, 2]),
+        (rule("r", "range", column="amount", min=0, max=20), 5, [3, 5]),
+        (rule("r", "range", column="amount", min=10.5), 5, [1, 5]),
+        (rule("r", "range", column="code", max="a"), 5, [2, 3, 5]),
+        (rule("r", "accepted_values", column="code", values=["a", "it's \\d"]), 5, [2, 3]),
+        (rule("r", "regex", column="code", pattern="[a-z]"), 5, [5]),
+        (rule("r", "regex", column="code", pattern=r"it's \\d|a|b"), 5, []),
+        (rule("r", "expression", expression="amount % 20 = 10"), 5, [2, 5]),
+        (rule("r", "expression", expression="amount > 10", filter="region = 'x'"), 2, [1]),
+    ],
+)
+def test_a_rule_refuses_exactly_its_rows(
+    shop: Workbench, tested: dict[str, Any], checked: int, refused: list[int]
+) -> None:
+    result = shop.transform(rules=[tested])
+
+    assert result["error"] is None
+    assert counts(result) == (5, 5 - len(refused), len(refused))
+    assert rule_counts(result) == {"r": (checked, len(refused))}
+    assert [row[0] for row in shop.rows("built", "id")] == [at for at in range(1, 6) if at not in refused]
+    if refused:
+        assert all(rules == ["r"] for rules, _, _ in shop.quarantined("built"))
+        assert [
+            f'"id":{at}' in row for at, (_, _, row) in zip(refused, shop.quarantined("built"), strict=True)
+        ]
+
+
+def test_a_row_names_all_its_rules_and_is_quarantined_once(shop: Workbench) -> None:
+    rules = [
+        rule("known", "not_null", columns=["code"]),
+        rule("has_amount", "not_null", columns=["amount"]),
+        rule("few", "unique", columns=["code"]),
+        rule("positive", "range", column="amount", min=0),
+    ]
+
+    result = shop.transform(rules=rules)
+
+    assert counts(result) == (5, 1, 4)
+    assert [rules for rules, _, _ in shop.quarantined("built")] == [
+        ["few"],
+        ["few"],
+        ["known", "has_amount"],
+        ["positive"],
+    ]
+    reasons = {reason for _, reason, _ in shop.quarantined("built")}
+    assert "known: code is null; has_amount: amount is null" in reasons
+    assert "positive: amount is not at least 0" in reasons
+
+
+def test_warnings_flag_rows_and_publish_them(shop: Workbench) -> None:
+    rules = [
+        rule("known", "not_null", "warn", columns=["code"]),
+        rule("few", "unique", "warn", columns=["code"]),
+        rule("positive", "range", column="amount", min=0),
+    ]
+
+    result = shop.transform(rules=rules)
+
+    assert counts(result) == (5, 4, 1)
+    assert rule_counts(result) == {"known": (5, 1), "few": (5, 2), "positive": (5, 1)}
+    assert shop.rows("built", "id", "_warnings") == [(1, []), (2, ["few"]), (3, ["few"]), (4, ["known"])]
+
+
+def test_a_failing_gate_publishes_nothing(shop: Workbench) -> None:
+    shop.transform({"filter": "id = 1"})
+
+    result = shop.transform(
+        rules=[rule("few", "unique", "fail", columns=["code"]), rule("known", "not_null", columns=["code"])],
+        run_id="r2",
+    )
+
+    assert result["status"] == "failed"
+    assert (result["error"]["code"], result["error"]["kind"]) == ("LF4521", "quality_gate")
+    assert "few refused 2 of 5 rows" in result["error"]["message"]
+    assert rule_counts(result) == {"few": (5, 2), "known": (5, 1)}
+    assert counts(result) == (5, 0, 0)
+    assert shop.rows("built", "id") == [(1,)]
+
+
+def test_random_verdicts_put_each_row_in_one_place(shop: Workbench) -> None:
+    """The expression answers differently each time; the row still goes to exactly one table."""
+    shop.spark.range(2000).write.format("delta").mode("overwrite").save(shop.table("many"))
+
+    result = shop.transform(inputs=("many",), rules=[rule("coin", "expression", expression="rand() < 0.5")])
+
+    read, published, quarantined = counts(result)
+    assert read == 2000 == published + quarantined
+    assert 0 < published < 2000
+    kept = {str(row[0]) for row in shop.rows("built")}
+    refused = {row.partition(":")[2].rstrip("}") for _, _, row in shop.quarantined("built")}
+    assert len(kept) + len(refused) == len(kept | refused) == 2000
+
+
+def test_more_rules_than_a_number_has_bits(shop: Workbench) -> None:
+    rules = [rule(f"not_{number}", "expression", expression=f"amount <> {number}") for number in range(150)]
+
+    result = shop.transform(rules=rules)
+
+    assert counts(result) == (5, 2, 3)
+    assert {name for name, (_, failed) in rule_counts(result).items() if failed} == {
+        "not_10",
+        "not_20",
+        "not_30",
+    }
+
+
+def test_wrong_rules_are_all_named(shop: Workbench) -> None:
+    rules = [rule("a", "not_null", columns=["nosuch"]), rule("b", "range", column="amount")]
+
+    result = shop.transform(rules=rules)
+
+    assert result["error"]["kind"] == "definition"
+    assert "rule 'a': there is no column 'nosuch'" in result["error"]["message"]
+    assert "rule 'b': a range needs min, max or both" in result["error"]["message"]
