@@ -208,14 +208,17 @@ def _install_into(folder: Path) -> None:
 
 def _install_node() -> Node:
     print(f"setup: no Node {OLDEST_NODE} or later, installing {_NODE_PACKAGE}", file=sys.stderr)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", _NODE_PACKAGE]
     uv = Path(sys.executable).with_name("uv")
-    installer = [str(uv), "pip", "install", "--quiet", "--python", sys.executable]
-    if not uv.is_file():
-        installer = [sys.executable, "-m", "pip", "install", "--quiet"]
-    _run([*installer, _NODE_PACKAGE], cwd=Path.cwd(), env=dict(os.environ))
+    try:
+        line = [str(uv), "pip", "install", "--quiet", "--python", sys.executable, _NODE_PACKAGE]
+        _run(line if uv.is_file() else pip, cwd=Path.cwd(), env=dict(os.environ))
+    except AzuriteInstallFailed:
+        # It trusts other certificates than uv, which matters behind a proxy.
+        _run(pip, cwd=Path.cwd(), env=dict(os.environ))
     node = _packaged_node()
     if node is None:
-        raise AzuriteInstallFailed(installer, f"{_NODE_PACKAGE} was installed and cannot be imported")
+        raise AzuriteInstallFailed(pip, f"{_NODE_PACKAGE} was installed and cannot be imported")
     return node
 
 
