@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return asyncio.run(_run(options))
     except LandfallError as error:
-        log.event("host_not_started", level=40, code=error.code, reason=str(error))
+        log.event("host_not_started", level=logging.ERROR, code=error.code, reason=str(error))
         return _EXIT_CODES.get(error.kind, 1)
 
 

@@ -22,9 +22,9 @@ from landfall.local.functions_host.observed_context import TaskSight
 from landfall.local.functions_host.replay import Replay
 from landfall.local.functions_host.sdk import Action, Reply
 
-CONTEXT_WARNING_BYTES = 1_000_000
-REPLY_WARNING_ACTIONS = 2_000
-PAYLOAD_WARNING_BYTES = 45_000
+CONTEXT_WARNING_CHARACTERS = 1_000_000
+REPLY_WARNING_CHARACTERS = 500_000
+PAYLOAD_WARNING_CHARACTERS = 45_000
 
 _ACTION_NAMES = {
     0: "activity",
@@ -53,7 +53,9 @@ class Finding:
     fields: Mapping[str, Any]
 
 
-def findings(reply: Reply, replay: Replay, ending: Ending | None, context_bytes: int) -> Iterator[Finding]:
+def findings(
+    reply: Reply, replay: Replay, ending: Ending | None, context_characters: int
+) -> Iterator[Finding]:
     """Yield what is worth telling about one episode."""
     yield from _cross_wiring(reply, replay)
     if ending is None or ending.status is not Status.TERMINATED:
@@ -64,15 +66,20 @@ def findings(reply: Reply, replay: Replay, ending: Ending | None, context_bytes:
         yield from _payload(decision)
     for remark in reply.remarks:
         yield _warning("orchestrator_remark", remark, remark=remark)
-    if context_bytes > CONTEXT_WARNING_BYTES:
+    if context_characters > CONTEXT_WARNING_CHARACTERS:
         yield _warning(
             "history_large",
             "context",
-            context_bytes=context_bytes,
+            characters=context_characters,
             remedy="every episode replays it; split the work into child orchestrations",
         )
-    if len(reply.actions) > REPLY_WARNING_ACTIONS:
-        yield _warning("reply_large", "reply", actions=len(reply.actions))
+    if reply.characters > REPLY_WARNING_CHARACTERS:
+        yield _warning(
+            "reply_large",
+            "reply",
+            characters=reply.characters,
+            remedy="every reply repeats the inputs of all calls so far; pass references, not data",
+        )
 
 
 def _cross_wiring(reply: Reply, replay: Replay) -> Iterator[Finding]:
@@ -166,7 +173,7 @@ def _events(replay: Replay, ending: Ending | None) -> Iterator[Finding]:
 
 def _payload(decision: Decision) -> Iterator[Finding]:
     size = len(getattr(decision, "input", None) or "")
-    if size > PAYLOAD_WARNING_BYTES:
+    if size > PAYLOAD_WARNING_CHARACTERS:
         yield _warning(
             "payload_large",
             f"{decision.id}",

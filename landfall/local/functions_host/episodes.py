@@ -1,6 +1,7 @@
 """Takes the waiting messages of an instance into an episode and commits what the episode decided."""
 
 import json
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
@@ -187,7 +188,7 @@ class Episodes:
             # The start of a running instance is dropped, as in Azure; only its own parent hears of its end.
             log.event(
                 "child_already_running",
-                level=30,
+                level=logging.WARNING,
                 instance=decision.instance_id,
                 parent=parent.instance_id,
                 meaning="this parent waits for a child that reports to somebody else",

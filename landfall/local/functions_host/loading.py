@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import json
+import logging
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -236,7 +237,7 @@ def _tell_what_is_not_served(function: AppFunction) -> None:
     if function.trigger_type not in SERVED_TRIGGERS:
         log.event(
             "trigger_not_served",
-            level=30,
+            level=logging.WARNING,
             function=function.name,
             trigger=function.trigger_type,
             remedy=f"this host does not watch it; call it with POST /admin/functions/{function.name}",
@@ -245,7 +246,7 @@ def _tell_what_is_not_served(function: AppFunction) -> None:
         if binding is not function.trigger and binding["type"] not in _SERVED_BINDINGS:
             log.event(
                 "binding_not_served",
-                level=30,
+                level=logging.WARNING,
                 function=function.name,
                 binding=binding["type"],
                 parameter=binding["name"],

@@ -31,6 +31,7 @@ class Reply:
         ids_taken: How many task ids the SDK has given out, ``None`` if it does not say.
         sights: What it takes each of these ids for.
         remarks: What the code does that works differently in Azure than its author may think.
+        characters: Length of its JSON text.
     """
 
     actions: tuple[Action, ...] = ()
@@ -42,6 +43,7 @@ class Reply:
     ids_taken: int | None = None
     sights: Mapping[int, TaskSight] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    characters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ def _parse(text: str, observed: ObservedContext | None) -> Reply:
     return Reply(
         actions=tuple(lists[0]),
         is_done=is_done,
+        characters=len(text),
         output=compact(state["output"]) if state.get("output") is not None else None,
         error=error,
         custom_status=compact(state["customStatus"]) if state.get("customStatus") is not None else None,

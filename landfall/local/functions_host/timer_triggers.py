@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,7 +129,11 @@ def timer_triggers(
             schedule = parse_schedule(str(function.trigger["schedule"]), settings)
         except ScheduleInvalid as error:
             log.event(
-                "timer_not_started", level=40, function=function.name, code=error.code, reason=str(error)
+                "timer_not_started",
+                level=logging.ERROR,
+                function=function.name,
+                code=error.code,
+                reason=str(error),
             )
             continue
         triggers.append(TimerTrigger(function, schedule, store, clock, worker))

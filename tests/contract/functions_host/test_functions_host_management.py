@@ -167,7 +167,7 @@ async def test_api_list(gallery: HostUnderTest) -> None:
 
     seen, token, pages = [], None, 0
     while pages == 0 or token:
-        headers = {"x-ms-continuation-token": token} if token else {}
+        headers: dict[str, str] = {"x-ms-continuation-token": token} if token else {}
         page = await gallery.call("GET", f"{API}/instances?top=10", headers=headers)
         seen += [status["instanceId"] for status in page.json]
         token, pages = page.headers.get("x-ms-continuation-token"), pages + 1
