@@ -2,11 +2,13 @@
 
 import argparse
 import asyncio
+import fcntl
 import os
 import secrets
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +17,14 @@ from aiohttp import web
 from landfall.local.jobs_server.app import KEEP_ALIVE_S, JobsServer
 from landfall.local.jobs_server.dispatcher import Dispatcher
 from landfall.local.jobs_server.jobs_api import JobsApi
-from landfall.local.jobs_server.launcher import Launcher
+from landfall.local.jobs_server.launcher import Launcher, LaunchFailed
 from landfall.local.jobs_server.runs import FailureMode
 from landfall.local.jobs_server.store import Store
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8470
 DATABASE_FILE = "jobs.db"
+LOCK_FILE = "lock"
 # The task's package, and what the first use of a Spark session would import.
 DEFAULT_PRELOAD = (
     "pandas",
@@ -99,7 +102,6 @@ def read_or_create_token(path: Path) -> str:
 
 async def serve(options: Options, environ: Mapping[str, str]) -> None:
     """Serve until SIGTERM or SIGINT."""
-    options.data.mkdir(parents=True, exist_ok=True)
     store = Store(options.data / DATABASE_FILE)
     launcher = Launcher(options.data, options.preload, environ)
     dispatcher = Dispatcher(
@@ -123,7 +125,7 @@ async def serve(options: Options, environ: Mapping[str, str]) -> None:
         port = runner.addresses[0][1]
         print(f"listening on http://{LOOPBACK}:{port}", flush=True)
         dispatcher.recover()
-        warming = asyncio.create_task(launcher.start())
+        warming = asyncio.create_task(_warm_up(launcher))
         await stopping.wait()
         warming.cancel()
     finally:
@@ -133,11 +135,34 @@ async def serve(options: Options, environ: Mapping[str, str]) -> None:
         store.close()
 
 
+async def _warm_up(launcher: Launcher) -> None:
+    try:
+        await launcher.start()
+    except LaunchFailed as error:
+        # Tasks try again and then fail with the same message; the server itself can answer.
+        print(f"jobs server: {error}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _alone_with(data: Path) -> Iterator[None]:
+    """Hold the data folder: a second server would declare the first one's runs lost."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(
+                f"jobs server: another one works in {data}; stop it, or give this one another --data folder"
+            )
+        yield
+
+
 def main() -> None:
-    """Run the server; a port in use ends it with status 1 and says so."""
+    """Run the server; a port or a data folder in use ends it with status 1 and says so."""
     options = parse_options(sys.argv[1:])
     try:
-        asyncio.run(serve(options, os.environ))
+        with _alone_with(options.data):
+            asyncio.run(serve(options, os.environ))
     except OSError as error:
         sys.exit(f"jobs server: cannot listen on {LOOPBACK}:{options.port}: {error.strerror or error}")
 

@@ -16,6 +16,7 @@ from landfall.local.jobs_server.jobs_api import JobsApi
 from landfall.local.jobs_server.runs import Json
 
 LARGEST_BODY = 10 * 1024 * 1024
+LARGEST_BODY_IN_JOURNAL = 64 * 1024
 WORKSPACE_ID = "1000000000000001"
 KEEP_ALIVE_S = 3600.0
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -176,7 +177,8 @@ def base_url(request: web.Request) -> str:
 def _post(call: Callable[[Json], Json]) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         body = await _json_body(request)
-        request["body"] = body
+        if (request.content_length or 0) <= LARGEST_BODY_IN_JOURNAL:
+            request["body"] = body
         if not isinstance(body, dict):
             raise ApiError(400, "MALFORMED_REQUEST", "The body is not a JSON object.")
         return web.json_response(call(body))

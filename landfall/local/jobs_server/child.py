@@ -7,6 +7,7 @@ The child reports by its exit status: 0 succeeded, ``EXIT_FAILED`` failed with a
 import contextlib
 import importlib
 import importlib.metadata
+import io
 import json
 import os
 import signal
@@ -153,6 +154,9 @@ def _redirect_output(path: Path) -> None:
     os.dup2(output, 2)
     os.close(output)
     os.close(nothing)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)  # What was printed is kept when the process is killed.
 
 
 def _report_failure(folder: Path, failure: BaseException) -> int:

@@ -102,8 +102,8 @@ class Dispatcher:
         self._start_ready()
 
     def accept(self, run: Run, *, queue: bool) -> None:
-        """Take a new run in: it starts, waits, or is skipped because its job does not queue."""
-        if not queue and self._job_is_full(run):
+        """Take a new run in: it starts, waits, or is skipped because its job allows no more and does not queue."""
+        if (not queue and self._job_is_full(run)) or run.max_concurrent_runs == 0:
             for task in run.tasks:
                 self._end_task(run, task, SKIPPED_BY_LIMIT)
             self._end_run(run, SKIPPED_BY_LIMIT)

@@ -18,12 +18,13 @@ LOG_FILE = "zygote.log"
 # A query in the middle of building a hash table notices an interrupt only when it is done with that.
 SESSION_CLOSES_WITHIN_S = 30.0
 GIVE_UP_CLOSING_AFTER_S = 600.0
-# gRPC's own fork support would stop its threads at every fork; there are none, the checks only cost time.
-# One thread per numeric library: a background thread started by an import would not survive the fork.
-_QUIET_LIBRARIES = {
+# UTC and UTF-8 as on Databricks. gRPC's own fork support would stop its threads at every fork; there are none,
+# the checks only cost time. One thread per numeric library: a thread started by an import would not survive.
+_OWN_VARIABLES = {
     "GRPC_ENABLE_FORK_SUPPORT": "0",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
+    "PYTHONUTF8": "1",
     "TZ": "UTC",
 }
 _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
@@ -74,7 +75,7 @@ class Launcher:
         self._folder = folder
         self._preload = preload
         self._environ = {name: value for name, value in environ.items() if name.lower() not in _PROXIES}
-        self._environ |= _QUIET_LIBRARIES
+        self._environ |= _OWN_VARIABLES
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._listening: asyncio.Task[None] | None = None
@@ -119,9 +120,12 @@ class Launcher:
 
     async def stop(self) -> None:
         """End the warm process and with it every child."""
-        if self._process is None or self._writer is None:
+        if self._process is None:
             return
-        self._writer.close()
+        if self._writer is None:
+            self._process.kill()  # Still importing: it has no children yet.
+        else:
+            self._writer.close()
         await self._process.wait()
         if self._listening is not None:
             await self._listening

@@ -44,6 +44,7 @@ def start_child() -> None:
     child = subprocess.Popen(
         [sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"]
     )
+    print("started a child")
     path = Path(_option("pid-file"))
     path.with_suffix(".part").write_text(f"{os.getpid()} {child.pid}")
     path.with_suffix(".part").rename(path)

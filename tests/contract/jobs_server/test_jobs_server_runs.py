@@ -178,6 +178,8 @@ def test_cancel_ends_the_whole_process_group(client: Client, tmp_path: Path) -> 
     assert codes(run) == ("TERMINATED", "CANCELED", "USER_CANCELED")
     assert run.state.user_cancelled_or_timedout
     assert not any(process_exists(pid) for pid in pids)
+    # What was printed before is not lost with the process.
+    assert client.jobs.get_run_output(run.tasks[0].run_id).logs == "started a child\n"
 
 
 def test_cancelling_a_finished_run_changes_nothing(client: Client) -> None:

@@ -136,6 +136,14 @@ def test_without_a_queue_runs_beyond_the_limit_are_skipped(client: Client) -> No
     client.jobs.wait_get_run_job_terminated_or_skipped(run.run_id)
 
 
+def test_a_job_that_allows_no_runs_skips_them(client: Client) -> None:
+    job_id = create(client, task("ok"), name="switched off", max_concurrent_runs=0)
+
+    run = ended(client, client.jobs.run_now(job_id).run_id)
+
+    assert run.state.life_cycle_state.value == "SKIPPED"
+
+
 def test_all_runs_of_a_job_are_cancelled_at_once(client: Client) -> None:
     job_id = create(client, task("wait"), name="many", max_concurrent_runs=10)
     run_ids = [client.jobs.run_now(job_id).run_id for _ in range(4)]

@@ -133,17 +133,28 @@ def test_the_death_of_the_warm_process_loses_its_tasks_and_nothing_else(start: S
     assert run_and_wait(client, wheel_task("ok")).state.result_state.value == "SUCCESS"
 
 
-def test_a_second_server_on_the_same_port_leaves_the_first_alone(start: Start) -> None:
+def test_a_port_in_use_is_named(start: Start, tmp_path: Path) -> None:
+    first = start()
+    port = first.url.rpartition(":")[2]
+    command = [port if argument == "0" else argument for argument in first.command]
+    other_data = [
+        str(tmp_path / "other") if argument == str(first.data) else argument for argument in command
+    ]
+
+    second = subprocess.run(other_data, stderr=subprocess.PIPE, timeout=20, check=False)
+
+    assert second.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}".encode() in second.stderr
+
+
+def test_a_second_server_on_the_same_data_leaves_the_first_alone(start: Start) -> None:
     first = start()
     run_id, _ = start_waiting(first)
 
-    port = first.url.rpartition(":")[2]
-    command = [port if argument == "0" else argument for argument in first.command]
-    second = subprocess.Popen(command, stderr=subprocess.PIPE)
-    _, complaint = second.communicate(timeout=20)
+    second = subprocess.run(first.command, stderr=subprocess.PIPE, timeout=20, check=False)
 
     assert second.returncode == 1
-    assert b"cannot listen" in complaint
+    assert b"another one works in" in second.stderr
     assert state_of(first.client().jobs.get_run(run_id)) == "RUNNING"
 
 
