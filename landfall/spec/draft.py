@@ -46,7 +46,7 @@ class Draft:
         self.faults.append(Fault(place.path, place.line_of_text(text_line), code, message, remedy))
 
 
-def read_draft(project: Project, folder: Path, target: str | None = None) -> Draft:
+def read_draft(project: Project, folder: Path, variables: Mapping[str, Any]) -> Draft:
     """Return the draft of the product in a folder; never raises for what its files say."""
     key = f"{folder.parent.name}/{folder.name}"
     file = read_file(project.root, folder / PRODUCT_FILE)
@@ -61,7 +61,7 @@ def read_draft(project: Project, folder: Path, target: str | None = None) -> Dra
     if not isinstance(data, dict):
         return draft
     _take_files_beside(project.root, folder, data, draft)
-    data = without_extensions(substitute(data, draft.mark, project.variables_for(target), draft.faults))
+    data = without_extensions(substitute(data, draft.mark, variables, draft.faults))
     document = _validated(data, draft)
     if document is not None:
         _check_folder(document, data, draft)

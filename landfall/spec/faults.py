@@ -73,6 +73,16 @@ class UnknownProduct(LandfallError):
         self.product = product
 
 
+class UnknownTarget(LandfallError):
+    """A target was named that landfall.yml does not have."""
+
+    code = "LF1005"
+
+    def __init__(self, target: str, known: Iterable[str]) -> None:
+        super().__init__(f"landfall.yml has no target '{target}'; {nearest_remedy(target, known)}")
+        self.target = target
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most like ``name``, or ``None`` if none is close."""
     by_folded = {candidate.casefold(): candidate for candidate in known}

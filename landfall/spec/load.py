@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from landfall.spec.checks import check_product
 from landfall.spec.columns import follow_columns
@@ -14,48 +15,48 @@ from landfall.spec.order import circles, sorted_nodes
 from landfall.spec.project import (
     PRODUCT_FILE,
     PRODUCTS_FOLDER,
-    PROJECT_FILE,
     Project,
-    find_project,
     read_project,
 )
 from landfall.spec.sql_text import SqlProblem
 from landfall.spec.yaml_source import Key, Mark
 
 
-def load_products(path: Path, only: str | None = None, *, target: str | None = None) -> tuple[Product, ...]:
+def load_products(root: Path, only: str | None = None, *, target: str | None = None) -> tuple[Product, ...]:
     """Return the products of a project, by domain and name.
 
     Args:
-        path: The project's folder for all of them; a folder or file in it for the products there.
+        root: Folder that holds landfall.yml.
         only: ``domain/product`` of the only one wanted; others are read as far as it refers to them.
         target: Target whose variables apply, the project's default one if none is named.
 
     Raises:
-        NoProject: No folder from ``path`` upwards holds a landfall.yml.
-        UnknownProduct: The project holds no product ``only``, or ``path`` holds none.
+        NoProject: ``root`` holds no landfall.yml.
+        UnknownTarget: The project has no such target.
+        UnknownProduct: The project holds no product ``only``.
         InvalidSpec: A file is not sound; names every fault of all the files that were asked for.
     """
-    products, faults = check_products(path, only, target=target)
+    products, faults = check_products(root, only, target=target)
     if faults:
         raise InvalidSpec(faults)
     return products
 
 
 def check_products(
-    path: Path, only: str | None = None, *, target: str | None = None
+    root: Path, only: str | None = None, *, target: str | None = None
 ) -> tuple[tuple[Product, ...], tuple[Fault, ...]]:
     """Return the products that are sound, and the faults of the project and of those that are not.
 
     Takes what ``load_products`` takes and raises what it raises, except ``InvalidSpec``.
     """
-    root = find_project(path)
-    folders = product_folders(root)
-    asked_for = _asked_for(path.resolve(), root, folders, only)
     project, faults = read_project(root)
+    folders = product_folders(root)
+    if only is not None and only not in folders:
+        raise UnknownProduct(only, folders)
     if project is None:
         return (), tuple(sorted(set(faults)))
-    reading = _Reading(project, folders, target)
+    asked_for = list(folders) if only is None else [only]
+    reading = _Reading(project, folders, project.variables_for(target))
     reading.read(asked_for)
     reading.check()
     products = []
@@ -73,28 +74,13 @@ def product_folders(root: Path) -> dict[str, Path]:
     return {f"{file.parent.parent.name}/{file.parent.name}": file.parent for file in sorted(files)}
 
 
-def _asked_for(path: Path, root: Path, folders: Mapping[str, Path], only: str | None) -> list[str]:
-    if only is not None:
-        if only not in folders:
-            raise UnknownProduct(only, folders)
-        return [only]
-    if path == root or path == root / PROJECT_FILE:
-        return list(folders)
-    chosen = [
-        key for key, folder in folders.items() if folder.is_relative_to(path) or path.is_relative_to(folder)
-    ]
-    if not chosen:
-        raise UnknownProduct(path.relative_to(root).as_posix(), folders)
-    return chosen
-
-
 @dataclass(slots=True)
 class _Reading:
     """Products read together, so that references between them can be followed."""
 
     project: Project
     folders: Mapping[str, Path]
-    target: str | None
+    variables: Mapping[str, Any]
     drafts: dict[str, Draft] = field(default_factory=dict)
 
     def read(self, keys: Iterable[str]) -> None:
@@ -104,7 +90,7 @@ class _Reading:
             key = waiting.pop()
             if key in self.drafts or key not in self.folders:
                 continue
-            draft = self.drafts[key] = read_draft(self.project, self.folders[key], self.target)
+            draft = self.drafts[key] = read_draft(self.project, self.folders[key], self.variables)
             waiting.extend(ref.product for ref in _foreign_refs(draft) if ref.product is not None)
 
     def check(self) -> None:
@@ -159,7 +145,7 @@ class _Reading:
         """Report circles of transformations that lead through ports of several products."""
         needs: dict[str, list[str]] = {}
         places: dict[str, tuple[Draft, int]] = {}
-        for key, draft in self.drafts.items():
+        for key, draft in sorted(self.drafts.items()):
             for index, item in enumerate(draft.product.transformations if draft.product is not None else ()):
                 name = f"{key}.{item.output.dataset}"
                 needs[name] = [f"{ref.product or key}.{ref.dataset}" for ref in item.inputs]

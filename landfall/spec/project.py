@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from landfall.spec.connections import has_password
 from landfall.spec.documents import ProjectDocument, RunDocument
 from landfall.spec.durations import seconds
-from landfall.spec.faults import Fault, InvalidSpec, NoProject, nearest_remedy
+from landfall.spec.faults import Fault, InvalidSpec, NoProject, UnknownTarget, nearest_remedy
 from landfall.spec.model import RunSettings
 from landfall.spec.shape import empty_keys, shape_faults, without_extensions
 from landfall.spec.yaml_source import Mark, YamlFile, read_yaml
@@ -55,9 +55,15 @@ class Project:
     run: RunSettings = field(default_factory=RunSettings)
 
     def variables_for(self, target: str | None = None) -> dict[str, Any]:
-        """Return the variables of a target, the default one if none is named."""
-        chosen = self.targets.get(target or self.default_target)
-        return {**self.variables, **(chosen.variables if chosen is not None else {})}
+        """Return the variables of a target, the default one if none is named.
+
+        Raises:
+            UnknownTarget: The project has no such target.
+        """
+        name = target or self.default_target
+        if name not in self.targets:
+            raise UnknownTarget(name, self.targets)
+        return {**self.variables, **self.targets[name].variables}
 
 
 def find_project(start: Path) -> Path:
