@@ -20,11 +20,12 @@ class RequestRefused(LandfallError):
 
     code = "LF6301"
 
-    def __init__(self, url: str, status: int, reason: str) -> None:
-        super().__init__(f"{url} answered {status}: {reason}")
+    def __init__(self, url: str, status: int, reason: str, its_code: str | None) -> None:
+        said = f"{status}, {its_code}" if its_code else str(status)
+        super().__init__(f"{reason} ({url} answered {said})")
         self.url = url
         self.status = status
-        self.reason = reason
+        self.its_code = its_code
 
 
 class FunctionsUnreachable(LandfallError):
@@ -142,7 +143,7 @@ def _refusal(url: str, error: urllib.error.HTTPError) -> LandfallError:
     reason = str(answer.get("detail") or error.reason)
     if error.code >= 500 or error.code == 429:
         return FunctionsUnreachable(url, f"{error.code} {reason}")
-    return RequestRefused(url, error.code, " ".join((*filter(None, (answer.get("code"),)), reason)))
+    return RequestRefused(url, error.code, reason, answer.get("code"))
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """`landfall init`, `validate`, `plan`, `apply`, `rollback`: product files and what is applied of them."""
 
 import getpass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +23,7 @@ _FAULT_COLUMNS = ("path", "line", "code", "message", "remedy")
 _PLAN_COLUMNS = ("node", "kind", "output", "layer", "waits_for", "why")
 
 ProjectPath = Annotated[
-    Path | None, typer.Argument(metavar="[PATH]", help="Project folder, product folder or file in one.")
+    Path | None, typer.Argument(metavar="PATH", help="Project folder, product folder or file in one.")
 ]
 
 
@@ -65,9 +66,10 @@ def init(
         folder = here.folder()
     except NoProject:
         folder = (here.project_folder or Path.cwd()).resolve()
-    for path in scaffold(folder, product):
-        print(path.relative_to(folder) if path.is_relative_to(folder) else path)
-    note("next: `landfall validate`, `landfall up`, `landfall apply`")
+    written = scaffold(folder, product)
+    for path in written:
+        print(_shown(path))
+    note(f"\nnext:\n{_first_steps(folder, product, written)}")
 
 
 def validate(context: typer.Context, path: ProjectPath = None, output: Output = OutputFormat.TABLE) -> None:
@@ -179,6 +181,24 @@ def actor() -> str:
         return "unknown"
 
 
+def _first_steps(folder: Path, key: str, written: Sequence[Path]) -> str:
+    """Return the commands that take a new product with its sample file to its first tables."""
+    from landfall.spec.load import load_products
+
+    (product,) = load_products(folder, key)
+    landed = next(dataset.name for dataset in product.datasets if dataset.landing is not None)
+    sample = next(path for path in written if path.parent.name == "samples")
+    return "\n".join(
+        [
+            "  landfall validate",
+            "  landfall up",
+            "  landfall apply",
+            f"  landfall land {key} {landed} {_shown(sample)} --wait",
+            f"  landfall preview {key}.{product.transformations[-1].output.dataset}",
+        ]
+    )
+
+
 def _load(here: Invocation, path: Path | None = None, *, only: str | None = None) -> "tuple[Product, ...]":
     """Return the products of the project, or the one that ``path`` lies in.
 
@@ -251,3 +271,8 @@ def _summary(product: "Product") -> dict[str, object]:
         "nodes": landed + len(product.transformations),
         "ports": len(product.ports),
     }
+
+
+def _shown(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
