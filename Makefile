@@ -56,7 +56,7 @@ migration: setup  ## write a migration from the tables: make migration name=add_
 	$(BIN)/python -m landfall.metadata.migrations.new "$(name)"
 
 docs: setup  ## write the generated files: JSON Schema of the product file, requirements.txt
-	$(BIN)/python -m landfall.spec.schema
+	$(BIN)/python -m landfall.spec.json_schema
 	@$(MAKE) --no-print-directory requirements
 
 requirements: setup  ## pin what the deployed function app needs

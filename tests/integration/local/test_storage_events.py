@@ -101,26 +101,32 @@ def start(emulator: Emulator, webhook: Webhook, tmp_path: Path) -> Iterator[Star
 
 def test_an_upload_is_an_event_at_once(start: Start, lake: Lake, webhook: Webhook, folder: str) -> None:
     start()
-    lake.upload_landing("d", folder, "warm.csv", b"x")
-    wait_until(lambda: f"d/{folder}/warm.csv" in webhook.paths())
+    delays_s = []
+    for number in range(5):
+        lake.upload_landing("d", folder, f"{number}.csv", b"x")
+        uploaded_at = time.monotonic()
+        wait_until(lambda path=f"d/{folder}/{number}.csv": path in webhook.paths())  # type: ignore[misc]
+        delays_s.append(webhook.events[-1][0] - uploaded_at)
+
+    # The median: tests that run beside this one may take the machine for a moment.
+    assert sorted(delays_s)[2] < 0.5, delays_s
+    assert webhook.handshakes == 1
+
+
+def test_an_event_names_the_version_that_was_uploaded(
+    start: Start, lake: Lake, webhook: Webhook, folder: str
+) -> None:
+    start()
 
     landed = lake.upload_landing("d", folder, "ä b%41.csv", b"hello")
-    uploaded_at = time.monotonic()
-    wait_until(lambda: len([path for path in webhook.paths() if folder in path]) == 2)
+    wait_until(lambda: landed.address.path in webhook.paths())
 
-    received_at, payload = webhook.events[-1]
-    assert received_at - uploaded_at < 0.5
+    payload = next(event for _, event in webhook.events if event["data"]["url"] == landed.url)
     event = parse_blob_event(payload)
     assert event is not None
-    assert (event.url, event.etag, event.path, event.container, event.size_bytes) == (
-        landed.url,
-        landed.etag,
-        landed.address.path,
-        "landing",
-        5,
-    )
+    assert (event.path, event.container) == (landed.address.path, "landing")
+    assert (event.etag, event.size_bytes) == (landed.etag, 5)
     assert payload["data"]["api"] == "PutBlob"
-    assert webhook.handshakes == 1
 
 
 def test_blobs_from_before_the_start_are_announced_once(
