@@ -110,7 +110,7 @@ def demo(
         print(_gold_text(here, product))
         note(f"\ndemo: {time.monotonic() - started_at:.1f} s in all")
         note(_next_steps(journey, keep=keep))
-    raise typer.Exit(_exit_code(journey))
+    raise typer.Exit(exit_code_of_journey(journey))
 
 
 @contextmanager
@@ -249,6 +249,21 @@ def facts_of(journey: Journey) -> Mapping[str, str]:
     return facts
 
 
+def exit_code_of_journey(journey: Journey) -> ExitCode:
+    """Return 0 if every node of every run succeeded, otherwise what the first bad run says.
+
+    Raises:
+        FilesNotTaken: Every run succeeded, and a file was rejected all the same.
+    """
+    from landfall.cli.runs import exit_code_of_run
+
+    codes = [exit_code_of_run(run) for run in journey.runs]
+    rejected = [file for file in journey.files if file.state != "done"]
+    if rejected and not any(codes):
+        raise FilesNotTaken(rejected)
+    return next((code for code in codes if code is not ExitCode.DONE), ExitCode.DONE)
+
+
 def _critical_path_facts(runs: Sequence["RunDetail"], wall_s: float) -> Mapping[str, str]:
     from landfall.runs.timing import critical_path
 
@@ -296,16 +311,6 @@ def _gold_text(here: Invocation, product: "Product") -> str:
     return (
         f"{dataset.name} ({dataset.layer}), the latest carriers first\n{table_text(read.rows, read.columns)}"
     )
-
-
-def _exit_code(journey: Journey) -> ExitCode:
-    from landfall.cli.runs import exit_code_of_run
-
-    codes = [exit_code_of_run(run) for run in journey.runs]
-    rejected = [file for file in journey.files if file.state != "done"]
-    if rejected and not any(codes):
-        raise FilesNotTaken(rejected)
-    return next((code for code in codes if code is not ExitCode.DONE), ExitCode.DONE)
 
 
 def _next_steps(journey: Journey, *, keep: bool) -> str:
