@@ -56,7 +56,8 @@ def create_if_missing(spark: SparkSession, uri: str, types: Mapping[str, str]) -
 
     Nullable whatever the data: Sail turns a column that happens to have no null into one that must not have any.
     """
-    spark.createDataFrame([], schema_text(types)).write.format("delta").mode("ignore").save(uri)
+    writer = spark.createDataFrame([], schema_text(types)).write.format("delta").mode("ignore")
+    retry_conflicts(uri, lambda: writer.save(uri))
 
 
 def find_commit(spark: SparkSession, uri: str, key: str) -> Commit | None:

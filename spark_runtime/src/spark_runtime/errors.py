@@ -101,6 +101,21 @@ class RepeatedMergeKeys(RuntimeFault):
     kind = FaultKind.DATA
 
 
+class FileTooLarge(RuntimeFault):
+    """A file has more bytes than one value of an engine can hold."""
+
+    code = "LF4514"
+    kind = FaultKind.DATA
+
+    def __init__(self, uri: str, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(
+            f"{uri} has {size_bytes} bytes; a file is read whole, and {limit_bytes} is the most an engine holds in "
+            "one value. Land it compressed or in parts."
+        )
+        self.uri = uri
+        self.size_bytes = size_bytes
+
+
 class QualityGateClosed(RuntimeFault):
     """A rule of severity ``fail`` refused rows; nothing is published."""
 

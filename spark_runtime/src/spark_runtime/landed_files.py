@@ -13,13 +13,14 @@ from pyspark import cloudpickle
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_runtime import readers
-from spark_runtime.errors import UnsupportedOption
+from spark_runtime.errors import FileTooLarge, UnsupportedOption
 from spark_runtime.readers.parse import ExpectedFile, ReadPlan, bare_path, make_parser, output_names
 from spark_runtime.readers.read_csv import CsvLayout
 from spark_runtime.spec import FileFormat, FilesInput, LandedFile
 
 # One batch carries the bytes of several files; pyarrow's arrays of bytes end at 2 GiB, and memory before that.
 GROUP_BYTES = 256 << 20
+MAX_FILE_BYTES = (2 << 30) - 1
 
 _TEXT_OPTIONS = {"encoding"}
 _CSV_OPTIONS = _TEXT_OPTIONS | {"header", "delimiter", "quote", "escape", "comment", "null_value"}
@@ -42,8 +43,12 @@ def read_landed_files(spark: SparkSession, source: FilesInput) -> DataFrame:
 
     Raises:
         UnsupportedOption: A reader option is not known or has a value that cannot be honoured.
+        FileTooLarge: A file cannot be read whole.
     """
     plan = read_plan(source)
+    for file in source.files:
+        if file.size_bytes > MAX_FILE_BYTES:
+            raise FileTooLarge(file.uri, file.size_bytes, MAX_FILE_BYTES)
     groups = [
         _read_group(spark, group, plan) for group in _groups([f for f in source.files if f.size_bytes > 0])
     ]
@@ -115,6 +120,8 @@ def read_plan(source: FilesInput) -> ReadPlan:
             f"source of '{source.name}': {'; '.join(faults)}; options of {source.format}: {known}"
         )
     files = {bare_path(file.uri): ExpectedFile(at, file.size_bytes) for at, file in enumerate(source.files)}
+    if len(files) < len(source.files):
+        raise UnsupportedOption(f"source of '{source.name}': two listed files differ only in their container")
     return ReadPlan(source.format.value, encoding, columns, files, csv)
 
 
