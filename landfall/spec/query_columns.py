@@ -23,6 +23,7 @@ def query_frame(tree: exp.Expr, views: Mapping[str, Frame | None], report: Repor
         views: Frames by the names that the query may read; ``None`` where the columns are not known.
         report: Takes unknown tables, unknown and ambiguous columns, and results without a name.
     """
+    _check_table_case(tree, views, report)
     # Spark finds names without regard to case, the scopes do not.
     tree = normalize_identifiers(tree.copy(), dialect=DIALECT)
     reader = _QueryReader({name.casefold(): frame for name, frame in views.items()}, report)
@@ -36,6 +37,18 @@ def query_frame(tree: exp.Expr, views: Mapping[str, Frame | None], report: Repor
         )
         return None
     return reader.result(scopes[-1]) if scopes else None
+
+
+def _check_table_case(tree: exp.Expr, views: Mapping[str, Frame | None], report: Report) -> None:
+    """Report tables written in another case than they are defined in, which one of the engines does not find."""
+    known = {*views, *(cte.alias for cte in tree.find_all(exp.CTE))}
+    spellings = {name.casefold(): name for name in known}
+    for table in tree.find_all(exp.Table):
+        name = table.name
+        if not isinstance(table.this, exp.Func) and name not in known and name.casefold() in spellings:
+            message = f"table '{name}' differs in case from '{spellings[name.casefold()]}'"
+            remedy = f"write {spellings[name.casefold()]}: not every engine finds it otherwise"
+            report(SqlProblem("LF1053", message, remedy, line_of(table)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +150,12 @@ class _QueryReader:
         seen: set[tuple[str, ...]] = set()
         for column, may_be_alias in _own_columns(select):
             names = tuple(part.name for part in column.parts)
-            if names in seen or isinstance(column.this, exp.Star):
+            if isinstance(column.this, exp.Star):
+                if merged:
+                    message = f"'{column.sql(DIALECT)}' beside USING means other columns on every engine"
+                    self._report(SqlProblem("LF1053", message, "list the columns", line_of(column)))
+                continue
+            if names in seen:
                 continue
             if may_be_alias and names[0].casefold() in aliases:
                 continue
@@ -162,6 +180,9 @@ class _QueryReader:
                 (source for source in reachable if source.name.casefold() == names[0].casefold()), None
             )
             if qualifier is not None:
+                if names[1].casefold() in merged:
+                    message = f"column '{names[1]}' is joined by USING, so it belongs to no table"
+                    return SqlProblem("LF1053", message, f"write {names[1]} without '{names[0]}.'", line)
                 if qualifier.frame is None or names[1] in qualifier.frame:
                     return None
                 remedy = nearest_remedy(names[1], qualifier.frame)
@@ -213,7 +234,7 @@ class _QueryReader:
         single = sources[0].frame if len(sources) == 1 else None
         for projection in select.expressions:
             if projection.is_star:
-                expanded = _expanded(projection, sources, _using_columns(select))
+                expanded = _expanded(projection, sources, select)
                 if expanded is None:
                     return None
                 columns.update(expanded)
@@ -262,16 +283,21 @@ def _using_columns(select: exp.Select) -> set[str]:
     return {item.name.casefold() for join in joins for item in join.args.get("using") or ()}
 
 
-def _expanded(star: exp.Expr, sources: list[_Source], merged: set[str]) -> dict[str, ColumnType] | None:
+def _expanded(star: exp.Expr, sources: list[_Source], select: exp.Select) -> dict[str, ColumnType] | None:
     """Return the columns that ``*`` or ``t.*`` stands for, ``None`` if they cannot be told."""
+    if any(join.method == "NATURAL" for join in select.args.get("joins") or ()):
+        return None
     table = star.table if isinstance(star, exp.Column) else ""
+    merged = _using_columns(select)
     columns: dict[str, ColumnType] = {}
+    joined: dict[str, ColumnType] = {}
     for source in sources:
         if (table and source.name.casefold() != table.casefold()) or not source.is_visible:
             continue
         if source.frame is None or source.frame.has_load_columns:
             return None
         for name in source.frame:
-            if name.casefold() not in merged or name not in columns:
-                columns[name] = source.frame.type_of(name)
-    return columns
+            into = joined if name.casefold() in merged else columns
+            into.setdefault(name, source.frame.type_of(name))
+    # What USING joins comes once, and first.
+    return {**joined, **columns}

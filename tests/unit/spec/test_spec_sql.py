@@ -45,6 +45,10 @@ REFUSED = {
     "range of dates": (
         "select sum(id) over (order by d range between interval 1 day preceding and current row) as x from foreign"
     ),
+    "star beside USING": "select o.* from orders o join customers c using (customer)",
+    "table before a column of USING": "select o.customer from orders o join customers c using (customer)",
+    "input in capitals": "select id from ORDERS",
+    "CTE in capitals": "with a as (select 1 as x) select x from A",
     "later column": "select id as a, a + 1 as b from orders",
 }
 
@@ -75,9 +79,9 @@ def resolve(text: str) -> tuple[Frame | None, list[SqlProblem]]:
 SOUND = {
     "select * from this": list(ORDERS.types),
     "select id, upper(customer) as name from orders": ["id", "name"],
-    "select o.*, c.country from orders o join customers c using (customer)": [*ORDERS.types, "country"],
-    "select * from orders join customers using (customer)": [*ORDERS.types, "country"],
-    "with A as (select id from orders) select * from a": ["id"],
+    "select o.*, c.country from orders o join customers c on o.customer = c.customer": [*ORDERS.types, "country"],
+    "select * from orders join customers using (customer)": ["customer", "id", "amount", "xs", "s", "country"],
+    "with a as (select id from orders) select * from a": ["id"],
     "select x from (select id as x from orders) as t where t.x > 1": ["x"],
     "select id as k, count(*) as n from orders group by id having n > 1 order by k, n": ["k", "n"],
     "select id, y from orders lateral view explode(xs) e as y": ["id", "y"],
@@ -98,7 +102,7 @@ SOUND = {
     "select transform(xs, x -> x + id) as y from orders": ["y"],
     "select anything from foreign": ["anything"],
     "select id, sum(amount) over (partition by customer order by id) as t from orders": ["id", "t"],
-    "select id from ORDERS where Customer = 'a'": ["id"],
+    "select id from orders where Customer = 'a' and ORDERS.id = 1": ["id"],
 }  # fmt: skip
 
 
