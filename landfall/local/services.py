@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from landfall.local import azurite
+from landfall.local import azurite, storage_events
 from landfall.local.functions_host.keys import EVENT_GRID_SYSTEM_KEY, open_keys
 from landfall.local.laptop_env import blob_endpoint, spark_remote
 from landfall.local.layout import LOOPBACK, Layout, Ports
@@ -16,8 +16,6 @@ SPARK: Final = "spark"
 JOBS: Final = "jobs"
 HOST: Final = "functions"
 EVENTS: Final = "events"
-
-STORAGE_EVENTS_READY: Final = b"storage events: watching"
 
 # Deep plans overflow the engine's default stack and take the whole server down.
 _SPARK_STACK_BYTES: Final = 67_108_864
@@ -117,7 +115,7 @@ def laptop_services(layout: Layout, ports: Ports, *, with_host: bool) -> tuple[S
                 "--webhook",
                 f"http://{LOOPBACK}:{ports.functions}/runtime/webhooks/eventgrid?functionName=on_blob_created",
             ),
-            ready_line=STORAGE_EVENTS_READY,
+            ready_line=storage_events.READY.encode(),
             environment={
                 "LANDFALL_EVENTGRID_KEY": open_keys(layout.functions_keys).system[EVENT_GRID_SYSTEM_KEY]
             },

@@ -5,3 +5,8 @@ finished write of interest is looked up (entity tag, length) and put into an out
 delivered at least once, however long the function host is away. A listing at the start, after the emulator
 restarted and every now and then finds what the log did not show.
 """
+
+from typing import Final
+
+# Printed when every blob there is has been seen; the supervisor waits for it.
+READY: Final = "storage events: watching"

@@ -12,13 +12,11 @@ from pathlib import Path
 
 import aiohttp
 
+from landfall.local.storage_events import READY
 from landfall.local.storage_events.delivery import Delivery
 from landfall.local.storage_events.emulator import EmulatedStorage
 from landfall.local.storage_events.outbox import Outbox
 from landfall.local.storage_events.watcher import Watcher
-
-# The supervisor takes this line as the sign that every blob there is has been seen.
-READY = "storage events: watching"
 
 
 async def watch(*, endpoint: str, webhook: str, outbox_file: Path, key: str | None) -> None:

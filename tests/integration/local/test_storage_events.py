@@ -16,7 +16,7 @@ from azure.storage.blob import BlobBlock
 
 from landfall.lake import Lake
 from landfall.landing.events import parse_blob_event
-from landfall.local.storage_events.__main__ import READY
+from landfall.local.storage_events import READY
 from tests.fakes.event_webhook import Webhook
 from tests.loopback import Emulator, free_port, wait_until
 
