@@ -55,7 +55,8 @@ def _by_kind(value: Any) -> str:
 
 
 def _text_or_mapping(value: Any) -> str:
-    return "mapping" if isinstance(value, dict) else "text"
+    # Asked again when a model is written out, then with the model that was read.
+    return "mapping" if isinstance(value, (dict, BaseModel)) else "text"
 
 
 def _text_or_list(value: Any) -> str:

@@ -1,0 +1,89 @@
+"""Every example of docs/product-file.md is sound, and every code it lists is one that is raised."""
+
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from landfall.spec.load import check_products
+from landfall.spec.model import Check, StepType
+from tests.unit.spec.conftest import PRODUCT_PATH, WriteProject
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "product-file.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+AROUND = """\
+api_version: landfall/v1
+domain: sales
+name: orders
+owner: {team: sales-team, email: sales@example.com}
+sources: [{name: files, type: file, format: parquet}]
+datasets:
+  - name: orders_landed
+    source: files
+    landing: {path: "orders/*.parquet"}
+    columns:
+      - {name: order_id, type: bigint}
+      - {name: customer, type: string}
+      - {name: amount, type: "decimal(10,2)"}
+      - {name: placed_on, type: date}
+      - {name: currency, type: string}
+      - {name: note, type: string}
+    quality:
+RULES
+  - name: customers
+    source: files
+    landing: {path: "customers/*.parquet"}
+    columns: [{name: customer, type: string}, {name: country, type: string}]
+  - name: returns
+    source: files
+    landing: {path: "returns/*.parquet"}
+    columns: [{name: order_number, type: bigint}, {name: day, type: date}]
+transformations:
+  - name: build
+    inputs: [orders_landed, customers, returns]
+    steps:
+STEPS
+    output: {dataset: built, layer: gold}
+"""
+
+
+def product_with(example: str) -> str:
+    """Return a product around an example, which is a whole product, a list of rules or a list of steps."""
+    if not example.startswith("- "):
+        return example
+    is_rules = "check:" in example
+    rules = example if is_rules else "- {name: known, check: not_null, columns: [order_id]}\n"
+    steps = "- filter: amount > 0\n" if is_rules else example
+    text = AROUND.replace("RULES\n", textwrap.indent(rules, "      "))
+    return text.replace("STEPS\n", textwrap.indent(steps, "      "))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: str(example).splitlines()[0])
+def test_an_example_is_sound(example: str, write_project: WriteProject) -> None:
+    is_project = example.startswith("name:")
+    root = write_project({"landfall.yml": example} if is_project else {PRODUCT_PATH: product_with(example)})
+
+    _, faults = check_products(root)
+
+    assert [str(fault) for fault in faults] == []
+
+
+def test_every_step_and_check_has_an_example() -> None:
+    shown = "\n".join(EXAMPLES)
+
+    assert [kind.value for kind in StepType if f"- {kind.value}:" not in shown] == []
+    assert [check.value for check in Check if f"check: {check.value}" not in shown] == []
+
+
+def test_the_list_of_codes_is_complete() -> None:
+    listed: set[int] = set()
+    for first, last in re.findall(r"^\| LF(\d{4})(?:–LF(\d{4}))? \|", PAGE, re.MULTILINE):
+        listed.update(range(int(first), int(last or first) + 1))
+    sources = "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "landfall" / "spec").glob("*.py")
+    )
+
+    assert listed == {int(code) for code in re.findall(r'"LF(1\d{3})"', sources)}
