@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _run(options: argparse.Namespace) -> int:
+    # Host and app share one interpreter lock; a busy function must not hold up the host for longer than this.
+    sys.setswitchinterval(0.001)
     data: Path = options.data.resolve()
     keys = Keys.unchecked() if options.no_keys else open_keys(options.keys or data / "keys.json")
     host = await FunctionHost.start(

@@ -37,11 +37,18 @@ def link_suffix(task_hub: str, connection: str, key: str) -> str:
     return f"taskHub={task_hub}&connection={connection}" + (f"&code={key}" if key else "")
 
 
-def client_json(origin: str, task_hub: str, key: str, connection: str | None = None) -> str:
+def rpc_base(origin: str, secret: str) -> str:
+    """Return the address that the SDK's client calls; ``secret`` is a path segment of it, empty for none."""
+    # The SDK appends paths to it as text, so the slash at its end matters.
+    return f"{origin}{RPC_PATH}{secret}/" if secret else f"{origin}{RPC_PATH}"
+
+
+def client_json(origin: str, rpc: str, task_hub: str, key: str, connection: str | None = None) -> str:
     """Return the text for a client parameter.
 
     Args:
         origin: Scheme and authority of this host, for example ``http://127.0.0.1:7071``.
+        rpc: Address for the SDK's own calls.
         task_hub: Name of the hub.
         key: System key of the Durable extension, empty if keys are not checked.
         connection: Connection name on the binding.
@@ -63,8 +70,7 @@ def client_json(origin: str, task_hub: str, key: str, connection: str | None = N
             ),
             "baseUrl": base,
             "requiredQueryStringParameters": code,
-            # The SDK appends paths to it as text, so the slash at its end matters.
-            "rpcBaseUrl": origin + RPC_PATH,
+            "rpcBaseUrl": rpc,
             "httpBaseUrl": None,
         }
     )

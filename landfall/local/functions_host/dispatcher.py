@@ -27,12 +27,14 @@ from landfall.local.functions_host.http_activity import call_http
 from landfall.local.functions_host.hub import TaskHub
 from landfall.local.functions_host.json_text import compact
 from landfall.local.functions_host.loading import AppFunction, FunctionTable
+from landfall.local.functions_host.store import Transaction
 from landfall.local.functions_host.worker import Worker, decode, encode_activity_result
 
 # The loop's clock stands still while a laptop sleeps; a timer is looked at again after this long at the latest.
 _LONGEST_SLEEP_S = 30.0
 _RETRY_AFTER_DEFECT_S = 5.0
 _REMEMBERED_FINDINGS = 10_000
+_COMMITS_PER_CHECKPOINT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,8 @@ class Dispatcher:
         self._wake_at: datetime | None = None
         self._told: dict[tuple[str, str, str], None] = {}
         self._stopping = False
+        self._commits = 0
+        self._checkpoint: asyncio.Future[None] | None = None
 
     @property
     def busy(self) -> dict[str, int]:
@@ -159,11 +163,19 @@ class Dispatcher:
             for task in late:
                 task.cancel()
             if late:
+                await asyncio.wait(late, timeout=1)
                 log.event("left_running", level=logging.WARNING, count=len(late), after_s=grace_s)
+        if self._checkpoint is not None:
+            await asyncio.wait({self._checkpoint})
 
     # --- waking up --------------------------------------------------------------------------------------------
 
-    def _on_commit(self, committed: Any) -> None:
+    def _on_commit(self, committed: Transaction) -> None:
+        self._commits += 1
+        if self._commits % _COMMITS_PER_CHECKPOINT == 0 and (
+            self._checkpoint is None or self._checkpoint.done()
+        ):
+            self._checkpoint = self._loop.run_in_executor(None, self._hub.store.checkpoint)
         now = to_text(self._hub.clock.now())
         for mail, mailroom in (
             (committed.mail, self._orchestrations),
@@ -260,6 +272,10 @@ class Dispatcher:
                 return
             function = self._functions.find_entity(ticket.name)
             handle = function.call if function is not None else None
+            if handle is None:
+                log.event(
+                    "entity_unknown", level=logging.ERROR, instance=entity_id, operations=len(ticket.seqs)
+                )
             result = await self._worker.run(
                 run_batch, ticket, handle, function=ticket.name, instance=entity_id
             )

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from landfall.local.functions_host import log
 from landfall.local.functions_host.admin import AdminApi
-from landfall.local.functions_host.client_binding import client_json
+from landfall.local.functions_host.client_binding import client_json, rpc_base
 from landfall.local.functions_host.clock import SystemClock
 from landfall.local.functions_host.dispatcher import Dispatcher, Limits
 from landfall.local.functions_host.event_grid import EventGridWebhook
@@ -97,6 +97,7 @@ class FunctionHost:
         def client_text(client: ClientBinding) -> str:
             return client_json(
                 origin,
+                rpc_base(origin, keys.rpc),
                 client.task_hub or settings.hub.name,
                 keys.system[DURABLE_SYSTEM_KEY],
                 client.connection,

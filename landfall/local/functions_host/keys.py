@@ -25,6 +25,7 @@ class Keys:
         host: Opens every function of level ``function``.
         system: Key of each extension's webhook.
         functions: Keys of single functions, by lower-case function name.
+        rpc: Secret of this process for the SDK's own client, which cannot send a key; never stored.
         checked: Whether callers need them at all.
     """
 
@@ -32,13 +33,18 @@ class Keys:
     host: str
     system: Mapping[str, str]
     functions: Mapping[str, str] = field(default_factory=dict)
+    rpc: str = field(default_factory=lambda: secrets.token_urlsafe(24), compare=False, repr=False)
     checked: bool = True
 
     @classmethod
     def unchecked(cls) -> Self:
         """Return keys that open everything to everybody, as Core Tools does on a laptop."""
         return cls(
-            master="", host="", system={DURABLE_SYSTEM_KEY: "", EVENT_GRID_SYSTEM_KEY: ""}, checked=False
+            master="",
+            host="",
+            system={DURABLE_SYSTEM_KEY: "", EVENT_GRID_SYSTEM_KEY: ""},
+            rpc="",
+            checked=False,
         )
 
     def allow(self, level: str, function: str, presented: str | None) -> bool:
@@ -53,6 +59,10 @@ class Keys:
     def allow_system(self, extension_key: str, presented: str | None) -> bool:
         """Return whether a caller with that key may call an extension's webhook."""
         return not self.checked or _is_one_of(presented, [self.master, self.system.get(extension_key, "")])
+
+    def allow_rpc(self, presented: str | None) -> bool:
+        """Return whether a caller with that secret may use the management API as the SDK's client does."""
+        return not self.checked or _is_one_of(presented, [self.rpc])
 
 
 def open_keys(path: Path) -> Keys:

@@ -17,20 +17,13 @@ from azure.functions.decorators.function_app import Function, FunctionRegister
 from landfall.local.functions_host import log
 from landfall.local.functions_host.decisions import HTTP_ACTIVITY
 from landfall.local.functions_host.errors import AppNotLoadable
+from landfall.local.functions_host.signatures import refusals
 
 SCRIPT = "function_app.py"
 MODULE = "function_app"
+DURABLE_TRIGGERS = frozenset({"orchestrationTrigger", "activityTrigger", "entityTrigger"})
 # Triggers that the host runs by itself; any other can still be called through /admin/functions.
-SERVED_TRIGGERS = frozenset(
-    {
-        "httpTrigger",
-        "timerTrigger",
-        "eventGridTrigger",
-        "orchestrationTrigger",
-        "activityTrigger",
-        "entityTrigger",
-    }
-)
+SERVED_TRIGGERS = DURABLE_TRIGGERS | {"httpTrigger", "timerTrigger", "eventGridTrigger"}
 # Bindings besides the trigger that the host fills in.
 _SERVED_BINDINGS = frozenset({"durableClient", "http"})
 
@@ -87,7 +80,7 @@ class FunctionTable:
                 for function in self._all
                 if function.trigger_type == trigger_type
             }
-            for trigger_type in ("orchestrationTrigger", "activityTrigger", "entityTrigger")
+            for trigger_type in DURABLE_TRIGGERS
         }
 
     def __iter__(self) -> Any:
@@ -159,9 +152,9 @@ def table_of(module: ModuleType, script: Path) -> FunctionTable:
         listed = [_describe(function) for function in app.get_functions()]
     except ValueError as error:
         raise AppNotLoadable(script, str(error)) from error
-    _refuse_case_duplicates(listed, script)
+    _refuse_duplicates(listed, script)
     for function in listed:
-        _tell_what_is_not_served(function)
+        _tell_what_differs_from_azure(function)
     return FunctionTable(listed)
 
 
@@ -210,7 +203,7 @@ def _describe(function: Function) -> AppFunction:
             for binding in bindings
             if binding["type"] == "durableClient"
         ),
-        returns_value=trigger.type.endswith(("orchestrationTrigger", "activityTrigger", "entityTrigger"))
+        returns_value=trigger.type in DURABLE_TRIGGERS
         or any(binding["name"] == "$return" for binding in bindings),
     )
 
@@ -222,8 +215,9 @@ def _parameters(call: Callable[..., Any]) -> frozenset[str]:
         return frozenset()
 
 
-def _refuse_case_duplicates(functions: Sequence[AppFunction], script: Path) -> None:
+def _refuse_duplicates(functions: Sequence[AppFunction], script: Path) -> None:
     seen: dict[str, str] = {}
+    durable: dict[tuple[str, str], str] = {}
     for function in functions:
         other = seen.setdefault(function.name.lower(), function.name)
         if other != function.name:
@@ -231,9 +225,18 @@ def _refuse_case_duplicates(functions: Sequence[AppFunction], script: Path) -> N
                 script,
                 f"functions {other!r} and {function.name!r} differ in case only; the Functions host ignores case",
             )
+        key = (function.trigger_type, function.durable_name.lower())
+        other = durable.setdefault(key, function.name)
+        if other != function.name and function.trigger_type in DURABLE_TRIGGERS:
+            raise AppNotLoadable(
+                script,
+                f"functions {other!r} and {function.name!r} share the durable name {function.durable_name!r}",
+            )
 
 
-def _tell_what_is_not_served(function: AppFunction) -> None:
+def _tell_what_differs_from_azure(function: AppFunction) -> None:
+    for reason in refusals(function.call, function.trigger_type, function.bindings):
+        log.event("refused_in_azure", level=logging.ERROR, function=function.name, reason=reason)
     if function.trigger_type not in SERVED_TRIGGERS:
         log.event(
             "trigger_not_served",

@@ -54,11 +54,15 @@ class Front:
         return await self._triggers.serve(request, path)
 
     async def _serve_rpc(self, request: web.Request, path: Sequence[str]) -> web.Response:
-        # Without a key, for the SDK's client in this process. A web page that points its own host name at this
-        # address must not get in.
-        if request.url.host not in _LOOPBACK:
-            return web.Response(status=HTTPStatus.FORBIDDEN)
-        return await self._management.serve(request, path)
+        # For the SDK's client in this process, which cannot send a key: what stands for it is part of the path.
+        if not self._keys.checked:
+            # Then at least a web page must not get in, neither as itself nor under a name that points here.
+            if request.url.host not in _LOOPBACK or "Origin" in request.headers:
+                return web.Response(status=HTTPStatus.FORBIDDEN)
+            return await self._management.serve(request, path)
+        if not path or not self._keys.allow_rpc(path[0]):
+            return web.Response(status=HTTPStatus.UNAUTHORIZED)
+        return await self._management.serve(request, path[1:])
 
 
 async def listen(front: Front, port: int) -> tuple[web.AppRunner, int]:

@@ -2,12 +2,12 @@
 
 Everything that must survive the process is in this file; nothing in memory is ever the truth. The file is in WAL
 mode with ``synchronous=NORMAL``: a commit survives the death of the process at any point, and the file stays sound
-when the machine loses power.
+when the machine loses power. Checkpoints run beside the commits (:meth:`Store.checkpoint`).
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -173,6 +173,14 @@ class Store:
         self._connection.close()
         self._owner.close()
 
+    def checkpoint(self) -> None:
+        """Move what is in the write-ahead log to its place in the file; call it from any thread.
+
+        This is the one operation that waits for the disk, so commits leave it to somebody who has the time.
+        """
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute("pragma wal_checkpoint(passive)")
+
     def read(self, sql: str, parameters: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Run a query outside a transaction; its rows can be read by column name."""
         return self._connection.execute(sql, parameters)
@@ -194,6 +202,7 @@ class Store:
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("pragma journal_mode = wal")
         self._connection.execute("pragma synchronous = normal")
+        self._connection.execute("pragma wal_autocheckpoint = 0")
         version = self._connection.execute("pragma user_version").fetchone()[0]
         if version == 0:
             self._connection.executescript(

@@ -154,11 +154,13 @@ class Worker:
 
     async def close(self, grace_s: float = 1.0) -> bool:
         """Stop the loop and the pool; return whether every thread has ended."""
-        await asyncio.wait_for(asyncio.wrap_future(self._submit(_wind_up())), grace_s)
+        wound_up = asyncio.wrap_future(self._submit(_wind_up()))
+        # A function that blocks the loop, or swallows its cancellation, is left to the end of the process.
+        await asyncio.wait({wound_up}, timeout=grace_s)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(grace_s)
         self._pool.shutdown(wait=False, cancel_futures=True)
-        return not any(thread.is_alive() for thread in self._pool._threads)
+        return not any(thread.is_alive() for thread in (self._thread, *self._pool._threads))
 
     def _on_loop(self, call: Callable[..., Any], arguments: dict[str, Any]) -> "asyncio.Future[Any]":
         context = contextvars.copy_context()

@@ -163,7 +163,7 @@ async def test_concurrent_messages(tmp_path: Path) -> None:
 
             def raise_event(instance_id: str) -> int:
                 url = f"http://127.0.0.1:{host.host.port}/durabletask/instances/{instance_id}/raiseEvent/go"
-                request = Request(url, b"1", {"Content-Type": "application/json"})  # noqa: S310 - it is http
+                request = Request(url, b"1", {"Content-Type": "application/json"})
                 with urlopen(request, timeout=10) as answer:  # noqa: S310
                     return int(answer.status)
 

@@ -139,10 +139,8 @@ async def test_api_key(tmp_path: Path) -> None:
         assert (await host.call("GET", f"{API}/instances?code={wrong}")).status == 401
         assert (await host.call("GET", f"{API}/instances?code={right}")).status == 200
         assert (await host.call("GET", f"{API}/instances?code={keys.master}")).status == 200
-        assert (await host.call("GET", "/durabletask/instances")).status == 200
-        assert (
-            await host.call("GET", "/durabletask/instances", headers={"Host": "evil.example"})
-        ).status == 403
+        assert (await host.call("GET", "/durabletask/instances")).status == 401
+        assert (await host.call("GET", f"/durabletask/{keys.rpc}/instances")).status == 200
         assert (await host.call("POST", event_grid)).status == 401
         assert (await host.call("POST", f"{event_grid}&code={wrong}")).status == 400
         assert (await host.call("GET", "/admin/functions")).status == 401
@@ -152,6 +150,14 @@ async def test_api_key(tmp_path: Path) -> None:
         assert (await host.call("GET", link)).status in (200, 202)
     finally:
         await host.stop()
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
+async def test_without_keys_a_web_page_still_cannot_manage(
+    gallery: HostUnderTest, headers: dict[str, str]
+) -> None:
+    assert (await gallery.call("GET", "/durabletask/instances")).status == 200
+    assert (await gallery.call("GET", "/durabletask/instances", headers=headers)).status == 403
 
 
 def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:

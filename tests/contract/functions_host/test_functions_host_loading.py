@@ -86,6 +86,43 @@ def test_load_case_duplicate(tmp_path: Path) -> None:
         load_app(an_app(tmp_path, code))
 
 
+def test_load_durable_duplicate(tmp_path: Path) -> None:
+    code = "app = df.DFApp()\n"
+    for name in ("a", "b"):
+        code += f"@app.activity_trigger(input_name='x', activity='Same')\ndef {name}(x): return x\n"
+
+    with pytest.raises(AppNotLoadable, match="share the durable name 'Same'"):
+        load_app(an_app(tmp_path, code))
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        ("def f(x: dict[str, int]): ...", "dict[str, int] is not a type to the worker"),
+        ("def f(y): ...", "parameter 'y' has no binding"),
+        ("def f(): ...", "binding 'x' has no parameter"),
+    ],
+)
+def test_load_tells_what_azure_would_refuse(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, function: str, reason: str
+) -> None:
+    code = f"app = df.DFApp()\n@app.activity_trigger(input_name='x')\n{function}\n"
+
+    load_app(an_app(tmp_path, code))
+
+    told = [vars(record)["fields"]["reason"] for record in caplog.records if record.msg == "refused_in_azure"]
+    assert reason in " ".join(told)
+
+
+def test_load_tells_when_an_http_parameter_has_another_type(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_app(an_app(tmp_path, "app = df.DFApp()\n@app.route('x')\ndef f(req: str): return 'x'\n"))
+
+    (record,) = [record for record in caplog.records if record.msg == "refused_in_azure"]
+    assert "str does not fit a httpTrigger" in vars(record)["fields"]["reason"]
+
+
 @pytest.mark.parametrize("value", [{"a": 1}, [1, "b"], 5, None, "text", '{"json": "text"}', ""])
 async def test_act_input_decode_and_output_encode(gallery: HostUnderTest, value: Any) -> None:
     assert (await gallery.run("echo", value))["output"] == value
