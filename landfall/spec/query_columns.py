@@ -13,6 +13,8 @@ from landfall.spec.frames import ColumnType, Frame, type_of_expression
 from landfall.spec.sql_text import DIALECT, SqlProblem, line_of
 
 Report = Callable[[SqlProblem], None]
+# Functions of a SELECT list that yield several columns at once, under names of their own.
+_TABLE_GENERATORS = (exp.Inline, exp.Posexplode, exp.Stack)
 
 
 def query_frame(tree: exp.Expr, views: Mapping[str, Frame | None], report: Report) -> Frame | None:
@@ -84,7 +86,7 @@ class _QueryReader:
         """Return what the whole query yields, after a check that each column has a name of its own."""
         selects = scope.expression.find(exp.Select)
         for projection in selects.expressions if selects is not None else ():
-            is_expanded = isinstance(projection, exp.Aliases) or projection.is_star
+            is_expanded = isinstance(projection, (exp.Aliases, *_TABLE_GENERATORS)) or projection.is_star
             if not is_expanded and not projection.output_name:
                 text = projection.sql(DIALECT)[:60]
                 self._report(
@@ -107,12 +109,7 @@ class _QueryReader:
         for name, (node, source) in scope.selected_sources.items():
             if name in laterals:
                 continue
-            frame = (
-                self._frame_of_table(source)
-                if isinstance(source, exp.Table)
-                else self._frames.get(id(source))
-            )
-            sources.append(_Source(name, _renamed(frame, node)))
+            sources.append(_Source(name, _renamed(self._frame_of(source), node)))
         for alias, lateral in laterals.items():
             names = lateral.alias_column_names
             sources.append(_Source(alias, Frame(dict.fromkeys(names)) if names else None))
@@ -128,8 +125,13 @@ class _QueryReader:
         if not isinstance(node, exp.Table):
             return None
         source = scope.sources.get(node.name)
-        frame = self._frames.get(id(source)) if isinstance(source, Scope) else self._frame_of_table(node)
-        return _renamed(frame, node)
+        return _renamed(self._frame_of(source if isinstance(source, Scope) else node), node)
+
+    def _frame_of(self, source: exp.Table | Scope) -> Frame | None:
+        if isinstance(source, exp.Table):
+            return self._frame_of_table(source)
+        # The names in `(SELECT …) AS t (a, b)` and `WITH t (a, b) AS …` stand around the query.
+        return _renamed(self._frames.get(id(source)), source.expression.parent)
 
     def _frame_of_table(self, table: exp.Table) -> Frame | None:
         if isinstance(table.this, exp.Func):
@@ -240,7 +242,7 @@ class _QueryReader:
                 columns.update(expanded)
             elif isinstance(projection, exp.Aliases):
                 columns.update(dict.fromkeys([name.name for name in projection.aliases]))
-            elif isinstance(projection, exp.UDTF):
+            elif isinstance(projection, _TABLE_GENERATORS):
                 return None
             else:
                 name = projection.output_name or projection.sql(DIALECT)
@@ -252,9 +254,9 @@ def _ignore(problem: SqlProblem) -> None:
     """Take a problem that is reported elsewhere."""
 
 
-def _renamed(frame: Frame | None, node: exp.Expr) -> Frame | None:
+def _renamed(frame: Frame | None, node: exp.Expr | None) -> Frame | None:
     """Return the frame under the column names of a table alias, as in ``t (a, b)``."""
-    alias = node.args.get("alias")
+    alias = node.args.get("alias") if node is not None else None
     names = [column.name for column in alias.columns] if isinstance(alias, exp.TableAlias) else []
     if not names:
         return frame

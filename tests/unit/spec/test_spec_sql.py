@@ -98,6 +98,14 @@ SOUND = {
     "select id from orders union all select id from this": ["id"],
     "(select id from orders) except (select id from this)": ["id"],
     "select a from values (1), (2) as v(a)": ["a"],
+    "select k, n from (select customer, count(*) from orders group by customer) as t (k, n)": ["k", "n"],
+    "with t (k, n) as (select customer, count(*) from orders group by customer) select k, n from t": ["k", "n"],
+    "select id, stack(2, 'a', amount, 'b', id) as (kind, value) from orders": ["id", "kind", "value"],
+    "select o.id, x.n from orders o cross join lateral (select count(*) as n from customers c "
+    "where c.customer = o.customer) x": ["id", "n"],
+    "select id, lag(amount) over w as before from orders window w as (partition by customer order by id)": [
+        "id", "before",
+    ],
     "select id from range(10)": ["id"],
     "select transform(xs, x -> x + id) as y from orders": ["y"],
     "select anything from foreign": ["anything"],
