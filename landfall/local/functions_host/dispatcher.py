@@ -205,6 +205,9 @@ class Dispatcher:
             self._orchestrations.deliver(instance_id)
         for entity_id in self._hub.entities.waiting():
             self._entities.deliver(entity_id)
+        self._plan_wake_up()
+
+    def _plan_wake_up(self) -> None:
         for at in (self._hub.episodes.next_visible_at(), self._hub.entities.next_visible_at()):
             if at is not None:
                 self._wake_by(at)
@@ -220,6 +223,8 @@ class Dispatcher:
         try:
             ticket = self._hub.episodes.take(instance_id)
             if ticket is None:
+                # Usually it was dropped. If the clock stepped back since it was posted, it is due later again.
+                self._plan_wake_up()
                 return
             name = ticket.instance.name
             function = self._functions.find_orchestrator(name)

@@ -1,6 +1,7 @@
 """HTTP triggers, keys, ASGI apps and the admin endpoints, over a real socket."""
 
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +210,70 @@ async def test_timer_run_on_startup(gallery: HostUnderTest) -> None:
     await eventually(lambda: ("at_start", False) in calls())
 
     assert calls().count(("at_start", False)) == 1
+
+
+@pytest.fixture
+async def host_of(tmp_path: Path) -> AsyncIterator[Callable[[str, str], Awaitable[HostUnderTest]]]:
+    """Run an app given as text, with the content of its host.json."""
+    started: list[HostUnderTest] = []
+
+    async def start(code: str, host_json: str = "{}") -> HostUnderTest:
+        (tmp_path / "function_app.py").write_text(code)
+        (tmp_path / "host.json").write_text(host_json)
+        started.append(await HostUnderTest.start(tmp_path / "data", app=tmp_path))
+        return started[0]
+
+    yield start
+    for host in started:
+        await host.stop()
+
+
+async def test_wsgi_app(host_of: Any) -> None:
+    host = await host_of(
+        "import azure.functions as func\n"
+        "def application(environ, start_response):\n"
+        "    start_response('201 Created', [('Content-Type', 'text/x-own')])\n"
+        "    return [environ['PATH_INFO'].encode() + environ['wsgi.input'].read()]\n"
+        "app = func.WsgiFunctionApp(app=application, http_auth_level=func.AuthLevel.ANONYMOUS)\n",
+        '{"extensions": {"http": {"routePrefix": ""}}}',
+    )
+
+    answer = await host.call("POST", "/some/path", data=b"!")
+
+    assert (answer.status, answer.text) == (201, "/some/path!")
+
+
+async def test_trigger_that_is_not_served_can_be_called_by_hand(
+    host_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = await host_of(
+        "import azure.functions as func\n"
+        "CALLS = []\n"
+        "app = func.FunctionApp()\n"
+        "@app.queue_trigger(arg_name='message', queue_name='q', connection='C')\n"
+        "def on_message(message: func.QueueMessage): CALLS.append(message.get_body())\n"
+    )
+
+    answer = await host.call("POST", "/admin/functions/on_message", json={"input": "hello"})
+
+    assert answer.status == 202
+    await eventually(lambda: calls() == [b"hello"])
+    assert "trigger_not_served" in [record.getMessage() for record in caplog.records]
+
+
+async def test_function_timeout(host_of: Any) -> None:
+    host = await host_of(
+        "import time, asyncio, azure.functions as func, azure.durable_functions as df\n"
+        "app = df.DFApp()\n"
+        "@app.orchestration_trigger(context_name='context')\n"
+        "def main(context): return (yield context.call_activity(context.get_input()['name'], 1))\n"
+        "@app.activity_trigger(input_name='x')\n"
+        "def blocks(x): time.sleep(0.4)\n"
+        "@app.activity_trigger(input_name='x')\n"
+        "async def hangs(x): await asyncio.sleep(60)\n",
+        '{"functionTimeout": "00:00:00.1"}',
+    )
+
+    for name in ("blocks", "hangs"):
+        status = await host.ended(await host.begin("main", {"name": name}))
+        assert f"exceeded by function: {name}" in status["output"]
