@@ -96,7 +96,9 @@ def preview(
     shown = tuple(columns) or known
     query = f"SELECT {', '.join(map(_quoted, shown))} FROM preview"  # noqa: S608 - quoted names of known columns
     if keys:
-        query += f" ORDER BY {', '.join(f'{_quoted(name)} {direction}' for name, direction in keys)}"
+        query += (
+            f" ORDER BY {', '.join(f'{_quoted(name)} {direction} NULLS LAST' for name, direction in keys)}"
+        )
     try:
         rows = _rows_of(table, f"{query} LIMIT {limit:d}")
     except (OSError, DeltaError) as error:
@@ -143,10 +145,8 @@ def storage_options(settings: Settings) -> dict[str, str]:
 
 
 def _rows_of(table: DeltaTable, query: str) -> tuple[dict[str, Any], ...]:
-    import pyarrow as pa
-
-    answer = pa.table(QueryBuilder().register("preview", table).execute(query).read_all())
-    return tuple(answer.to_pylist())
+    answer = QueryBuilder().register("preview", table).execute(query).read_all()
+    return tuple(answer.to_struct_array().to_pylist()) if answer.num_rows else ()
 
 
 def _sort_key(text: str) -> tuple[str, str]:

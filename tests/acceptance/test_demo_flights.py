@@ -148,6 +148,36 @@ def test_the_wide_table_sums_up_to_what_another_engine_sums_up(
     assert _one(tables, f"SELECT {expression} FROM flights_enriched") == expected.checksums[name]
 
 
+def test_a_preview_sorts_and_shows_what_is_known_first(
+    project: Path, demo: object, expected: Expected
+) -> None:
+    arguments = (
+        "hourly_weather_delays",
+        "--order-by",
+        "mean_dep_delay_min desc",
+        "--limit",
+        "3",
+        "-o",
+        "json",
+    )
+
+    rows = json.loads(_landfall(project, "preview", *arguments).stdout)
+
+    table = expected.gold["hourly_weather_delays"]
+    at = table.columns.index("mean_dep_delay_min")
+    latest = sorted((row[at] for row in table.rows if row[at] is not None), reverse=True)[:3]
+    assert [row["mean_dep_delay_min"] for row in rows] == pytest.approx(latest)
+
+
+def test_a_preview_of_the_quarantine_names_rule_and_run(project: Path, demo: object) -> None:
+    (row,) = json.loads(
+        _landfall(project, "preview", "planes", "--quarantine", "-n", "1", "-o", "json").stdout
+    )
+
+    assert set(row["_rules"]) <= {"built_year_known", "airliner"}
+    assert row["_run_id"]
+
+
 def test_landing_the_same_files_again_leaves_silver_and_gold_as_they_are(
     project: Path, tables: duckdb.DuckDBPyConnection, expected: Expected
 ) -> None:
