@@ -63,6 +63,7 @@ def check_products(
     for key in asked_for:
         draft = reading.drafts[key]
         faults.extend(draft.faults)
+        assert draft.product is not None or draft.faults, f"{key} is left out for no reason"  # noqa: S101
         if draft.product is not None and not draft.faults:
             products.append(draft.product)
     return tuple(products), tuple(sorted(set(faults)))

@@ -51,12 +51,12 @@ def shape_faults(
     found = []
     for detail in details:
         loc = detail["loc"]
-        if detail["input"] is None and isinstance(loc[-1], str):
-            continue  # empty_keys says it, also where the model would take nothing for an answer
         is_missing = detail["type"] == "missing"
         if is_missing and (loc[:-1], loc[-1]) in misspelt:
             continue  # the fault of the misspelt key says it already
         location = _real_location(loc, data, keep_last=is_missing)
+        if detail["input"] is None and location and isinstance(location[-1], str):
+            continue  # empty_keys says it, also where the model would take nothing for an answer
         place = mark.at(location)
         code, message, remedy = _words(model, detail, location)
         found.append((location, Fault(place.path, place.line, code, message, remedy)))

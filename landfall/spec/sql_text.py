@@ -10,6 +10,8 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from landfall.spec.spark_functions import meant_function
+
 DIALECT = "spark"
 
 # Functions that reach outside the data, or that one of the engines lacks, with what to write instead.
@@ -60,7 +62,7 @@ def read_expression(text: str) -> Parsed:
         tree = sqlglot.parse_one(text, read=DIALECT, into=exp.Expr)
     except (SqlglotError, RecursionError) as error:
         return Parsed(None, (_syntax_problem(text, error),))
-    problems = list(_refused(tree))
+    problems = [*_refused(tree), *_unknown_functions(tree)]
     if tree.find(exp.Query) is not None:
         message = "an expression cannot hold a query"
         problems.append(SqlProblem("LF1053", message, "use a join step, or put the whole into a sql step"))
@@ -89,7 +91,7 @@ def read_query(text: str) -> Parsed:
             None, (SqlProblem("LF1053", f"a sql step is one query, this is {what}", "keep one SELECT"),)
         )
     tree = statements[0]
-    return Parsed(tree, tuple(_refused(tree)))
+    return Parsed(tree, (*_refused(tree), *_unknown_functions(tree)))
 
 
 def line_of(node: exp.Expr) -> int:
@@ -141,6 +143,16 @@ def _syntax_problem(text: str, error: Exception) -> SqlProblem:
     if isinstance(error, TokenError):
         where = f"in '{shown}': a quote or a comment is not closed"
     return SqlProblem("LF1050", f"SQL syntax error {where}", "correct the SQL text", line=int(line))
+
+
+def _unknown_functions(tree: exp.Expr) -> Iterator[SqlProblem]:
+    for node in tree.find_all(exp.Anonymous):
+        name = str(node.name).lower()
+        meant = meant_function(name) if name not in _REFUSED_FUNCTIONS else None
+        if meant is not None:
+            yield SqlProblem(
+                "LF1057", f"unknown function '{name}'", f"did you mean '{meant}'?", line_of(node)
+            )
 
 
 def _refused(tree: exp.Expr) -> Iterator[SqlProblem]:

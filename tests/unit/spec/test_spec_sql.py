@@ -1,10 +1,12 @@
 """SQL of a product: what is refused, which columns a query reads, and which it yields."""
 
 import pytest
+from pyspark.sql import functions
 
 from landfall.spec.frames import Frame
 from landfall.spec.query_columns import query_frame
-from landfall.spec.sql_text import SqlProblem, read_expression, read_query
+from landfall.spec.spark_functions import meant_function
+from landfall.spec.sql_text import _REFUSED_FUNCTIONS, SqlProblem, read_expression, read_query
 
 ORDERS = Frame(
     {"id": "int", "customer": "string", "amount": "double", "xs": "array<int>", "s": "struct<a:int>"}
@@ -152,3 +154,26 @@ def test_a_query_that_does_not_fit_says_where(text: str) -> None:
 
 def test_a_text_nested_too_deep_is_refused_and_not_a_crash() -> None:
     assert [problem.code for problem in read_expression("(" * 5000 + "a" + ")" * 5000).problems] == ["LF1050"]
+
+
+# What the Python API has beside functions of SQL: ways to make columns, sort orders, user-defined functions.
+PYTHON_ONLY = """
+arrow_udf arrow_udtf asc bitwise_not bucket call_function call_udf column count_distinct create_map days expr
+hours listagg_distinct lit months negate overload pandas_udf quote string_agg_distinct sum_distinct udf udtf
+unwrap_udt years
+"""
+
+
+@pytest.mark.parametrize(("text", "meant"), [("cuont(id)", "count"), ("dat_trunc('month', d)", "date_trunc")])
+def test_a_misspelt_function_is_found(text: str, meant: str) -> None:
+    (problem,) = read_expression(text).problems
+
+    assert (problem.code, problem.remedy) == ("LF1057", f"did you mean '{meant}'?")
+
+
+def test_no_function_of_spark_counts_as_misspelt() -> None:
+    names = {name for name in dir(functions) if name == name.lower() and callable(getattr(functions, name))}
+
+    called = [name for name in sorted(names.difference(PYTHON_ONLY.split())) if not name.startswith("_")]
+
+    assert [name for name in called if meant_function(name) and name not in _REFUSED_FUNCTIONS] == []
