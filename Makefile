@@ -55,8 +55,9 @@ migration: setup  ## write a migration from the tables: make migration name=add_
 	@test -n "$(name)" || { echo "say what it does: make migration name=add_watermarks" >&2; exit 2; }
 	$(BIN)/python -m landfall.metadata.migrations.new "$(name)"
 
-docs: setup  ## write the generated files: JSON Schema of the product file, requirements.txt
+docs: setup  ## write the generated files: JSON Schema of the product file, error codes, requirements.txt
 	$(BIN)/python -m landfall.spec.json_schema
+	$(BIN)/python -m scripts.error_codes
 	@$(MAKE) --no-print-directory requirements
 
 requirements: setup  ## pin what the deployed function app needs

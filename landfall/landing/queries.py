@@ -12,6 +12,8 @@ from landfall.runs.states import FileState
 
 
 class UnknownFile(LandfallError):
+    """No landed file has that id or address."""
+
     code = "LF3102"
 
     def __init__(self, text: str) -> None:

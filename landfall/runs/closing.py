@@ -18,6 +18,8 @@ from landfall.runs.states import FINAL_NODE_STATES, FINAL_RUN_STATES, FileState,
 
 
 class UnknownRun(LandfallError):
+    """No run has that id, or an id that begins so."""
+
     code = "LF3203"
 
     def __init__(self, run_id: str) -> None:

@@ -43,6 +43,8 @@ class UnknownDataset(LandfallError):
 
 
 class UnknownRequest(LandfallError):
+    """No run was asked for under that id."""
+
     code = "LF3202"
 
     def __init__(self, request_id: str) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.error_codes import PAGE, error_codes, page
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = tuple(sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]))
 
@@ -79,6 +81,17 @@ def test_every_cited_test_is_there(path: Path) -> None:
             missing.append(f"{file}::{name}" if name else file)
 
     assert missing == []
+
+
+def test_the_page_of_error_codes_is_current() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `make docs`"
+
+
+def test_every_error_code_belongs_to_one_error_and_says_what_it_means() -> None:
+    codes = error_codes()
+
+    assert [item.code for item in codes if not item.meaning] == []
+    assert len({item.code for item in codes}) == len(codes)
 
 
 def test_every_decision_is_in_the_table_of_contents() -> None:
