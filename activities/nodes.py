@@ -117,7 +117,7 @@ class NodeActivities:
             trace={},
         )
         path = addresses.spec_path(domain, name, work.run_id, work.key, work.attempt)
-        self._services.lake.write_control(path, json.dumps(spec, sort_keys=True))
+        self._services.lake.write_control(path, json.dumps(spec))
         token = idempotency_token(work.run_id, work.key, work.attempt)
         job_run_id = self._services.jobs.submit(
             self._services.lake.abfss_uri(addresses.CONTROL, path),

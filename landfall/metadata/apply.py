@@ -141,8 +141,8 @@ def rollback(database: Database, product_key: str, *, actor: str, now: datetime)
 
 
 def spec_hash(payload: Mapping[str, Any]) -> str:
-    """Return the SHA-256, in hex, of a product's canonical JSON."""
-    text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """Return the SHA-256, in hex, of a product's JSON; the order of its keys counts, since columns follow it."""
+    text = json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -35,7 +35,10 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
 
 
 class JsonText(sa.TypeDecorator[Any]):
-    """A JSON value as canonical text: NVARCHAR(max) on Azure SQL, TEXT on SQLite."""
+    """A JSON value as compact text: NVARCHAR(max) on Azure SQL, TEXT on SQLite.
+
+    Keys keep their order: the order of an aggregate's measures is the order of the columns it yields.
+    """
 
     impl = sa.UnicodeText
     cache_ok = True
@@ -50,7 +53,7 @@ class JsonText(sa.TypeDecorator[Any]):
         if value is None:
             return None
         # NaN and the infinities are not JSON: neither database would take them.
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)

@@ -193,8 +193,8 @@ def _joined(path: str, name: str) -> str:
 
 
 def _canonical(value: Any) -> str:
-    # Python holds True to equal 1; JSON does not.
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    # Python holds True to equal 1 and mappings of another order to be equal; JSON and columns do not.
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _shown(value: Any) -> str:

@@ -99,8 +99,12 @@ class Plan:
         )
 
     def canonical_json(self) -> str:
-        """Return the plan as JSON with sorted keys and no spaces: equal plans give equal text."""
-        return json.dumps(self.to_payload(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        """Return the plan as JSON without spaces: equal plans give equal text.
+
+        Keys stand in the order in which the plan is built, which is always the same, and keys of a step's
+        configuration as declared, because the columns that it yields follow their order.
+        """
+        return json.dumps(self.to_payload(), separators=(",", ":"), ensure_ascii=False)
 
     def sha256(self) -> str:
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()

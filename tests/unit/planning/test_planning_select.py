@@ -378,3 +378,16 @@ def longest_path_from(key: str, plan: Plan) -> int:
     return 1 + max(
         (longest_path_from(node.key, plan) for node in plan.nodes if key in node.depends_on), default=0
     )
+
+
+def test_the_order_of_measures_survives_storage_and_counts() -> None:
+    def plan_with(measures: dict[str, str]) -> Plan:
+        step = Step(StepType.AGGREGATE, {"by": ["day"], "measures": measures})
+        return a_plan(a_product(a_transformation(steps=[step])), changed=["orders_landed"])
+
+    declared = plan_with({"orders": "count(*)", "amount": "sum(amount)"})
+    stored = Plan.from_payload(json.loads(declared.canonical_json()))
+
+    assert list(stored.nodes[1].definition["steps"][0]["config"]["measures"]) == ["orders", "amount"]
+    assert stored.sha256() == declared.sha256()
+    assert declared.sha256() != plan_with({"amount": "sum(amount)", "orders": "count(*)"}).sha256()
