@@ -1,27 +1,32 @@
 """A project of its own with its own laptop stack, driven through the command line as people drive it."""
 
-import json
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 
 from landfall.lake import Lake
+from landfall.landing.queries import LandedFile, list_files
+from landfall.local import stack
 from landfall.local.laptop_env import read_environment
 from landfall.local.layout import Layout, Ports
+from landfall.metadata.engine import Database
 from landfall.preview import open_table
+from landfall.runs.queries import RunDetail, RunSummary, get_run, list_runs
+from landfall.runs.states import FileState
 from landfall.settings import Settings
 
 LANDFALL_YML = "name: acceptance\ndefault_target: laptop\ntargets:\n  laptop: {}\n"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Laptop:
     """One project folder and the stack that runs for it."""
 
@@ -41,6 +46,7 @@ class Laptop:
         return laptop
 
     def stop(self) -> None:
+        self.database.close()
         self.run("down")
 
     def port_options(self) -> list[str]:
@@ -56,10 +62,6 @@ class Laptop:
         assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def read(self, *arguments: str) -> Any:
-        """Return what a reading verb answers as JSON."""
-        return json.loads(self.succeed(*arguments, "--output", "json"))
-
     def upload(self, path: str, content: bytes) -> None:
         """Put a file into the landing zone past Landfall, as any other program would."""
         domain, product, rest = path.split("/", 2)
@@ -67,24 +69,21 @@ class Laptop:
         lake.upload_landing(domain, product, rest, content)
         lake.close()
 
-    def file(self, name: str) -> dict[str, Any]:
-        """Return the newest ledger row of a file, once it has reached a state that lasts."""
-        return self.wait_for(lambda: self._settled_file(name), f"{name} in the ledger")
+    def file(self, name: str) -> LandedFile:
+        """Return the newest version of a file in the ledger, once it has reached a state that lasts."""
+        return cast(LandedFile, self.wait_for(lambda: self._settled_file(name), f"{name} in the ledger"))
 
-    def last_run(self) -> dict[str, Any]:
-        run: dict[str, Any] = self.read("runs", "show", "@last")
-        return run
+    def runs(self) -> tuple[RunSummary, ...]:
+        return self.database.read(list_runs)
 
-    def ended_run(self, *, after: int) -> dict[str, Any]:
+    def last_run(self) -> RunDetail:
+        run_id = self.runs()[0].run_id
+        return self.database.read(lambda connection: get_run(connection, run_id))
+
+    def ended_run(self, *, after: int) -> RunDetail:
         """Return the newest run, once there are more than ``after`` of them and it has ended."""
-
-        def ended() -> dict[str, Any] | None:
-            if len(self.read("runs", "list")) <= after:
-                return None
-            run = self.last_run()
-            return run if run["finished_at"] else None
-
-        return self.wait_for(ended, "the end of the run")
+        self.wait_for(lambda: len(self.runs()) > after and self.runs()[0].finished_at, "the end of the run")
+        return self.last_run()
 
     def rows(self, path: str) -> list[dict[str, Any]]:
         """Return the rows of a Delta table in the lake."""
@@ -92,14 +91,16 @@ class Laptop:
         rows: list[dict[str, Any]] = open_table(self.settings, uri).to_pyarrow_table().to_pylist()
         return rows
 
-    def kill(self, service: str) -> int:
-        """Kill a service of the stack as a crash would, and return its former process id."""
+    def kill(self, service: str, how: signal.Signals) -> int:
+        """End a service of the stack behind the supervisor's back, and return its former process id."""
         pid = self.pid(service)
-        psutil.Process(pid).send_signal(signal.SIGKILL)
+        assert pid is not None, f"{service} does not run"
+        psutil.Process(pid).send_signal(how)
         return pid
 
-    def pid(self, service: str) -> int:
-        return next(row["pid"] for row in self.read("status") if row["name"] == service)
+    def pid(self, service: str) -> int | None:
+        running = stack.status(self.project)
+        return next(info.pid for info in running.services if info.name == service) if running else None
 
     def wait_for(self, look: Callable[[], Any], what: str, *, timeout_s: float = 90) -> Any:
         give_up_at = time.monotonic() + timeout_s
@@ -112,7 +113,14 @@ class Laptop:
     def settings(self) -> Settings:
         return Settings.from_environment(read_environment(Layout(self.project).env_file))
 
-    def _settled_file(self, name: str) -> dict[str, Any] | None:
-        rows: list[dict[str, Any]] = self.read("files", "list", "--limit", "500")
-        found = [row for row in rows if row["file"] == name or row["url"].endswith("/" + name)]
-        return found[0] if found and found[0]["state"] not in {"pending", "claimed"} else None
+    @cached_property
+    def database(self) -> Database:
+        return Database.connect(self.settings)
+
+    def _settled_file(self, name: str) -> LandedFile | None:
+        found = [
+            file
+            for file in self.database.read(lambda connection: list_files(connection, limit=500))
+            if file.url.endswith("/" + name)
+        ]
+        return found[0] if found and found[0].state not in {FileState.PENDING, FileState.CLAIMED} else None
