@@ -13,7 +13,8 @@ HEAD = """\
 # Error codes
 
 Every error says what happened, where, and what to do next; its code stays the same between versions. On the
-command line it comes first in the line, over HTTP it is the `code` of the problem document, in SQL it is `NodeRuns.ErrorCode`.
+command line it comes first in the line, over HTTP it is the `code` of the problem document, in SQL it is
+`NodeRuns.ErrorCode`.
 A node whose job the platform ended without a result carries the platform's own code instead, such as `DRIVER_ERROR`.
 
 Faults of a product file (LF1006 and up) are in [the reference of the product file](product-file.md#codes).
