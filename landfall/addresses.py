@@ -144,6 +144,11 @@ class ResultAddress:
 def parse_result_path(path: str) -> ResultAddress | None:
     """Return whose result a file in ``control`` is, or ``None`` if it is something else."""
     parts = path.split("/")
-    if len(parts) != 7 or parts[5] != RESULT_FOLDER or not parts[4].isdigit() or parts[6].startswith(("_", ".")):
+    if (
+        len(parts) != 7
+        or parts[5] != RESULT_FOLDER
+        or not parts[4].isdigit()
+        or parts[6].startswith(("_", "."))
+    ):
         return None
     return ResultAddress(run_id=parts[2], node=parts[3], attempt=int(parts[4]))
