@@ -10,7 +10,6 @@ from landfall.spec.documents import (
     ProductDocument,
     RuleDocument,
     SourceDocument,
-    StepDocument,
     TransformationDocument,
 )
 from landfall.spec.model import (
@@ -36,6 +35,7 @@ from landfall.spec.model import (
     Write,
 )
 from landfall.spec.project import run_settings
+from landfall.spec.step_documents import StepDocument
 
 # What every check has; the rest of a rule is its configuration.
 _RULE_KEYS = {"name", "check", "severity", "filter", "description"}

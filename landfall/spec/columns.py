@@ -18,7 +18,8 @@ from landfall.spec.model import (
 )
 from landfall.spec.order import in_order
 from landfall.spec.sql_text import SqlProblem
-from landfall.spec.step_columns import Path, check_columns, check_condition, check_sort_entries, frame_after
+from landfall.spec.step_checks import Path, check_columns, check_condition, check_sort_entries
+from landfall.spec.step_columns import frame_after
 
 # Called with the place of a problem, as keys and indexes into the product.
 ReportAt = Callable[[Path, SqlProblem], None]

@@ -4,10 +4,12 @@ The models say what may stand where. What needs more than one object to judge (n
 columns, cycles) is left to the checks. Nothing outside ``landfall.spec`` sees these models.
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from landfall.spec.document import Document as Document
+from landfall.spec.document import text_or_list, text_or_mapping
 from landfall.spec.fields import (
     Bound,
     Character,
@@ -32,39 +34,14 @@ from landfall.spec.fields import (
     fault,
 )
 from landfall.spec.model import FileFormat, Layer, Severity, SourceType, StepType, WriteMode
-
-
-class Document(BaseModel):
-    """What every object of a file has in common: keys are known ones or start with ``x-``."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        populate_by_name=True,
-        json_schema_extra={"patternProperties": {"^x-": {}}},
-    )
-
+from landfall.spec.step_documents import StepDocument
 
 # Strict models take only members of an enum; a file holds their text.
 LayerField = Annotated[Layer, Field(strict=False)]
 
 
-def _by_kind(value: Any) -> str:
-    return "mapping" if isinstance(value, dict) else "list"
-
-
-def _text_or_mapping(value: Any) -> str:
-    # Asked again when a model is written out, then with the model that was read.
-    return "mapping" if isinstance(value, (dict, BaseModel)) else "text"
-
-
-def _text_or_list(value: Any) -> str:
-    return "list" if isinstance(value, list) else "text"
-
-
 NullTexts = Annotated[
-    Annotated[Text, Tag("text")] | Annotated[list[Text], Tag("list")], Discriminator(_text_or_list)
+    Annotated[Text, Tag("text")] | Annotated[list[Text], Tag("list")], Discriminator(text_or_list)
 ]
 
 
@@ -188,83 +165,6 @@ class DatasetDocument(Document):
     description: Text = ""
 
 
-# Pydantic's own unions report every member that does not fit; these report the one that was meant.
-Columns = Annotated[list[ColumnRef], Field(min_length=1)]
-ColumnPairs = Annotated[
-    Annotated[Columns, Tag("list")]
-    | Annotated[dict[ColumnRef, ColumnRef], Field(min_length=1), Tag("mapping")],
-    Discriminator(_by_kind),
-]
-BroughtColumns = Annotated[
-    Annotated[list[ColumnRef], Tag("list")] | Annotated[dict[ColumnName, ColumnRef], Tag("mapping")],
-    Discriminator(_by_kind),
-]
-
-
-class JoinDocument(Document):
-    with_: Name = Field(alias="with")
-    on: ColumnPairs
-    how: Literal["inner", "left", "right", "full", "semi", "anti"] = "inner"
-    columns: BroughtColumns | None = None
-    null_safe: bool = False
-
-
-class AggregateDocument(Document):
-    by: list[ColumnRef]
-    measures: Annotated[dict[ColumnName, Expression], Field(min_length=1)]
-
-
-class CastFormatDocument(Document):
-    type: TypeName
-    format: Annotated[str, Field(min_length=1)] | None = None
-
-
-CastTarget = Annotated[
-    Annotated[TypeName, Tag("text")] | Annotated[CastFormatDocument, Tag("mapping")],
-    Discriminator(_text_or_mapping),
-]
-
-
-class UnionDocument(Document):
-    with_: Annotated[list[Name], Field(min_length=1)] = Field(alias="with")
-    allow_missing: bool = False
-
-
-class DedupeDocument(Document):
-    keys: Columns
-    order_by: Annotated[list[Text], Field(min_length=1)] | None = None
-    keep: Literal["first", "last"] = "first"
-
-
-class StepDocument(Document):
-    """One step: a mapping with one key, the step's type."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-    types: ClassVar[tuple[str, ...]] = tuple(kind.value for kind in StepType)
-
-    select: Annotated[list[Expression], Field(min_length=1)] | None = None
-    filter: Expression | None = None
-    join: JoinDocument | None = None
-    aggregate: AggregateDocument | None = None
-    derive: Annotated[dict[ColumnName, Expression], Field(min_length=1)] | None = None
-    rename: Annotated[dict[ColumnRef, ColumnName], Field(min_length=1)] | None = None
-    cast: Annotated[dict[ColumnRef, CastTarget], Field(min_length=1)] | None = None
-    drop: Columns | None = None
-    union: UnionDocument | None = None
-    dedupe: DedupeDocument | None = None
-    sort: Annotated[list[Text], Field(min_length=1)] | None = None
-    sql: Annotated[str, Field(min_length=1, max_length=100_000)] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _has_one_key(cls, value: Any) -> Any:
-        if isinstance(value, dict) and len(value) != 1:
-            keys = ", ".join(value) or "none"
-            message = f"a step has exactly one key, this one has {len(value)} ({keys})"
-            raise fault("LF1030", message, "start a new item ('- ') for each step")
-        return value
-
-
 class WriteDocument(Document):
     mode: Annotated[WriteMode, Field(strict=False)] = WriteMode.OVERWRITE
     keys: list[ColumnRef] = []
@@ -315,7 +215,7 @@ class ScheduleDocument(Document):
 
 Trigger = Annotated[
     Annotated[Literal["landing"], Tag("text")] | Annotated[ScheduleDocument, Tag("mapping")],
-    Discriminator(_text_or_mapping),
+    Discriminator(text_or_mapping),
 ]
 
 

@@ -8,13 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from landfall.spec.build import build_product
-from landfall.spec.documents import ProductDocument, StepDocument
+from landfall.spec.documents import ProductDocument
 from landfall.spec.faults import Fault
 from landfall.spec.fields import kind_of
 from landfall.spec.model import Product
 from landfall.spec.project import PRODUCT_FILE, Project, read_file
 from landfall.spec.salvage import without_faulty
 from landfall.spec.shape import empty_keys, shape_faults, without_extensions
+from landfall.spec.step_documents import StepDocument
 from landfall.spec.variables import substitute
 from landfall.spec.yaml_source import Location, Mark
 

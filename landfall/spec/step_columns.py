@@ -1,33 +1,30 @@
 """What each step does to the columns of a frame, and what it may not do to them."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
 
 from landfall.spec.column_types import canonical_type
-from landfall.spec.expression_columns import (
-    misplaced_aggregates,
-    misplaced_windows,
-    ungrouped_columns,
-    unknown_columns,
-)
-from landfall.spec.faults import nearest_remedy
-from landfall.spec.fields import COLUMN_PATTERN
+from landfall.spec.expression_columns import misplaced_aggregates, misplaced_windows, ungrouped_columns
 from landfall.spec.frames import ColumnType, Frame, type_of_expression
 from landfall.spec.model import Step, StepType
 from landfall.spec.query_columns import query_frame
-from landfall.spec.sql_text import SqlProblem, read_expression, read_query
-
-Path = tuple[str | int, ...]
-# Called with the place of a problem within the step's configuration.
-Report = Callable[[Path, SqlProblem], None]
-Frames = Mapping[str, Frame | None]
-
-_SORT_ENTRY = re.compile(
-    r"\s*`?([A-Za-z_][A-Za-z0-9_]*)`?(?:\s+(?:asc|desc))?(?:\s+nulls\s+(?:first|last))?\s*", re.IGNORECASE
+from landfall.spec.sql_text import SqlProblem, read_query
+from landfall.spec.step_checks import (
+    Frames,
+    Path,
+    Report,
+    add_columns,
+    check_columns,
+    check_condition,
+    check_expression,
+    check_new_name,
+    check_same_columns,
+    check_sort_entries,
+    check_value,
+    other_input,
 )
 
 
@@ -58,58 +55,6 @@ def frame_after(step: Step, frame: Frame | None, inputs: Frames, report: Report)
     return after[step.type](step.config)
 
 
-def check_sort_entries(entries: Sequence[str], frame: Frame | None, path: Path, report: Report) -> None:
-    """Report the entries of ``sort`` or ``order_by`` that are not a column with or without a direction."""
-    for index, entry in enumerate(entries):
-        match = _SORT_ENTRY.fullmatch(entry)
-        if match is None:
-            remedy = "write a column, with asc or desc behind it; derive an expression as a column first"
-            report(
-                (*path, index), SqlProblem("LF1050", f"'{entry}' is not a column with a direction", remedy)
-            )
-        else:
-            check_columns([match[1]], frame, (*path, index), report)
-
-
-def check_columns(names: Iterable[str], frame: Frame | None, path: Path, report: Report) -> None:
-    """Report the names that the frame does not hold."""
-    for name in names:
-        if frame is not None and name not in frame:
-            report(path, SqlProblem("LF1051", f"unknown column '{name}'", nearest_remedy(name, frame)))
-
-
-def check_expression(text: str, frame: Frame | None, path: Path, report: Report) -> exp.Expr | None:
-    """Report what is wrong in an expression; return its tree if it can be read."""
-    parsed = read_expression(text)
-    for problem in parsed.problems:
-        report(path, problem)
-    if parsed.tree is not None:
-        for problem in unknown_columns(parsed.tree, frame):
-            report(path, problem)
-    return parsed.tree
-
-
-def check_value(text: str, frame: Frame | None, path: Path, report: Report, where: str) -> exp.Expr | None:
-    """Report what is wrong in an expression that has its name elsewhere or needs none."""
-    tree = read_expression(text).tree
-    if isinstance(tree, (exp.Alias, exp.Aliases)):
-        message = f"{where} cannot name its result '{tree.output_name}', or SQL is wrong before that word"
-        report(path, SqlProblem("LF1050", message, "correct the SQL text"))
-        return None
-    if isinstance(tree, exp.Star):
-        report(path, SqlProblem("LF1050", f"{where} cannot be *", "write a column or an expression"))
-        return None
-    return check_expression(text, frame, path, report)
-
-
-def check_condition(text: str, frame: Frame | None, path: Path, report: Report, where: str) -> None:
-    """Report what is wrong in a condition, which is tested row by row and so neither sums up nor looks around."""
-    tree = check_value(text, frame, path, report, where)
-    if tree is not None:
-        for problem in (*misplaced_aggregates(tree, where), *misplaced_windows(tree, where)):
-            report(path, problem)
-
-
 @dataclass(frozen=True, slots=True)
 class _StepColumns:
     """What one step does to a frame: one method for each type of step, each takes its configuration."""
@@ -130,14 +75,14 @@ class _StepColumns:
                 if frame is None:
                     is_known = False
                 else:
-                    _add(columns, frame.types, (index,), report)
+                    add_columns(columns, frame.types, (index,), report)
             elif not tree.output_name or isinstance(tree, exp.Aliases):
                 is_known = False
                 message = f"'{text.strip()[:60]}' has no name"
                 report((index,), SqlProblem("LF1055", message, "add one behind it: as name"))
             else:
-                _check_new_name(tree.output_name, (index,), report, is_new=isinstance(tree, exp.Alias))
-                _add(columns, {tree.output_name: type_of_expression(tree, frame)}, (index,), report)
+                check_new_name(tree.output_name, (index,), report, is_new=isinstance(tree, exp.Alias))
+                add_columns(columns, {tree.output_name: type_of_expression(tree, frame)}, (index,), report)
         return Frame(columns) if is_known else None
 
     def filter(self, config: str) -> Frame | None:
@@ -147,7 +92,7 @@ class _StepColumns:
 
     def join(self, config: Mapping[str, Any]) -> Frame | None:
         frame, inputs, report = self.frame, self.inputs, self.report
-        right, is_input = _other_input(config["with"], ("with",), inputs, report)
+        right, is_input = other_input(config["with"], ("with",), inputs, report)
         if not is_input:
             return None
         on = config["on"]
@@ -190,7 +135,7 @@ class _StepColumns:
         by = list(config["by"])
         check_columns(by, frame, ("by",), report)
         columns: dict[str, ColumnType] = {}
-        _add(
+        add_columns(
             columns,
             {name: frame.type_of(name) if frame is not None else None for name in by},
             ("by",),
@@ -202,7 +147,9 @@ class _StepColumns:
             if tree is not None:
                 for problem in (*ungrouped_columns(tree, by), *misplaced_windows(tree, "a measure")):
                     report(path, problem)
-            _add(columns, {name: type_of_expression(tree, frame) if tree is not None else None}, path, report)
+            add_columns(
+                columns, {name: type_of_expression(tree, frame) if tree is not None else None}, path, report
+            )
         return Frame(columns)
 
     def derive(self, config: Mapping[str, str]) -> Frame | None:
@@ -225,7 +172,7 @@ class _StepColumns:
         columns: dict[str, ColumnType] = {}
         for name, kind in frame.types.items():
             path: Path = tuple(key for key in config if key.casefold() == name.casefold())[:1]
-            _add(columns, {new_names.get(name.casefold(), name): kind}, path, report)
+            add_columns(columns, {new_names.get(name.casefold(), name): kind}, path, report)
         return Frame(columns, frame.has_load_columns)
 
     def cast(self, config: Mapping[str, Any]) -> Frame | None:
@@ -259,7 +206,7 @@ class _StepColumns:
         result = frame
         for index, name in enumerate(config["with"]):
             path = ("with", index)
-            other, is_input = _other_input(name, path, inputs, report)
+            other, is_input = other_input(name, path, inputs, report)
             if not is_input or other is None or result is None or frame is None:
                 result = None
                 continue
@@ -268,7 +215,7 @@ class _StepColumns:
                     {column: other.type_of(column) for column in other if column not in result}
                 )
                 continue
-            _check_same_columns(frame, other, name, path, report)
+            check_same_columns(frame, other, name, path, report)
         return result
 
     def dedupe(self, config: Mapping[str, Any]) -> Frame | None:
@@ -290,36 +237,3 @@ class _StepColumns:
         if parsed.tree is None or parsed.problems:
             return None
         return query_frame(parsed.tree, {**inputs, "this": frame}, lambda problem: report((), problem))
-
-
-def _check_same_columns(frame: Frame, other: Frame, name: str, path: Path, report: Report) -> None:
-    remedy = "select the same columns on both sides, or say allow_missing: true"
-    for here, there, side in ((frame, other, f"'{name}' has no"), (other, frame, f"only '{name}' has a")):
-        absent = [column for column in here if column not in there]
-        if absent:
-            report(path, SqlProblem("LF1052", f"{side} column '{absent[0]}'", remedy))
-
-
-def _other_input(name: str, path: Path, inputs: Frames, report: Report) -> tuple[Frame | None, bool]:
-    """Return the frame of another input, and whether the transformation has that input at all."""
-    if name in inputs:
-        return inputs[name], True
-    remedy = nearest_remedy(name, inputs, f"add '{name}' to inputs:")
-    report(path, SqlProblem("LF1042", f"'{name}' is not an input of this transformation", remedy))
-    return None, False
-
-
-def _add(columns: dict[str, ColumnType], new: Mapping[str, ColumnType], path: Path, report: Report) -> None:
-    taken = {name.casefold() for name in columns}
-    for name, kind in new.items():
-        if name.casefold() in taken:
-            message = f"column '{name}' would be there twice"
-            report(path, SqlProblem("LF1052", message, "give one of the two another name"))
-        taken.add(name.casefold())
-        columns.setdefault(name, kind)
-
-
-def _check_new_name(name: str, path: Path, report: Report, *, is_new: bool) -> None:
-    if is_new and not re.match(COLUMN_PATTERN, name):
-        remedy = "use letters, digits and underscores, a letter first"
-        report(path, SqlProblem("LF1022", f"'{name}' is not a column name", remedy))

@@ -10,7 +10,8 @@ from landfall.spec import frames
 from landfall.spec.model import Step
 from landfall.spec.model import StepType as DeclaredType
 from landfall.spec.sql_text import SqlProblem
-from landfall.spec.step_columns import Path, frame_after
+from landfall.spec.step_checks import Path
+from landfall.spec.step_columns import frame_after
 from spark_runtime.errors import StepRefused
 from spark_runtime.frame import Frame
 from spark_runtime.spec import StepType

@@ -7,7 +7,8 @@ import pytest
 from landfall.spec.frames import Frame
 from landfall.spec.model import Step, StepType
 from landfall.spec.sql_text import SqlProblem
-from landfall.spec.step_columns import Path, frame_after
+from landfall.spec.step_checks import Path
+from landfall.spec.step_columns import frame_after
 
 ORDERS = Frame(
     {"id": "int", "customer": "string", "amount": "double", "placed_on": "date", "xs": "array<int>"}

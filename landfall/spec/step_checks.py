@@ -1,0 +1,108 @@
+"""What the checks of steps share: is a column there, is an expression sound, is a name still free?"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from sqlglot import exp
+
+from landfall.spec.expression_columns import misplaced_aggregates, misplaced_windows, unknown_columns
+from landfall.spec.faults import nearest_remedy
+from landfall.spec.fields import COLUMN_PATTERN
+from landfall.spec.frames import ColumnType, Frame
+from landfall.spec.sql_text import SqlProblem, read_expression
+
+Path = tuple[str | int, ...]
+# Called with the place of a problem within the step's configuration.
+Report = Callable[[Path, SqlProblem], None]
+Frames = Mapping[str, Frame | None]
+
+_SORT_ENTRY = re.compile(
+    r"\s*`?([A-Za-z_][A-Za-z0-9_]*)`?(?:\s+(?:asc|desc))?(?:\s+nulls\s+(?:first|last))?\s*", re.IGNORECASE
+)
+
+
+def check_sort_entries(entries: Sequence[str], frame: Frame | None, path: Path, report: Report) -> None:
+    """Report the entries of ``sort`` or ``order_by`` that are not a column with or without a direction."""
+    for index, entry in enumerate(entries):
+        match = _SORT_ENTRY.fullmatch(entry)
+        if match is None:
+            remedy = "write a column, with asc or desc behind it; derive an expression as a column first"
+            report(
+                (*path, index), SqlProblem("LF1050", f"'{entry}' is not a column with a direction", remedy)
+            )
+        else:
+            check_columns([match[1]], frame, (*path, index), report)
+
+
+def check_columns(names: Iterable[str], frame: Frame | None, path: Path, report: Report) -> None:
+    """Report the names that the frame does not hold."""
+    for name in names:
+        if frame is not None and name not in frame:
+            report(path, SqlProblem("LF1051", f"unknown column '{name}'", nearest_remedy(name, frame)))
+
+
+def check_expression(text: str, frame: Frame | None, path: Path, report: Report) -> exp.Expr | None:
+    """Report what is wrong in an expression; return its tree if it can be read."""
+    parsed = read_expression(text)
+    for problem in parsed.problems:
+        report(path, problem)
+    if parsed.tree is not None:
+        for problem in unknown_columns(parsed.tree, frame):
+            report(path, problem)
+    return parsed.tree
+
+
+def check_value(text: str, frame: Frame | None, path: Path, report: Report, where: str) -> exp.Expr | None:
+    """Report what is wrong in an expression that has its name elsewhere or needs none."""
+    tree = read_expression(text).tree
+    if isinstance(tree, (exp.Alias, exp.Aliases)):
+        message = f"{where} cannot name its result '{tree.output_name}', or SQL is wrong before that word"
+        report(path, SqlProblem("LF1050", message, "correct the SQL text"))
+        return None
+    if isinstance(tree, exp.Star):
+        report(path, SqlProblem("LF1050", f"{where} cannot be *", "write a column or an expression"))
+        return None
+    return check_expression(text, frame, path, report)
+
+
+def check_condition(text: str, frame: Frame | None, path: Path, report: Report, where: str) -> None:
+    """Report what is wrong in a condition, which is tested row by row and so neither sums up nor looks around."""
+    tree = check_value(text, frame, path, report, where)
+    if tree is not None:
+        for problem in (*misplaced_aggregates(tree, where), *misplaced_windows(tree, where)):
+            report(path, problem)
+
+
+def check_same_columns(frame: Frame, other: Frame, name: str, path: Path, report: Report) -> None:
+    remedy = "select the same columns on both sides, or say allow_missing: true"
+    for here, there, side in ((frame, other, f"'{name}' has no"), (other, frame, f"only '{name}' has a")):
+        absent = [column for column in here if column not in there]
+        if absent:
+            report(path, SqlProblem("LF1052", f"{side} column '{absent[0]}'", remedy))
+
+
+def other_input(name: str, path: Path, inputs: Frames, report: Report) -> tuple[Frame | None, bool]:
+    """Return the frame of another input, and whether the transformation has that input at all."""
+    if name in inputs:
+        return inputs[name], True
+    remedy = nearest_remedy(name, inputs, f"add '{name}' to inputs:")
+    report(path, SqlProblem("LF1042", f"'{name}' is not an input of this transformation", remedy))
+    return None, False
+
+
+def add_columns(
+    columns: dict[str, ColumnType], new: Mapping[str, ColumnType], path: Path, report: Report
+) -> None:
+    taken = {name.casefold() for name in columns}
+    for name, kind in new.items():
+        if name.casefold() in taken:
+            message = f"column '{name}' would be there twice"
+            report(path, SqlProblem("LF1052", message, "give one of the two another name"))
+        taken.add(name.casefold())
+        columns.setdefault(name, kind)
+
+
+def check_new_name(name: str, path: Path, report: Report, *, is_new: bool) -> None:
+    if is_new and not re.match(COLUMN_PATTERN, name):
+        remedy = "use letters, digits and underscores, a letter first"
+        report(path, SqlProblem("LF1022", f"'{name}' is not a column name", remedy))
