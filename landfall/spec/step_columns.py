@@ -11,6 +11,7 @@ from landfall.spec.expression_columns import misplaced_aggregates, misplaced_win
 from landfall.spec.frames import ColumnType, Frame, type_of_expression
 from landfall.spec.model import Step, StepType
 from landfall.spec.query_columns import query_frame
+from landfall.spec.row_steps import limit, window
 from landfall.spec.sql_text import SqlProblem, read_query
 from landfall.spec.step_checks import (
     Frames,
@@ -26,6 +27,15 @@ from landfall.spec.step_checks import (
     check_value,
     other_input,
 )
+from landfall.spec.value_steps import fill_nulls, replace_values
+
+# Steps that need nothing but the running frame.
+_OF_ONE_FRAME: Mapping[StepType, Callable[[Any, Frame | None, Report], Frame | None]] = {
+    StepType.LIMIT: limit,
+    StepType.FILL_NULLS: fill_nulls,
+    StepType.REPLACE_VALUES: replace_values,
+    StepType.WINDOW: window,
+}
 
 
 def frame_after(step: Step, frame: Frame | None, inputs: Frames, report: Report) -> Frame | None:
@@ -37,6 +47,8 @@ def frame_after(step: Step, frame: Frame | None, inputs: Frames, report: Report)
         inputs: Frames of the transformation's inputs by the names that steps use.
         report: Takes what is wrong.
     """
+    if step.type in _OF_ONE_FRAME:
+        return _OF_ONE_FRAME[step.type](step.config, frame, report)
     columns = _StepColumns(frame, inputs, report)
     after: Mapping[StepType, Callable[[Any], Frame | None]] = {
         StepType.SELECT: columns.select,

@@ -2,10 +2,21 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from landfall.spec.document import Document, by_kind, text_or_mapping
-from landfall.spec.fields import ColumnName, ColumnRef, Expression, Name, Text, TypeName, fault
+from landfall.spec.fields import (
+    ColumnName,
+    ColumnRef,
+    Expression,
+    Name,
+    PositiveInt,
+    Scalar,
+    Text,
+    TypeName,
+    fault,
+    kind_of,
+)
 from landfall.spec.model import StepType
 
 # Pydantic's own unions report every member that does not fit; these report the one that was meant.
@@ -15,6 +26,7 @@ ColumnPairs = Annotated[
     | Annotated[dict[ColumnRef, ColumnRef], Field(min_length=1), Tag("mapping")],
     Discriminator(by_kind),
 ]
+SortEntries = Annotated[list[Text], Field(min_length=1)]
 BroughtColumns = Annotated[
     Annotated[list[ColumnRef], Tag("list")] | Annotated[dict[ColumnName, ColumnRef], Tag("mapping")],
     Discriminator(by_kind),
@@ -52,8 +64,58 @@ class UnionDocument(Document):
 
 class DedupeDocument(Document):
     keys: Columns
-    order_by: Annotated[list[Text], Field(min_length=1)] | None = None
+    order_by: SortEntries | None = None
     keep: Literal["first", "last"] = "first"
+
+
+class LimitDocument(Document):
+    rows: PositiveInt
+    order_by: SortEntries | None = None
+
+
+class ReplacementDocument(Document):
+    values: Annotated[dict[str, Scalar], Field(min_length=1)] | None = None
+    to_null: Annotated[list[Scalar], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _replaces_something(self) -> "ReplacementDocument":
+        if self.values is None and self.to_null is None:
+            raise fault("LF1030", "the replacement replaces nothing", "add values: or to_null:")
+        return self
+
+
+def _check_edge(value: Any) -> Any:
+    if value in ("first", "last") or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    message = f"an edge of rows is a whole number, first or last, not {kind_of(value)}"
+    raise fault("LF1021", message, "write as in [-2, 0] or [first, 0]; 0 is the row itself")
+
+
+FrameEdge = Annotated[
+    Any,
+    AfterValidator(_check_edge),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"enum": ["first", "last"]}]}),
+]
+
+
+class WindowDocument(Document):
+    partition_by: list[ColumnRef] = []
+    order_by: SortEntries | None = None
+    rows: Annotated[list[FrameEdge], Field(min_length=2, max_length=2)] | None = None
+    measures: Annotated[dict[ColumnName, Expression], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _has_rows_in_order(self) -> "WindowDocument":
+        if self.rows is None:
+            return self
+        if self.order_by is None:
+            message = "rows: counts from the row itself, which needs an order"
+            raise fault("LF1030", message, "add order_by:, or remove rows:")
+        start, end = self.rows
+        is_backwards = isinstance(start, int) and isinstance(end, int) and start > end
+        if start == "last" or end == "first" or is_backwards:
+            raise fault("LF1030", f"rows: [{start}, {end}] ends before it starts", "swap the two")
+        return self
 
 
 class StepDocument(Document):
@@ -72,7 +134,11 @@ class StepDocument(Document):
     drop: Columns | None = None
     union: UnionDocument | None = None
     dedupe: DedupeDocument | None = None
-    sort: Annotated[list[Text], Field(min_length=1)] | None = None
+    sort: SortEntries | None = None
+    limit: LimitDocument | None = None
+    fill_nulls: Annotated[dict[ColumnRef, Scalar], Field(min_length=1)] | None = None
+    replace_values: Annotated[dict[ColumnRef, ReplacementDocument], Field(min_length=1)] | None = None
+    window: WindowDocument | None = None
     sql: Annotated[str, Field(min_length=1, max_length=100_000)] | None = None
 
     @model_validator(mode="before")

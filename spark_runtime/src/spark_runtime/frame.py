@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 
+from spark_runtime.casts import canonical_type
 from spark_runtime.errors import StepRefused
 
 # What the runtime adds to tables. Steps may use these columns, but they are not the product's: they do not
@@ -38,10 +39,19 @@ class Frame:
             raise StepRefused(f"{where}: there is no column '{name}'; there are {', '.join(self.columns)}")
         return found
 
+    def types(self) -> dict[str, str]:
+        """Ask the engine for the type of each column; one round trip."""
+        return types_of(self.df)
+
     @property
     def product_columns(self) -> tuple[str, ...]:
         """The columns without those the runtime added."""
         return tuple(name for name in self.columns if name.casefold() not in LOAD_COLUMNS)
+
+
+def types_of(df: DataFrame) -> dict[str, str]:
+    """Return the Spark SQL type of each column in its one spelling; one round trip."""
+    return {field.name: canonical_type(field.dataType.simpleString()) for field in df.schema.fields}
 
 
 def find_name(name: str, names: Iterable[str]) -> str | None:

@@ -60,6 +60,10 @@ class StepType(StrEnum):
     UNION = "union"
     DEDUPE = "dedupe"
     SORT = "sort"
+    LIMIT = "limit"
+    FILL_NULLS = "fill_nulls"
+    REPLACE_VALUES = "replace_values"
+    WINDOW = "window"
     SQL = "sql"
 
 

@@ -9,9 +9,11 @@ from spark_runtime.steps.aggregate import aggregate
 from spark_runtime.steps.columns import derive, drop, rename, select
 from spark_runtime.steps.context import StepContext
 from spark_runtime.steps.join import join
-from spark_runtime.steps.rows import dedupe, filter_rows, sort
+from spark_runtime.steps.rows import dedupe, filter_rows, limit, sort
 from spark_runtime.steps.sql_query import sql_query
 from spark_runtime.steps.union import union
+from spark_runtime.steps.values import fill_nulls, replace_values
+from spark_runtime.steps.window import window
 
 StepFunction = Callable[[Frame, Any, StepContext], Frame]
 
@@ -27,6 +29,10 @@ STEPS: Mapping[StepType, StepFunction] = {
     StepType.UNION: union,
     StepType.DEDUPE: dedupe,
     StepType.SORT: sort,
+    StepType.LIMIT: limit,
+    StepType.FILL_NULLS: fill_nulls,
+    StepType.REPLACE_VALUES: replace_values,
+    StepType.WINDOW: window,
     StepType.SQL: sql_query,
 }
 

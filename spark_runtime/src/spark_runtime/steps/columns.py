@@ -1,5 +1,6 @@
 """Steps that change columns and keep rows: select, derive, rename, drop."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pyspark.sql import functions
@@ -49,3 +50,18 @@ def drop(frame: Frame, config: Any, context: StepContext) -> Frame:
     dropped = {frame.find(name, where=context.where) for name in config}
     kept = tuple(name for name in frame.columns if name not in dropped)
     return Frame(frame.df.selectExpr(*map(quoted, kept)), kept)
+
+
+def refuse_taken(new: Iterable[str], taken: Iterable[str], context: StepContext) -> None:
+    """Refuse new columns with the names of others.
+
+    Raises:
+        StepRefused: A column of that name is there already.
+    """
+    columns = list(taken)
+    for name in new:
+        if find_name(name, columns) is not None:
+            raise StepRefused(
+                f"{context.where}: there would be two columns '{name}'; name the new one otherwise, or drop the other"
+            )
+        columns.append(name)

@@ -1,4 +1,4 @@
-"""Steps that choose or order rows and keep columns: filter, sort, dedupe."""
+"""Steps that choose or order rows and keep columns: filter, sort, limit, dedupe."""
 
 import re
 from typing import Any
@@ -20,6 +20,13 @@ def filter_rows(frame: Frame, config: Any, _context: StepContext) -> Frame:
 def sort(frame: Frame, config: Any, _context: StepContext) -> Frame:
     """Order the rows; the table keeps them roughly so, which makes its files easier to skip."""
     return Frame(frame.df.orderBy(*(_sort_key(item) for item in config)), frame.columns)
+
+
+def limit(frame: Frame, config: Any, _context: StepContext) -> Frame:
+    """Keep the first rows by ``order_by``, ties broken by all columns, so that chance has no part in it."""
+    order = [_sort_key(item) for item in config.get("order_by") or ()]
+    ties = [functions.col(quoted(name)).asc_nulls_first() for name in frame.columns]
+    return Frame(frame.df.orderBy(*order, *ties).limit(config["rows"]), frame.columns)
 
 
 def _sort_key(text: str) -> Column:

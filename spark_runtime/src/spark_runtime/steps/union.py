@@ -4,9 +4,8 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from spark_runtime.casts import canonical_type
 from spark_runtime.errors import StepRefused
-from spark_runtime.frame import LOAD_COLUMNS, Frame, find_name
+from spark_runtime.frame import LOAD_COLUMNS, Frame, find_name, types_of
 from spark_runtime.sql import quoted
 from spark_runtime.steps.context import StepContext
 
@@ -19,18 +18,14 @@ def union(frame: Frame, config: Any, context: StepContext) -> Frame:
     Raises:
         StepRefused: A column is missing on one side and ``allow_missing`` is not set, or two types differ.
     """
-    sides = [(context.where, _types(frame.df))]
-    sides += [(name, _types(context.input(name).df)) for name in config["with"]]
+    sides = [(context.where, types_of(frame.df))]
+    sides += [(name, types_of(context.input(name).df)) for name in config["with"]]
     frames = [frame.df, *(context.input(name).df for name in config["with"])]
     wanted = _result_types(sides, allow_missing=bool(config.get("allow_missing")), where=context.where)
     result = _aligned(frames[0], sides[0][1], wanted)
     for df, (_, types) in zip(frames[1:], sides[1:], strict=True):
         result = result.union(_aligned(df, types, wanted))
     return Frame(result, tuple(wanted))
-
-
-def _types(df: DataFrame) -> dict[str, str]:
-    return {field.name: canonical_type(field.dataType.simpleString()) for field in df.schema.fields}
 
 
 def _result_types(
