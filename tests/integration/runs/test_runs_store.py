@@ -68,12 +68,8 @@ def test_a_version_replaced_before_it_was_read_is_not_read_twice(database: Datab
             lambda c, e=etag, s=sequencer: take_in(c, a_blob_event(path, etag=e, sequencer=s), now=NOW)  # type: ignore[misc]
         )
 
-    states = dict(
-        database.read(
-            lambda c: [tuple(row) for row in c.execute(sa.select(landed_files.c.ETag, landed_files.c.State))]
-        )
-    )
-    assert states == {"0x1": "rejected", "0x2": "rejected", "0x3": "pending"}
+    rows = database.read(lambda c: c.execute(sa.select(landed_files.c.ETag, landed_files.c.State)).all())
+    assert {row.ETag: row.State for row in rows} == {"0x1": "rejected", "0x2": "rejected", "0x3": "pending"}
 
 
 def test_opening_twice_gives_the_same_run(database: Database) -> None:
@@ -201,9 +197,9 @@ def _check_books(database: Database) -> None:
     edges = database.read(
         lambda c: c.execute(sa.select(node_run_edges.c.FromNode, node_run_edges.c.ToNode)).all()
     )
-    for upstream, downstream in edges:
-        if states[downstream] not in {"waiting", "skipped"}:
-            assert states[upstream] == "succeeded"
+    for edge in edges:
+        if states[edge.ToNode] not in {"waiting", "skipped"}:
+            assert states[edge.FromNode] == "succeeded"
     run = database.read(lambda c: c.execute(sa.select(runs)).one())
     claimed = _claimed(database)
     assert run.OpenNodes == sum(NodeState(state) not in FINAL_NODE_STATES for state in states.values())
