@@ -10,7 +10,7 @@ import azure.functions as func
 
 from activities.app import App
 from activities.instances import DurableInstances, start_coordinator
-from landfall.api import health, runs
+from landfall.api import files, health, runs
 from landfall.api.reply import Reply
 from landfall.runs.ids import RequestID, RunID
 from orchestrations.coordinator import product_coordinator as coordinate
@@ -100,6 +100,21 @@ async def cancel_run(req: func.HttpRequest, client: Any) -> func.HttpResponse:
     return _http(cancelled.reply)
 
 
+@app.route("files/replay", methods=[func.HttpMethod.POST])
+@app.durable_client_input(client_name="client")
+async def replay_files(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    replay = await asyncio.to_thread(
+        files.request_replay,
+        activities.services.database,
+        req.get_body(),
+        actor=_actor(req),
+        now=activities.services.now(),
+    )
+    for product in replay.start:
+        await start_coordinator(DurableInstances(client), product)
+    return _http(replay.reply)
+
+
 @app.route("health", methods=[func.HttpMethod.GET], auth_level=func.AuthLevel.ANONYMOUS)
 async def show_health(req: func.HttpRequest) -> func.HttpResponse:
     return await _read(health.show_health)
@@ -116,8 +131,14 @@ def _http(reply: Reply) -> func.HttpResponse:
 
 
 def _actor(req: func.HttpRequest) -> str:
-    """Return who calls, for the record: App Service sets the header after it has checked the caller."""
-    return (req.headers.get("x-ms-client-principal-name") or "function key")[:128]
+    """Return who calls, for the record.
+
+    App Service sets the first header after it has checked the caller. A caller with a function key is known by
+    that key only; the name it gives itself is kept, marked as that.
+    """
+    principal = req.headers.get("x-ms-client-principal-name")
+    named = req.headers.get("x-landfall-actor")
+    return (principal or (f"{named[:100]} (by function key)" if named else "function key"))[:128]
 
 
 # --- Orchestrators ---------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Landfall's HTTP API as a caller sees it: start a run, cancel a run."""
+"""Landfall's HTTP API as a caller sees it: start a run, cancel a run, replay files."""
 
 import json
 import urllib.error
@@ -71,13 +71,17 @@ class StartedRequest:
 class FunctionsClient:
     """Calls the function app that `settings` names."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, *, actor: str | None = None) -> None:
         self._url = url.rstrip("/") + "/"
         self._key = key
+        self._actor = actor
 
     @classmethod
-    def connect(cls, settings: Settings) -> Self:
+    def connect(cls, settings: Settings, *, actor: str | None = None) -> Self:
         """Return a client; nothing is sent yet.
+
+        Args:
+            actor: Who acts, for the record where the app knows the caller by a shared key only.
 
         Raises:
             MissingSetting: The URL or the key of the function app is not set.
@@ -86,7 +90,7 @@ class FunctionsClient:
             raise MissingSetting("LANDFALL_FUNCTIONS_URL")
         if not settings.functions_key:
             raise MissingSetting("LANDFALL_FUNCTIONS_KEY")
-        return cls(settings.functions_url, settings.functions_key)
+        return cls(settings.functions_url, settings.functions_key, actor=actor)
 
     def start_run(self, product: str, *, datasets: Sequence[str] = (), full: bool = False) -> StartedRequest:
         """Ask for a run of ``domain/product``.
@@ -118,12 +122,31 @@ class FunctionsClient:
         """
         self._post(f"api/runs/{quote(run_id)}/cancel", {})
 
+    def replay_files(
+        self, file_ids: Sequence[int] = (), *, state: str | None = None, product: str | None = None
+    ) -> Mapping[str, Any]:
+        """Put landed files back to pending, those named or those in a state.
+
+        Returns:
+            ``replayed`` (ids), ``left`` (objects with ``file_id`` and ``reason``) and ``more`` (whether there
+            are more files in that state than one replay takes).
+
+        Raises:
+            RequestRefused: A file or the product does not exist.
+            FunctionsUnreachable: The function app does not answer.
+            FunctionsAccessDenied: It refuses the key.
+        """
+        choice = {"file_ids": list(file_ids), "state": state, "product": product}
+        answer, _ = self._post("api/files/replay", {key: value for key, value in choice.items() if value})
+        return answer
+
     def _post(self, path: str, body: Mapping[str, Any]) -> tuple[Mapping[str, Any], Message]:
         url = urljoin(self._url, path)
+        actor = {"x-landfall-actor": self._actor} if self._actor else {}
         request = urllib.request.Request(  # noqa: S310 - the URL is the configured one
             url,
             data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json", "x-functions-key": self._key},
+            headers={"Content-Type": "application/json", "x-functions-key": self._key, **actor},
             method="POST",
         )
         try:

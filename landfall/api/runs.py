@@ -1,12 +1,11 @@
 """Runs over HTTP: start one, see how it stands, cancel it."""
 
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from landfall.api.body import FLAG, TEXT, BodyField, read_body
 from landfall.api.reply import Reply, problem, problem_of
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
@@ -27,7 +26,14 @@ from landfall.runs.states import RunState
 from landfall.spec.model import Product
 
 _PRODUCT = re.compile(r"[a-z][a-z0-9_]{0,63}/[a-z][a-z0-9_]{0,63}")
-_MAX_BODY = 64 * 1024
+_START_FIELDS = {
+    "datasets": BodyField(
+        "a list of dataset names", lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v)
+    ),
+    "full": FLAG,
+    "parameters": BodyField("an object", lambda v: isinstance(v, dict)),
+    "idempotency_key": TEXT,
+}
 _RETRY_AFTER_S = "2"
 
 
@@ -53,7 +59,7 @@ def start_run(
     """
     if not _PRODUCT.fullmatch(product):
         return Started(problem(404, "LF6102", "UnknownProduct", f"{product!r} is not the name of a product."))
-    fields, faults = _read_start(body)
+    fields, faults = read_body(body, _START_FIELDS)
     if faults:
         return Started(problem(400, "LF6101", "InvalidBody", " ".join(faults), faults=faults))
     request = RunRequest(
@@ -137,39 +143,6 @@ def request_cancel(database: Database, run_id: str, *, actor: str, now: datetime
     except RunEnded as error:
         return Cancelled(problem_of(error))
     return Cancelled(Reply(202, {"run_id": run_id, "at_work": [node.key for node in at_work]}), at_work)
-
-
-def _read_start(body: bytes) -> tuple[dict[str, Any], list[str]]:
-    """Return the fields of a start and every fault found in them."""
-    if not body.strip():
-        return {}, []
-    if len(body) > _MAX_BODY:
-        return {}, [f"The body is larger than {_MAX_BODY} bytes."]
-    try:
-        fields = json.loads(body)
-    except ValueError as error:
-        return {}, [f"The body is not JSON: {error}."]
-    if not isinstance(fields, dict):
-        return {}, ["The body is not a JSON object."]
-    checks: Mapping[str, tuple[str, Any]] = {
-        "datasets": (
-            "a list of dataset names",
-            lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v),
-        ),
-        "full": ("true or false", lambda v: isinstance(v, bool)),
-        "parameters": ("an object", lambda v: isinstance(v, dict)),
-        "idempotency_key": (
-            "a text of 1 to 128 characters",
-            lambda v: isinstance(v, str) and 0 < len(v) <= 128,
-        ),
-    }
-    faults = [f"'{key}' is not known; known are {', '.join(checks)}." for key in fields if key not in checks]
-    faults += [
-        f"'{key}' must be {form}."
-        for key, (form, fits) in checks.items()
-        if key in fields and not fits(fields[key])
-    ]
-    return fields, faults
 
 
 def _why(status: RequestStatus) -> str:

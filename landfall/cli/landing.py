@@ -34,6 +34,12 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The ledger of landed files.")
     group.command("list", epilog=examples("landfall files list --state unmatched"))(list_files)
     group.command(epilog=examples("landfall files show weather/weather.csv"))(show)
+    group.command(
+        epilog=examples(
+            "landfall files replay 17 18",
+            "landfall files replay --state unmatched --product mobility/flights",
+        )
+    )(replay)
     app.add_typer(group, name="files")
 
 
@@ -104,10 +110,62 @@ def show(
 ) -> None:
     """Show every version of a landed file and what became of it."""
     from landfall.landing.queries import get_file
+    from landfall.metadata.acts import acts_on_file
 
-    found = invocation(context).database().read(lambda connection: get_file(connection, file))
+    database = invocation(context).database()
+    found = database.read(lambda connection: get_file(connection, file))
+    acts = database.read(lambda connection: [acts_on_file(connection, item.file_id) for item in found])
     columns = (*_FILE_COLUMNS, "event_count", "etag", "url")
-    show_rows([{**asdict(version), "file": _name(version.url)} for version in found], columns, output)
+    rows = [
+        {**asdict(version), "file": _name(version.url), "acts": [asdict(act) for act in done]}
+        for version, done in zip(found, acts, strict=True)
+    ]
+    show_rows(rows, columns, output)
+    if output is OutputFormat.TABLE:
+        for version, done in zip(found, acts, strict=True):
+            for act in done:
+                note(
+                    f"file {version.file_id}: {act.act} by {act.actor} at {act.occurred_at:%Y-%m-%d %H:%M:%S}Z, "
+                    f"was {act.before}" + (f": {act.detail}" if act.detail else "")
+                )
+
+
+def replay(
+    context: typer.Context,
+    file_ids: Annotated[
+        list[int] | None, typer.Argument(metavar="FILE_ID…", help="Ids that `files list` shows.")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option(help="All files that are unmatched, rejected or done, instead of ids.")
+    ] = None,
+    product: Annotated[
+        str | None, typer.Option(help="With --state: only files in the folder of this domain/product.")
+    ] = None,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Put files that have ended back to pending, matched anew; a run takes them in."""
+    from landfall.cli.products import actor
+    from landfall.client import FunctionsClient
+    from landfall.landing.replay import REPLAYABLE
+
+    if bool(file_ids) == (state is not None):
+        raise typer.BadParameter("name files by their ids, or give --state; one of the two")
+    if file_ids and product is not None:
+        raise typer.BadParameter("--product goes with --state", param_hint="--product")
+    if state is not None and state not in REPLAYABLE:
+        raise typer.BadParameter(
+            f"{state!r} is none of {', '.join(sorted(REPLAYABLE))}", param_hint="--state"
+        )
+    client = FunctionsClient.connect(invocation(context).settings(), actor=actor())
+    answer = client.replay_files(file_ids or (), state=state, product=product)
+    rows = [{"file_id": file_id, "state": "pending", "reason": None} for file_id in answer["replayed"]]
+    rows += [{**file, "state": "left"} for file in answer["left"]]
+    show_rows(rows, ("file_id", "state", "reason"), output)
+    if answer["more"]:
+        note("there are more; repeat the command to go on")
+    # Whoever names a file means that one; a state is a sweep, of which some files may stay.
+    if answer["left"] and (file_ids or not answer["replayed"]):
+        raise typer.Exit(ExitCode.REFUSED)
 
 
 def _landed_row(dataset: str, blob: "LandedBlob") -> dict[str, object]:

@@ -73,11 +73,14 @@ def start(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Start a run of a product and wait for its end."""
+    from landfall.cli.products import actor
     from landfall.client import FunctionsClient
 
     here = invocation(context)
     names = tuple(name.strip() for name in datasets.split(",") if name.strip())
-    started = FunctionsClient.connect(here.settings()).start_run(product, datasets=names, full=full)
+    started = FunctionsClient.connect(here.settings(), actor=actor()).start_run(
+        product, datasets=names, full=full
+    )
     if not wait:
         show_fields(asdict(started), output)
         return
@@ -161,11 +164,12 @@ def logs(
 
 def cancel(context: typer.Context, run: RunArgument) -> None:
     """Cancel a run: nodes at work are stopped, waiting ones never start."""
+    from landfall.cli.products import actor
     from landfall.client import FunctionsClient
 
     here = invocation(context)
     run_id = _resolve(here.database(), run)
-    FunctionsClient.connect(here.settings()).cancel_run(run_id)
+    FunctionsClient.connect(here.settings(), actor=actor()).cancel_run(run_id)
     note(f"run {run_id}: asked to stop; `landfall runs watch {run_id}` shows how it ends")
 
 

@@ -1,9 +1,10 @@
 """The ledger of landed files: one row for each distinct blob version, whatever becomes of it."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -11,6 +12,8 @@ from landfall.landing.events import BlobEvent
 from landfall.metadata.tables import landed_files
 from landfall.runs.ids import RunID
 from landfall.runs.states import FILE_CHANGES, FileState, sources_of
+
+Id = TypeVar("Id", int, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def claim_files(
     connection: sa.Connection, files: Iterable[PendingFile], run_id: RunID, now: datetime
 ) -> None:
     """Give pending files to a run."""
-    for batch in _batches([file.file_id for file in files]):
+    for batch in batches([file.file_id for file in files]):
         connection.execute(
             sa.update(landed_files)
             .where(landed_files.c.LandedFileID.in_(batch), landed_files.c.State == FileState.PENDING)
@@ -110,7 +113,7 @@ def claim_files(
 
 def reject_files(connection: sa.Connection, files: Iterable[PendingFile], reason: str, now: datetime) -> None:
     """Set pending files aside with a reason."""
-    for batch in _batches([file.file_id for file in files]):
+    for batch in batches([file.file_id for file in files]):
         connection.execute(
             sa.update(landed_files)
             .where(landed_files.c.LandedFileID.in_(batch), landed_files.c.State == FileState.PENDING)
@@ -161,12 +164,43 @@ def settle_files(
     )
 
 
+def newer_versions(connection: sa.Connection, files: Sequence[sa.Row[Any]]) -> Mapping[int, int]:
+    """Return, for those of ``files`` whose path holds a later version by now, the id of the newest one.
+
+    Args:
+        files: Whole rows of LandedFiles.
+    """
+    newest: dict[int, int] = {}
+    by_path: dict[str, list[sa.Row[Any]]] = {}
+    for batch in batches(sorted({file.UrlHash for file in files})):
+        for version in connection.execute(
+            sa.select(landed_files.c.LandedFileID, landed_files.c.UrlHash, landed_files.c.Sequencer)
+            .where(landed_files.c.UrlHash.in_(batch))
+            .order_by(landed_files.c.LandedFileID)
+        ):
+            by_path.setdefault(version.UrlHash, []).append(version)
+    for file in files:
+        later = [other for other in by_path[file.UrlHash] if _replaces(other, file)]
+        if later:
+            newest[file.LandedFileID] = max(
+                later, key=lambda row: (row.Sequencer or "", row.LandedFileID)
+            ).LandedFileID
+    return newest
+
+
+def _replaces(other: sa.Row[Any], file: sa.Row[Any]) -> bool:
+    """Return whether a version of a path came after another one; without sequencers, the ledger's order says so."""
+    if other.Sequencer is None or file.Sequencer is None:
+        return bool(other.LandedFileID > file.LandedFileID)
+    return _is_later(other.Sequencer, file.Sequencer)
+
+
 def _is_later(one: str | None, other: str | None) -> bool:
     return one is not None and other is not None and one > other
 
 
 def _replace_pending(connection: sa.Connection, file_ids: Iterable[int], now: datetime) -> None:
-    for batch in _batches(list(file_ids)):
+    for batch in batches(list(file_ids)):
         connection.execute(
             sa.update(landed_files)
             .where(landed_files.c.LandedFileID.in_(batch))
@@ -178,6 +212,6 @@ def _replace_pending(connection: sa.Connection, file_ids: Iterable[int], now: da
         )
 
 
-def _batches(ids: list[int], size: int = 500) -> Iterable[list[int]]:
+def batches(ids: list[Id], size: int = 500) -> Iterable[list[Id]]:
     """SQL Server takes at most 2,100 parameters in one statement."""
     return (ids[start : start + size] for start in range(0, len(ids), size))

@@ -475,3 +475,19 @@ product_leases = Table(
     Column("InstanceID", sa.Unicode(256), nullable=False),
     Column("ChangedAt", UtcDateTime, nullable=False),
 )
+
+# What operators did beside runs, whose acts are in RunEvents: never changed, only added to.
+operator_acts = Table(
+    "OperatorActs",
+    metadata,
+    _id("OperatorActID"),
+    Column("Act", _STATE, nullable=False),
+    _product(nullable=True),
+    Column("LandedFileID", BigId, ForeignKey("LandedFiles.LandedFileID"), index=True),
+    # State of the file before; empty where the act was on a product.
+    Column("FromState", _STATE),
+    Column("OccurredAt", UtcDateTime, nullable=False),
+    Column("Actor", _NAME, nullable=False),
+    Column("Detail", LongText),
+    Index("IX_OperatorActs_DataProductID_OperatorActID", "DataProductID", "OperatorActID"),
+)

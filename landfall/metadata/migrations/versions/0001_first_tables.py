@@ -44,6 +44,7 @@ _TABLES = (
     "LineageEdges",
     "ColumnLineage",
     "ProductLeases",
+    "OperatorActs",
 )
 
 
@@ -540,6 +541,28 @@ def _create_coordination() -> None:
         sa.ForeignKeyConstraint(
             ["DataProductID"], ["DataProducts.DataProductID"], name="FK_ProductLeases_DataProductID"
         ),
+    )
+    op.create_table(
+        "OperatorActs",
+        sa.Column("OperatorActID", columns.BigId, autoincrement=True, nullable=False),
+        sa.Column("Act", sa.Unicode(16), nullable=False),
+        sa.Column("DataProductID", columns.BigId, autoincrement=False, nullable=True),
+        sa.Column("LandedFileID", columns.BigId, nullable=True),
+        sa.Column("FromState", sa.Unicode(16), nullable=True),
+        sa.Column("OccurredAt", columns.UtcDateTime, nullable=False),
+        sa.Column("Actor", sa.Unicode(128), nullable=False),
+        sa.Column("Detail", columns.LongText, nullable=True),
+        sa.PrimaryKeyConstraint("OperatorActID", name="PK_OperatorActs"),
+        sa.ForeignKeyConstraint(
+            ["DataProductID"], ["DataProducts.DataProductID"], name="FK_OperatorActs_DataProductID"
+        ),
+        sa.ForeignKeyConstraint(
+            ["LandedFileID"], ["LandedFiles.LandedFileID"], name="FK_OperatorActs_LandedFileID"
+        ),
+    )
+    op.create_index("IX_OperatorActs_LandedFileID", "OperatorActs", ["LandedFileID"])
+    op.create_index(
+        "IX_OperatorActs_DataProductID_OperatorActID", "OperatorActs", ["DataProductID", "OperatorActID"]
     )
 
 

@@ -1,0 +1,69 @@
+"""What operators do to products and landed files, with author and instant; acts on runs are in RunEvents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from landfall.metadata.tables import operator_acts
+
+
+class Act(StrEnum):
+    REPLAY = "replay"
+
+
+@dataclass(frozen=True, slots=True)
+class FileAct:
+    """An act on one landed file; ``before`` is the state it was in."""
+
+    file_id: int
+    product_id: int
+    before: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAct:
+    """An act as it was written."""
+
+    act: Act
+    occurred_at: datetime
+    actor: str
+    before: str | None
+    detail: str | None
+
+
+def record_file_acts(
+    connection: sa.Connection, act: Act, files: Sequence[FileAct], *, actor: str, now: datetime
+) -> None:
+    """Write one act on each of ``files``."""
+    if files:
+        connection.execute(
+            sa.insert(operator_acts),
+            [
+                {
+                    "Act": act,
+                    "DataProductID": file.product_id,
+                    "LandedFileID": file.file_id,
+                    "FromState": file.before,
+                    "OccurredAt": now,
+                    "Actor": actor,
+                    "Detail": file.detail,
+                }
+                for file in files
+            ],
+        )
+
+
+def acts_on_file(connection: sa.Connection, file_id: int) -> tuple[RecordedAct, ...]:
+    """Return what was done to a landed file, in order."""
+    rows = connection.execute(
+        sa.select(operator_acts)
+        .where(operator_acts.c.LandedFileID == file_id)
+        .order_by(operator_acts.c.OperatorActID)
+    )
+    return tuple(
+        RecordedAct(Act(row.Act), row.OccurredAt, row.Actor, row.FromState, row.Detail) for row in rows
+    )

@@ -1,0 +1,89 @@
+"""Steps of a product's life on a real database, for tests that are about what operators do in between."""
+
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from landfall.landing.intake import Intake, take_in
+from landfall.metadata.apply import apply_products
+from landfall.metadata.engine import Database
+from landfall.metadata.tables import landed_files, node_runs, product_leases
+from landfall.planning.plan import NodeKey
+from landfall.runs.closing import close_run, start_run
+from landfall.runs.ids import RunID
+from landfall.runs.nodes import record_submission, settle_node
+from landfall.runs.opening import open_run
+from landfall.runs.states import FINAL_NODE_STATES, NodeState, RunState
+from landfall.runs.verdict import Verdict
+from landfall.spec.model import Product
+from tests.builders import a_blob_event
+
+NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+SUCCEEDED = Verdict(NodeState.SUCCEEDED)
+FAILED = Verdict(NodeState.FAILED, error_code="LF4571", reason="no such column")
+
+
+def apply(database: Database, product: Product, *, now: datetime = NOW) -> None:
+    apply_products(database, [product], actor="ada", now=now)
+
+
+def land(
+    database: Database, path: str = "orders_landed/a.csv", *, etag: str = "0x1", size: int = 100
+) -> Intake:
+    event = a_blob_event(f"sales/orders/{path}", etag=etag, size_bytes=size)
+    return database.transact(lambda c: take_in(c, event, now=NOW))
+
+
+def begin(database: Database, run_id: str, *, now: datetime = NOW) -> RunID | None:
+    """Open and start the next run; return its id, ``None`` if nothing was to be run."""
+    opened = database.transact(lambda c: open_run(c, "sales/orders", RunID(run_id), now=now)).run_id
+    if opened is not None:
+        database.transact(lambda c: start_run(c, opened, now=now))
+    return opened
+
+
+def settle(database: Database, run_id: RunID, key: str, verdict: Verdict, *, now: datetime = NOW) -> None:
+    """Let a claimed node be submitted and end."""
+    later = now + timedelta(seconds=1)
+    database.transact(
+        lambda c: record_submission(
+            c, run_id, NodeKey(key), 1, job_run_id=1, job_run_url=None, token="t", now=now
+        )
+    )
+    database.transact(lambda c: settle_node(c, run_id, NodeKey(key), verdict, now=later))
+
+
+def finish(
+    database: Database, run_id: RunID, *, failing: frozenset[str] = frozenset(), now: datetime = NOW
+) -> RunState | None:
+    """Let every node of a run end, those in ``failing`` as failed, and close the run."""
+    while active := claimed(database, run_id):
+        settle(database, run_id, active[0], FAILED if active[0] in failing else SUCCEEDED, now=now)
+    return database.transact(lambda c: close_run(c, run_id, now=now + timedelta(seconds=2)))
+
+
+def claimed(database: Database, run_id: RunID) -> list[str]:
+    query = (
+        sa.select(node_runs.c.NodeKey)
+        .where(
+            node_runs.c.RunID == run_id,
+            node_runs.c.ClaimedAt.is_not(None),
+            node_runs.c.State.not_in(FINAL_NODE_STATES),
+        )
+        .order_by(node_runs.c.NodeRunID)
+    )
+    return database.read(lambda c: list(c.execute(query).scalars()))
+
+
+def node_states(database: Database, run_id: RunID) -> dict[str, str]:
+    query = sa.select(node_runs.c.NodeKey, node_runs.c.State).where(node_runs.c.RunID == run_id)
+    return database.read(lambda c: {row.NodeKey: row.State for row in c.execute(query)})
+
+
+def file_states(database: Database) -> dict[int, str]:
+    query = sa.select(landed_files.c.LandedFileID, landed_files.c.State)
+    return database.read(lambda c: {row.LandedFileID: row.State for row in c.execute(query)})
+
+
+def lease_state(database: Database) -> str:
+    return database.read(lambda c: str(c.execute(sa.select(product_leases.c.State)).scalar_one()))

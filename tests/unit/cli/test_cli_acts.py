@@ -1,0 +1,106 @@
+"""Verbs that act over HTTP: the real API on loopback over a real database, without the orchestrations behind it."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from landfall.api import files
+from landfall.api.reply import Reply
+from landfall.landing.intake import take_in
+from landfall.metadata.engine import Database
+from tests.builders import a_blob_event, a_product, a_transformation
+from tests.unit.cli.conftest import NOW, Command, apply
+
+Endpoint = Callable[[Database, list[str], bytes, str], Reply]
+
+LATER = NOW + timedelta(minutes=1)
+
+ROUTES: dict[str, Endpoint] = {
+    "files/replay": lambda database, _path, body, actor: (
+        files.request_replay(database, body, actor=actor, now=LATER).reply
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def app(project: Path, database: Database) -> Iterator[None]:
+    """Serve the API over the project's database."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            path = self.path.removeprefix("/api/").split("/")
+            endpoint = next(found for route, found in ROUTES.items() if _fits(route, path))
+            reply = endpoint(database, path, body, self.headers["x-landfall-actor"])
+            self.send_response(reply.status)
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(reply.text().encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    file = project / ".landfall" / "laptop.env"
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("LANDFALL_FUNCTIONS_URL")]
+    file.write_text("\n".join([*lines, f"LANDFALL_FUNCTIONS_URL=http://127.0.0.1:{server.server_port}"]))
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _fits(route: str, path: list[str]) -> bool:
+    parts = route.split("/")
+    return len(parts) == len(path) and all(
+        one == "*" or one == other for one, other in zip(parts, path, strict=True)
+    )
+
+
+def test_replay_puts_unmatched_files_back_and_files_show_tells_who(
+    database: Database, landfall: Command
+) -> None:
+    _land(database, "sales/orders/orders_landed/a.csv")
+    apply(database, a_product(a_transformation()))
+
+    answer = landfall("files", "replay", "--state", "unmatched", "--product", "sales/orders", "-o", "json")
+    (shown,) = json.loads(landfall("files", "show", "1", "-o", "json").out)
+
+    assert (answer.code, json.loads(answer.out)) == (0, [{"file_id": 1, "state": "pending", "reason": None}])
+    assert (shown["state"], shown["dataset"]) == ("pending", "orders_landed")
+    assert [(act["act"], act["before"]) for act in shown["acts"]] == [("replay", "unmatched")]
+    assert shown["acts"][0]["actor"]
+    assert "replay by" in landfall("files", "show", "1").err
+
+
+def test_a_named_file_that_stays_as_it_is_ends_the_command_with_1(
+    database: Database, landfall: Command
+) -> None:
+    apply(database, a_product(a_transformation()))
+    _land(database, "sales/orders/elsewhere/a.csv")
+
+    answer = landfall("files", "replay", "1")
+
+    assert answer.code == 1
+    assert "still no dataset of sales/orders expects it" in answer.out
+    assert "LF3102" in landfall("files", "replay", "99").err
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("1", "--state", "done"), ("--state", "claimed"), ("1", "--product", "sales/orders")]
+)
+def test_a_replay_of_nothing_or_of_two_things_is_wrong_usage(
+    landfall: Command, arguments: tuple[str, ...]
+) -> None:
+    assert landfall("files", "replay", *arguments).code == 2
+
+
+def _land(database: Database, path: str) -> None:
+    database.transact(lambda c: take_in(c, a_blob_event(path), now=NOW))
