@@ -73,7 +73,7 @@ def init(
 
 
 def validate(context: typer.Context, path: ProjectPath = None, output: Output = OutputFormat.TABLE) -> None:
-    """Check product files offline; every fault with file and line.
+    """Check product files and their tests offline; every fault with file and line.
 
     Exit code 1 means that there are faults.
     """
@@ -81,6 +81,7 @@ def validate(context: typer.Context, path: ProjectPath = None, output: Output = 
 
     try:
         products = _load(invocation(context), path)
+        _check_tests(invocation(context), path, products)
     except InvalidSpec as error:
         if output is OutputFormat.TABLE:
             raise
@@ -191,6 +192,7 @@ def _first_steps(folder: Path, key: str, written: Sequence[Path]) -> str:
     return "\n".join(
         [
             "  landfall validate",
+            "  landfall test",
             "  landfall up",
             "  landfall apply",
             f"  landfall land {key} {landed} {_shown(sample)} --wait",
@@ -215,6 +217,18 @@ def _load(here: Invocation, path: Path | None = None, *, only: str | None = None
         raise typer.BadParameter(f"{path} does not exist", param_hint="PATH")
     root = find_project(path)
     return load_products(root, _product_at(root, path.resolve()), target=here.target_name)
+
+
+def _check_tests(here: Invocation, path: Path | None, products: "Sequence[Product]") -> None:
+    """Check the tests of products, too: raises ``InvalidSpec`` with every fault of their files."""
+    from landfall.spec.faults import InvalidSpec
+    from landfall.spec.product_tests import check_product_tests
+    from landfall.spec.project import find_project
+
+    root = here.folder() if path is None else find_project(path)
+    faults = [fault for product in products for fault in check_product_tests(root, product)[1]]
+    if faults:
+        raise InvalidSpec(faults)
 
 
 def _product_at(root: Path, path: Path) -> str | None:

@@ -18,7 +18,7 @@ HOST: Final = "functions"
 EVENTS: Final = "events"
 
 # Deep plans overflow the engine's default stack and take the whole server down.
-_SPARK_STACK_BYTES: Final = 67_108_864
+SPARK_STACK_BYTES: Final = 67_108_864
 # Longer than any pause inside a job: a session that was closed for idling cannot be revived.
 _SPARK_SESSION_TIMEOUT_S: Final = 7200
 
@@ -140,7 +140,7 @@ def _spark_environment(ports: Ports) -> dict[str, str]:
     return {
         "AZURE_STORAGE_USE_EMULATOR": "true",
         "AZURITE_BLOB_STORAGE_URL": f"http://{LOOPBACK}:{ports.blob}",
-        "SAIL_RUNTIME__STACK_SIZE": str(_SPARK_STACK_BYTES),
+        "SAIL_RUNTIME__STACK_SIZE": str(SPARK_STACK_BYTES),
         # A job that needs more fails, instead of the laptop.
         "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
         "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(memory_bytes // 2),

@@ -53,6 +53,7 @@ def scaffold(root: Path, key: str) -> tuple[Path, ...]:
     texts = {
         folder / PRODUCT_FILE: _PRODUCT.replace("DOMAIN", domain).replace("PRODUCT", product),
         folder / "samples" / "orders.csv": _SAMPLE,
+        folder / "tests" / "orders.yml": _TESTS,
     }
     if not (root / PROJECT_FILE).exists():
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", root.resolve().name).strip("-") or domain
@@ -164,4 +165,54 @@ order_id,customer,amount,ordered_at
 8,hana@example.com,64.80,2024-03-03 14:22:00
 9,anna@example.com,8.40,1970-01-01 00:00:00
 10,ben@example.com,15.00,2024-03-03 19:45:00
+"""
+
+_TESTS = """\
+# Rows in, rows out: `landfall test` runs these on a Spark engine of their own.
+- name: what_cannot_be_an_order_is_refused
+  dataset: orders_landed
+  given:
+    orders_landed:
+      - {order_id: 1, customer: anna@example.com, amount: 19.90, ordered_at: "2024-03-01 09:12:00"}
+      - {customer: eva@example.com, amount: 7.25, ordered_at: "2024-03-02 12:00:00"}
+      - {order_id: 6, amount: -3.00}
+      - {order_id: 7, amount: ten}
+  expect:
+    rows:
+      - {order_id: 1, customer: anna@example.com, amount: 19.90}
+    refused:
+      - {row: {customer: eva@example.com}, rules: [order_id_known]}
+      - {row: {order_id: 6}, rules: [amount_not_negative]}
+      - {row: {order_id: 7}, rules: ["type:amount"]}
+
+- name: the_latest_version_of_an_order_wins
+  transformation: clean_orders
+  given:
+    orders_landed:
+      - {order_id: 4, customer: " Dan@example.com", amount: 42.50, ordered_at: "2024-03-02 08:00:00"}
+      - {order_id: 4, customer: " Dan@example.com", amount: 45.50, ordered_at: "2024-03-02 08:15:00"}
+      - {order_id: 5, amount: 12.00, ordered_at: "2024-03-02 11:31:00"}
+      - {order_id: 9, customer: anna@example.com, amount: 8.40, ordered_at: "1970-01-01 00:00:00"}
+    # Rows that are in the table already: the merge keeps what is not given again.
+    orders:
+      - {order_id: 1, customer: anna@example.com, amount: 19.90, ordered_on: "2024-03-01"}
+  expect:
+    rows:
+      - {order_id: 1, customer: anna@example.com, amount: 19.90, ordered_on: "2024-03-01"}
+      - {order_id: 4, customer: dan@example.com, amount: 45.50, ordered_on: "2024-03-02"}
+      - {order_id: 5, amount: 12.00, ordered_on: "2024-03-02"}
+    refused:
+      - {row: {order_id: 9}, rules: [not_before_opening]}
+
+- name: customers_are_counted_once_a_day
+  transformation: daily_sales
+  given:
+    orders:
+      - {order_id: 4, customer: ben@example.com, amount: 45.50, ordered_on: "2024-03-02"}
+      - {order_id: 5, customer: ben@example.com, amount: 12.00, ordered_on: "2024-03-02"}
+      - {order_id: 8, customer: hana@example.com, amount: 64.80, ordered_on: "2024-03-03"}
+  expect:
+    rows:
+      - {ordered_on: "2024-03-02", orders: 2, customers: 1, revenue: 57.50}
+      - {ordered_on: "2024-03-03", orders: 1, customers: 1, revenue: 64.80}
 """

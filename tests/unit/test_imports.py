@@ -96,6 +96,8 @@ PARTS: Mapping[str, Part] = {
     # Thin callers: no SQL and no foreign service except through `landfall`.
     "landfall.api": Part(("landfall", "azure.functions"), never=("landfall.cli", "landfall.local")),
     "landfall.cli": Part(("landfall", "typer", "click", "rich")),
+    # Builds nodes as a job does, in a folder; the engine it uses is handed over.
+    "landfall.testing": Part((*PURE, "spark_runtime", "pyspark")),
     # The laptop's stand-ins load the function app by path, as Azure does.
     "landfall.local": Part(
         (

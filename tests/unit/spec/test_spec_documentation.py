@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from landfall.spec.load import check_products
+from landfall.spec.load import check_products, load_products
 from landfall.spec.model import Check, StepType
+from landfall.spec.product_tests import check_product_tests
 from tests.unit.spec.conftest import PRODUCT_PATH, WriteProject
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "product-file.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+TESTS: list[str] = []
+EXAMPLES: list[str] = []
+for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL):
+    (TESTS if "given:" in block else EXAMPLES).append(block)
 
 AROUND = """\
 api_version: landfall/v1
@@ -69,6 +73,18 @@ def test_an_example_is_sound(example: str, write_project: WriteProject) -> None:
     _, faults = check_products(root)
 
     assert [str(fault) for fault in faults] == []
+
+
+def test_the_examples_of_tests_are_sound(write_project: WriteProject) -> None:
+    """They are about the whole product that opens the page."""
+    files = {f"data_products/sales/orders/tests/{at}.yml": text for at, text in enumerate(TESTS)}
+    root = write_project({PRODUCT_PATH: EXAMPLES[0], **files})
+    (loaded,) = load_products(root)
+
+    tests, faults = check_product_tests(root, loaded)
+
+    assert [str(fault) for fault in faults] == []
+    assert len(tests) >= 3
 
 
 def test_every_step_and_check_has_an_example() -> None:

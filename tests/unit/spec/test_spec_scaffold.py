@@ -20,6 +20,7 @@ def test_a_new_product_is_sound(tmp_path: Path) -> None:
         ".gitignore",
         "data_products/sales/orders/product.yml",
         "data_products/sales/orders/samples/orders.csv",
+        "data_products/sales/orders/tests/orders.yml",
     }
 
 

@@ -1,0 +1,1 @@
+"""Runs the tests of a product on a real Spark engine, in a folder of its own."""

@@ -1,0 +1,308 @@
+"""Runs tests of a product: each builds one node from its given rows, and what came is compared."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from landfall.planning.definition import NodeDefinitions
+from landfall.planning.graph import build_graph
+from landfall.planning.plan import NodeKind
+from landfall.spec.model import Column, Dataset, FileFormat, Product, Source, WriteMode
+from landfall.spec.model import Severity as DeclaredSeverity
+from landfall.spec.product_tests import ProductTest, Row
+from landfall.testing.difference import Difference, compare_rows, expected_refusals, found_refusals
+from landfall.testing.fixtures import ShownRow, WrongFixture, file_text, frame_of, inferred_types, shown_rows
+from spark_runtime.delta import create_if_missing
+from spark_runtime.ingest import LOAD_TYPES
+from spark_runtime.result import NodeResult
+from spark_runtime.run import run_node
+from spark_runtime.session import SETTINGS
+from spark_runtime.spec import Severity, parse_node_spec
+
+_GATE_CLOSED = "LF4521"
+_WARNINGS = "_warnings"
+
+
+@dataclass(frozen=True, slots=True)
+class ProductTestResult:
+    """How one test ended.
+
+    Attributes:
+        difference: What is not as expected; empty if the test passed.
+    """
+
+    product: str
+    test: ProductTest
+    seconds: float
+    difference: Difference
+
+    @property
+    def passed(self) -> bool:
+        return not self.difference
+
+    def to_payload(self) -> dict[str, Any]:
+        return {
+            "product": self.product,
+            "test": self.test.name,
+            "subject": self.test.subject,
+            "passed": self.passed,
+            "seconds": round(self.seconds, 3),
+            "path": self.test.path,
+            "line": self.test.line,
+            **self.difference.to_payload(),
+        }
+
+
+@contextmanager
+def open_session(address: str) -> Iterator[SparkSession]:
+    """Open a session of an engine as a job has it, and end it."""
+    session = SparkSession.builder.remote(address).create()
+    try:
+        for key, value in SETTINGS.items():
+            session.conf.set(key, value)
+        yield session
+    finally:
+        session.stop()
+
+
+class Bench:
+    """Builds nodes of a project's products in a folder.
+
+    Args:
+        products: Every product of the project that is sound, for the columns of ports.
+        folder: An empty folder for tables.
+    """
+
+    def __init__(self, spark: SparkSession, products: Sequence[Product], folder: Path) -> None:
+        self._spark = spark
+        self._folder = folder
+        self._products = {product.key: _Nodes(product) for product in products}
+        self._types: dict[tuple[str, str], Mapping[str, str]] = {}
+        self._places = 0
+        # A rule that stops a node is an answer here; the log of the job would tell it as a failure.
+        logging.getLogger("spark_runtime").addHandler(logging.NullHandler())
+
+    def run(self, product: str, test: ProductTest) -> ProductTestResult:
+        """Run one test; whatever goes wrong with its rows is a difference, not an exception."""
+        started = perf_counter()
+        try:
+            difference = self._compare(self._products[product], test)
+        except (WrongFixture, PySparkException) as error:
+            difference = Difference(reason=str(error))
+        return ProductTestResult(product, test, perf_counter() - started, difference)
+
+    def _compare(self, nodes: "_Nodes", test: ProductTest) -> Difference:
+        place = self._new_place()
+        result = self._build(nodes, test.subject, test.given, place)
+        stopped_by = sorted(
+            rule.name for rule in result.rules if rule.severity is Severity.FAIL and rule.rows_failed
+        )
+        expect = test.expect
+        if result.error is not None and result.error.code != _GATE_CLOSED:
+            return Difference(reason=f"{result.error.code} {result.error.message}")
+        if result.error is not None or expect.stopped_by:
+            wanted = sorted(expect.stopped_by)
+            if stopped_by == wanted:
+                return Difference()
+            return Difference(reason=f"{_stopped(stopped_by)}; expected: {_stopped(wanted)}")
+        missing, unexpected = self._compare_rows(result, expect.rows or ())
+        quarantined = self._quarantined(place, result)
+        refused_missing, refused_unexpected = compare_rows(
+            expected_refusals(expect.refused), found_refusals(quarantined, expect.refused)
+        )
+        return Difference("", missing, unexpected, refused_missing, refused_unexpected)
+
+    def _compare_rows(
+        self, result: NodeResult, expected: Sequence[Row]
+    ) -> tuple[tuple[ShownRow, ...], tuple[ShownRow, ...]]:
+        assert result.output is not None  # noqa: S101  a node that succeeded has one
+        table = self._spark.read.format("delta").load(result.output.uri)
+        types = dict(result.output.columns)
+        named = {name.casefold() for row in expected for name in row}
+        # Without an expected row, all columns but the runtime's own are shown.
+        chosen = {
+            name: kind
+            for name, kind in types.items()
+            if (name.casefold() in named if named else not name.startswith("_"))
+        }
+        unknown = sorted(named - {name.casefold() for name in types})
+        if unknown:
+            raise WrongFixture(f"the result has no column {', '.join(unknown)}; it has {', '.join(types)}")
+        wanted = (
+            shown_rows(frame_of(self._spark, expected, chosen, "expected rows"), chosen) if expected else []
+        )
+        return compare_rows(wanted, shown_rows(table, chosen))
+
+    def _quarantined(self, place: Path, result: NodeResult) -> list[tuple[str, list[str]]]:
+        if not result.rows_quarantined:
+            return []
+        rows = (
+            self._spark.read.format("delta")
+            .load(str(place / "quarantine"))
+            .select("_row", "_rules")
+            .collect()
+        )
+        return [(str(row[0]), list(row[1])) for row in rows]
+
+    def _build(
+        self, nodes: "_Nodes", subject: str, given: Mapping[str, tuple[Row, ...] | str], place: Path
+    ) -> NodeResult:
+        """Build one node from given rows; what is not given is empty."""
+        definition = nodes.definition(subject)
+        output = nodes.dataset(definition["output"]["dataset"])
+        uri = place / "tables" / output.name
+        if definition["kind"] == NodeKind.INGEST:
+            inputs = [self._file(nodes.source(output), output, given.get(output.name, ()), place)]
+        else:
+            inputs = [
+                self._table(nodes, item, given.get(item["name"], ()), place) for item in definition["inputs"]
+            ]
+            before = given.get(output.name, ())
+            if before:
+                types = self._types_of(nodes, output.name)
+                create_if_missing(self._spark, str(uri), types)
+                rows = frame_of(self._spark, _rows(before), types, f"given {output.name}")
+                rows.write.format("delta").mode("append").save(str(uri))
+        spec = {
+            "schema_version": 1,
+            "run_id": "test",
+            "product": nodes.product.key,
+            "node": subject,
+            "attempt": 1,
+            "kind": definition["kind"],
+            "inputs": inputs,
+            "steps": definition["steps"],
+            "rules": definition["rules"],
+            "output": {
+                "name": output.name,
+                "uri": str(uri),
+                "quarantine_uri": str(place / "quarantine"),
+                "columns": definition["output"]["columns"],
+                "write": definition["output"]["write"],
+            },
+            "result_uri": str(place / "result"),
+        }
+        return run_node(self._spark, parse_node_spec(json.dumps(spec)))
+
+    def _table(
+        self, nodes: "_Nodes", item: Mapping[str, Any], given: tuple[Row, ...] | str, place: Path
+    ) -> dict[str, Any]:
+        """Write the rows given for one input and return its entry in the node spec."""
+        owner = self._products.get(item["product"])
+        rows = _rows(given)
+        types = inferred_types(rows) if owner is None else self._types_of(owner, item["dataset"])
+        types = types or inferred_types(rows)
+        if not types:
+            raise WrongFixture(
+                f"the columns of '{item['name']}' are declared nowhere in this project; give at least one row of it"
+            )
+        uri = str(place / "inputs" / item["name"])
+        frame = frame_of(self._spark, rows, types, f"given {item['name']}")
+        frame.write.format("delta").mode("overwrite").save(uri)
+        return {"kind": "table", "name": item["name"], "uri": uri}
+
+    def _file(
+        self, source: Source, dataset: Dataset, given: tuple[Row, ...] | str, place: Path
+    ) -> dict[str, Any]:
+        """Write what is given for a landed dataset as the file it would be and return the input of its node."""
+        where = f"given {dataset.name}"
+        file_format = source.format or FileFormat.CSV
+        path = place / "landed" / f"{dataset.name}.{file_format.value}"
+        path.parent.mkdir(parents=True)
+        if file_format is FileFormat.PARQUET:
+            path = self._parquet(_rows(given), dataset.columns, path, where)
+        else:
+            text = given if isinstance(given, str) else file_text(given, dataset.columns, source, where)
+            try:
+                path.write_text(text, encoding=str(source.options.get("encoding", "utf-8")), newline="")
+            except UnicodeEncodeError as error:
+                raise WrongFixture(f"{where}: {error}") from error
+        return {
+            "kind": "files",
+            "name": dataset.name,
+            "format": file_format.value,
+            "options": dict(source.options),
+            "files": [{"uri": f"file://{path}", "etag": "test", "size_bytes": path.stat().st_size}],
+            "columns": [
+                {"name": column.name, "type": column.type, "nullable": column.nullable}
+                for column in dataset.columns
+            ],
+        }
+
+    def _parquet(self, rows: Sequence[Row], columns: Sequence[Column], path: Path, where: str) -> Path:
+        types = {column.name: column.type for column in columns} or inferred_types(rows)
+        frame_of(self._spark, rows, types, where).coalesce(1).write.parquet(str(path))
+        return next(file for file in path.iterdir() if file.suffix == ".parquet")
+
+    def _types_of(self, nodes: "_Nodes", name: str) -> Mapping[str, str]:
+        """Return the columns of a dataset's table: as declared, else as its node builds them from nothing."""
+        key = (nodes.product.key, name)
+        if key not in self._types:
+            self._types[key] = self._find_types(nodes, nodes.dataset(name))
+        return self._types[key]
+
+    def _find_types(self, nodes: "_Nodes", dataset: Dataset) -> Mapping[str, str]:
+        types = {column.name: column.type for column in dataset.columns}
+        if any(rule.severity is DeclaredSeverity.WARN for rule in dataset.quality):
+            types[_WARNINGS] = "array<string>"
+        if dataset.landing is not None:
+            return types | LOAD_TYPES if dataset.columns else {}
+        builder = nodes.builder(dataset.name)
+        if dataset.columns:
+            return types | ({"_run_id": "string"} if nodes.appends(builder) else {})
+        result = self._build(nodes, builder, {}, self._new_place())
+        if result.error is not None or result.output is None:
+            reason = result.error.message if result.error is not None else "it says nothing"
+            raise WrongFixture(f"the columns of '{dataset.name}' cannot be told: {reason}")
+        return dict(result.output.columns)
+
+    def _new_place(self) -> Path:
+        self._places += 1
+        return self._folder / str(self._places)
+
+
+class _Nodes:
+    """The nodes of one product by what people call them: a transformation, or a landed dataset."""
+
+    def __init__(self, product: Product) -> None:
+        self.product = product
+        definitions = NodeDefinitions(product, {})
+        self._definitions = {
+            node.output if node.kind is NodeKind.INGEST else str(node.key): definitions.of(node)
+            for node in build_graph(product).nodes
+        }
+        self._datasets = {str(dataset.name): dataset for dataset in product.datasets}
+        self._sources = {source.name: source for source in product.sources}
+        self._builders = {str(item.output.dataset): item for item in product.transformations}
+
+    def definition(self, subject: str) -> Mapping[str, Any]:
+        return self._definitions[subject]
+
+    def dataset(self, name: str) -> Dataset:
+        return self._datasets[name]
+
+    def source(self, dataset: Dataset) -> Source:
+        assert dataset.source is not None  # noqa: S101  what lands has one
+        return self._sources[dataset.source]
+
+    def builder(self, dataset: str) -> str:
+        return str(self._builders[dataset].name)
+
+    def appends(self, transformation: str) -> bool:
+        return bool(self._definitions[transformation]["output"]["write"]["mode"] == WriteMode.APPEND)
+
+
+def _rows(given: tuple[Row, ...] | str) -> tuple[Row, ...]:
+    return () if isinstance(given, str) else given
+
+
+def _stopped(rules: Sequence[str]) -> str:
+    return f"stopped by {', '.join(rules)}" if rules else "published"

@@ -1,0 +1,138 @@
+"""Tests of a product are checked against it: each mistake names its file and line."""
+
+from pathlib import Path
+
+import pytest
+
+from landfall.spec.load import load_products
+from landfall.spec.product_tests import check_product_tests
+from landfall.spec.scaffold import scaffold
+from tests.unit.spec.conftest import PRODUCT, PRODUCT_PATH, WriteProject
+
+FILE = "data_products/sales/orders/tests/orders.yml"
+SOUND = """\
+- name: negative_amounts_are_refused
+  dataset: orders_landed
+  given:
+    orders_landed:
+      - {order_id: 1, customer: ann, amount: 5}
+      - {order_id: 2, customer: null, amount: -5}
+  expect:
+    rows: [{order_id: 1}]
+    refused: [{row: {order_id: 2}, rules: [amount_not_negative]}]
+- name: days_add_up
+  transformation: daily_sales
+  given:
+    orders: [{order_id: 1, placed_on: "2024-01-01", amount: 2}]
+    daily_sales: [{placed_on: "2023-12-31", orders: 3}]
+  expect:
+    rows: [{placed_on: "2024-01-01", orders: 1}, {placed_on: "2023-12-31", orders: 3}]
+"""
+
+
+def faults(root: Path) -> list[str]:
+    (product,) = load_products(root)
+    return [str(fault).removeprefix(f"{FILE}:") for fault in check_product_tests(root, product)[1]]
+
+
+def test_sound_tests_are_read_with_their_places(write_project: WriteProject) -> None:
+    root = write_project({FILE: SOUND})
+    (product,) = load_products(root)
+
+    tests, found = check_product_tests(root, product)
+
+    assert found == ()
+    assert [(test.name, test.subject, test.path, test.line) for test in tests] == [
+        ("negative_amounts_are_refused", "orders_landed", FILE, 1),
+        ("days_add_up", "daily_sales", FILE, 10),
+    ]
+    assert tests[0].given == {
+        "orders_landed": (
+            {"order_id": 1, "customer": "ann", "amount": 5},
+            {"order_id": 2, "customer": None, "amount": -5},
+        )
+    }
+
+
+def test_a_product_without_tests_has_none(write_project: WriteProject) -> None:
+    root = write_project({})
+    (product,) = load_products(root)
+
+    assert check_product_tests(root, product) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("sound", "broken", "fault"),
+    [
+        (
+            "dataset: orders_landed",
+            "dataset: orders_lande",
+            "2: LF1042 no landed dataset 'orders_lande'; did you",
+        ),
+        (
+            "dataset: orders_landed",
+            "dataset: orders",
+            "2: LF1042 no landed dataset 'orders'; write transformation: ",
+        ),
+        (
+            "transformation: daily_sales",
+            "transformation: daily",
+            "11: LF1042 no transformation 'daily'; did you",
+        ),
+        ("  dataset: orders_landed\n", "", "1: LF1030 test 'negative_amounts_are_refused' must name either"),
+        (
+            "    orders: [{",
+            "    order: [{",
+            "13: LF1042 'daily_sales' does not read 'order'; did you mean 'orders'?",
+        ),
+        ("amount: -5", "amout: -5", "6: LF1051 no column 'amout'; did you mean 'amount'?"),
+        ("[{order_id: 1}]", "[{order: 1}]", "8: LF1051 no column 'order'"),
+        ("rules: [amount_not_negative]", "rules: [amount]", "9: LF1042 no rule 'amount' refuses rows of"),
+        ("    rows: [{order_id: 1}]\n", "", "7: LF1021 expect: has no rows"),
+        ("expect:\n    rows: [{p", "expct:\n    rows: [{p", "15: LF1020 unknown key 'expct'; did you mean"),
+        ("days_add_up", "negative_amounts_are_refused", "10: LF1041 test 'negative_amounts_are_refused' is"),
+        (
+            "    rows: [{order_id: 1}]\n",
+            "    stopped_by: [x]\n",
+            "LF1030 a node that is stopped by a rule publishes",
+        ),
+        (
+            'orders: [{order_id: 1, placed_on: "2024-01-01", amount: 2}]',
+            "orders: x",
+            "13: LF1021 'orders' is a table",
+        ),
+    ],
+)
+def test_a_mistake_is_found_where_it_stands(
+    sound: str, broken: str, fault: str, write_project: WriteProject
+) -> None:
+    text = SOUND.replace(sound, broken, 1)
+    assert text != SOUND
+    root = write_project({FILE: text})
+
+    assert [found for found in faults(root) if fault in found] != [], faults(root)
+
+
+def test_only_a_gate_can_stop_a_node(write_project: WriteProject) -> None:
+    gate = PRODUCT.replace("columns: [order_id]}", "columns: [order_id], severity: fail}")
+    test = "- {name: a, transformation: clean_orders, expect: {stopped_by: [one_row_per_order]}}\n"
+
+    assert faults(write_project({FILE: test, PRODUCT_PATH: gate})) == []
+    (found,) = faults(write_project({FILE: test, PRODUCT_PATH: PRODUCT}))
+    assert found.startswith("1: LF1042 'orders' has no rule 'one_row_per_order' of severity fail")
+
+
+def test_what_is_no_test_is_said(write_project: WriteProject) -> None:
+    assert faults(write_project({FILE: "- just text\n"})) == [
+        "1: LF1021 a test is a mapping, not text; start with '- name:'"
+    ]
+
+
+def test_the_tests_of_a_new_product_are_sound(tmp_path: Path) -> None:
+    scaffold(tmp_path, "sales/orders")
+    (product,) = load_products(tmp_path)
+
+    tests, found = check_product_tests(tmp_path, product)
+
+    assert found == ()
+    assert {test.subject for test in tests} == {"orders_landed", "clean_orders", "daily_sales"}
