@@ -71,4 +71,4 @@ def _is_moment(text: str, kind: str) -> bool:
 def _fits_decimal(value: float | Decimal, kind: str) -> bool:
     precision, scale = (int(number) for number in kind[len("decimal(") : -1].split(","))
     digits = Fraction(str(value))
-    return (digits * 10**scale).denominator == 1 and abs(digits) < 10 ** (precision - scale)
+    return (digits * 10**scale).denominator == 1 and bool(abs(digits) < 10 ** (precision - scale))
