@@ -53,6 +53,9 @@ class StepType(StrEnum):
     FILL_NULLS = "fill_nulls"
     REPLACE_VALUES = "replace_values"
     WINDOW = "window"
+    LOOKUP = "lookup"
+    INTERSECT = "intersect"
+    EXCEPT = "except"
     SQL = "sql"
 
 

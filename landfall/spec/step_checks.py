@@ -73,8 +73,11 @@ def check_condition(text: str, frame: Frame | None, path: Path, report: Report, 
             report(path, problem)
 
 
-def check_same_columns(frame: Frame, other: Frame, name: str, path: Path, report: Report) -> None:
-    remedy = "select the same columns on both sides, or say allow_missing: true"
+def check_same_columns(
+    frame: Frame, other: Frame, name: str, path: Path, report: Report, *, may_miss: bool = True
+) -> None:
+    """Report a column that only one of two frames has; ``may_miss`` says whether the step has ``allow_missing``."""
+    remedy = "select the same columns on both sides" + (", or say allow_missing: true" if may_miss else "")
     for here, there, side in ((frame, other, f"'{name}' has no"), (other, frame, f"only '{name}' has a")):
         absent = [column for column in here if column not in there]
         if absent:

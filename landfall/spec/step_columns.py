@@ -9,6 +9,7 @@ from sqlglot import exp
 from landfall.spec.column_types import canonical_type
 from landfall.spec.expression_columns import misplaced_aggregates, misplaced_windows, ungrouped_columns
 from landfall.spec.frames import ColumnType, Frame, type_of_expression
+from landfall.spec.input_steps import check_defaults, check_join_condition, check_set_operation
 from landfall.spec.model import Step, StepType
 from landfall.spec.query_columns import query_frame
 from landfall.spec.row_steps import limit, window
@@ -62,6 +63,9 @@ def frame_after(step: Step, frame: Frame | None, inputs: Frames, report: Report)
         StepType.UNION: columns.union,
         StepType.DEDUPE: columns.dedupe,
         StepType.SORT: columns.sort,
+        StepType.LOOKUP: columns.lookup,
+        StepType.INTERSECT: columns.intersect_or_except,
+        StepType.EXCEPT: columns.intersect_or_except,
         StepType.SQL: columns.sql,
     }
     return after[step.type](step.config)
@@ -107,7 +111,7 @@ class _StepColumns:
         right, is_input = other_input(config["with"], ("with",), inputs, report)
         if not is_input:
             return None
-        on = config["on"]
+        on = config.get("on") or []
         pairs = dict(on) if isinstance(on, Mapping) else {name: name for name in on}
         check_columns(pairs.keys(), frame, ("on",), report)
         check_columns(pairs.values(), right, ("on",), report)
@@ -118,6 +122,8 @@ class _StepColumns:
             for name in names
         ):
             return None
+        if config.get("condition") is not None:
+            check_join_condition(config["condition"], frame, right, config["with"], ("condition",), report)
         brought = config.get("columns")
         how = config.get("how", "inner")
         if how in ("semi", "anti"):
@@ -142,6 +148,14 @@ class _StepColumns:
             report(("columns",) if brought else (), SqlProblem("LF1052", message, remedy))
         return frame.with_columns(added)
 
+    def lookup(self, config: Mapping[str, Any]) -> Frame | None:
+        right = self.inputs.get(config["with"])
+        check_defaults(config, right, self.report)
+        return self.join({**config, "how": "left"})
+
+    def intersect_or_except(self, config: Mapping[str, Any]) -> Frame | None:
+        return check_set_operation(config, self.frame, self.inputs, self.report)
+
     def aggregate(self, config: Mapping[str, Any]) -> Frame:
         frame, report = self.frame, self.report
         by = list(config["by"])
@@ -153,16 +167,29 @@ class _StepColumns:
             ("by",),
             report,
         )
-        for name, text in config["measures"].items():
-            path = ("measures", name)
+        for name, measure in config["measures"].items():
+            path: Path = ("measures", name)
+            text = measure["expression"] if isinstance(measure, Mapping) else measure
             tree = check_value(text, frame, path, report, "a measure")
+            if tree is not None and isinstance(measure, Mapping):
+                self._check_filtered(measure, tree, path)
             if tree is not None:
                 for problem in (*ungrouped_columns(tree, by), *misplaced_windows(tree, "a measure")):
                     report(path, problem)
             add_columns(
                 columns, {name: type_of_expression(tree, frame) if tree is not None else None}, path, report
             )
+        if config.get("level") is not None:
+            add_columns(columns, {config["level"]: "bigint"}, ("level",), report)
         return Frame(columns)
+
+    def _check_filtered(self, measure: Mapping[str, Any], tree: exp.Expr, path: Path) -> None:
+        frame, report = self.frame, self.report
+        check_condition(measure["filter"], frame, (*path, "filter"), report, "the filter of a measure")
+        if not isinstance(tree, (exp.AggFunc, exp.Anonymous)):
+            message = "a filter belongs to one call of an aggregate function"
+            remedy = "measure the parts with their filters, and derive from them in the next step"
+            report((*path, "expression"), SqlProblem("LF1054", message, remedy))
 
     def derive(self, config: Mapping[str, str]) -> Frame | None:
         frame, report = self.frame, self.report

@@ -35,15 +35,74 @@ BroughtColumns = Annotated[
 
 class JoinDocument(Document):
     with_: Name = Field(alias="with")
-    on: ColumnPairs
-    how: Literal["inner", "left", "right", "full", "semi", "anti"] = "inner"
+    on: ColumnPairs | None = None
+    condition: Expression | None = Field(
+        default=None,
+        description="SQL condition; columns of the other input have its name in front, as in rates.valid_from",
+    )
+    how: Literal["inner", "left", "right", "full", "semi", "anti", "cross"] = "inner"
     columns: BroughtColumns | None = None
     null_safe: bool = False
+    unique: bool = Field(default=False, description="Stop if the other input repeats a key")
+    broadcast: bool = Field(default=False, description="Send the other input, which is small, to all workers")
+
+    @model_validator(mode="after")
+    def _settings_go_together(self) -> "JoinDocument":
+        if self.how == "cross" and (self.on is not None or self.condition is not None):
+            message = "a cross join pairs all rows, so it has neither on nor condition"
+            raise fault("LF1030", message, "remove them, or join inner")
+        if self.how != "cross" and self.on is None and self.condition is None:
+            message = "the join says neither on nor condition"
+            raise fault("LF1030", message, "add on: with the key columns, or how: cross for all pairs")
+        if self.on is None and (self.null_safe or self.unique):
+            key = "null_safe" if self.null_safe else "unique"
+            raise fault("LF1030", f"{key}: is about the columns under on:", f"add on:, or remove {key}:")
+        if self.how in ("semi", "anti") and self.unique:
+            message = f"a {self.how} join never multiplies rows"
+            raise fault("LF1030", message, "remove unique:")
+        if self.how in ("right", "full") and self.broadcast:
+            message = f"engines cannot broadcast the other input of a {self.how} join"
+            raise fault("LF1030", message, "remove broadcast:")
+        return self
+
+
+class LookupDocument(Document):
+    with_: Name = Field(alias="with")
+    on: ColumnPairs
+    columns: Annotated[BroughtColumns, Field(min_length=1)]
+    defaults: dict[ColumnName, Scalar] = Field(
+        default={}, description="What stands where nothing is found, by column"
+    )
+    null_safe: bool = False
+
+
+class MeasureDocument(Document):
+    expression: Expression
+    filter: Expression = Field(description="SQL condition; only rows that meet it are measured")
+
+
+Measure = Annotated[
+    Annotated[Expression, Tag("text")] | Annotated[MeasureDocument, Tag("mapping")],
+    Discriminator(text_or_mapping),
+]
 
 
 class AggregateDocument(Document):
     by: list[ColumnRef]
-    measures: Annotated[dict[ColumnName, Expression], Field(min_length=1)]
+    measures: Annotated[dict[ColumnName, Measure], Field(min_length=1)]
+    totals: Literal["rollup", "cube"] | None = None
+    level: ColumnName | None = Field(default=None, description="Column that tells totals from groups")
+
+    @model_validator(mode="after")
+    def _totals_need_groups(self) -> "AggregateDocument":
+        if self.totals is not None and not self.by:
+            raise fault("LF1030", "totals are of groups, and by: is empty", "add columns to by:")
+        if self.totals is not None and self.level is None:
+            message = "totals have null in place of a group, as groups of null have"
+            raise fault("LF1030", message, "add level: with a name for the column that tells them apart")
+        if self.totals is None and self.level is not None:
+            raise fault("LF1030", "level: means nothing without totals", "add totals:, or remove level:")
+        return self
 
 
 class CastFormatDocument(Document):
@@ -60,6 +119,10 @@ CastTarget = Annotated[
 class UnionDocument(Document):
     with_: Annotated[list[Name], Field(min_length=1)] = Field(alias="with")
     allow_missing: bool = False
+
+
+class RowSetDocument(Document):
+    with_: Annotated[list[Name], Field(min_length=1)] = Field(alias="with")
 
 
 class DedupeDocument(Document):
@@ -139,6 +202,9 @@ class StepDocument(Document):
     fill_nulls: Annotated[dict[ColumnRef, Scalar], Field(min_length=1)] | None = None
     replace_values: Annotated[dict[ColumnRef, ReplacementDocument], Field(min_length=1)] | None = None
     window: WindowDocument | None = None
+    lookup: LookupDocument | None = None
+    intersect: RowSetDocument | None = None
+    except_: RowSetDocument | None = Field(default=None, alias="except")
     sql: Annotated[str, Field(min_length=1, max_length=100_000)] | None = None
 
     @model_validator(mode="before")

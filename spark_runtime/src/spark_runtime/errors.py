@@ -116,6 +116,13 @@ class FileTooLarge(RuntimeFault):
         self.size_bytes = size_bytes
 
 
+class RepeatedKeys(RuntimeFault):
+    """An input that must have one row per key has several, so that joining it would multiply rows."""
+
+    code = "LF4515"
+    kind = FaultKind.DATA
+
+
 class QualityGateClosed(RuntimeFault):
     """A rule of severity ``fail`` refused rows; nothing is published."""
 

@@ -61,6 +61,24 @@ SOUND: list[tuple[str, Any, dict[str, str | None]]] = [
         },
         {**SAME, "running": None, "number": None, "before": None},
     ),
+    ("lookup", {"with": "customers", "on": ["customer"], "columns": {"land": "country"}, "defaults": {"land": "?"}},
+        {**SAME, "land": "string"}),
+    ("join", {"with": "customers", "condition": "id between customers.low and customers.high", "columns": ["country"]},
+        {**SAME, "country": "string"}),
+    ("join", {"with": "customers", "on": ["customer"], "condition": "customers.low < xs[0]", "how": "semi"}, SAME),
+    ("join", {"with": "customers", "how": "cross", "columns": ["low"], "broadcast": True}, {**SAME, "low": "int"}),
+    ("intersect", {"with": ["orders"]}, SAME),
+    ("except", {"with": ["orders", "orders"]}, SAME),
+    (
+        "aggregate",
+        {
+            "by": ["customer"],
+            "measures": {"n": {"expression": "count(*)", "filter": "is_paid"}, "m": "count(distinct id)"},
+            "totals": "cube",
+            "level": "level",
+        },
+        {"customer": "string", "n": "bigint", "m": "bigint", "level": "bigint"},
+    ),
     ("window", {"measures": {"n": "count(*)", "top": "max(amount)"}}, {**SAME, "n": "bigint", "top": "decimal(10,2)"}),
 ]  # fmt: skip
 
@@ -96,6 +114,49 @@ FAULTY: list[tuple[str, Any, Path, str]] = [
     ("window", {"measures": {"n": "count(distinct id)"}}, ("measures", "n"), "LF1053"),
     ("window", {"measures": {"n": "sum(id) filter (where is_paid)"}}, ("measures", "n"), "LF1053"),
     ("window", {"measures": {"ID": "count(*)"}}, ("measures", "ID"), "LF1052"),
+    ("lookup", {"with": "nowhere", "on": ["customer"], "columns": ["country"]}, ("with",), "LF1042"),
+    ("lookup", {"with": "customers", "on": ["customer"], "columns": ["land"]}, ("columns",), "LF1051"),
+    (
+        "lookup",
+        {"with": "customers", "on": ["customer"], "columns": ["country"], "defaults": {"land": "?"}},
+        ("defaults", "land"),
+        "LF1051",
+    ),
+    (
+        "lookup",
+        {"with": "customers", "on": ["customer"], "columns": ["low"], "defaults": {"low": "?"}},
+        ("defaults", "low"),
+        "LF1030",
+    ),
+    ("join", {"with": "customers", "condition": "id > low", "columns": []}, ("condition",), "LF1051"),
+    (
+        "join",
+        {"with": "customers", "condition": "id > customers.lowe", "columns": []},
+        ("condition",),
+        "LF1051",
+    ),
+    ("join", {"with": "customers", "condition": "max(id) > 3", "columns": []}, ("condition",), "LF1054"),
+    ("join", {"with": "customers", "how": "cross"}, (), "LF1052"),
+    ("intersect", {"with": ["customers"]}, ("with", 0), "LF1052"),
+    ("except", {"with": ["nowhere"]}, ("with", 0), "LF1042"),
+    (
+        "aggregate",
+        {"by": [], "measures": {"n": {"expression": "sum(id) / 2", "filter": "is_paid"}}},
+        ("measures", "n", "expression"),
+        "LF1054",
+    ),
+    (
+        "aggregate",
+        {"by": [], "measures": {"n": {"expression": "sum(id)", "filter": "paid"}}},
+        ("measures", "n", "filter"),
+        "LF1051",
+    ),
+    (
+        "aggregate",
+        {"by": ["id"], "measures": {"n": "count(*)"}, "totals": "cube", "level": "n"},
+        ("level",),
+        "LF1052",
+    ),
 ]
 
 
@@ -108,15 +169,52 @@ def test_a_step_that_does_not_fit_says_where(kind: str, config: Any, place: Path
 
 @pytest.mark.parametrize(("kind", "config"), [(kind, config) for kind, config, *_ in [*SOUND, *FAULTY]])
 def test_columns_of_an_unknown_frame_are_not_checked(kind: str, config: Any) -> None:
-    _, found = run(kind, config, frame=None)
+    frame, found = run(kind, config, frame=None)
 
-    assert "LF1051" not in [fault for _, fault, _ in found]
+    assert frame is None or kind == "aggregate"
+    of_other_inputs = ("columns", "defaults", "condition")
+    assert "LF1051" not in [
+        fault for at, fault, _ in found if at[:1] not in [(key,) for key in of_other_inputs]
+    ]
+
+
+def test_a_name_that_is_a_column_and_an_input_is_ambiguous_in_a_condition() -> None:
+    frame = Frame({"customers": "struct<low:int>", "id": "int"})
+
+    _, found = run("join", {"with": "customers", "condition": "id > customers.low"}, frame)
+
+    assert [(at, code) for at, code, _ in found] == [(("condition",), "LF1056")]
+
+
+def test_rows_with_maps_cannot_be_compared() -> None:
+    _, found = run("except", {"with": ["foreign"]}, Frame({"m": "map<string,int>"}))
+
+    assert [code for _, code, _ in found] == ["LF1030"]
 
 
 @pytest.mark.parametrize(
     ("kind", "config", "part"),
     [
         ("limit", {"rows": 0}, "greater than or equal"),
+        ("join", {"with": "customers"}, "neither on nor condition"),
+        ("join", {"with": "customers", "how": "cross", "on": ["id"]}, "pairs all rows"),
+        ("join", {"with": "customers", "condition": "true", "unique": True}, "unique: is about"),
+        ("join", {"with": "customers", "condition": "true", "null_safe": True}, "null_safe: is about"),
+        ("join", {"with": "customers", "on": ["id"], "how": "anti", "unique": True}, "never multiplies"),
+        ("join", {"with": "customers", "on": ["id"], "how": "full", "broadcast": True}, "cannot broadcast"),
+        ("lookup", {"with": "customers", "on": ["id"], "columns": []}, "at least 1"),
+        ("intersect", {"with": ["customers"], "all": True}, "Extra inputs"),
+        (
+            "aggregate",
+            {"by": [], "measures": {"n": "count(*)"}, "totals": "cube", "level": "l"},
+            "by: is empty",
+        ),
+        (
+            "aggregate",
+            {"by": ["id"], "measures": {"n": "count(*)"}, "totals": "cube"},
+            "null in place of a group",
+        ),
+        ("aggregate", {"by": ["id"], "measures": {"n": "count(*)"}, "level": "l"}, "without totals"),
         ("replace_values", {"id": {}}, "replaces nothing"),
         (
             "window",

@@ -8,10 +8,10 @@ from spark_runtime.spec import StepType
 from spark_runtime.steps.aggregate import aggregate
 from spark_runtime.steps.columns import derive, drop, rename, select
 from spark_runtime.steps.context import StepContext
-from spark_runtime.steps.join import join
+from spark_runtime.steps.join import join, lookup
 from spark_runtime.steps.rows import dedupe, filter_rows, limit, sort
 from spark_runtime.steps.sql_query import sql_query
-from spark_runtime.steps.union import union
+from spark_runtime.steps.union import except_rows, intersect, union
 from spark_runtime.steps.values import fill_nulls, replace_values
 from spark_runtime.steps.window import window
 
@@ -33,6 +33,9 @@ STEPS: Mapping[StepType, StepFunction] = {
     StepType.FILL_NULLS: fill_nulls,
     StepType.REPLACE_VALUES: replace_values,
     StepType.WINDOW: window,
+    StepType.LOOKUP: lookup,
+    StepType.INTERSECT: intersect,
+    StepType.EXCEPT: except_rows,
     StepType.SQL: sql_query,
 }
 

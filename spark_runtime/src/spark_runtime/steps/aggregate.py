@@ -10,9 +10,25 @@ from spark_runtime.steps.context import StepContext
 
 
 def aggregate(frame: Frame, config: Any, context: StepContext) -> Frame:
-    """Group by columns and measure each group; without ``by``, all rows are one group."""
+    """Group by columns and measure each group; without ``by``, all rows are one group.
+
+    With ``totals`` there are rows for groups of groups too, with null in the columns that do not count there; the
+    column ``level`` is 0 for a plain group and else has a bit for each such column, the last one being 1.
+    """
     keys = [frame.find(name, where=context.where) for name in config.get("by", [])]
-    measures = config["measures"]
-    grouped = frame.df.groupBy(*(functions.col(quoted(key)) for key in keys))
+    measures = {name: _measure(measure) for name, measure in config["measures"].items()}
+    columns = [functions.col(quoted(key)) for key in keys]
+    totals = config.get("totals")
+    if totals is None:
+        grouped = frame.df.groupBy(*columns)
+    else:
+        grouped = frame.df.rollup(*columns) if totals == "rollup" else frame.df.cube(*columns)
+        measures[config["level"]] = f"CAST(grouping_id({', '.join(map(quoted, keys))}) AS bigint)"
     df = grouped.agg(*(functions.expr(text).alias(name) for name, text in measures.items()))
     return Frame(df, (*keys, *measures))
+
+
+def _measure(measure: Any) -> str:
+    if isinstance(measure, dict):
+        return f"{measure['expression']} FILTER (WHERE {measure['filter']})"
+    return str(measure)

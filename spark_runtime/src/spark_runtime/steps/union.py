@@ -1,4 +1,4 @@
-"""The step that puts the rows of other inputs below."""
+"""Steps that take rows as wholes, columns matched by name: union, intersect, except."""
 
 from typing import Any
 
@@ -28,6 +28,45 @@ def union(frame: Frame, config: Any, context: StepContext) -> Frame:
     return Frame(result, tuple(wanted))
 
 
+def intersect(frame: Frame, config: Any, context: StepContext) -> Frame:
+    """Keep the rows that all other inputs have too, each once; nulls are equal here.
+
+    Raises:
+        StepRefused: The columns or their types differ.
+    """
+    first, others, columns = _comparable(frame, config, context)
+    for other in others:
+        first = first.intersect(other)
+    return Frame(first, columns)
+
+
+def except_rows(frame: Frame, config: Any, context: StepContext) -> Frame:
+    """Keep the rows that no other input has, each once; nulls are equal here.
+
+    Raises:
+        StepRefused: The columns or their types differ.
+    """
+    first, others, columns = _comparable(frame, config, context)
+    for other in others:
+        first = first.subtract(other)
+    return Frame(first, columns)
+
+
+def _comparable(
+    frame: Frame, config: Any, context: StepContext
+) -> tuple[DataFrame, list[DataFrame], tuple[str, ...]]:
+    """Return the frame and the other inputs with the same columns in the same order, and these.
+
+    Load columns stay out: two rows that landed in different files may still be the same row.
+    """
+    frames = [frame, *(context.input(name) for name in config["with"])]
+    plain = [side.df.selectExpr(*map(quoted, side.product_columns)) for side in frames]
+    sides = [(name, types_of(df)) for name, df in zip((context.where, *config["with"]), plain, strict=True)]
+    wanted = _result_types(sides, allow_missing=False, where=context.where)
+    first, *others = [_aligned(df, types, wanted) for df, (_, types) in zip(plain, sides, strict=True)]
+    return first, others, tuple(wanted)
+
+
 def _result_types(
     sides: list[tuple[str, dict[str, str]]], *, allow_missing: bool, where: str
 ) -> dict[str, str]:
@@ -50,7 +89,8 @@ def _result_types(
                 ]  # Only some of the sides are landed tables: what they have more goes no further.
             elif not allow_missing:
                 raise StepRefused(
-                    f"{where}: '{name}' has no column '{column}'; say `allow_missing: true` for nulls"
+                    f"{where}: '{name}' has no column '{column}'; select the same columns on both sides, or in a union "
+                    "say `allow_missing: true`"
                 )
     return wanted
 
