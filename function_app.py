@@ -100,6 +100,23 @@ async def cancel_run(req: func.HttpRequest, client: Any) -> func.HttpResponse:
     return _http(cancelled.reply)
 
 
+@app.route("runs/{run_id}/rerun", methods=[func.HttpMethod.POST])
+@app.durable_client_input(client_name="client")
+async def rerun(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    started = await asyncio.to_thread(
+        runs.start_rerun,
+        activities.services.database,
+        req.route_params["run_id"],
+        req.get_body(),
+        actor=_actor(req),
+        request_id=RequestID(uuid4().hex),
+        now=activities.services.now(),
+    )
+    if started.start is not None:
+        await start_coordinator(DurableInstances(client), started.start)
+    return _http(started.reply)
+
+
 @app.route("files/replay", methods=[func.HttpMethod.POST])
 @app.durable_client_input(client_name="client")
 async def replay_files(req: func.HttpRequest, client: Any) -> func.HttpResponse:

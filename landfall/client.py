@@ -108,9 +108,34 @@ class FunctionsClient:
         answer, headers = self._post(
             f"api/products/{quote(domain)}/{quote(name)}/runs", {"datasets": list(datasets), "full": full}
         )
-        return StartedRequest(
-            request_id=str(answer["request_id"]), location=urljoin(self._url, headers.get("Location", ""))
-        )
+        return self._started(answer, headers)
+
+    def rerun(
+        self,
+        run_id: str,
+        *,
+        from_failed: bool = False,
+        node: str | None = None,
+        only: bool = False,
+        newest: bool = False,
+    ) -> StartedRequest:
+        """Ask for a new run of a part of a former one.
+
+        Args:
+            from_failed: What did not succeed.
+            node: This node and, unless ``only``, what is downstream of it.
+            newest: On the metadata applied now instead of the version that the former run pinned.
+
+        Raises:
+            RequestRefused: There is no such run or node, or nothing of it can be run again.
+            FunctionsUnreachable: The function app does not answer.
+            FunctionsAccessDenied: It refuses the key.
+        """
+        body: dict[str, Any] = {"from_failed": from_failed, "only": only, "newest": newest}
+        if node is not None:
+            body["node"] = node
+        answer, headers = self._post(f"api/runs/{quote(run_id)}/rerun", body)
+        return self._started(answer, headers)
 
     def cancel_run(self, run_id: str) -> None:
         """Ask for the end of a run; nodes at work are stopped, waiting ones never start.
@@ -139,6 +164,11 @@ class FunctionsClient:
         choice = {"file_ids": list(file_ids), "state": state, "product": product}
         answer, _ = self._post("api/files/replay", {key: value for key, value in choice.items() if value})
         return answer
+
+    def _started(self, answer: Mapping[str, Any], headers: Message) -> StartedRequest:
+        return StartedRequest(
+            request_id=str(answer["request_id"]), location=urljoin(self._url, headers.get("Location", ""))
+        )
 
     def _post(self, path: str, body: Mapping[str, Any]) -> tuple[Mapping[str, Any], Message]:
         url = urljoin(self._url, path)

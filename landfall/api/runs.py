@@ -1,4 +1,4 @@
-"""Runs over HTTP: start one, see how it stands, cancel it."""
+"""Runs over HTTP: start one, see how it stands, cancel it, run it again."""
 
 import re
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from landfall.api.body import FLAG, TEXT, BodyField, read_body
 from landfall.api.reply import Reply, problem, problem_of
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
+from landfall.planning.plan import NodeKey
 from landfall.runs.closing import RunEnded, UnknownRun, WorkingNode, cancel_run
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.queries import RunDetail, RunSummary, get_run, list_runs
@@ -22,6 +23,14 @@ from landfall.runs.requests import (
     request_run,
     request_status,
 )
+from landfall.runs.rerunning import (
+    NothingFailed,
+    Rerun,
+    RunGoesOn,
+    TakenInAlready,
+    UnknownNode,
+    request_rerun,
+)
 from landfall.runs.states import RunState
 from landfall.spec.model import Product
 
@@ -34,6 +43,7 @@ _START_FIELDS = {
     "parameters": BodyField("an object", lambda v: isinstance(v, dict)),
     "idempotency_key": TEXT,
 }
+_RERUN_FIELDS = {"from_failed": FLAG, "node": TEXT, "only": FLAG, "newest": FLAG, "idempotency_key": TEXT}
 _RETRY_AFTER_S = "2"
 
 
@@ -79,10 +89,57 @@ def start_run(
         return Started(problem_of(error, status=404))
     except UnknownDataset as error:
         return Started(problem_of(error, status=400))
+    return _accepted(requested)
+
+
+def start_rerun(
+    database: Database, run_id: str, body: bytes, *, actor: str, request_id: RequestID, now: datetime
+) -> Started:
+    """Answer ``POST /api/runs/{id}/rerun``: 202 as for a start.
+
+    Args:
+        body: Empty, or JSON: ``from_failed`` (true or false) or ``node`` (a key) with ``only`` (true or false);
+            ``newest`` (true or false); ``idempotency_key`` (text).
+    """
+    fields, faults = read_body(body, _RERUN_FIELDS)
+    if fields.get("from_failed") and fields.get("node"):
+        faults.append("'from_failed' and 'node' exclude each other.")
+    if fields.get("only") and not fields.get("node"):
+        faults.append("'only' goes with 'node'.")
+    if faults:
+        return Started(problem(400, "LF6101", "InvalidBody", " ".join(faults), faults=faults))
+    rerun = Rerun(
+        run_id=RunID(run_id),
+        from_failed=fields.get("from_failed", False),
+        node=NodeKey(fields["node"]) if "node" in fields else None,
+        only=fields.get("only", False),
+        newest=fields.get("newest", False),
+    )
+    try:
+        requested: Requested = database.transact(
+            lambda connection: request_rerun(
+                connection,
+                rerun,
+                request_id=request_id,
+                actor=actor,
+                now=now,
+                idempotency_key=fields.get("idempotency_key"),
+            )
+        )
+    except UnknownRun as error:
+        return Started(problem_of(error, status=404))
+    except UnknownNode as error:
+        return Started(problem_of(error, status=400))
+    except (RunGoesOn, NothingFailed, TakenInAlready) as error:
+        return Started(problem_of(error))
+    return _accepted(requested)
+
+
+def _accepted(requested: Requested) -> Started:
     location = f"/api/requests/{requested.request_id}"
     reply = Reply(
         202,
-        {"request_id": requested.request_id, "product": product, "status_uri": location},
+        {"request_id": requested.request_id, "product": requested.product.key, "status_uri": location},
         {"Location": location, "Retry-After": _RETRY_AFTER_S},
     )
     return Started(reply, requested.product if requested.start_coordinator else None)
@@ -170,6 +227,7 @@ def _summary(run: RunSummary) -> dict[str, Any]:
         "created_at": _text(run.created_at),
         "started_at": _text(run.started_at),
         "finished_at": _text(run.finished_at),
+        "rerun_of": run.rerun_of,
     }
 
 

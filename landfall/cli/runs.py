@@ -1,4 +1,4 @@
-"""`landfall run` and `landfall runs`: start, see, follow and cancel runs."""
+"""`landfall run` and `landfall runs`: start, see, follow, cancel and rerun runs."""
 
 import time
 from dataclasses import asdict
@@ -12,6 +12,7 @@ from landfall.cli.output import Output, OutputFormat, note, show_fields, show_js
 from landfall.cli.project import invocation
 
 if TYPE_CHECKING:
+    from landfall.client import StartedRequest
     from landfall.metadata.engine import Database
     from landfall.runs.ids import RunID
     from landfall.runs.queries import RunDetail
@@ -58,6 +59,12 @@ def register(app: typer.Typer) -> None:
     group.command(epilog=examples("landfall runs watch @last --timeout 600"))(watch)
     group.command(epilog=examples("landfall runs logs @last daily_delays"))(logs)
     group.command(epilog=examples("landfall runs cancel @last"))(cancel)
+    group.command(
+        epilog=examples(
+            "landfall runs rerun @last --from-failed",
+            "landfall runs rerun @last --node daily_delays --only --newest",
+        )
+    )(rerun)
     app.add_typer(group, name="runs")
 
 
@@ -81,16 +88,7 @@ def start(
     started = FunctionsClient.connect(here.settings(), actor=actor()).start_run(
         product, datasets=names, full=full
     )
-    if not wait:
-        show_fields(asdict(started), output)
-        return
-    database = here.database()
-    deadline = None if timeout is None else time.monotonic() + timeout
-    run_id = _wait_for_run(database, started.request_id, timeout, deadline)
-    if run_id is None:
-        return
-    remaining = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-    _finish(_watch(database, run_id, remaining), output)
+    _follow(here.database(), started, output, wait=wait, timeout=timeout)
 
 
 def list_runs(
@@ -173,6 +171,40 @@ def cancel(context: typer.Context, run: RunArgument) -> None:
     note(f"run {run_id}: asked to stop; `landfall runs watch {run_id}` shows how it ends")
 
 
+def rerun(
+    context: typer.Context,
+    run: RunArgument,
+    from_failed: Annotated[
+        bool, typer.Option("--from-failed", help="Only what did not succeed, its files included.")
+    ] = False,
+    node: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Only this node and what is downstream of it.")
+    ] = None,
+    only: Annotated[bool, typer.Option("--only", help="With --node: that node alone.")] = False,
+    newest: Annotated[
+        bool, typer.Option("--newest", help="On the metadata applied now, not the version the run pinned.")
+    ] = False,
+    wait: Annotated[bool, typer.Option(help="Show progress until the new run has ended.")] = True,
+    timeout: Timeout = None,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Run a former run again, on top of what it has taken in; without options, every transformation."""
+    from landfall.cli.products import actor
+    from landfall.client import FunctionsClient
+
+    if from_failed and node is not None:
+        raise typer.BadParameter("--from-failed and --node exclude each other")
+    if only and node is None:
+        raise typer.BadParameter("--only goes with --node", param_hint="--only")
+    here = invocation(context)
+    database = here.database()
+    client = FunctionsClient.connect(here.settings(), actor=actor())
+    started = client.rerun(
+        _resolve(database, run), from_failed=from_failed, node=node, only=only, newest=newest
+    )
+    _follow(database, started, output, wait=wait, timeout=timeout)
+
+
 def show_run(detail: "RunDetail", output: OutputFormat) -> None:
     """Show one run with its nodes and rules; as TSV the nodes only."""
     nodes = node_rows(detail)
@@ -243,6 +275,26 @@ def _resolve(database: "Database", text: str) -> "RunID":
     from landfall.runs.queries import resolve_run_id
 
     return database.read(lambda connection: resolve_run_id(connection, text))
+
+
+def _follow(
+    database: "Database",
+    started: "StartedRequest",
+    output: OutputFormat,
+    *,
+    wait: bool,
+    timeout: float | None,
+) -> None:
+    """Follow the run that answers a request to its end, or tell which request it is."""
+    if not wait:
+        show_fields(asdict(started), output)
+        return
+    deadline = None if timeout is None else time.monotonic() + timeout
+    run_id = _wait_for_run(database, started.request_id, timeout, deadline)
+    if run_id is None:
+        return
+    remaining = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+    _finish(_watch(database, run_id, remaining), output)
 
 
 def _watch(database: "Database", run_id: "RunID", timeout_s: float | None) -> "RunDetail":

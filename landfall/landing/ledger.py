@@ -99,6 +99,39 @@ def pending_files(connection: sa.Connection, product_id: int, *, limit: int) -> 
     return tuple(PendingFile(row.LandedFileID, row.DataSetName) for row in rows)
 
 
+def files_to_take_again(
+    connection: sa.Connection, run_id: RunID, datasets: Sequence[str]
+) -> tuple[PendingFile, ...]:
+    """Return the files of a run that it rejected and whose content is still there, oldest first."""
+    rows = [
+        row
+        for batch in batches(list(datasets))
+        for row in connection.execute(
+            sa.select(landed_files)
+            .where(
+                landed_files.c.RunID == run_id,
+                landed_files.c.State == FileState.REJECTED,
+                landed_files.c.DataSetName.in_(batch),
+            )
+            .order_by(landed_files.c.LandedFileID)
+        )
+    ]
+    replaced = newer_versions(connection, rows)
+    return tuple(
+        PendingFile(row.LandedFileID, row.DataSetName) for row in rows if row.LandedFileID not in replaced
+    )
+
+
+def put_back(connection: sa.Connection, files: Iterable[PendingFile]) -> None:
+    """Let rejected files wait for a run again."""
+    for batch in batches([file.file_id for file in files]):
+        connection.execute(
+            sa.update(landed_files)
+            .where(landed_files.c.LandedFileID.in_(batch), landed_files.c.State == FileState.REJECTED)
+            .values(State=FileState.PENDING, RunID=None, ClaimedAt=None, FinishedAt=None)
+        )
+
+
 def claim_files(
     connection: sa.Connection, files: Iterable[PendingFile], run_id: RunID, now: datetime
 ) -> None:

@@ -12,6 +12,7 @@ from landfall.metadata.tables import operator_acts
 
 class Act(StrEnum):
     REPLAY = "replay"
+    RERUN = "rerun"
 
 
 @dataclass(frozen=True, slots=True)

@@ -317,6 +317,8 @@ runs = Table(
     Column("OpenNodes", sa.Integer, nullable=False),
     Column("ActiveNodes", sa.Integer, nullable=False, default=0),
     Column("MaxParallelNodes", sa.Integer, nullable=False),
+    # The former run of which this one executes a part again.
+    Column("RerunOf", _RUN_ID),
     # Settings and configuration values the run started with.
     *_json("Settings"),
     Column("CreatedAt", UtcDateTime, nullable=False),

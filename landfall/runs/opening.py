@@ -1,18 +1,18 @@
 """Opening a run: what waits is claimed, the metadata pinned and the plan written, in one transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from landfall.landing.ledger import PendingFile, claim_files, pending_files, reject_files
-from landfall.metadata.catalog import CurrentProduct, find_current_product, get_current_product
+from landfall.landing.ledger import PendingFile, claim_files, pending_files, put_back, reject_files
+from landfall.metadata.acts import Act, FileAct, record_file_acts
+from landfall.metadata.catalog import CurrentProduct, get_current_product
 from landfall.metadata.tables import (
     node_run_edges,
     node_runs,
-    published_data_sets,
     run_plans,
     run_requests,
     runs,
@@ -22,9 +22,10 @@ from landfall.planning.select import make_plan
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.journal import write_event
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
+from landfall.runs.published import foreign_ports, published_datasets
 from landfall.runs.requests import RequestState, Trigger
-from landfall.runs.states import FINAL_RUN_STATES, NodeState, RunState
-from landfall.spec.model import DatasetRef, Layer
+from landfall.runs.rerunning import Rerun, plan_rerun
+from landfall.runs.states import FINAL_RUN_STATES, FileState, NodeState, RunState
 
 # Bounds the memory and the transaction of one run; what is left starts the next one at once.
 _MAX_FILES = 5_000
@@ -44,6 +45,7 @@ class _Request:
     datasets: tuple[str, ...]
     full: bool
     requested_by: str
+    rerun: Rerun | None
 
 
 def open_run(connection: sa.Connection, product_key: str, run_id: RunID, *, now: datetime) -> OpenedRun:
@@ -63,6 +65,12 @@ def open_run(connection: sa.Connection, product_key: str, run_id: RunID, *, now:
     while True:
         files = pending_files(connection, current.product_id, limit=_MAX_FILES)
         requests = _pending_requests(connection, current.product_id)
+        rerun = next((request for request in requests if request.rerun is not None), None)
+        if rerun is not None:
+            # By itself, since it may pin another version; what has landed waits for the next run.
+            if _open_rerun(connection, current, run_id, rerun, now):
+                return OpenedRun(run_id)
+            continue
         if not files and not requests:
             set_lease(connection, current.product_id, LeaseState.IDLE, now)
             return OpenedRun(None)
@@ -72,6 +80,26 @@ def open_run(connection: sa.Connection, product_key: str, run_id: RunID, *, now:
             _write_run(connection, current, run_id, plan, files, requests, now)
             return OpenedRun(run_id)
         _answer(connection, requests, _why_nothing_runs(plan), now)
+
+
+def _open_rerun(
+    connection: sa.Connection, current: CurrentProduct, run_id: RunID, request: _Request, now: datetime
+) -> bool:
+    """Write the run that a rerun asks for; return ``False`` if nothing of it can run."""
+    if request.rerun is None:
+        return False
+    planned = plan_rerun(connection, current, request.rerun)
+    if not planned.plan.nodes:
+        _answer(connection, [request], _why_nothing_runs(planned.plan), now)
+        return False
+    put_back(connection, planned.files)
+    acts = [
+        FileAct(file.file_id, current.product_id, FileState.REJECTED, f"taken along by run {run_id}")
+        for file in planned.files
+    ]
+    record_file_acts(connection, Act.RERUN, acts, actor=request.requested_by, now=now)
+    _write_run(connection, planned.current, run_id, planned.plan, planned.files, [request], now)
+    return True
 
 
 def _exists(connection: sa.Connection, run_id: RunID) -> bool:
@@ -101,6 +129,8 @@ def _pending_requests(connection: sa.Connection, product_id: int) -> tuple[_Requ
             datasets=tuple(row.DataSets),
             full=bool(row.Parameters.get("full")),
             requested_by=row.RequestedBy,
+            # Parameters are the caller's; only a rerun's are ours.
+            rerun=Rerun.from_payload(row.Parameters["rerun"]) if row.Trigger == Trigger.RERUN else None,
         )
         for row in rows
     )
@@ -125,12 +155,8 @@ def _plan(
     landed = {file.dataset for file in files}
     built = {dataset.name for dataset in current.product.datasets if dataset.landing is None}
     asked = {name for request in requests for name in request.datasets}
-    foreign = _foreign_ports(connection, current)
-    own: Iterable[str] = connection.execute(
-        sa.select(published_data_sets.c.DataSetName).where(
-            published_data_sets.c.DataProductID == current.product_id
-        )
-    ).scalars()
+    foreign = foreign_ports(connection, current)
+    own = published_datasets(connection, current.product_id)
     return make_plan(
         current.product,
         metadata_version=current.version,
@@ -140,31 +166,6 @@ def _plan(
         rebuild=any(request.full for request in requests),
         port_layers=foreign,
     )
-
-
-def _foreign_ports(connection: sa.Connection, current: CurrentProduct) -> Mapping[str, Layer]:
-    """Return the layer of each published port of other products that this one reads, by its reference."""
-    refs = {ref for item in current.product.transformations for ref in item.inputs if ref.product is not None}
-    layers = {str(ref): _published_layer(connection, ref) for ref in sorted(refs, key=str)}
-    return {name: layer for name, layer in layers.items() if layer is not None}
-
-
-def _published_layer(connection: sa.Connection, ref: DatasetRef) -> Layer | None:
-    owner = find_current_product(connection, ref.product or "")
-    if owner is None:
-        return None
-    ports = {(port.dataset, port.version) for port in owner.product.ports}
-    if (ref.dataset, ref.version) not in ports:
-        return None
-    written = connection.execute(
-        sa.select(published_data_sets.c.RunID).where(
-            published_data_sets.c.DataProductID == owner.product_id,
-            published_data_sets.c.DataSetName == ref.dataset,
-        )
-    ).first()
-    if written is None:
-        return None
-    return next(dataset.layer for dataset in owner.product.datasets if dataset.name == ref.dataset)
 
 
 def _write_run(
@@ -190,6 +191,7 @@ def _write_run(
             ActiveNodes=0,
             MaxParallelNodes=settings.max_parallel_nodes,
             Settings={"retries": settings.retries, "node_timeout_s": settings.node_timeout_s},
+            RerunOf=requests[0].rerun.run_id if requests and requests[0].rerun else None,
             CreatedAt=now,
         )
     )

@@ -29,6 +29,8 @@ class AmbiguousRun(LandfallError):
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
+    """One run; ``rerun_of`` is the former run of which it executes a part again."""
+
     run_id: RunID
     product: str
     trigger: str
@@ -40,6 +42,7 @@ class RunSummary:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    rerun_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +221,7 @@ def _summary(row: sa.Row[Any]) -> RunSummary:
         created_at=row.CreatedAt,
         started_at=row.StartedAt,
         finished_at=row.FinishedAt,
+        rerun_of=row.RerunOf,
     )
 
 

@@ -22,6 +22,7 @@ class Trigger(StrEnum):
     LANDING = "landing"
     HTTP = "http"
     SCHEDULE = "schedule"
+    RERUN = "rerun"
 
 
 class RequestState(StrEnum):

@@ -15,9 +15,10 @@ from landfall.metadata.engine import Database
 from landfall.metadata.tables import landed_files, node_run_edges, node_runs, product_leases, runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.closing import cancel_run, close_run, start_run
-from landfall.runs.ids import RunID
+from landfall.runs.ids import RequestID, RunID
 from landfall.runs.nodes import claimed_not_started, end_node, record_submission, settle_node
 from landfall.runs.opening import open_run
+from landfall.runs.rerunning import Rerun, request_rerun
 from landfall.runs.states import FINAL_NODE_STATES, FileState, NodeState, RunState
 from landfall.runs.verdict import Verdict
 from landfall.spec.model import Product, RunSettings
@@ -188,20 +189,56 @@ def test_any_graph_ends_with_its_books_right(graph: list[list[int]], outcomes: s
 
         assert all(NodeState(state) in FINAL_NODE_STATES for state in _states(database).values())
         assert database.transact(lambda c: close_run(c, RUN, now=NOW)) is not None
+        _rerun_until_all_succeed(database, outcomes)
         database.close()
 
 
-def _check_books(database: Database) -> None:
+def _rerun_until_all_succeed(database: Database, outcomes: st.DataObject) -> None:
+    """Rerun what did not succeed, at most three times with drawn failures, then without."""
+    before, run = RUN, RUN
+    for number in range(1, 5):
+        unfinished = {key for key, state in _states(database, before).items() if state != "succeeded"}
+        if not unfinished:
+            break
+        run = RunID(f"20260101-12000{number}-bbbbbbbb")
+        _ask_for_rerun(database, Rerun(before, from_failed=True), request_id=f"q{number}")
+        assert database.transact(lambda c, run=run: open_run(c, "sales/orders", run, now=NOW)).run_id == run  # type: ignore[misc]
+        assert _states(database, run).keys() == unfinished
+        database.transact(lambda c, run=run: start_run(c, run, now=NOW))  # type: ignore[misc]
+        while active := _claimed(database, run):
+            key = outcomes.draw(st.sampled_from(active))
+            succeeds = number == 4 or outcomes.draw(st.booleans())
+            verdict = Verdict(NodeState.SUCCEEDED if succeeds else NodeState.FAILED, reason="drawn")
+            first = _settle(database, key, verdict, run)
+            assert _settle(database, key, verdict, run) == first
+            _check_books(database, run)
+        database.transact(lambda c, run=run: close_run(c, run, now=NOW))  # type: ignore[misc]
+        before = run
+    assert set(_states(database, run).values()) == {"succeeded"}
+    assert _files(database) == [("sales/orders/orders_landed/a.csv", FileState.DONE)]
+
+
+def _ask_for_rerun(database: Database, rerun: Rerun, *, request_id: str) -> None:
+    database.transact(
+        lambda c: request_rerun(c, rerun, request_id=RequestID(request_id), actor="grace", now=NOW)
+    )
+
+
+def _check_books(database: Database, run_id: RunID = RUN) -> None:
     """No node ran before its inputs succeeded; the counters on the run are what counting gives."""
-    states = _states(database)
+    states = _states(database, run_id)
     edges = database.read(
-        lambda c: c.execute(sa.select(node_run_edges.c.FromNode, node_run_edges.c.ToNode)).all()
+        lambda c: c.execute(
+            sa.select(node_run_edges.c.FromNode, node_run_edges.c.ToNode).where(
+                node_run_edges.c.RunID == run_id
+            )
+        ).all()
     )
     for edge in edges:
         if states[edge.ToNode] not in {"waiting", "skipped"}:
             assert states[edge.FromNode] == "succeeded"
-    run = database.read(lambda c: c.execute(sa.select(runs)).one())
-    claimed = _claimed(database)
+    run = database.read(lambda c: c.execute(sa.select(runs).where(runs.c.RunID == run_id)).one())
+    claimed = _claimed(database, run_id)
     assert run.OpenNodes == sum(NodeState(state) not in FINAL_NODE_STATES for state in states.values())
     assert run.ActiveNodes == len(claimed) <= run.MaxParallelNodes
 
@@ -221,14 +258,14 @@ def _land(database: Database, path: str) -> None:
     database.transact(lambda c: take_in(c, a_blob_event(path), now=NOW))
 
 
-def _settle(database: Database, key: str, verdict: Verdict) -> Sequence[NodeKey]:
+def _settle(database: Database, key: str, verdict: Verdict, run: RunID = RUN) -> Sequence[NodeKey]:
     later = NOW + timedelta(seconds=1)
-    database.transact(lambda c: _submitted(c, NodeKey(key)))
-    return database.transact(lambda c: settle_node(c, RUN, NodeKey(key), verdict, now=later)).start
+    database.transact(lambda c: _submitted(c, run, NodeKey(key)))
+    return database.transact(lambda c: settle_node(c, run, NodeKey(key), verdict, now=later)).start
 
 
-def _submitted(connection: sa.Connection, key: NodeKey) -> None:
-    record_submission(connection, RUN, key, 1, job_run_id=1, job_run_url=None, token="t", now=NOW)
+def _submitted(connection: sa.Connection, run: RunID, key: NodeKey) -> None:
+    record_submission(connection, run, key, 1, job_run_id=1, job_run_url=None, token="t", now=NOW)
 
 
 def _finish_everything(database: Database) -> None:
@@ -238,18 +275,23 @@ def _finish_everything(database: Database) -> None:
     database.transact(lambda c: close_run(c, RUN, now=NOW))
 
 
-def _states(database: Database) -> dict[str, str]:
-    rows = database.read(lambda c: c.execute(sa.select(node_runs.c.NodeKey, node_runs.c.State)).all())
+def _states(database: Database, run: RunID = RUN) -> dict[str, str]:
+    query = sa.select(node_runs.c.NodeKey, node_runs.c.State).where(node_runs.c.RunID == run)
+    rows = database.read(lambda c: c.execute(query).all())
     return {row.NodeKey: row.State for row in rows}
 
 
-def _claimed(database: Database) -> list[str]:
+def _claimed(database: Database, run: RunID = RUN) -> list[str]:
     return list(
         database.read(
             lambda c: (
                 c.execute(
                     sa.select(node_runs.c.NodeKey)
-                    .where(node_runs.c.ClaimedAt.is_not(None), node_runs.c.State.not_in(FINAL_NODE_STATES))
+                    .where(
+                        node_runs.c.RunID == run,
+                        node_runs.c.ClaimedAt.is_not(None),
+                        node_runs.c.State.not_in(FINAL_NODE_STATES),
+                    )
                     .order_by(node_runs.c.NodeRunID)
                 )
                 .scalars()

@@ -9,12 +9,16 @@ from threading import Thread
 
 import pytest
 
-from landfall.api import files
+from landfall.api import files, runs
 from landfall.api.reply import Reply
 from landfall.landing.intake import take_in
 from landfall.metadata.engine import Database
+from landfall.runs.ids import RequestID, RunID
+from landfall.runs.opening import open_run
+from landfall.runs.states import NodeState
+from landfall.runs.verdict import Verdict
 from tests.builders import a_blob_event, a_product, a_transformation
-from tests.unit.cli.conftest import NOW, Command, apply
+from tests.unit.cli.conftest import NOW, Command, apply, close, open_a_run, settle
 
 Endpoint = Callable[[Database, list[str], bytes, str], Reply]
 
@@ -23,6 +27,9 @@ LATER = NOW + timedelta(minutes=1)
 ROUTES: dict[str, Endpoint] = {
     "files/replay": lambda database, _path, body, actor: (
         files.request_replay(database, body, actor=actor, now=LATER).reply
+    ),
+    "runs/*/rerun": lambda database, path, body, actor: (
+        runs.start_rerun(database, path[1], body, actor=actor, request_id=RequestID("q1"), now=LATER).reply
     ),
 }
 
@@ -100,6 +107,35 @@ def test_a_replay_of_nothing_or_of_two_things_is_wrong_usage(
     landfall: Command, arguments: tuple[str, ...]
 ) -> None:
     assert landfall("files", "replay", *arguments).code == 2
+
+
+def test_rerun_asks_for_a_new_run_of_what_failed(database: Database, landfall: Command) -> None:
+    apply(database, a_product(a_transformation()))
+    run = open_a_run(database, "20260101-120000-aaaa")
+    settle(database, run, "ingest.orders_landed", Verdict(NodeState.FAILED, reason="unreadable"))
+    close(database, run)
+
+    answer = landfall("runs", "rerun", "@last", "--from-failed", "--no-wait", "-o", "json")
+    opened = database.transact(
+        lambda c: open_run(c, "sales/orders", RunID("20260101-130000-bbbb"), now=LATER)
+    )
+    shown = json.loads(landfall("runs", "show", "20260101-13", "-o", "json").out)
+
+    assert (answer.code, json.loads(answer.out)["request_id"]) == (0, "q1")
+    assert opened.run_id == "20260101-130000-bbbb"
+    assert (shown["rerun_of"], shown["trigger"], shown["nodes"]) == (run, "rerun", 2)
+
+
+def test_a_rerun_that_makes_no_sense_is_refused_with_the_reason(
+    database: Database, landfall: Command
+) -> None:
+    apply(database, a_product(a_transformation()))
+    open_a_run(database, "20260101-120000-aaaa")
+
+    assert "LF3206" in landfall("runs", "rerun", "@last").err
+    assert landfall("runs", "rerun", "@last", "--only").code == 2
+    assert landfall("runs", "rerun", "@last", "--from-failed", "--node", "build_orders").code == 2
+    assert landfall("runs", "rerun", "2030").code == 1
 
 
 def _land(database: Database, path: str) -> None:

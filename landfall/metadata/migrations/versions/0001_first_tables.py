@@ -364,6 +364,7 @@ def _create_runs() -> None:
         sa.Column("OpenNodes", sa.Integer, nullable=False),
         sa.Column("ActiveNodes", sa.Integer, nullable=False),
         sa.Column("MaxParallelNodes", sa.Integer, nullable=False),
+        sa.Column("RerunOf", sa.Unicode(32)),
         *_json("Runs", "Settings"),
         sa.Column("CreatedAt", columns.UtcDateTime, nullable=False),
         sa.Column("StartedAt", columns.UtcDateTime),

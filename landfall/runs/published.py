@@ -1,0 +1,39 @@
+"""What has been published: the product's own datasets, and the ports of other products that it reads."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from landfall.metadata.catalog import CurrentProduct, find_current_product
+from landfall.metadata.tables import published_data_sets
+from landfall.spec.model import DatasetRef, Layer
+
+
+def published_datasets(connection: sa.Connection, product_id: int) -> Mapping[str, datetime]:
+    """Return the instant of the newest publication of each dataset of a product that has one."""
+    rows = connection.execute(
+        sa.select(published_data_sets.c.DataSetName, published_data_sets.c.PublishedAt).where(
+            published_data_sets.c.DataProductID == product_id
+        )
+    )
+    return {row.DataSetName: row.PublishedAt for row in rows}
+
+
+def foreign_ports(connection: sa.Connection, current: CurrentProduct) -> Mapping[str, Layer]:
+    """Return the layer of each published port of other products that this one reads, by its reference."""
+    refs = {ref for item in current.product.transformations for ref in item.inputs if ref.product is not None}
+    layers = {str(ref): _published_layer(connection, ref) for ref in sorted(refs, key=str)}
+    return {name: layer for name, layer in layers.items() if layer is not None}
+
+
+def _published_layer(connection: sa.Connection, ref: DatasetRef) -> Layer | None:
+    owner = find_current_product(connection, ref.product or "")
+    if owner is None:
+        return None
+    ports = {(port.dataset, port.version) for port in owner.product.ports}
+    if (ref.dataset, ref.version) not in ports:
+        return None
+    if ref.dataset not in published_datasets(connection, owner.product_id):
+        return None
+    return next(dataset.layer for dataset in owner.product.datasets if dataset.name == ref.dataset)
