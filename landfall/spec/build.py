@@ -8,7 +8,6 @@ from landfall.spec.documents import (
     OutputDocument,
     PortDocument,
     ProductDocument,
-    RuleDocument,
     SourceDocument,
     TransformationDocument,
 )
@@ -35,6 +34,7 @@ from landfall.spec.model import (
     Write,
 )
 from landfall.spec.project import run_settings
+from landfall.spec.rule_documents import RuleDocument
 from landfall.spec.step_documents import StepDocument
 
 # What every check has; the rest of a rule is its configuration.

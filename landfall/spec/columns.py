@@ -1,6 +1,6 @@
 """The columns of every dataset of a product, followed from the landed files through every step."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from landfall.spec.faults import nearest_remedy, shown
@@ -24,6 +24,7 @@ from landfall.spec.step_columns import frame_after
 # Called with the place of a problem, as keys and indexes into the product.
 ReportAt = Callable[[Path, SqlProblem], None]
 ForeignFrames = Mapping[str, Frame | None]
+_OF_TEXT = (Check.LENGTH, Check.NOT_EMPTY, Check.PATTERN)
 
 
 def follow_columns(
@@ -114,10 +115,22 @@ def _check_rule(rule: QualityRule, frame: Frame | None, report: ReportAt) -> Non
     if rule.check is Check.EXPRESSION:
         check_condition(rule.config["expression"], frame, ("expression",), report, "a rule")
         return
-    key = "columns" if rule.check in (Check.NOT_NULL, Check.UNIQUE) else "column"
+    key = "columns" if "columns" in rule.config else "column"
     names = rule.config[key]
-    check_columns([names] if isinstance(names, str) else names, frame, (key,), report)
+    columns = [names] if isinstance(names, str) else names
+    check_columns(columns, frame, (key,), report)
+    if rule.check in _OF_TEXT and frame is not None:
+        _check_text(columns, frame, key, report)
     check_sort_entries(rule.config.get("order_by", ()), frame, ("order_by",), report)
+
+
+def _check_text(columns: Sequence[str], frame: Frame, key: str, report: ReportAt) -> None:
+    for number, name in enumerate(columns):
+        kind = frame.type_of(name)
+        if kind not in (None, "string"):
+            at: Path = (key, number) if key == "columns" else (key,)
+            message = f"column '{name}' is {kind}, and this rule is about text"
+            report(at, SqlProblem("LF1029", message, "name a column of text, or write check: expression"))
 
 
 def _relative(report: ReportAt, at: Path) -> ReportAt:

@@ -11,7 +11,6 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from landfall.spec.document import Document as Document
 from landfall.spec.document import text_or_list, text_or_mapping
 from landfall.spec.fields import (
-    Bound,
     Character,
     ColumnName,
     ColumnRef,
@@ -19,21 +18,20 @@ from landfall.spec.fields import (
     Duration,
     Email,
     Encoding,
-    Expression,
     FilePath,
     LandingPath,
     MaybeCharacter,
     Name,
     PositiveInt,
     Reference,
-    Regex,
     Scalar,
     Schedule,
     Text,
     TypeName,
     fault,
 )
-from landfall.spec.model import FileFormat, Layer, Severity, SourceType, StepType, WriteMode
+from landfall.spec.model import FileFormat, Layer, SourceType, StepType, WriteMode
+from landfall.spec.rule_documents import RuleDocument
 from landfall.spec.step_documents import StepDocument
 
 # Strict models take only members of an enum; a file holds their text.
@@ -76,79 +74,6 @@ class ColumnDocument(Document):
     type: TypeName
     nullable: bool = True
     description: Text = ""
-
-
-class _Rule(Document):
-    name: Name
-    severity: Annotated[Severity, Field(strict=False)] = Severity.QUARANTINE
-    filter: Expression | None = Field(
-        default=None, description="SQL condition; only rows that meet it are tested"
-    )
-    description: Text = ""
-
-
-class NotNullRule(_Rule):
-    check: Literal["not_null"]
-    columns: Annotated[list[ColumnRef], Field(min_length=1)]
-
-
-class UniqueRule(_Rule):
-    check: Literal["unique"]
-    columns: Annotated[list[ColumnRef], Field(min_length=1)]
-    keep: Literal["first"] | None = None
-    order_by: Annotated[list[Text], Field(min_length=1)] | None = None
-
-    @model_validator(mode="after")
-    def _keep_and_order_belong_together(self) -> "UniqueRule":
-        if (self.keep is None) != (self.order_by is None):
-            given, absent = ("keep", "order_by") if self.order_by is None else ("order_by", "keep")
-            remedy = f"add {absent}, or remove {given}: keep: first needs order_by to say which row is first"
-            raise fault("LF1029", f"rule '{self.name}' has {given} without {absent}", remedy)
-        return self
-
-
-class RangeRule(_Rule):
-    check: Literal["range"]
-    column: ColumnRef
-    min: Bound = None
-    max: Bound = None
-
-    @model_validator(mode="after")
-    def _has_limits_in_order(self) -> "RangeRule":
-        if self.min is None and self.max is None:
-            raise fault("LF1029", f"rule '{self.name}' has neither min nor max", "add one of them, or both")
-        if self.min is None or self.max is None:
-            return self
-        if isinstance(self.min, str) != isinstance(self.max, str):
-            remedy = "write two numbers, or two texts such as dates"
-            raise fault("LF1029", f"rule '{self.name}' mixes a number and a text as limits", remedy)
-        if self.min > self.max:
-            message = f"rule '{self.name}' has min {self.min} above max {self.max}: no row can pass"
-            raise fault("LF1029", message, "swap the two")
-        return self
-
-
-class AcceptedValuesRule(_Rule):
-    check: Literal["accepted_values"]
-    column: ColumnRef
-    values: Annotated[list[Scalar], Field(min_length=1)]
-
-
-class RegexRule(_Rule):
-    check: Literal["regex"]
-    column: ColumnRef
-    pattern: Regex
-
-
-class ExpressionRule(_Rule):
-    check: Literal["expression"]
-    expression: Expression
-
-
-RuleDocument = Annotated[
-    NotNullRule | UniqueRule | RangeRule | AcceptedValuesRule | RegexRule | ExpressionRule,
-    Field(discriminator="check"),
-]
 
 
 class LandingDocument(Document):

@@ -66,6 +66,24 @@ class Check(StrEnum):
     ACCEPTED_VALUES = "accepted_values"
     REGEX = "regex"
     EXPRESSION = "expression"
+    LENGTH = "length"
+    NOT_EMPTY = "not_empty"
+    FORBIDDEN_VALUES = "forbidden_values"
+    PATTERN = "pattern"
+
+
+class NamedPattern(StrEnum):
+    """Forms of text that the runtime knows by name."""
+
+    EMAIL = "email"
+    URL = "url"
+    UUID = "uuid"
+    ISO_DATE = "iso_date"
+    ISO_TIMESTAMP = "iso_timestamp"
+    IBAN = "iban"
+    BIC = "bic"
+    IPV4 = "ipv4"
+    PHONE = "phone"
 
 
 class Severity(StrEnum):
@@ -113,8 +131,9 @@ class QualityRule:
     """A test on rows.
 
     Attributes:
-        config: The check's own settings: ``columns`` for not_null and unique; ``column`` with ``min`` and
-            ``max`` for range, ``values`` for accepted_values, ``pattern`` for regex; ``expression`` for expression.
+        config: The check's own settings: ``columns`` for not_null, not_empty and unique; ``column`` with ``min``
+            and ``max`` for range and length, ``values`` for accepted_values and forbidden_values, ``pattern`` for
+            regex and pattern; ``expression`` for expression.
         filter: SQL condition; rows that do not meet it are not tested.
     """
 

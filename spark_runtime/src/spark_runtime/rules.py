@@ -6,9 +6,13 @@ from typing import Any
 
 from spark_runtime.errors import RuleRefused
 from spark_runtime.frame import find_name
+from spark_runtime.patterns import PATTERNS
 from spark_runtime.spec import Check, Rule, Severity
 from spark_runtime.sql import literal, quoted, text_literal
 from spark_runtime.verdict import Test
+
+# Spelt out, because \s is ASCII for Java and Unicode for Rust.
+_NOT_BLANK = r"[^ \t\n\x0B\f\r]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +103,55 @@ def _accepted_values(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
     return f"{quoted(name)} IN ({accepted})", f"{name} is not an accepted value"
 
 
+def _forbidden_values(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
+    name = _column(rule, types)
+    values = rule.config.get("values")
+    if not isinstance(values, list) or not values:
+        raise RuleRefused(f"rule '{rule.name}': forbidden_values needs a list of values")
+    forbidden = ", ".join(_typed(value, types[name], rule) for value in values if value is not None)
+    return f"{quoted(name)} NOT IN ({forbidden})", f"{name} is a forbidden value"
+
+
+def _length(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
+    name = _text_column(rule, _column(rule, types), types)
+    low, high = rule.config.get("min"), rule.config.get("max")
+    if low is None and high is None:
+        raise RuleRefused(f"rule '{rule.name}': a length needs min, max or both")
+    bounds = [
+        f"length({quoted(name)}) {operator} {int(bound)}"
+        for operator, bound in ((">=", low), ("<=", high))
+        if bound is not None
+    ]
+    limits = f"{low if low is not None else 0} to {high if high is not None else 'any'}"
+    return " AND ".join(bounds), f"{name} does not have {limits} characters"
+
+
+def _not_empty(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
+    columns = [_text_column(rule, name, types) for name in _columns(rule, types)]
+    # One null among several columns must not hide that another one is blank.
+    filled = [f"coalesce({quoted(name)} RLIKE {text_literal(_NOT_BLANK)}, true)" for name in columns]
+    return " AND ".join(filled), f"{', '.join(columns)} is blank"
+
+
+def _pattern(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
+    name = _text_column(rule, _column(rule, types), types)
+    pattern = rule.config.get("pattern")
+    if pattern not in PATTERNS:
+        raise RuleRefused(f"rule '{rule.name}': pattern '{pattern}' is not one of {', '.join(PATTERNS)}")
+    return f"{quoted(name)} RLIKE {_whole(PATTERNS[pattern])}", f"{name} is not of the form {pattern}"
+
+
 def _regex(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
     name = _column(rule, types)
     pattern = rule.config.get("pattern")
     if not isinstance(pattern, str):
         raise RuleRefused(f"rule '{rule.name}': regex needs a pattern")
+    return f"CAST({quoted(name)} AS string) RLIKE {_whole(pattern)}", f"{name} does not match {pattern}"
+
+
+def _whole(pattern: str) -> str:
     # \A and \z, because $ also matches before a last line feed in Java.
-    whole = text_literal(rf"\A(?:{pattern})\z")
-    return f"CAST({quoted(name)} AS string) RLIKE {whole}", f"{name} does not match {pattern}"
+    return text_literal(rf"\A(?:{pattern})\z")
 
 
 def _expression(rule: Rule, _types: Mapping[str, str]) -> tuple[str, str]:
@@ -121,6 +166,10 @@ _CONDITIONS = {
     Check.RANGE: _range,
     Check.ACCEPTED_VALUES: _accepted_values,
     Check.REGEX: _regex,
+    Check.LENGTH: _length,
+    Check.NOT_EMPTY: _not_empty,
+    Check.FORBIDDEN_VALUES: _forbidden_values,
+    Check.PATTERN: _pattern,
     Check.EXPRESSION: _expression,
 }
 
@@ -149,6 +198,14 @@ def _column(rule: Rule, types: Mapping[str, str]) -> str:
     if not isinstance(name, str):
         raise RuleRefused(f"rule '{rule.name}': {rule.check} needs a column")
     return _existing(rule, name, types)
+
+
+def _text_column(rule: Rule, name: str, types: Mapping[str, str]) -> str:
+    if types[name] != "string":
+        raise RuleRefused(
+            f"rule '{rule.name}': column '{name}' is {types[name]}, and {rule.check} is about text"
+        )
+    return name
 
 
 def _existing(rule: Rule, name: Any, types: Mapping[str, str]) -> str:

@@ -40,6 +40,10 @@ class Check(StrEnum):
     ACCEPTED_VALUES = "accepted_values"
     REGEX = "regex"
     EXPRESSION = "expression"
+    LENGTH = "length"
+    NOT_EMPTY = "not_empty"
+    FORBIDDEN_VALUES = "forbidden_values"
+    PATTERN = "pattern"
 
 
 class WriteMode(StrEnum):

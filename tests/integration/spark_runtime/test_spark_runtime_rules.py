@@ -34,6 +34,10 @@ def shop(bench: Workbench) -> Workbench:
         (rule("r", "accepted_values", column="code", values=["a", "it's \\d"]), 5, [2, 3]),
         (rule("r", "regex", column="code", pattern="[a-z]"), 5, [5]),
         (rule("r", "regex", column="code", pattern=r"it's \\d|a|b"), 5, []),
+        (rule("r", "forbidden_values", column="code", values=["a", "it's \\d"]), 5, [1, 5]),
+        (rule("r", "forbidden_values", column="amount", values=[10, -1]), 5, [1, 5]),
+        (rule("r", "length", column="code", min=2), 5, [1, 2, 3]),
+        (rule("r", "length", column="code", min=1, max=6), 5, [5]),
         (rule("r", "expression", expression="amount % 20 = 10"), 5, [2, 5]),
         (rule("r", "expression", expression="amount > 10", filter="region = 'x'"), 2, [1]),
     ],
@@ -141,3 +145,79 @@ def test_wrong_rules_are_all_named(shop: Workbench) -> None:
     assert result["error"]["kind"] == "definition"
     assert "rule 'a': there is no column 'nosuch'" in result["error"]["message"]
     assert "rule 'b': a range needs min, max or both" in result["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "good", "bad"),
+    [
+        (
+            "email",
+            ["a.b+c@x-y.example", "ann@example.com"],
+            ["a@b", "a b@c.de", "@c.de", "a@-c.de", "a@c.de\n"],
+        ),
+        (
+            "url",
+            ["https://a.example/x?y=1#z", "HTTP://localhost:8080"],
+            ["ftp://a.b", "http://", "http://a b", "x"],
+        ),
+        ("uuid", ["123e4567-e89b-12d3-a456-42661417400F"], ["123e4567e89b12d3a456426614174000", ""]),
+        (
+            "iso_date",
+            ["2024-02-29", "2000-02-29", "1999-12-31"],
+            ["2023-02-29", "1900-02-29", "2024-04-31", "24-1-1"],
+        ),
+        (
+            "iso_timestamp",
+            ["2024-01-31T23:59:59.5Z", "2024-01-31T00:00+02:00"],
+            ["2024-01-31 10:00", "2024-01-31T24:00"],
+        ),
+        (
+            "iban",
+            ["DE89370400440532013000"],
+            ["DE89 3704 0044 0532 0130 00", "de89370400440532013000", "DE8937"],
+        ),
+        ("bic", ["DEUTDEFF", "DEUTDEFF500"], ["DEUTDEF", "DEUTDEFF5"]),
+        ("ipv4", ["10.0.0.1", "255.10.1.99"], ["256.1.1.1", "1.2.3", "01.2.3.4", "\u0661.2.3.4"]),
+        ("phone", ["+4930123456"], ["004930123456", "+0123456789", "+49 30 123456"]),
+    ],
+)
+def test_a_named_pattern_takes_its_form_and_no_other(
+    bench: Workbench, pattern: str, good: list[str], bad: list[str]
+) -> None:
+    bench.spark.createDataFrame([(text,) for text in [*good, *bad, None]], "t string").write.format(
+        "delta"
+    ).save(bench.table("orders"))
+
+    result = bench.transform(rules=[rule("r", "pattern", column="t", pattern=pattern)])
+
+    assert result["error"] is None
+    assert {row[0] for row in bench.rows("built", "t")} == {*good, None}
+
+
+def test_blank_texts_are_empty_and_null_is_not(bench: Workbench) -> None:
+    texts = ["", " ", "\t\n\r \x0b\x0c", "x", " x ", "\u00a0", None]
+    rows = [(at, text, "y" if at else None) for at, text in enumerate(texts)]
+    bench.spark.createDataFrame(rows, "id int, t string, u string").write.format("delta").save(
+        bench.table("orders")
+    )
+
+    result = bench.transform(rules=[rule("r", "not_empty", columns=["t", "u"])])
+
+    assert result["error"] is None
+    assert [row[0] for row in bench.rows("built", "id")] == [3, 4, 5, 6]
+
+
+def test_lengths_count_characters(bench: Workbench) -> None:
+    texts = ["", "ab", "\U0001f600\U0001f600", "abc", "e\u0301e\u0301", None]
+    rows = list(enumerate(texts))
+    bench.spark.createDataFrame(rows, "id int, t string").write.format("delta").save(bench.table("orders"))
+
+    bench.transform(rules=[rule("r", "length", column="t", min=1, max=2)])
+
+    assert [row[0] for row in bench.rows("built", "id")] == [1, 2, 5]
+
+
+def test_rules_about_text_refuse_other_columns(shop: Workbench) -> None:
+    result = shop.transform(rules=[rule("r", "length", column="amount", min=1)])
+
+    assert "rule 'r': column 'amount' is int, and length is about text" in result["error"]["message"]
