@@ -122,20 +122,21 @@ class _Grammar:
         delimiter = re.escape(layout.delimiter.encode())
         escape = re.escape(layout.escape.encode()) if layout.escape else None
         quote = re.escape(layout.quote.encode()) if layout.quote else None
-        escaped = rb"|" + escape + rb"." if escape else b""
-        # Possessive repetition keeps the match linear: a record is accepted or refused in one pass.
-        plain = rb"(?:[^\r\n" + delimiter + (escape or b"") + rb"]" + escaped + rb")*+"
+        # No field can be read in two ways, so a match that fails fails in one pass over the text. Repetition is
+        # possessive for single characters only: before Python 3.11.5 a possessive group loses its way.
+        plain = _run_of(rb"\r\n" + delimiter + (escape or b""), escape + rb"." if escape else None)
         if quote is None:
             field = plain
             self._open = re.compile(rb"(?!)")
         else:
-            inside = rb"(?:[^" + quote + (escape or b"") + rb"]++|" + quote + quote + escaped + rb")*+"
+            doubled = quote + quote + (rb"|" + escape + rb"." if escape else b"")
+            inside = _run_of(quote + (escape or b""), doubled)
             field = rb"(?:" + quote + inside + quote + rb"|(?!" + quote + rb")" + plain + rb")"
             self._open = re.compile(
                 rb"(?:"
                 + field
                 + delimiter
-                + rb")*+"
+                + rb")*"
                 + quote
                 + inside
                 + (escape + rb"?" if escape else b"")
@@ -143,7 +144,7 @@ class _Grammar:
                 re.DOTALL,
             )
         self._record = re.compile(
-            rb"(?:" + field + rb")(?:" + delimiter + field + rb")*+(?:\r?\n|\r?\Z)",
+            rb"(?:" + field + rb")(?:" + delimiter + field + rb")*(?:\r?\n|\r?\Z)",
             re.DOTALL,
         )
         marks = [
@@ -211,6 +212,12 @@ class _Grammar:
         while record is not None:
             yield record
             record, end = self.next_record(text, end)
+
+
+def _run_of(ends: bytes, pair: bytes | None) -> bytes:
+    """Return the expression of any characters but ``ends``, and of ``pair`` where it stands among them."""
+    run = rb"[^" + ends + rb"]*+"
+    return run + rb"(?:(?:" + pair + rb")" + run + rb")*" if pair else run
 
 
 def _blocks(chunks: Iterator[bytes], grammar: _Grammar) -> Iterator[_Block]:
