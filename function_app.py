@@ -10,7 +10,7 @@ import azure.functions as func
 
 from activities.app import App
 from activities.instances import DurableInstances, start_coordinator
-from landfall.api import files, health, runs
+from landfall.api import files, health, products, runs
 from landfall.api.reply import Reply
 from landfall.runs.ids import RequestID, RunID
 from orchestrations.coordinator import product_coordinator as coordinate
@@ -62,6 +62,35 @@ async def start_run_over_http(req: func.HttpRequest, client: Any) -> func.HttpRe
     if started.start is not None:
         await start_coordinator(DurableInstances(client), started.start)
     return _http(started.reply)
+
+
+@app.route("products/{domain}/{product}/pause", methods=[func.HttpMethod.POST])
+async def pause_product(req: func.HttpRequest) -> func.HttpResponse:
+    return _http(
+        await asyncio.to_thread(
+            products.request_pause,
+            activities.services.database,
+            f"{req.route_params['domain']}/{req.route_params['product']}",
+            req.get_body(),
+            actor=_actor(req),
+            now=activities.services.now(),
+        )
+    )
+
+
+@app.route("products/{domain}/{product}/resume", methods=[func.HttpMethod.POST])
+@app.durable_client_input(client_name="client")
+async def resume_product(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    resumed = await asyncio.to_thread(
+        products.request_resume,
+        activities.services.database,
+        f"{req.route_params['domain']}/{req.route_params['product']}",
+        actor=_actor(req),
+        now=activities.services.now(),
+    )
+    if resumed.start is not None:
+        await start_coordinator(DurableInstances(client), resumed.start)
+    return _http(resumed.reply)
 
 
 @app.route("requests/{request_id}", methods=[func.HttpMethod.GET])

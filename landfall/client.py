@@ -62,10 +62,12 @@ class StartedRequest:
 
     Attributes:
         location: URL that answers 202 until the run ends, then 200 with its result.
+        product_paused: The request waits until the product is resumed.
     """
 
     request_id: str
     location: str
+    product_paused: bool = False
 
 
 class FunctionsClient:
@@ -104,9 +106,8 @@ class FunctionsClient:
             FunctionsUnreachable: The function app does not answer.
             FunctionsAccessDenied: It refuses the key.
         """
-        domain, _, name = product.partition("/")
         answer, headers = self._post(
-            f"api/products/{quote(domain)}/{quote(name)}/runs", {"datasets": list(datasets), "full": full}
+            _product_path(product, "runs"), {"datasets": list(datasets), "full": full}
         )
         return self._started(answer, headers)
 
@@ -147,6 +148,26 @@ class FunctionsClient:
         """
         self._post(f"api/runs/{quote(run_id)}/cancel", {})
 
+    def pause(self, product: str, *, reason: str | None = None) -> Mapping[str, Any]:
+        """Let ``domain/product`` open no new run, and return the pause.
+
+        Raises:
+            RequestRefused: The product does not exist.
+            FunctionsUnreachable: The function app does not answer.
+            FunctionsAccessDenied: It refuses the key.
+        """
+        return self._post(_product_path(product, "pause"), {"reason": reason} if reason else {})[0]
+
+    def resume(self, product: str) -> Mapping[str, Any]:
+        """End the pause of ``domain/product``, and return whether it was paused and whether work waited.
+
+        Raises:
+            RequestRefused: The product does not exist.
+            FunctionsUnreachable: The function app does not answer.
+            FunctionsAccessDenied: It refuses the key.
+        """
+        return self._post(_product_path(product, "resume"), {})[0]
+
     def replay_files(
         self, file_ids: Sequence[int] = (), *, state: str | None = None, product: str | None = None
     ) -> Mapping[str, Any]:
@@ -167,7 +188,9 @@ class FunctionsClient:
 
     def _started(self, answer: Mapping[str, Any], headers: Message) -> StartedRequest:
         return StartedRequest(
-            request_id=str(answer["request_id"]), location=urljoin(self._url, headers.get("Location", ""))
+            request_id=str(answer["request_id"]),
+            location=urljoin(self._url, headers.get("Location", "")),
+            product_paused=bool(answer.get("product_paused")),
         )
 
     def _post(self, path: str, body: Mapping[str, Any]) -> tuple[Mapping[str, Any], Message]:
@@ -186,6 +209,11 @@ class FunctionsClient:
             raise _refusal(url, error) from error
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             raise FunctionsUnreachable(url, str(getattr(error, "reason", error))) from error
+
+
+def _product_path(product: str, act: str) -> str:
+    domain, _, name = product.partition("/")
+    return f"api/products/{quote(domain)}/{quote(name)}/{act}"
 
 
 def _refusal(url: str, error: urllib.error.HTTPError) -> LandfallError:

@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from landfall.api.body import FLAG, TEXT, BodyField, read_body
+from landfall.api.products import pause_object
 from landfall.api.reply import Reply, problem, problem_of
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
 from landfall.planning.plan import NodeKey
 from landfall.runs.closing import RunEnded, UnknownRun, WorkingNode, cancel_run
 from landfall.runs.ids import RequestID, RunID
+from landfall.runs.pausing import find_pauses
 from landfall.runs.queries import RunDetail, RunSummary, get_run, list_runs
 from landfall.runs.requests import (
     Requested,
@@ -139,7 +141,12 @@ def _accepted(requested: Requested) -> Started:
     location = f"/api/requests/{requested.request_id}"
     reply = Reply(
         202,
-        {"request_id": requested.request_id, "product": requested.product.key, "status_uri": location},
+        {
+            "request_id": requested.request_id,
+            "product": requested.product.key,
+            "status_uri": location,
+            "product_paused": requested.waits,
+        },
         {"Location": location, "Retry-After": _RETRY_AFTER_S},
     )
     return Started(reply, requested.product if requested.start_coordinator else None)
@@ -168,7 +175,14 @@ def show_request(database: Database, request_id: str) -> Reply:
 def show_runs(database: Database, product: str | None) -> Reply:
     """Answer ``GET /api/runs``."""
     summaries = database.read(lambda connection: list_runs(connection, product=product))
-    return Reply(200, {"runs": [_summary(item) for item in summaries]})
+    pauses = database.read(find_pauses)
+    return Reply(
+        200,
+        {
+            "runs": [_summary(item) for item in summaries],
+            "paused": [pause_object(key, pause) for key, pause in pauses.items() if product in (None, key)],
+        },
+    )
 
 
 def show_run(database: Database, run_id: str) -> Reply:

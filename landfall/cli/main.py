@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from landfall.cli import database, demo, landing, product_tests, products, runs, stack, tables
+from landfall.cli import database, demo, landing, operating, product_tests, products, runs, stack, tables
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode, exit_code_of
 from landfall.cli.output import note
@@ -58,6 +58,7 @@ product_tests.register(app)
 stack.register(app)
 landing.register(app)
 runs.register(app)
+operating.register(app)
 tables.register(app)
 database.register(app)
 demo.register(app)

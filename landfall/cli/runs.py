@@ -98,18 +98,27 @@ def list_runs(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """List runs, the newest first."""
+    from landfall.runs.pausing import find_pauses
     from landfall.runs.queries import list_runs as read_runs
 
-    found = (
-        invocation(context)
-        .database()
-        .read(lambda connection: read_runs(connection, product=product, limit=limit))
-    )
+    database = invocation(context).database()
+    found = database.read(lambda connection: read_runs(connection, product=product, limit=limit))
+    pauses = database.read(find_pauses)
     rows = []
     for run in found:
         ended = run.finished_at - run.created_at if run.finished_at else None
-        rows.append({**asdict(run), "seconds": ended.total_seconds() if ended else None})
+        rows.append(
+            {
+                **asdict(run),
+                "seconds": ended.total_seconds() if ended else None,
+                "product_paused": run.product in pauses,
+            }
+        )
     show_rows(rows, _LIST_COLUMNS, output)
+    for key, pause in pauses.items():
+        if product in (None, key):
+            why = f": {pause.reason}" if pause.reason else ""
+            note(f"{key} is paused since {pause.since:%Y-%m-%d %H:%M:%S}Z by {pause.by}{why}")
 
 
 def show(context: typer.Context, run: RunArgument, output: Output = OutputFormat.TABLE) -> None:
@@ -286,6 +295,8 @@ def _follow(
     timeout: float | None,
 ) -> None:
     """Follow the run that answers a request to its end, or tell which request it is."""
+    if started.product_paused:
+        note("the product is paused; the request waits for `landfall resume`")
     if not wait:
         show_fields(asdict(started), output)
         return

@@ -73,7 +73,7 @@ def take_in(connection: sa.Connection, event: BlobEvent, *, now: datetime) -> In
         now=now,
     )
     wanted = current.product.run.on_landing and not empty
-    if wanted and lease is LeaseState.IDLE:
+    if wanted and lease.wants_coordinator:
         set_lease(connection, current.product_id, LeaseState.ACTIVE, now)
         return Intake(new, start=current.product)
     return Intake(new, start=None)

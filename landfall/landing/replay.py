@@ -112,7 +112,7 @@ def replay_files(connection: sa.Connection, choice: FileChoice, *, actor: str, n
         current = target.current
         _put_back(connection, row, target)
         moved.append(FileAct(row.LandedFileID, current.product_id, row.State, row.Reason))
-        if leases[current.product_id] is LeaseState.IDLE and current.product.run.on_landing:
+        if leases[current.product_id].wants_coordinator and current.product.run.on_landing:
             start[current.product_id] = current.product
     for product_id in start:
         set_lease(connection, product_id, LeaseState.ACTIVE, now)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,6 +14,8 @@ from landfall.metadata.tables import operator_acts
 class Act(StrEnum):
     REPLAY = "replay"
     RERUN = "rerun"
+    PAUSE = "pause"
+    RESUME = "resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,27 @@ def record_file_acts(
         )
 
 
+def record_product_act(
+    connection: sa.Connection, act: Act, product_id: int, *, actor: str, now: datetime, detail: str | None
+) -> None:
+    """Write an act on a product."""
+    connection.execute(
+        sa.insert(operator_acts).values(
+            Act=act, DataProductID=product_id, OccurredAt=now, Actor=actor, Detail=detail
+        )
+    )
+
+
+def acts_on_product(connection: sa.Connection, product_id: int) -> tuple[RecordedAct, ...]:
+    """Return what was done to a product as a whole, in order; acts on its files are left out."""
+    rows = connection.execute(
+        sa.select(operator_acts)
+        .where(operator_acts.c.DataProductID == product_id, operator_acts.c.LandedFileID.is_(None))
+        .order_by(operator_acts.c.OperatorActID)
+    )
+    return tuple(_act(row) for row in rows)
+
+
 def acts_on_file(connection: sa.Connection, file_id: int) -> tuple[RecordedAct, ...]:
     """Return what was done to a landed file, in order."""
     rows = connection.execute(
@@ -65,6 +89,8 @@ def acts_on_file(connection: sa.Connection, file_id: int) -> tuple[RecordedAct, 
         .where(operator_acts.c.LandedFileID == file_id)
         .order_by(operator_acts.c.OperatorActID)
     )
-    return tuple(
-        RecordedAct(Act(row.Act), row.OccurredAt, row.Actor, row.FromState, row.Detail) for row in rows
-    )
+    return tuple(_act(row) for row in rows)
+
+
+def _act(row: sa.Row[Any]) -> RecordedAct:
+    return RecordedAct(Act(row.Act), row.OccurredAt, row.Actor, row.FromState, row.Detail)

@@ -476,6 +476,10 @@ product_leases = Table(
     Column("State", _STATE, nullable=False),
     Column("InstanceID", sa.Unicode(256), nullable=False),
     Column("ChangedAt", UtcDateTime, nullable=False),
+    # Set while the product is paused: it opens no new run, whatever waits.
+    Column("PausedAt", UtcDateTime),
+    Column("PausedBy", _NAME),
+    Column("PauseReason", LongText),
 )
 
 # What operators did beside runs, whose acts are in RunEvents: never changed, only added to.

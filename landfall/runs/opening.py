@@ -49,19 +49,23 @@ class _Request:
 
 
 def open_run(connection: sa.Connection, product_key: str, run_id: RunID, *, now: datetime) -> OpenedRun:
-    """Open the next run of a product, or give its lease back if nothing is pending.
+    """Open the next run of a product, or give its lease back if nothing is pending or the product is paused.
 
     A run of the product that is still open comes first: it is returned instead of a new one. So a repeated
     delivery gets the run it opened before, and a coordinator that was started anew takes up the run that
     its predecessor left.
     """
     current = get_current_product(connection, product_key)
-    lock_lease(connection, current.product_id, now)
+    lease = lock_lease(connection, current.product_id, now)
     if _exists(connection, run_id):
         return OpenedRun(run_id)
     unfinished = _unfinished_run(connection, current.product_id)
     if unfinished is not None:
         return OpenedRun(unfinished)
+    if lease.pause is not None:
+        # What waits goes on waiting; resuming takes the lease again.
+        set_lease(connection, current.product_id, LeaseState.IDLE, now)
+        return OpenedRun(None)
     while True:
         files = pending_files(connection, current.product_id, limit=_MAX_FILES)
         requests = _pending_requests(connection, current.product_id)

@@ -52,7 +52,7 @@ class ExpectedWork:
 def expected_work(connection: sa.Connection, *, now: datetime) -> ExpectedWork:
     """Take the leases of products with work and no coordinator, and return what should be going on."""
     for product_id in _idle_products_with_work(connection):
-        if lock_lease(connection, product_id, now) is LeaseState.IDLE:
+        if lock_lease(connection, product_id, now).state is LeaseState.IDLE:
             set_lease(connection, product_id, LeaseState.ACTIVE, now)
     active = connection.execute(
         sa.select(data_products.c.Domain, data_products.c.Name)
@@ -84,7 +84,9 @@ def _idle_products_with_work(connection: sa.Connection) -> list[int]:
     return list(
         connection.execute(
             sa.select(product_leases.c.DataProductID).where(
-                product_leases.c.State == LeaseState.IDLE, sa.or_(has_file, has_request, has_run)
+                product_leases.c.State == LeaseState.IDLE,
+                # A run that was open when its product was paused goes on to its end.
+                sa.or_(has_run, sa.and_(product_leases.c.PausedAt.is_(None), sa.or_(has_file, has_request))),
             )
         ).scalars()
     )

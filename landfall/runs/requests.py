@@ -73,17 +73,22 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """The request as stored, and whether its product's coordinator has to be started."""
+    """The request as stored, and whether its product's coordinator has to be started.
+
+    Attributes:
+        waits: The product is paused, so the request waits until it is resumed.
+    """
 
     request_id: RequestID
     product: Product
     start_coordinator: bool
+    waits: bool = False
 
 
 def request_run(
     connection: sa.Connection, request: RunRequest, *, request_id: RequestID, now: datetime
 ) -> Requested:
-    """Write a request and take the product's lease if it is idle.
+    """Write a request and take the product's lease if it is idle; one of a paused product waits.
 
     Raises:
         UnknownProduct: No such product has been applied.
@@ -117,9 +122,14 @@ def request_run(
             RequestedBy=request.requested_by,
         )
     )
-    if lease is LeaseState.IDLE:
+    if lease.wants_coordinator:
         set_lease(connection, current.product_id, LeaseState.ACTIVE, now)
-    return Requested(request_id, current.product, start_coordinator=lease is LeaseState.IDLE)
+    return Requested(
+        request_id,
+        current.product,
+        start_coordinator=lease.wants_coordinator,
+        waits=lease.pause is not None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

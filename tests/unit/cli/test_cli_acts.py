@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from landfall.api import files, runs
+from landfall.api import files, products, runs
 from landfall.api.reply import Reply
 from landfall.landing.intake import take_in
 from landfall.metadata.engine import Database
@@ -27,6 +27,17 @@ LATER = NOW + timedelta(minutes=1)
 ROUTES: dict[str, Endpoint] = {
     "files/replay": lambda database, _path, body, actor: (
         files.request_replay(database, body, actor=actor, now=LATER).reply
+    ),
+    "products/*/*/runs": lambda database, path, body, actor: (
+        runs.start_run(
+            database, "/".join(path[1:3]), body, actor=actor, request_id=RequestID("q1"), now=LATER
+        ).reply
+    ),
+    "products/*/*/pause": lambda database, path, body, actor: products.request_pause(
+        database, "/".join(path[1:3]), body, actor=actor, now=LATER
+    ),
+    "products/*/*/resume": lambda database, path, _body, actor: (
+        products.request_resume(database, "/".join(path[1:3]), actor=actor, now=LATER).reply
     ),
     "runs/*/rerun": lambda database, path, body, actor: (
         runs.start_rerun(database, path[1], body, actor=actor, request_id=RequestID("q1"), now=LATER).reply
@@ -136,6 +147,24 @@ def test_a_rerun_that_makes_no_sense_is_refused_with_the_reason(
     assert landfall("runs", "rerun", "@last", "--only").code == 2
     assert landfall("runs", "rerun", "@last", "--from-failed", "--node", "build_orders").code == 2
     assert landfall("runs", "rerun", "2030").code == 1
+
+
+def test_a_paused_product_says_so_wherever_runs_are_shown(database: Database, landfall: Command) -> None:
+    apply(database, a_product(a_transformation()))
+    open_a_run(database, "20260101-120000-aaaa")
+
+    paused = landfall("pause", "sales/orders", "--reason", "source sends doubles", "-o", "json")
+    listed = landfall("runs", "list", "-o", "json")
+    asked = landfall("run", "sales/orders", "--no-wait")
+    resumed = landfall("resume", "sales/orders", "-o", "json")
+
+    assert json.loads(paused.out)["reason"] == "source sends doubles"
+    assert json.loads(listed.out)[0]["product_paused"] is True
+    assert "sales/orders is paused since 2026-01-01 12:01:00Z by" in listed.err
+    assert "waits for `landfall resume`" in asked.err
+    assert json.loads(resumed.out) == {"product": "sales/orders", "was_paused": True, "started": False}
+    assert "paused" not in landfall("runs", "list").err
+    assert "LF2101" in landfall("pause", "sales/nothing").err
 
 
 def _land(database: Database, path: str) -> None:

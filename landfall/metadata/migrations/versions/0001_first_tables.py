@@ -538,6 +538,9 @@ def _create_coordination() -> None:
         sa.Column("State", sa.Unicode(16), nullable=False),
         sa.Column("InstanceID", sa.Unicode(256), nullable=False),
         sa.Column("ChangedAt", columns.UtcDateTime, nullable=False),
+        sa.Column("PausedAt", columns.UtcDateTime),
+        sa.Column("PausedBy", sa.Unicode(128)),
+        sa.Column("PauseReason", columns.LongText),
         sa.PrimaryKeyConstraint("DataProductID", name="PK_ProductLeases"),
         sa.ForeignKeyConstraint(
             ["DataProductID"], ["DataProducts.DataProductID"], name="FK_ProductLeases_DataProductID"
