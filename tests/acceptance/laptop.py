@@ -41,9 +41,12 @@ class Laptop:
         file.parent.mkdir(parents=True)
         file.write_text(spec)
         laptop = cls(project, Ports.free())
-        laptop.succeed("up", *laptop.port_options())
+        laptop.up()
         laptop.succeed("apply")
         return laptop
+
+    def up(self) -> None:
+        self.succeed("up", *self.port_options())
 
     def stop(self) -> None:
         self.database.close()
