@@ -56,6 +56,14 @@ class StepType(StrEnum):
     LOOKUP = "lookup"
     INTERSECT = "intersect"
     EXCEPT = "except"
+    EXPLODE = "explode"
+    UNPIVOT = "unpivot"
+    PIVOT = "pivot"
+    SPLIT = "split"
+    STANDARDISE = "standardise"
+    SURROGATE_KEY = "surrogate_key"
+    MASK = "mask"
+    SAMPLE = "sample"
     SQL = "sql"
 
 

@@ -16,6 +16,7 @@ from landfall.spec.step_checks import (
     check_sort_entries,
     check_value,
 )
+from landfall.spec.value_steps import check_key_columns
 
 # Window functions that mean something by the order of rows only.
 _ORDERED = frozenset(
@@ -28,6 +29,11 @@ _ORDERED = frozenset(
 
 def limit(config: Mapping[str, Any], frame: Frame | None, report: Report) -> Frame | None:
     check_sort_entries(config.get("order_by") or (), frame, ("order_by",), report)
+    return frame
+
+
+def sample(config: Mapping[str, Any], frame: Frame | None, report: Report) -> Frame | None:
+    check_key_columns(config["keys"], frame, ("keys",), report)
     return frame
 
 

@@ -12,7 +12,8 @@ from landfall.spec.frames import ColumnType, Frame, type_of_expression
 from landfall.spec.input_steps import check_defaults, check_join_condition, check_set_operation
 from landfall.spec.model import Step, StepType
 from landfall.spec.query_columns import query_frame
-from landfall.spec.row_steps import limit, window
+from landfall.spec.row_steps import limit, sample, window
+from landfall.spec.shape_steps import explode, pivot, unpivot
 from landfall.spec.sql_text import SqlProblem, read_query
 from landfall.spec.step_checks import (
     Frames,
@@ -28,7 +29,7 @@ from landfall.spec.step_checks import (
     check_value,
     other_input,
 )
-from landfall.spec.value_steps import fill_nulls, replace_values
+from landfall.spec.value_steps import fill_nulls, mask, replace_values, split, standardise, surrogate_key
 
 # Steps that need nothing but the running frame.
 _OF_ONE_FRAME: Mapping[StepType, Callable[[Any, Frame | None, Report], Frame | None]] = {
@@ -36,6 +37,14 @@ _OF_ONE_FRAME: Mapping[StepType, Callable[[Any, Frame | None, Report], Frame | N
     StepType.FILL_NULLS: fill_nulls,
     StepType.REPLACE_VALUES: replace_values,
     StepType.WINDOW: window,
+    StepType.EXPLODE: explode,
+    StepType.UNPIVOT: unpivot,
+    StepType.PIVOT: pivot,
+    StepType.SPLIT: split,
+    StepType.STANDARDISE: standardise,
+    StepType.SURROGATE_KEY: surrogate_key,
+    StepType.MASK: mask,
+    StepType.SAMPLE: sample,
 }
 
 

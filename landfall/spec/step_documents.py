@@ -181,6 +181,72 @@ class WindowDocument(Document):
         return self
 
 
+class ExplodeDocument(Document):
+    column: ColumnRef
+    as_: ColumnName | None = Field(default=None, alias="as")
+    position: ColumnName | None = Field(default=None, description="Column for the position, counted from 1")
+    keep_empty: bool = Field(default=False, description="Keep a row, with null, where there is no element")
+
+
+class UnpivotDocument(Document):
+    columns: Annotated[
+        Annotated[Columns, Tag("list")]
+        | Annotated[dict[str, ColumnRef], Field(min_length=1), Tag("mapping")],
+        Discriminator(by_kind),
+    ]
+    name: ColumnName
+    value: ColumnName
+
+
+class PivotDocument(Document):
+    by: list[ColumnRef]
+    column: ColumnRef
+    values: Annotated[
+        Annotated[list[Scalar], Field(min_length=1), Tag("list")]
+        | Annotated[dict[ColumnName, Scalar], Field(min_length=1), Tag("mapping")],
+        Discriminator(by_kind),
+    ]
+    measures: Annotated[dict[ColumnName, Expression], Field(min_length=1)]
+
+
+class SplitDocument(Document):
+    column: ColumnRef
+    separator: Annotated[str, Field(min_length=1)]
+    into: Annotated[list[ColumnName], Field(min_length=1)]
+
+
+class StandardiseDocument(Document):
+    columns: Columns
+    trim: bool = True
+    collapse: bool = Field(default=True, description="Make one space of each run of white space")
+    case: Literal["upper", "lower"] | None = None
+    empty_as_null: bool = False
+
+
+class SurrogateKeyDocument(Document):
+    name: ColumnName
+    columns: Columns
+
+
+DataClass = Literal["email", "name", "phone", "iban", "card", "postcode", "ip", "birth_date", "text", "hash"]
+
+
+def _check_percent(value: Any) -> Any:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 100:
+        return value
+    raise fault("LF1021", "percent must be above 0 and at most 100", "write a number such as 10 or 0.5")
+
+
+class SampleDocument(Document):
+    keys: Columns
+    percent: Annotated[
+        Any,
+        AfterValidator(_check_percent),
+        WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
+    ]
+    seed: int = Field(default=0, description="Another number gives another sample")
+
+
 class StepDocument(Document):
     """One step: a mapping with one key, the step's type."""
 
@@ -205,6 +271,14 @@ class StepDocument(Document):
     lookup: LookupDocument | None = None
     intersect: RowSetDocument | None = None
     except_: RowSetDocument | None = Field(default=None, alias="except")
+    explode: ExplodeDocument | None = None
+    unpivot: UnpivotDocument | None = None
+    pivot: PivotDocument | None = None
+    split: SplitDocument | None = None
+    standardise: StandardiseDocument | None = None
+    surrogate_key: SurrogateKeyDocument | None = None
+    mask: Annotated[dict[ColumnRef, DataClass], Field(min_length=1)] | None = None
+    sample: SampleDocument | None = None
     sql: Annotated[str, Field(min_length=1, max_length=100_000)] | None = None
 
     @model_validator(mode="before")

@@ -1,5 +1,6 @@
 """Steps beyond the basic ones on the real engine: results, nulls and edges."""
 
+import hashlib
 from decimal import Decimal
 from typing import Any
 
@@ -301,3 +302,205 @@ def test_totals_are_told_from_groups_of_null(
     rows = built(shop, {"aggregate": config}, inputs=("ks",))
 
     assert rows == sorted([("nl", "a", 1, 0), ("nl", None, 1, 0), ("xx", "a", 1, 0), *more], key=str)
+
+
+NESTED = """
+    SELECT 1 AS id, array('a', NULL) AS xs, map('k', 1, 'l', NULL) AS m
+    UNION ALL SELECT 2, array(), map() UNION ALL SELECT 3, NULL, NULL
+"""
+
+
+@pytest.mark.parametrize(
+    ("keep_empty", "expected"),
+    [(False, [(1, 1, "a"), (1, 2, None)]), (True, [(1, 1, "a"), (1, 2, None), (2, None, None), (3, None, None)])],
+)  # fmt: skip
+def test_explode_an_array(bench: Workbench, keep_empty: bool, expected: list[tuple[Any, ...]]) -> None:
+    bench.save("nested", NESTED)
+    config = {"column": "xs", "as": "x", "position": "n", "keep_empty": keep_empty}
+
+    assert built(bench, {"drop": ["m"]}, {"explode": config}, inputs=("nested",)) == expected
+
+
+def test_explode_a_map(bench: Workbench) -> None:
+    bench.save("nested", NESTED)
+    steps: list[dict[str, Any]] = [
+        {"explode": {"column": "m", "as": "entry", "keep_empty": True}},
+        {"select": ["id", "entry.key as k", "entry.value as v"]},
+    ]
+
+    assert built(bench, *steps, inputs=("nested",)) == [
+        (1, "k", 1), (1, "l", None), (2, None, None), (3, None, None)
+    ]  # fmt: skip
+
+
+def test_unpivot_keeps_nulls_and_takes_labels(shop: Workbench) -> None:
+    steps: list[dict[str, Any]] = [
+        {"select": ["id", "country", "points", "id * 2 as twice"]},
+        {"filter": "id > 2"},
+        {"unpivot": {"columns": {"it's points": "points", "twice": "twice"}, "name": "what", "value": "n"}},
+    ]
+
+    assert built(shop, *steps) == [
+        (3, "de", "it's points", 30), (3, "de", "twice", 6), (4, None, "it's points", None), (4, None, "twice", 8)
+    ]  # fmt: skip
+
+
+def test_pivot_counts_nothing_as_nought_and_sums_it_as_null(shop: Workbench) -> None:
+    config = {
+        "by": ["day"],
+        "column": "country",
+        "values": {"nl": "nl", "elsewhere": "de"},
+        "measures": {"n": "count(*)", "points": "sum(points)"},
+    }
+
+    rows = built(shop, {"derive": {"day": "month(day)"}}, {"pivot": config})
+
+    assert rows == [(1, 2, 30, 0, None), (2, 0, None, 0, None), (None, 0, None, 1, 30)]
+
+
+def test_pivot_by_numbers_with_one_measure(shop: Workbench) -> None:
+    config = {"by": [], "column": "points", "values": {"ten": 10, "no": 11}, "measures": {"top": "max(id)"}}
+
+    assert built(shop, {"pivot": config}) == [(1, None)]
+
+
+def test_split_takes_the_separator_as_it_is(bench: Workbench) -> None:
+    bench.save("names", "SELECT * FROM VALUES ('a.*b.*c.*d'), ('a'), (''), ('.*'), (NULL) AS t(s)")
+
+    rows = built(
+        bench, {"split": {"column": "s", "separator": ".*", "into": ["x", "y", "z"]}}, inputs=("names",)
+    )
+
+    assert rows == sorted(
+        [("a.*b.*c.*d", "a", "b", "c.*d"), ("a", "a", None, None), ("", "", None, None), (".*", "", "", None),
+         (None, None, None, None)],
+        key=str,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, ["", "a b", "Straße"]),
+        ({"case": "upper", "empty_as_null": True}, [None, "A B", "STRASSE"]),
+        ({"trim": False}, [" ", " a b ", "Straße"]),
+        ({"collapse": False, "case": "lower"}, ["", "a \t\n b", "straße"]),
+    ],
+)
+def test_standardise(bench: Workbench, settings: dict[str, Any], expected: list[str | None]) -> None:
+    texts = [(1, "\u00a0 \r\n"), (2, "\u3000a \t\n b "), (3, "Straße"), (4, None)]
+    bench.spark.createDataFrame(texts, "id int, s string").write.format("delta").save(bench.table("texts"))
+
+    rows = built(bench, {"standardise": {"columns": ["s"], **settings}}, inputs=("texts",))
+
+    assert [row[1] for row in rows] == [*expected, None]
+
+
+KEYS = """
+    SELECT * FROM VALUES (1, 'ab', 'c'), (2, 'a', 'bc'), (3, NULL, ''), (4, '', NULL), (5, NULL, NULL), (6, '-', '-'),
+        (7, '1:a', ''), (8, 'ab', 'c') AS t(id, x, y)
+"""
+
+
+def test_surrogate_keys_differ_exactly_where_the_values_do(bench: Workbench) -> None:
+    bench.save("ks", KEYS)
+
+    rows = built(
+        bench,
+        {"surrogate_key": {"name": "key", "columns": ["x", "y"]}},
+        {"select": ["id", "key"]},
+        inputs=("ks",),
+    )
+
+    keys = dict(rows)
+    assert keys[1] == keys[8]
+    assert len(set(keys.values())) == 7
+    # The key is stored and joined on: it may never change. SHA-256 of "2:ab1:c".
+    assert keys[1] == hashlib.sha256(b"2:ab1:c").hexdigest()
+    assert keys[5] == hashlib.sha256(b"--").hexdigest()
+
+
+def test_surrogate_keys_are_the_documented_texts_for_every_type(bench: Workbench) -> None:
+    query = """
+        SELECT true AS a, CAST(-7 AS smallint) AS b, CAST(1.5 AS decimal(9,2)) AS c, DATE'1969-12-31' AS d,
+            TIMESTAMP'2024-01-05 10:00:00.5' AS e, CAST('h\u00e9' AS binary) AS f, '\U0001f600' AS g,
+            CAST(0 AS decimal(38,18)) AS h
+    """
+    bench.save("ks", query)
+
+    rows = built(
+        bench,
+        {"surrogate_key": {"name": "key", "columns": list("abcdefgh")}},
+        {"select": ["key"]},
+        inputs=("ks",),
+    )
+
+    texts = ["true", "-7", "1.50", "-1", "1704448800500000", "68C3A9", "\U0001f600", "0.000000000000000000"]
+    expected = "".join(f"{len(text)}:{text}" for text in texts)
+    assert rows == [(hashlib.sha256(expected.encode()).hexdigest(),)]
+
+
+def test_mask_shows_what_its_class_may_show(bench: Workbench) -> None:
+    query = """
+        SELECT * FROM VALUES
+            (1, 'ann@example.com', 'Ann', '+31 20 1234567', 'NL91ABNA0417164300', '1234567812345678', '1012 AB',
+                '10.1.2.3', 'anything', DATE'1987-06-05'),
+            (2, 'no address', '', '12', 'NL', '1', '12', '10.1', '', DATE'2000-02-29'),
+            (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+        AS t(id, email, name, phone, iban, card, postcode, ip, text, birth_date)
+    """
+    bench.save("people", query)
+    classes = ("email", "name", "phone", "iban", "card", "postcode", "ip", "text", "birth_date")
+
+    rows = built(
+        bench,
+        {"mask": {**{name: name for name in classes}, "id": "hash"}},
+        {"derive": {"birth_date": "cast(birth_date as string)"}},
+        {"drop": ["id"]},
+        inputs=("people",),
+    )
+
+    hidden = "***"
+    assert rows == sorted(
+        [
+            ("a***@example.com", "A***", "***67", "NL***4300", "***5678", "10***", "10.1.2.0", hidden, "1987-01-01"),
+            (hidden, hidden, hidden, hidden, hidden, hidden, hidden, hidden, "2000-01-01"),
+            (None,) * 9,
+        ],
+        key=str,
+    )  # fmt: skip
+
+
+def test_a_hash_hides_a_value_and_keeps_it_joinable(shop: Workbench) -> None:
+    rows = built(shop, {"mask": {"country": "hash"}}, {"select": ["country"]})
+
+    assert [row[0] for row in rows].count(hashlib.sha256(b"2:nl").hexdigest()) == 2
+    assert rows[-1] == (None,)
+
+
+@pytest.mark.parametrize(("percent", "least", "most"), [(100, 2000, 2000), (10, 150, 250), (0.5, 2, 22)])
+def test_sample_takes_about_its_share_of_keys(
+    bench: Workbench, percent: float, least: int, most: int
+) -> None:
+    bench.save("many", "SELECT CAST(id % 2000 AS int) AS k, id FROM range(4000)")
+
+    rows = built(bench, {"sample": {"keys": ["k"], "percent": percent}}, inputs=("many",))
+
+    keys = [row[0] for row in rows]
+    assert least <= len(set(keys)) <= most
+    assert all(keys.count(key) == 2 for key in set(keys))
+
+
+def test_a_sample_is_the_same_every_time_and_another_with_another_seed(bench: Workbench) -> None:
+    bench.save("many", "SELECT CAST(id AS int) AS k FROM range(1000)")
+
+    samples = [
+        built(bench, {"sample": {"keys": ["k"], "percent": 10, "seed": seed}}, inputs=("many",))
+        for seed in (0, 0, 1)
+    ]
+
+    def is_in(key: int) -> bool:
+        return hashlib.sha256(f"0/{len(str(key))}:{key}".encode()).hexdigest() < f"{16**15 // 10:015x}"
+
+    assert samples[0] == samples[1] != samples[2]
+    assert sorted(row[0] for row in samples[0]) == [key for key in range(1000) if is_in(key)]

@@ -22,6 +22,7 @@ ORDERS = Frame(
         "xs": "array<int>",
     }
 )
+NESTED = Frame({"id": "int", "m": "map<string,decimal(4,2)>", "d": "double"})
 INPUTS = {
     "orders": ORDERS,
     "customers": Frame({"customer": "string", "country": "string", "low": "int", "high": "int"}),
@@ -68,6 +69,32 @@ SOUND: list[tuple[str, Any, dict[str, str | None]]] = [
     ("join", {"with": "customers", "on": ["customer"], "condition": "customers.low < xs[0]", "how": "semi"}, SAME),
     ("join", {"with": "customers", "how": "cross", "columns": ["low"], "broadcast": True}, {**SAME, "low": "int"}),
     ("intersect", {"with": ["orders"]}, SAME),
+    (
+        "explode",
+        {"column": "XS", "as": "x", "position": "n"},
+        {**{name: kind for name, kind in SAME.items() if name != "xs"}, "n": "int", "x": "int"},
+    ),
+    ("explode", {"column": "xs", "keep_empty": True}, {**SAME, "xs": "int"}),
+    (
+        "unpivot",
+        {"columns": {"a label": "id"}, "name": "what", "value": "id"},
+        {**{name: kind for name, kind in SAME.items() if name != "id"}, "what": "string", "id": "int"},
+    ),
+    (
+        "pivot",
+        {"by": ["customer"], "column": "id", "values": {"one": 1, "two": 2}, "measures": {"top": "max(amount)"}},
+        {"customer": "string", "one": "decimal(10,2)", "two": "decimal(10,2)"},
+    ),
+    (
+        "pivot",
+        {"by": [], "column": "customer", "values": ["ann"], "measures": {"n": "count(*)", "s": "sum(id)"}},
+        {"ann_n": "bigint", "ann_s": None},
+    ),
+    ("split", {"column": "customer", "separator": ".", "into": ["a", "b"]}, {**SAME, "a": "string", "b": "string"}),
+    ("standardise", {"columns": ["customer"], "case": "lower"}, SAME),
+    ("surrogate_key", {"name": "key", "columns": ["id", "placed_on", "amount"]}, {**SAME, "key": "string"}),
+    ("mask", {"customer": "email", "id": "hash", "placed_on": "birth_date"}, {**SAME, "id": "string"}),
+    ("sample", {"keys": ["id"], "percent": 0.5, "seed": 7}, SAME),
     ("except", {"with": ["orders", "orders"]}, SAME),
     (
         "aggregate",
@@ -138,6 +165,44 @@ FAULTY: list[tuple[str, Any, Path, str]] = [
     ("join", {"with": "customers", "condition": "max(id) > 3", "columns": []}, ("condition",), "LF1054"),
     ("join", {"with": "customers", "how": "cross"}, (), "LF1052"),
     ("intersect", {"with": ["customers"]}, ("with", 0), "LF1052"),
+    ("explode", {"column": "id"}, ("column",), "LF1030"),
+    ("explode", {"column": "ys"}, ("column",), "LF1051"),
+    ("explode", {"column": "xs", "as": "id"}, ("as",), "LF1052"),
+    ("unpivot", {"columns": ["id", "customer"], "name": "n", "value": "v"}, ("columns",), "LF1030"),
+    ("unpivot", {"columns": ["id"], "name": "n", "value": "amount"}, ("value",), "LF1052"),
+    (
+        "pivot",
+        {"by": [], "column": "id", "values": {"a": "x"}, "measures": {"n": "count(*)"}},
+        ("values", "a"),
+        "LF1030",
+    ),
+    (
+        "pivot",
+        {"by": [], "column": "customer", "values": ["a", "b c"], "measures": {"n": "count(*)"}},
+        ("values", 1),
+        "LF1022",
+    ),
+    (
+        "pivot",
+        {"by": ["id"], "column": "customer", "values": {"id": "a"}, "measures": {"n": "count(*)"}},
+        ("values",),
+        "LF1052",
+    ),
+    (
+        "pivot",
+        {"by": [], "column": "customer", "values": ["a"], "measures": {"n": "sum(id) / 2"}},
+        ("measures", "n"),
+        "LF1054",
+    ),
+    ("split", {"column": "id", "separator": ",", "into": ["a"]}, ("column",), "LF1030"),
+    ("split", {"column": "customer", "separator": ",", "into": ["id"]}, ("into",), "LF1052"),
+    ("standardise", {"columns": ["customer", "amount"]}, ("columns", 1), "LF1030"),
+    ("surrogate_key", {"name": "key", "columns": ["xs"]}, ("columns",), "LF1030"),
+    ("surrogate_key", {"name": "id", "columns": ["id"]}, ("name",), "LF1052"),
+    ("mask", {"id": "email"}, ("id",), "LF1030"),
+    ("mask", {"customer": "birth_date"}, ("customer",), "LF1030"),
+    ("mask", {"xs": "hash"}, ("xs",), "LF1030"),
+    ("sample", {"keys": ["idd"], "percent": 10}, ("keys",), "LF1051"),
     ("except", {"with": ["nowhere"]}, ("with", 0), "LF1042"),
     (
         "aggregate",
@@ -171,7 +236,7 @@ def test_a_step_that_does_not_fit_says_where(kind: str, config: Any, place: Path
 def test_columns_of_an_unknown_frame_are_not_checked(kind: str, config: Any) -> None:
     frame, found = run(kind, config, frame=None)
 
-    assert frame is None or kind == "aggregate"
+    assert frame is None or kind in ("aggregate", "pivot")
     of_other_inputs = ("columns", "defaults", "condition")
     assert "LF1051" not in [
         fault for at, fault, _ in found if at[:1] not in [(key,) for key in of_other_inputs]
@@ -186,6 +251,20 @@ def test_a_name_that_is_a_column_and_an_input_is_ambiguous_in_a_condition() -> N
     assert [(at, code) for at, code, _ in found] == [(("condition",), "LF1056")]
 
 
+def test_an_exploded_map_gives_entries() -> None:
+    frame, found = run("explode", {"column": "m", "as": "entry"}, NESTED)
+
+    assert found == []
+    assert frame is not None
+    assert frame.type_of("entry") == "struct<key:string,value:decimal(4,2)>"
+
+
+def test_floating_point_numbers_are_no_keys() -> None:
+    _, found = run("surrogate_key", {"name": "key", "columns": ["d"]}, NESTED)
+
+    assert [code for _, code, _ in found] == ["LF1030"]
+
+
 def test_rows_with_maps_cannot_be_compared() -> None:
     _, found = run("except", {"with": ["foreign"]}, Frame({"m": "map<string,int>"}))
 
@@ -196,6 +275,11 @@ def test_rows_with_maps_cannot_be_compared() -> None:
     ("kind", "config", "part"),
     [
         ("limit", {"rows": 0}, "greater than or equal"),
+        ("sample", {"keys": ["id"], "percent": 0}, "above 0"),
+        ("sample", {"keys": ["id"], "percent": 101}, "at most 100"),
+        ("sample", {"keys": ["id"], "percent": True}, "above 0"),
+        ("mask", {"customer": "secret"}, "Input should be"),
+        ("split", {"column": "customer", "separator": "", "into": ["a"]}, "at least 1"),
         ("join", {"with": "customers"}, "neither on nor condition"),
         ("join", {"with": "customers", "how": "cross", "on": ["id"]}, "pairs all rows"),
         ("join", {"with": "customers", "condition": "true", "unique": True}, "unique: is about"),

@@ -9,8 +9,11 @@ from spark_runtime.steps.aggregate import aggregate
 from spark_runtime.steps.columns import derive, drop, rename, select
 from spark_runtime.steps.context import StepContext
 from spark_runtime.steps.join import join, lookup
+from spark_runtime.steps.keys import sample, surrogate_key
 from spark_runtime.steps.rows import dedupe, filter_rows, limit, sort
+from spark_runtime.steps.shape import explode, pivot, unpivot
 from spark_runtime.steps.sql_query import sql_query
+from spark_runtime.steps.texts import mask, split, standardise
 from spark_runtime.steps.union import except_rows, intersect, union
 from spark_runtime.steps.values import fill_nulls, replace_values
 from spark_runtime.steps.window import window
@@ -36,6 +39,14 @@ STEPS: Mapping[StepType, StepFunction] = {
     StepType.LOOKUP: lookup,
     StepType.INTERSECT: intersect,
     StepType.EXCEPT: except_rows,
+    StepType.EXPLODE: explode,
+    StepType.UNPIVOT: unpivot,
+    StepType.PIVOT: pivot,
+    StepType.SPLIT: split,
+    StepType.STANDARDISE: standardise,
+    StepType.SURROGATE_KEY: surrogate_key,
+    StepType.MASK: mask,
+    StepType.SAMPLE: sample,
     StepType.SQL: sql_query,
 }
 
