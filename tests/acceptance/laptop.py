@@ -34,19 +34,19 @@ class Laptop:
     ports: Ports
 
     @classmethod
-    def start(cls, project: Path, product: str, spec: str) -> "Laptop":
-        """Write a project with one product, start its stack and apply the product."""
+    def start(cls, project: Path, product: str, spec: str, *options: str) -> "Laptop":
+        """Write a project with one product, start its stack with the options of `up`, and apply the product."""
         (project / "landfall.yml").write_text(LANDFALL_YML)
         file = project / "data_products" / product / "product.yml"
         file.parent.mkdir(parents=True)
         file.write_text(spec)
         laptop = cls(project, Ports.free())
-        laptop.up()
+        laptop.up(*options)
         laptop.succeed("apply")
         return laptop
 
-    def up(self) -> None:
-        self.succeed("up", *self.port_options())
+    def up(self, *options: str) -> None:
+        self.succeed("up", *self.port_options(), *options)
 
     def stop(self) -> None:
         self.database.close()
