@@ -44,7 +44,7 @@ class NodeDefinitions:
         return {
             "kind": NodeKind.TRANSFORM.value,
             "source": None,
-            "inputs": [self._input(ref) for ref in transformation.inputs],
+            "inputs": [self._input(ref) for ref in node.inputs],
             "columns": [],
             "steps": [_step(step) for step in transformation.steps],
             "rules": [_rule(rule) for rule in dataset.quality],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from landfall.errors import LandfallError
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.spec.model import DatasetName, DatasetRef, Product
+from landfall.spec.references import reads_of
 
 
 class CyclicDependency(LandfallError):
@@ -29,7 +30,7 @@ class GraphNode:
 
     Attributes:
         output: The dataset it builds.
-        inputs: Datasets it reads; empty for an ingest node.
+        inputs: Datasets it reads, those that its rules look values up in included; empty for an ingest node.
         reads_from: Nodes that build its inputs: new data there is a reason to run this node.
         runs_after: Nodes that its ``depends_on`` names and whose output it does not read: they set the
             order when both run, and are no reason to run.
@@ -92,8 +93,10 @@ def _declared_nodes(product: Product) -> list[GraphNode]:
         key = NodeKey(transformation.name)
         builders.setdefault(transformation.output.dataset, []).append(key)
     names = {transformation.name for transformation in product.transformations}
+    reads = reads_of(product)
     for transformation in product.transformations:
-        own_inputs = (ref.dataset for ref in transformation.inputs if ref.product is None)
+        inputs = reads[transformation.name]
+        own_inputs = (ref.dataset for ref in inputs if ref.product is None)
         reads_from = _distinct(key for dataset in own_inputs for key in builders.get(dataset, ()))
         read = set(reads_from)
         named = _distinct(NodeKey(name) for name in transformation.depends_on if name in names)
@@ -102,7 +105,7 @@ def _declared_nodes(product: Product) -> list[GraphNode]:
                 key=NodeKey(transformation.name),
                 kind=NodeKind.TRANSFORM,
                 output=transformation.output.dataset,
-                inputs=transformation.inputs,
+                inputs=inputs,
                 reads_from=reads_from,
                 runs_after=tuple(key for key in named if key not in read),
             )

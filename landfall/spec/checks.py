@@ -8,6 +8,7 @@ from landfall.spec.draft import Draft
 from landfall.spec.faults import nearest_remedy
 from landfall.spec.landing_patterns import common_path
 from landfall.spec.model import (
+    Check,
     Dataset,
     FileFormat,
     Layer,
@@ -17,6 +18,7 @@ from landfall.spec.model import (
     WriteMode,
 )
 from landfall.spec.order import circles
+from landfall.spec.references import reads_of
 
 # Options of a source that mean something for each format.
 _OPTIONS = {
@@ -38,6 +40,7 @@ def check_product(draft: Draft, product: Product) -> None:
     _check_landing_overlaps(draft, product)
     for index, transformation in enumerate(product.transformations):
         _check_transformation(draft, product, index, transformation)
+    _check_references(draft, product, builders)
     _check_ports(draft, product)
     _check_circles(draft, product, builders)
 
@@ -221,6 +224,32 @@ def _check_transformation(draft: Draft, product: Product, index: int, transforma
             draft.report((*at, "depends_on", number), "LF1042", f"no transformation '{name}'", remedy)
 
 
+def _check_references(draft: Draft, product: Product, builders: Mapping[str, Transformation]) -> None:
+    """Check the datasets that rules look values up in; what is wrong with them would only show in a job."""
+    datasets = {str(dataset.name) for dataset in product.datasets}
+    for index, dataset in enumerate(product.datasets):
+        builder = builders.get(dataset.name)
+        for number, rule in enumerate(dataset.quality):
+            if rule.check is not Check.FOREIGN_KEY:
+                continue
+            at = ("datasets", index, "quality", number)
+            name = rule.config["references"]
+            if name not in datasets and name not in draft.faulty_names:
+                remedy = nearest_remedy(name, datasets)
+                draft.report((*at, "references"), "LF1042", f"no dataset '{name}'", remedy)
+            elif dataset.landing is not None:
+                message = f"'{dataset.name}' lands as files, and files land in any order"
+                remedy = "put the rule on the dataset that is built from it"
+                draft.report((*at, "check"), "LF1029", message, remedy)
+            elif name == dataset.name:
+                message = f"rule '{rule.name}' looks values up in the dataset that it tests"
+                draft.report((*at, "references"), "LF1048", message, "name another dataset")
+            elif builder is not None and any(ref.product and ref.dataset == name for ref in builder.inputs):
+                message = f"'{builder.name}' has an input of another product that is called '{name}' too"
+                remedy = "build a dataset of another name from it"
+                draft.report((*at, "references"), "LF1041", message, remedy)
+
+
 def _check_ports(draft: Draft, product: Product) -> None:
     datasets = [str(dataset.name) for dataset in product.datasets]
     seen: set[tuple[str, int]] = set()
@@ -235,12 +264,16 @@ def _check_ports(draft: Draft, product: Product) -> None:
 
 
 def _check_circles(draft: Draft, product: Product, builders: Mapping[str, Transformation]) -> None:
+    reads = reads_of(product)
     needs = {
         transformation.name: [
             *(
                 builders[ref.dataset].name
-                for ref in transformation.inputs
-                if ref.product is None and ref.dataset in builders
+                for ref in reads[transformation.name]
+                # That a dataset refers to itself is told at its rule.
+                if ref.product is None
+                and ref.dataset in builders
+                and (ref.dataset != transformation.output.dataset or ref in transformation.inputs)
             ),
             *transformation.depends_on,
         ]
@@ -249,5 +282,8 @@ def _check_circles(draft: Draft, product: Product, builders: Mapping[str, Transf
     indexes = {transformation.name: index for index, transformation in enumerate(product.transformations)}
     for circle in circles(needs):
         message = f"transformations wait for each other: {' -> '.join(circle)}"
-        remedy = "take one of their inputs or depends_on entries away"
+        looks_up = any(
+            len(reads[name]) > len(product.transformations[indexes[name]].inputs) for name in circle
+        )
+        remedy = f"take one of their inputs{', foreign_key rules' * looks_up} or depends_on entries away"
         draft.report(("transformations", indexes[circle[0]], "name"), "LF1048", message, remedy)

@@ -62,7 +62,10 @@ def follow_columns(
     for index, dataset in enumerate(product.datasets):
         for number, rule in enumerate(dataset.quality):
             at = ("datasets", index, "quality", number)
-            _check_rule(rule, frames.get(dataset.name), _relative(report, at))
+            frame = frames.get(dataset.name)
+            _check_rule(rule, frame, _relative(report, at))
+            if rule.check is Check.FOREIGN_KEY:
+                _check_reference(rule, frame, frames.get(rule.config["references"]), _relative(report, at))
     return {dataset.name: frames.get(dataset.name) for dataset in product.datasets}
 
 
@@ -122,6 +125,23 @@ def _check_rule(rule: QualityRule, frame: Frame | None, report: ReportAt) -> Non
     if rule.check in _OF_TEXT and frame is not None:
         _check_text(columns, frame, key, report)
     check_sort_entries(rule.config.get("order_by", ()), frame, ("order_by",), report)
+
+
+def _check_reference(
+    rule: QualityRule, frame: Frame | None, referenced: Frame | None, report: ReportAt
+) -> None:
+    """Check the columns in which a rule looks values up: there, and text where it looks up text."""
+    if referenced is None:
+        return
+    key = "to" if "to" in rule.config else "columns"
+    check_columns(rule.config[key], referenced, (key,), report)
+    for number, (own, other) in enumerate(zip(rule.config["columns"], rule.config[key], strict=True)):
+        kinds = (frame and frame.type_of(own), referenced.type_of(other))
+        if None not in kinds and ("string" in kinds) and kinds[0] != kinds[1]:
+            message = (
+                f"column '{own}' is {kinds[0]} and '{other}' of '{rule.config['references']}' is {kinds[1]}"
+            )
+            report((key, number), SqlProblem("LF1029", message, "cast one of them in a step"))
 
 
 def _check_text(columns: Sequence[str], frame: Frame, key: str, report: ReportAt) -> None:

@@ -18,6 +18,7 @@ from landfall.spec.project import (
     Project,
     read_project,
 )
+from landfall.spec.references import reads_of
 from landfall.spec.sql_text import SqlProblem
 from landfall.spec.yaml_source import Key, Mark
 
@@ -147,9 +148,12 @@ class _Reading:
         needs: dict[str, list[str]] = {}
         places: dict[str, tuple[Draft, int]] = {}
         for key, draft in sorted(self.drafts.items()):
-            for index, item in enumerate(draft.product.transformations if draft.product is not None else ()):
+            if draft.product is None:
+                continue
+            reads = reads_of(draft.product)
+            for index, item in enumerate(draft.product.transformations):
                 name = f"{key}.{item.output.dataset}"
-                needs[name] = [f"{ref.product or key}.{ref.dataset}" for ref in item.inputs]
+                needs[name] = [f"{ref.product or key}.{ref.dataset}" for ref in reads[item.name]]
                 places[name] = (draft, index)
         for circle in circles(needs):
             if len({name.rpartition(".")[0] for name in circle}) > 1:

@@ -78,6 +78,7 @@ class Check(StrEnum):
     NOT_EMPTY = "not_empty"
     FORBIDDEN_VALUES = "forbidden_values"
     PATTERN = "pattern"
+    FOREIGN_KEY = "foreign_key"
 
 
 class NamedPattern(StrEnum):
@@ -141,7 +142,7 @@ class QualityRule:
     Attributes:
         config: The check's own settings: ``columns`` for not_null, not_empty and unique; ``column`` with ``min``
             and ``max`` for range and length, ``values`` for accepted_values and forbidden_values, ``pattern`` for
-            regex and pattern; ``expression`` for expression.
+            regex and pattern; ``expression`` for expression; ``columns``, ``references`` and ``to`` for foreign_key.
         filter: SQL condition; rows that do not meet it are not tested.
     """
 

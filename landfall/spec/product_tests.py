@@ -14,6 +14,7 @@ from landfall.spec.fields import ColumnRef, Name, Text, fault, kind_of
 from landfall.spec.frames import Frame
 from landfall.spec.model import Dataset, FileFormat, Product, Severity, Transformation
 from landfall.spec.project import PRODUCTS_FOLDER, read_file
+from landfall.spec.references import reads_of
 from landfall.spec.shape import empty_keys, shape_faults, without_extensions
 from landfall.spec.yaml_source import Location, Mark
 
@@ -212,6 +213,7 @@ class _Checks:
         self._faults = faults
         self._datasets = {dataset.name: dataset for dataset in product.datasets}
         self._transformations = {item.name: item for item in product.transformations}
+        self._reads = reads_of(product)
         self._formats = {source.name: source.format for source in product.sources}
         self._frames: Mapping[str, Frame | None] = {
             str(name): frame
@@ -243,7 +245,8 @@ class _Checks:
     def _check_transformed(self, test: ProductTest, subject: Transformation, mark: Mark) -> None:
         output = self._datasets[subject.output.dataset]
         # A table may hold rows already: a merge and an append build on them.
-        own = {str(ref.dataset): ref.product is None for ref in subject.inputs} | {str(output.name): True}
+        own = {str(ref.dataset): ref.product is None for ref in self._reads[subject.name]}
+        own |= {str(output.name): True}
         for name, rows in test.given.items():
             if name not in own:
                 message = f"'{subject.name}' does not read '{name}'"
@@ -320,7 +323,7 @@ class _Checks:
             for name in row:
                 if frame is not None and name not in frame and name not in also:
                     remedy = nearest_remedy(name, frame)
-                    self._report(mark, (*at, number, name), "LF1051", f"no column '{name}'", remedy)
+                    self._report(mark, (*at, number, name), "LF1051", f"unknown column '{name}'", remedy)
 
     def _report(self, mark: Mark, at: Location, code: str, message: str, remedy: str) -> None:
         place = mark.at(at)

@@ -102,6 +102,22 @@ class PatternRule(_Rule):
     pattern: Annotated[NamedPattern, Field(strict=False)]
 
 
+class ForeignKeyRule(_Rule):
+    check: Literal["foreign_key"]
+    columns: Annotated[list[ColumnRef], Field(min_length=1)]
+    references: Name
+    to: Annotated[list[ColumnRef], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _has_as_many_columns_on_both_sides(self) -> "ForeignKeyRule":
+        if self.to is not None and len(self.to) != len(self.columns):
+            message = f"rule '{self.name}' compares {len(self.columns)} columns with {len(self.to)}"
+            raise fault(
+                "LF1029", message, "list as many columns under to: as under columns:, in the same order"
+            )
+        return self
+
+
 class ExpressionRule(_Rule):
     check: Literal["expression"]
     expression: Expression
@@ -117,6 +133,7 @@ RuleDocument = Annotated[
     | ForbiddenValuesRule
     | RegexRule
     | PatternRule
+    | ForeignKeyRule
     | ExpressionRule,
     Field(discriminator="check"),
 ]

@@ -51,6 +51,8 @@ def compile_rules(
     faults: list[str] = []
     for rule in rules:
         try:
+            if rule.check is Check.FOREIGN_KEY:
+                raise RuleRefused(f"rule '{rule.name}': {rule.check} has no tables to look values up in here")
             if rule.check is Check.UNIQUE:
                 unique.append(_unique(rule, types))
             else:

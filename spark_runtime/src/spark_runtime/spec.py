@@ -44,6 +44,7 @@ class Check(StrEnum):
     NOT_EMPTY = "not_empty"
     FORBIDDEN_VALUES = "forbidden_values"
     PATTERN = "pattern"
+    FOREIGN_KEY = "foreign_key"
 
 
 class WriteMode(StrEnum):

@@ -133,6 +133,7 @@ def stage(
     tests: Sequence[Test] = (),
     unique: Sequence[UniqueTest] = (),
     *,
+    carried: Sequence[str] = (),
     origin: Origin,
     number: int = 0,
 ) -> Staged:
@@ -142,11 +143,12 @@ def stage(
         df: Holds the columns that ``columns`` name as their sources.
         tests: Declared rules on single rows; a row that cannot be read or typed does not reach them.
         unique: Declared rules on keys.
+        carried: Further columns of ``df`` that tests read; they are not staged.
         number: Tells the stagings of one job apart.
     """
     first = place_bits([test for column in columns for test in _column_tests(column)], "_lf_b")
     second = place_bits(tests, "_lf_m")
-    judged = _judge(df, columns, first, second, origin)
+    judged = _judge(df, columns, first, second, carried, origin)
     uri = _staging_uri(job, number)
     judged.df.write.mode("overwrite").partitionBy("_lf_part").parquet(uri)
     staged = job.spark.read.schema(
@@ -181,6 +183,7 @@ def _judge(
     columns: Sequence[StagedColumn],
     first: tuple[TestBit, ...],
     second: tuple[TestBit, ...],
+    carried: Sequence[str],
     origin: Origin,
 ) -> _Judged:
     """Compute everything in three layers: types and their tests, then rules on typed rows, then the verdict."""
@@ -196,6 +199,7 @@ def _judge(
         f"{origin.raw} AS _lf_raw",
         f"{origin.rows} AS _lf_rows",
         f"{origin.source_file} AS _lf_source",
+        *carried,
     )
     kept = {"_lf_file": "int", "_lf_fault": "string", "_lf_rows": "bigint", "_lf_source": "string"}
     kept |= dict.fromkeys(masks_of(first), "bigint")

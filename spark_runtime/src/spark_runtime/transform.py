@@ -1,7 +1,7 @@
 """A transform node: tables through the product's steps to a table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyspark.errors import PySparkException
@@ -18,8 +18,9 @@ from spark_runtime.errors import (
 from spark_runtime.frame import LOAD_COLUMNS, Frame, find_name
 from spark_runtime.job import Job
 from spark_runtime.publishing import publish_directly, publish_staged
+from spark_runtime.references import look_up
 from spark_runtime.rules import compile_rules
-from spark_runtime.spec import Column, Step, StepType, TableInput, WriteMode
+from spark_runtime.spec import Check, Column, Step, StepType, TableInput, WriteMode
 from spark_runtime.sql import quoted, text_literal
 from spark_runtime.staging import Origin, Staged, StagedColumn, discard, stage
 from spark_runtime.steps import STEPS, StepContext
@@ -44,7 +45,7 @@ def transform(job: Job, inputs: Sequence[TableInput]) -> None:
         with job.findings.phase("transform"):
             frame = _apply_steps(job, frames, stagings, trail)
             types = _types_of(frame)
-        _write(job, frame, types, stagings)
+        _write(job, frame, types, frames, stagings)
     except PySparkException as error:
         raise _located(error, trail) from error
     finally:
@@ -59,10 +60,14 @@ class _Stagings:
     refused: list[tuple[Staged, Tally]] = field(default_factory=list)
     staged: list[Staged] = field(default_factory=list)
 
-    def stage(self, frame: Frame, columns: Sequence[StagedColumn], *rules: Any) -> Staged:
+    def stage(
+        self, frame: Frame, columns: Sequence[StagedColumn], *rules: Any, carried: Sequence[str] = ()
+    ) -> Staged:
         source = find_name("_source_file", frame.columns)
         origin = Origin() if source is None else Origin(source_file=quoted(source))
-        staged = stage(self.job, frame.df, columns, *rules, origin=origin, number=len(self.staged))
+        staged = stage(
+            self.job, frame.df, columns, *rules, carried=carried, origin=origin, number=len(self.staged)
+        )
         self.staged.append(staged)
         return staged
 
@@ -144,11 +149,17 @@ def _cast(frame: Frame, step: Step, where: str, stagings: _Stagings) -> Frame:
     return Frame(staged.valid_rows().selectExpr(*map(quoted, types)), tuple(types))
 
 
-def _write(job: Job, frame: Frame, types: dict[str, str], stagings: _Stagings) -> None:
+def _write(
+    job: Job, frame: Frame, types: dict[str, str], inputs: Mapping[str, Frame], stagings: _Stagings
+) -> None:
     """Test and publish the frame; without a test that could refuse a row, it is written in one pass."""
     columns = _output_columns(job, frame, types)
     tested = {column.name: column.type for column in columns}
-    tests, unique = compile_rules(job.spec.rules, tested)
+    lookups = [rule for rule in job.spec.rules if rule.check is Check.FOREIGN_KEY]
+    tests, unique = compile_rules([rule for rule in job.spec.rules if rule not in lookups], tested)
+    looked = look_up(frame.df, columns, lookups, inputs)
+    frame = replace(frame, df=looked.df)
+    tests = (*tests, *looked.tests)
     mode = job.spec.output.write.mode
     extra, extra_types = {}, {}
     if mode is WriteMode.APPEND and find_name(RUN_COLUMN, tested) is None:
@@ -157,7 +168,7 @@ def _write(job: Job, frame: Frame, types: dict[str, str], stagings: _Stagings) -
     # A merge reads its rows twice: once to look for repeated keys, once to write.
     if can_refuse or tests or unique or stagings.refused or job.spec.attempt > 1 or mode is WriteMode.MERGE:
         with job.findings.phase("check"):
-            staged = stagings.stage(frame, columns, tests, unique)
+            staged = stagings.stage(frame, columns, tests, unique, carried=looked.found)
             tally = count_staged(staged, declared=frozenset(rule.name for rule in job.spec.rules))
         publish_staged(
             job, staged, tally, refused_before=stagings.refused, extra=extra, extra_types=extra_types

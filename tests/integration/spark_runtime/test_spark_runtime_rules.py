@@ -221,3 +221,91 @@ def test_rules_about_text_refuse_other_columns(shop: Workbench) -> None:
     result = shop.transform(rules=[rule("r", "length", column="amount", min=1)])
 
     assert "rule 'r': column 'amount' is int, and length is about text" in result["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("tested", "checked", "refused"),
+    [
+        (rule("r", "foreign_key", columns=["code"], references="codes"), 5, [5]),
+        (rule("r", "foreign_key", columns=["region"], references="codes", to=["area"]), 5, [5]),
+        (
+            rule("r", "foreign_key", columns=["code", "region"], references="codes", to=["code", "area"]),
+            5,
+            [3, 5],
+        ),
+        (rule("r", "foreign_key", columns=["id"], references="codes", to=["number"]), 5, [3, 4, 5]),
+        (
+            rule("r", "foreign_key", filter="id < 5", columns=["region"], references="codes", to=["area"]),
+            4,
+            [],
+        ),
+    ],
+)
+def test_a_foreign_key_refuses_what_the_other_table_has_not(
+    shop: Workbench, tested: dict[str, Any], checked: int, refused: list[int]
+) -> None:
+    """Keys repeat and are null over there; a null here passes."""
+    shop.save(
+        "codes",
+        """SELECT * FROM VALUES ('a', 'x', 1L), ('b', 'x', 2L), ('b', 'x', 2L), ('c', 'y', NULL), (NULL, NULL, NULL)
+        AS t(code, area, number)""",
+    )
+
+    result = shop.transform(rules=[tested], inputs=("orders", "codes"))
+
+    assert result["error"] is None
+    assert counts(result) == (5, 5 - len(refused), len(refused))
+    assert rule_counts(result) == {"r": (checked, len(refused))}
+    assert [row[0] for row in shop.rows("built", "id")] == [at for at in range(1, 6) if at not in refused]
+
+
+def test_foreign_keys_stand_beside_other_rules(shop: Workbench) -> None:
+    shop.save("codes", "SELECT * FROM VALUES ('a', 'z') AS t(code, area)")
+    rules = [
+        rule("area", "foreign_key", "warn", columns=["region"], references="codes", to=["area"]),
+        rule("few", "unique", columns=["code"]),
+        rule("code", "foreign_key", columns=["code"], references="codes"),
+        rule("positive", "range", column="amount", min=0),
+    ]
+
+    result = shop.transform(rules=rules, inputs=("orders", "codes"))
+
+    assert rule_counts(result) == {"area": (5, 4), "few": (5, 2), "code": (5, 3), "positive": (5, 1)}
+    assert shop.rows("built", "id", "_warnings") == [(1, ["area"]), (4, ["area"])]
+    reasons = {reason for _, reason, _ in shop.quarantined("built")}
+    assert "positive: amount is not at least 0; code: code not found in codes" in reasons
+
+
+def test_a_foreign_key_on_a_computed_and_converted_column(shop: Workbench) -> None:
+    shop.save("numbers", "SELECT * FROM VALUES (10), (30) AS t(amount)")
+
+    result = shop.transform(
+        {"derive": {"amount": "cast(amount as string)"}},
+        columns="id int; code string; amount int; region string",
+        rules=[rule("r", "foreign_key", columns=["amount"], references="numbers")],
+        inputs=("orders", "numbers"),
+    )
+
+    assert result["error"] is None
+    assert [row[0] for row in shop.rows("built", "id")] == [1, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"references": "nosuch"}, "there is no input 'nosuch'"),
+        ({"references": "codes", "to": ["nosuch"]}, "there is no column 'nosuch' in codes"),
+        ({"references": "codes", "to": ["number"]}, "column 'code' is string and 'number' of codes is int"),
+    ],
+)
+def test_a_foreign_key_that_leads_nowhere_is_refused(
+    shop: Workbench, config: dict[str, Any], message: str
+) -> None:
+    shop.save("codes", "SELECT 'a' AS code, 1 AS number")
+
+    result = shop.transform(
+        rules=[rule("r", "foreign_key", columns=["code"], **config)], inputs=("orders", "codes")
+    )
+
+    assert result["error"]["kind"] == "definition"
+    assert message in result["error"]["message"]

@@ -44,6 +44,9 @@ datasets:
     quality:
       - {name: known, check: not_null, columns: [since], severity: warn}
       - {name: one_each, check: unique, columns: [id], severity: fail}
+  - name: all_orders
+    quality:
+      - {name: clicked, check: foreign_key, columns: [id], references: clicks_landed}
 transformations:
   - name: clean
     inputs: [orders_landed, customers_landed]
@@ -150,10 +153,12 @@ def test_every_test_of_the_example_passes(session: SparkSession, tmp_path: Path)
         """
         transformation: history
         given:
-          orders: [{id: 2, words: [a, b], half: 1.5}]
+          orders: [{id: 2, words: [a, b], half: 1.5}, {id: 3}]
+          clicks_landed: [{id: 2}, {id: 4}]
           all_orders: [{id: 1, half: 0, _run_id: before}]
         expect:
           rows: [{id: 1, words: null, half: 0}, {id: 2, words: [a, b], half: 1.5}]
+          refused: [{row: {id: 3}, rules: [clicked]}]
         """,
     ],
 )

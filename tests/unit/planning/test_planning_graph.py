@@ -5,8 +5,9 @@ from hypothesis import given
 
 from landfall.planning.graph import CyclicDependency, Graph, build_graph
 from landfall.planning.plan import NodeKind
-from landfall.spec.model import Product
-from tests.builders import a_landed_dataset, a_product, a_transformation
+from landfall.planning.select import make_plan
+from landfall.spec.model import Check, Product
+from tests.builders import a_built_dataset, a_landed_dataset, a_product, a_rule, a_transformation
 from tests.unit.planning.strategies import products
 
 
@@ -131,3 +132,27 @@ def test_every_node_stands_once_and_after_its_predecessors(product: Product) -> 
         seen.add(node.key)
     landed = sum(dataset.landing is not None for dataset in product.datasets)
     assert len(seen) == landed + len(product.transformations)
+
+
+def test_a_dataset_that_a_rule_looks_values_up_in_is_read_like_an_input() -> None:
+    known = a_rule(check=Check.FOREIGN_KEY, config={"columns": ["id"], "references": "customers"})
+    product = a_product(
+        a_transformation("build_orders", inputs=["orders_landed"], output="orders"),
+        a_transformation("build_customers", inputs=["customers_landed"], output="customers"),
+        built=[a_built_dataset("orders", quality=[known, known]), a_built_dataset("customers")],
+        landed=["orders_landed", "customers_landed"],
+    )
+
+    plan = make_plan(product, metadata_version=1, changed=["customers_landed"], published=["orders_landed"])
+
+    (orders,) = (node for node in plan.nodes if node.key == "build_orders")
+    assert orders.inputs == ("orders_landed", "customers")
+    assert orders.depends_on == ("build_customers",)
+    assert [item["name"] for item in orders.definition["inputs"]] == ["orders_landed", "customers"]
+
+
+def test_a_rule_over_an_input_adds_nothing() -> None:
+    known = a_rule(check=Check.FOREIGN_KEY, config={"columns": ["id"], "references": "orders_landed"})
+    product = a_product(a_transformation("build_orders"), built=[a_built_dataset("orders", quality=[known])])
+
+    assert [len(node.inputs) for node in build_graph(product).nodes] == [0, 1]

@@ -35,8 +35,6 @@ datasets:
       - {name: placed_on, type: date}
       - {name: currency, type: string}
       - {name: note, type: string}
-    quality:
-RULES
   - name: customers
     source: files
     landing: {path: "customers/*.parquet"}
@@ -45,6 +43,7 @@ RULES
     source: files
     landing: {path: "returns/*.parquet"}
     columns: [{name: order_number, type: bigint}, {name: day, type: date}]
+RULES
 transformations:
   - name: build
     inputs: [orders_landed, customers, returns]
@@ -59,9 +58,10 @@ def product_with(example: str) -> str:
     if not example.startswith("- "):
         return example
     is_rules = "check:" in example
-    rules = example if is_rules else "- {name: known, check: not_null, columns: [order_id]}\n"
     steps = "- filter: amount > 0\n" if is_rules else example
-    text = AROUND.replace("RULES\n", textwrap.indent(rules, "      "))
+    # A rule may look values up elsewhere, and only what is built can do that.
+    rules = "  - name: built\n    quality:\n" + textwrap.indent(example, "      ") if is_rules else ""
+    text = AROUND.replace("RULES\n", rules)
     return text.replace("STEPS\n", textwrap.indent(steps, "      "))
 
 

@@ -1,0 +1,110 @@
+"""Rules that look values up in another table: its keys are joined to the rows before they are tested.
+
+The join is part of the one evaluation that stages the rows, because the other table may change while this job runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, functions
+
+from spark_runtime.casts import canonical_type
+from spark_runtime.errors import RuleRefused
+from spark_runtime.frame import Frame, find_name
+from spark_runtime.spec import Rule
+from spark_runtime.sql import all_of, quoted
+from spark_runtime.staging import StagedColumn
+from spark_runtime.verdict import Test
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Rows with what was found for them.
+
+    Attributes:
+        df: The rows, each once, and the columns ``found``.
+        found: One column per rule, true where the row's values are in the other table, else null.
+        tests: One test per rule, over the staged columns and ``found``.
+    """
+
+    df: DataFrame
+    found: tuple[str, ...]
+    tests: tuple[Test, ...]
+
+
+def look_up(
+    df: DataFrame, columns: Sequence[StagedColumn], rules: Sequence[Rule], inputs: Mapping[str, Frame]
+) -> Looked:
+    """Join the keys of other tables to rows and return the tests that they were found.
+
+    Args:
+        df: Rows that hold the sources of ``columns``.
+        rules: Rules of check ``foreign_key``; a null among a row's values passes, as in SQL.
+        inputs: The node's tables by name.
+
+    Raises:
+        RuleRefused: A rule names a table or column that is not there, or compares text with something else.
+    """
+    found, tests = [], []
+    for at, rule in enumerate(rules):
+        flag = f"_lf_r{at}"
+        own, keys = _compared(rule, columns, inputs)
+        aliases = [f"{flag}_k{number}" for number in range(len(own))]
+        known = keys.selectExpr(
+            *(f"{quoted(name)} AS {alias}" for name, alias in zip(keys.columns, aliases, strict=True))
+        )
+        # Each key once, or a row would come back as often as its key is there.
+        distinct = known.where(all_of([f"{alias} IS NOT NULL" for alias in aliases])).distinct()
+        condition = all_of(
+            [f"({column.conversion.value}) = {alias}" for column, alias in zip(own, aliases, strict=True)]
+        )
+        df = df.join(
+            distinct.selectExpr("*", f"true AS {flag}"), on=functions.expr(condition), how="left"
+        ).drop(*aliases)
+        found.append(flag)
+        tests.append(_test(rule, [column.name for column in own], flag))
+    return Looked(df, tuple(found), tuple(tests))
+
+
+def _compared(
+    rule: Rule, columns: Sequence[StagedColumn], inputs: Mapping[str, Frame]
+) -> tuple[list[StagedColumn], DataFrame]:
+    """Return a rule's own columns, and the columns of the other table in the same order."""
+    names, table = rule.config.get("columns"), str(rule.config.get("references"))
+    others = rule.config.get("to") or names
+    if not isinstance(names, list) or not names or not isinstance(others, list) or len(names) != len(others):
+        raise RuleRefused(f"rule '{rule.name}': foreign_key needs columns, and as many under to")
+    if table not in inputs:
+        raise RuleRefused(f"rule '{rule.name}': there is no input '{table}'; there are {', '.join(inputs)}")
+    by_name = {column.name: column for column in columns}
+    types = {
+        field.name: canonical_type(field.dataType.simpleString()) for field in inputs[table].df.schema.fields
+    }
+    own = [by_name[_existing(rule, name, by_name)] for name in names]
+    theirs = [_existing(rule, name, types, of=f" in {table}") for name in others]
+    for column, name in zip(own, theirs, strict=True):
+        # Engines that compare text with a number convert one of them, and not all the same one.
+        kind = types[name]
+        if (column.type == "string") != (kind == "string"):
+            raise RuleRefused(
+                f"rule '{rule.name}': column '{column.name}' is {column.type} and '{name}' of {table} is {kind}; "
+                "cast one of them in a step"
+            )
+    return own, inputs[table].df.select(*theirs)
+
+
+def _existing(rule: Rule, name: object, names: Mapping[str, object], *, of: str = "") -> str:
+    found = find_name(str(name), names)
+    if found is None:
+        raise RuleRefused(
+            f"rule '{rule.name}': there is no column '{name}'{of}; there are {', '.join(names)}"
+        )
+    return found
+
+
+def _test(rule: Rule, columns: Sequence[str], flag: str) -> Test:
+    failing = all_of([*(f"{quoted(name)} IS NOT NULL" for name in columns), f"{flag} IS NULL"])
+    if rule.filter:
+        failing = f"coalesce(({rule.filter}), false) AND {failing}"
+    reason = f"{rule.name}: {', '.join(columns)} not found in {rule.config['references']}"
+    return Test(rule.name, rule.severity, f"({failing})", reason, rule.filter)
