@@ -29,16 +29,6 @@ _VARIABLES: Mapping[str, str] = {
 }
 
 
-class UnknownTarget(LandfallError):
-    """A target that landfall.yml does not have."""
-
-    code = "LF6202"
-
-    def __init__(self, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(f"landfall.yml has no target {name!r}; its targets are {', '.join(known)}.")
-        self.name = name
-
-
 class LaptopNotUp(LandfallError):
     """A command needs the laptop stack, and none was ever started for this project."""
 
@@ -103,10 +93,7 @@ class Invocation:
         name = self.target_name or project.default_target
         if name == LAPTOP:
             return Settings.from_environment(_laptop_environment(project.root))
-        target = project.targets.get(name)
-        if target is None:
-            raise UnknownTarget(name, tuple(project.targets))
-        return Settings.from_environment(_target_environment(target))
+        return Settings.from_environment(_target_environment(project.target(name)))
 
     def database(self) -> "Database":
         """Return the metadata database of the target; nothing is sent to it yet."""

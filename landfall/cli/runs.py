@@ -157,7 +157,7 @@ def logs(
     chosen = [found for found in detail.nodes if node in (None, found.key)]
     if not chosen:
         raise typer.BadParameter(f"run {run_id} has no node {node!r}", param_hint="NODE")
-    jobs = connect(here.settings())
+    jobs = connect(here.settings(), patience_s=5)
     for found in chosen:
         if found.job_run_id is None:
             note(f"{found.key}: no job was started ({found.state})")

@@ -54,16 +54,24 @@ class Project:
     variables: Mapping[str, Any]
     run: RunSettings = field(default_factory=RunSettings)
 
+    def target(self, name: str | None = None) -> Target:
+        """Return a target by name, the default one if none is given.
+
+        Raises:
+            UnknownTarget: The project has no such target.
+        """
+        name = name or self.default_target
+        if name not in self.targets:
+            raise UnknownTarget(name, self.targets)
+        return self.targets[name]
+
     def variables_for(self, target: str | None = None) -> dict[str, Any]:
         """Return the variables of a target, the default one if none is named.
 
         Raises:
             UnknownTarget: The project has no such target.
         """
-        name = target or self.default_target
-        if name not in self.targets:
-            raise UnknownTarget(name, self.targets)
-        return {**self.variables, **self.targets[name].variables}
+        return {**self.variables, **self.target(target).variables}
 
 
 def find_project(start: Path) -> Path:
