@@ -283,7 +283,7 @@ def test_a_target_the_project_does_not_have_is_refused(landfall: Command) -> Non
     answer = landfall("--target", "prod", "runs", "list")
 
     assert answer.code == 1
-    assert "its targets are laptop" in answer.err
+    assert "no target 'prod'; known: laptop" in answer.err
 
 
 def test_a_target_says_where_everything_is(
