@@ -10,7 +10,7 @@ import azure.functions as func
 
 from activities.app import App
 from activities.instances import DurableInstances, start_coordinator
-from landfall.api import files, health, products, runs
+from landfall.api import files, health, products, runs, why
 from landfall.api.reply import Reply
 from landfall.runs.ids import RequestID, RunID
 from orchestrations.coordinator import product_coordinator as coordinate
@@ -146,6 +146,24 @@ async def rerun(req: func.HttpRequest, client: Any) -> func.HttpResponse:
     return _http(started.reply)
 
 
+@app.route("why/datasets/{domain}/{product}/{dataset}", methods=[func.HttpMethod.GET])
+async def show_why_dataset(req: func.HttpRequest) -> func.HttpResponse:
+    product = f"{req.route_params['domain']}/{req.route_params['product']}"
+    return await _read(
+        why.show_why_dataset, product, req.route_params["dataset"], now=activities.services.now()
+    )
+
+
+@app.route("why/runs/{run_id}", methods=[func.HttpMethod.GET])
+async def show_why_run(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(why.show_why_run, req.route_params["run_id"], now=activities.services.now())
+
+
+@app.route("why/files/{file_id:long}", methods=[func.HttpMethod.GET])
+async def show_why_file(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(why.show_why_file, req.route_params["file_id"], now=activities.services.now())
+
+
 @app.route("files/replay", methods=[func.HttpMethod.POST])
 @app.durable_client_input(client_name="client")
 async def replay_files(req: func.HttpRequest, client: Any) -> func.HttpResponse:
@@ -166,8 +184,8 @@ async def show_health(req: func.HttpRequest) -> func.HttpResponse:
     return await _read(health.show_health)
 
 
-async def _read(view: Callable[..., Reply], *args: Any) -> func.HttpResponse:
-    return _http(await asyncio.to_thread(view, activities.services.database, *args))
+async def _read(view: Callable[..., Reply], *args: Any, **more: Any) -> func.HttpResponse:
+    return _http(await asyncio.to_thread(view, activities.services.database, *args, **more))
 
 
 def _http(reply: Reply) -> func.HttpResponse:

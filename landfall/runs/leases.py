@@ -46,6 +46,11 @@ def lock_lease(connection: sa.Connection, product_id: int, now: datetime) -> Lea
     connection.execute(
         sa.update(product_leases).where(product_leases.c.DataProductID == product_id).values(ChangedAt=now)
     )
+    return read_lease(connection, product_id)
+
+
+def read_lease(connection: sa.Connection, product_id: int) -> Lease:
+    """Return a product's lease as it stands, for those who only look."""
     row = connection.execute(
         sa.select(product_leases).where(product_leases.c.DataProductID == product_id)
     ).one()

@@ -167,5 +167,22 @@ def test_a_paused_product_says_so_wherever_runs_are_shown(database: Database, la
     assert "LF2101" in landfall("pause", "sales/nothing").err
 
 
+def test_why_tells_people_in_sentences_and_programs_in_findings(
+    database: Database, landfall: Command
+) -> None:
+    apply(database, a_product(a_transformation()))
+    _land(database, "sales/orders/orders_landed/a.csv")
+    landfall("pause", "sales/orders", "--reason", "source sends doubles")
+
+    told = landfall("why", "orders_landed/a.csv").out.splitlines()
+    (finding,) = json.loads(landfall("why", "1", "-o", "json").out)
+
+    assert told[0].startswith("file 1 (a.csv): waits, because sales/orders is paused by ")
+    assert told[0].endswith(": source sends doubles (since 2026-01-01 12:01:00Z)")
+    assert told[1] == "    -> `landfall resume sales/orders`"
+    assert (finding["cause"], finding["since"]) == ("paused", "2026-01-01T12:01:00.000Z")
+    assert landfall("why", "nothing").err.startswith("LF3211 ")
+
+
 def _land(database: Database, path: str) -> None:
     database.transact(lambda c: take_in(c, a_blob_event(path), now=NOW))

@@ -1,0 +1,52 @@
+"""Why over HTTP: the findings on a dataset, run or file."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from landfall.api.reply import Reply, problem_of
+from landfall.landing.queries import UnknownFile
+from landfall.metadata.catalog import UnknownProduct
+from landfall.metadata.engine import Database
+from landfall.runs.closing import UnknownRun
+from landfall.runs.evidence import UnknownSubject, dataset_evidence, file_evidence, run_evidence
+from landfall.runs.ids import RunID
+from landfall.runs.why import Evidence, explain
+
+
+def show_why_dataset(database: Database, product: str, dataset: str, *, now: datetime) -> Reply:
+    """Answer ``GET /api/why/datasets/{domain}/{product}/{dataset}``."""
+    try:
+        evidence = database.read(lambda connection: dataset_evidence(connection, product, dataset))
+    except (UnknownProduct, UnknownSubject) as error:
+        return problem_of(error, status=404)
+    return _findings(evidence, now)
+
+
+def show_why_run(database: Database, run_id: str, *, now: datetime) -> Reply:
+    """Answer ``GET /api/why/runs/{id}``."""
+    try:
+        evidence = database.read(lambda connection: run_evidence(connection, RunID(run_id)))
+    except UnknownRun as error:
+        return problem_of(error, status=404)
+    return _findings(evidence, now)
+
+
+def show_why_file(database: Database, file_id: str, *, now: datetime) -> Reply:
+    """Answer ``GET /api/why/files/{id}``."""
+    try:
+        evidence = database.read(lambda connection: file_evidence(connection, file_id))
+    except UnknownFile as error:
+        return problem_of(error, status=404)
+    return _findings(evidence, now)
+
+
+def _findings(evidence: Evidence, now: datetime) -> Reply:
+    return Reply(
+        200,
+        {
+            "findings": [
+                {**asdict(found), "since": found.since.isoformat() if found.since else None}
+                for found in explain(evidence, now=now)
+            ]
+        },
+    )

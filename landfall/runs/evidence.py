@@ -1,0 +1,287 @@
+"""The evidence for ``why``: what SQL says of one dataset, run or file, and what people may call it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from landfall.addresses import NotABlobAddress, parse_blob_url
+from landfall.errors import LandfallError
+from landfall.landing.ledger import newer_versions
+from landfall.landing.matching import match_dataset, product_of
+from landfall.landing.queries import LandedFile, UnknownFile, get_file
+from landfall.metadata.catalog import (
+    CurrentProduct,
+    find_current_product,
+    get_current_product,
+    list_products,
+)
+from landfall.metadata.tables import landed_files, node_runs, published_data_sets, run_plans, runs
+from landfall.planning.graph import Graph, GraphNode, build_graph
+from landfall.planning.plan import NodeKey, NodeKind
+from landfall.runs.closing import UnknownRun
+from landfall.runs.ids import RunID
+from landfall.runs.leases import read_lease
+from landfall.runs.published import foreign_ports, published_datasets
+from landfall.runs.queries import LAST, get_run, resolve_run_id
+from landfall.runs.states import FINAL_RUN_STATES, FileState
+from landfall.runs.why import (
+    DatasetEvidence,
+    Evidence,
+    FileEvidence,
+    ProductEvidence,
+    Publication,
+    RunEvidence,
+    WaitingFiles,
+)
+
+# Runs since the last one with a node, among which the reason for leaving it out is looked for.
+_MOST_RUNS = 20
+
+
+class UnknownSubject(LandfallError):
+    """A text that is the name of no dataset, run or file."""
+
+    code = "LF3211"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"{text!r} is no dataset, run or landed file. `landfall runs list` and `landfall files list` show "
+            "runs and files, `landfall plan PRODUCT` the datasets of a product."
+        )
+        self.text = text
+
+
+class SeveralDatasets(LandfallError):
+    """A dataset's name that several products use."""
+
+    code = "LF3212"
+
+    def __init__(self, name: str, candidates: tuple[str, ...]) -> None:
+        super().__init__(f"several products have a dataset {name!r}; say which: {', '.join(candidates)}.")
+        self.candidates = candidates
+
+
+def find_evidence(connection: sa.Connection, text: str) -> Evidence:
+    """Return the evidence on what ``text`` names.
+
+    Args:
+        text: ``domain/product.dataset``, or ``dataset`` where one product has it; a run id, its first
+            characters or ``@last``; a file's id or the end of its address.
+
+    Raises:
+        UnknownSubject: It names nothing.
+        SeveralDatasets: It is a dataset of several products.
+        AmbiguousRun: It is the beginning of several run ids.
+    """
+    dataset = _find_dataset(connection, text)
+    if dataset is not None:
+        return dataset_evidence(connection, *dataset)
+    try:
+        return file_evidence(connection, text)
+    except UnknownFile:
+        pass
+    try:
+        # Every text starts with nothing: only what can be the beginning of a run id is looked up.
+        if text == LAST or text[:1].isdigit():
+            return run_evidence(connection, resolve_run_id(connection, text))
+    except UnknownRun:
+        pass
+    raise UnknownSubject(text)
+
+
+def file_evidence(connection: sa.Connection, text: str) -> FileEvidence:
+    """Return the evidence on a file: the newest version where ``text`` is an address.
+
+    Raises:
+        UnknownFile: There is none.
+    """
+    file = get_file(connection, text)[0]
+    row = connection.execute(sa.select(landed_files).where(landed_files.c.LandedFileID == file.file_id)).one()
+    placed = _place(file.url)
+    current = find_current_product(connection, placed[0]) if placed else None
+    expected = match_dataset(current.product, placed[1]) if placed and current else None
+    return FileEvidence(
+        file=file,
+        product=_product(connection, current) if current else None,
+        expected_by=expected.name if expected else None,
+        newer=newer_versions(connection, [row]).get(file.file_id),
+    )
+
+
+def run_evidence(connection: sa.Connection, run_id: RunID) -> RunEvidence:
+    """Return the evidence on a run.
+
+    Raises:
+        UnknownRun: There is none.
+    """
+    detail = get_run(connection, run_id)
+    row = connection.execute(
+        sa.select(runs.c.MaxParallelNodes, runs.c.CancelRequestedBy).where(runs.c.RunID == run_id)
+    ).one()
+    return RunEvidence(detail, row.MaxParallelNodes, row.CancelRequestedBy)
+
+
+def dataset_evidence(connection: sa.Connection, product: str, name: str) -> DatasetEvidence:
+    """Return the evidence on a dataset of ``domain/product``.
+
+    Raises:
+        UnknownProduct: The product was never applied.
+        UnknownSubject: It has no such dataset.
+    """
+    current = get_current_product(connection, product)
+    dataset = next((item for item in current.product.datasets if item.name == name), None)
+    if dataset is None:
+        raise UnknownSubject(f"{product}.{name}")
+    graph = build_graph(current.product)
+    node = next((item for item in graph.nodes if item.output == name), None)
+    available = {*published_datasets(connection, current.product_id), *foreign_ports(connection, current)}
+    last = _last_run(connection, current.product_id, node.key) if node else None
+    files = _newest_file(connection, current.product_id, name) if dataset.landing is not None else None
+    return DatasetEvidence(
+        product=_product(connection, current),
+        name=name,
+        node=node.key if node else None,
+        landing=dataset.landing,
+        version=current.version,
+        published=_publication(connection, current.product_id, name),
+        missing=tuple(str(ref) for ref in node.inputs if str(ref) not in available) if node else (),
+        waiting=_waiting(connection, current.product_id, _landed_upstream(graph, node)),
+        rejected=files if files is not None and files.state is FileState.REJECTED else None,
+        landed=files is not None,
+        unmatched=_unmatched(connection, product, current.product_id) if files is None else 0,
+        last=run_evidence(connection, last) if last else None,
+        left_out=_left_out(connection, current.product_id, node.key, after=last) if node else None,
+    )
+
+
+def _find_dataset(connection: sa.Connection, text: str) -> tuple[str, str] | None:
+    key, _, name = text.rpartition(".")
+    if key:
+        current = find_current_product(connection, key) if "/" in key else None
+        known = current is not None and any(item.name == name for item in current.product.datasets)
+        return (key, name) if known else None
+    owners = [
+        entry.key
+        for entry in list_products(connection)
+        if any(item.name == text for item in get_current_product(connection, entry.key).product.datasets)
+    ]
+    if len(owners) > 1:
+        raise SeveralDatasets(text, tuple(f"{owner}.{text}" for owner in owners))
+    return (owners[0], text) if owners else None
+
+
+def _place(url: str) -> tuple[str, str] | None:
+    try:
+        return product_of(parse_blob_url(url).path)
+    except NotABlobAddress:
+        return None
+
+
+def _product(connection: sa.Connection, current: CurrentProduct) -> ProductEvidence:
+    open_run: str | None = connection.execute(
+        sa.select(runs.c.RunID)
+        .where(runs.c.DataProductID == current.product_id, runs.c.State.not_in(FINAL_RUN_STATES))
+        .order_by(runs.c.CreatedAt)
+        .limit(1)
+    ).scalar_one_or_none()
+    return ProductEvidence(
+        key=current.product.key,
+        settle_s=current.product.run.settle_s,
+        on_landing=current.product.run.on_landing,
+        lease=read_lease(connection, current.product_id),
+        open_run=RunID(open_run) if open_run else None,
+    )
+
+
+def _publication(connection: sa.Connection, product_id: int, name: str) -> Publication | None:
+    row = connection.execute(
+        sa.select(published_data_sets.c.PublishedAt, published_data_sets.c.RunID, runs.c.MetadataVersion)
+        .select_from(published_data_sets.outerjoin(runs, runs.c.RunID == published_data_sets.c.RunID))
+        .where(published_data_sets.c.DataProductID == product_id, published_data_sets.c.DataSetName == name)
+    ).one_or_none()
+    return Publication(row.PublishedAt, row.RunID, row.MetadataVersion) if row else None
+
+
+def _landed_upstream(graph: Graph, node: GraphNode | None) -> tuple[str, ...]:
+    """Return the landed datasets whose files reach a node, its own included."""
+    if node is None:
+        return ()
+    wanted = {node.key}
+    landed = []
+    for candidate in reversed(graph.nodes):
+        if candidate.key in wanted:
+            wanted.update(candidate.reads_from)
+            if candidate.kind is NodeKind.INGEST:
+                landed.append(str(candidate.output))
+    return tuple(sorted(landed))
+
+
+def _waiting(connection: sa.Connection, product_id: int, datasets: Iterable[str]) -> tuple[WaitingFiles, ...]:
+    rows = connection.execute(
+        sa.select(
+            landed_files.c.DataSetName,
+            sa.func.count().label("Files"),
+            sa.func.min(landed_files.c.LandedAt).label("Oldest"),
+        )
+        .where(landed_files.c.DataProductID == product_id, landed_files.c.State == FileState.PENDING)
+        .group_by(landed_files.c.DataSetName)
+        .order_by(landed_files.c.DataSetName)
+    )
+    wanted = set(datasets)
+    return tuple(
+        WaitingFiles(row.DataSetName, row.Files, row.Oldest) for row in rows if row.DataSetName in wanted
+    )
+
+
+def _newest_file(connection: sa.Connection, product_id: int, dataset: str) -> LandedFile | None:
+    file_id: int | None = connection.execute(
+        sa.select(sa.func.max(landed_files.c.LandedFileID)).where(
+            landed_files.c.DataProductID == product_id, landed_files.c.DataSetName == dataset
+        )
+    ).scalar_one()
+    return get_file(connection, str(file_id))[0] if file_id is not None else None
+
+
+def _unmatched(connection: sa.Connection, product: str, product_id: int) -> int:
+    count: int = connection.execute(
+        sa.select(sa.func.count()).where(
+            landed_files.c.State == FileState.UNMATCHED,
+            sa.or_(
+                landed_files.c.DataProductID == product_id,
+                landed_files.c.Url.contains(f"/landing/{product}/", autoescape=True),
+            ),
+        )
+    ).scalar_one()
+    return count
+
+
+def _last_run(connection: sa.Connection, product_id: int, key: NodeKey) -> RunID | None:
+    run_id: str | None = connection.execute(
+        sa.select(runs.c.RunID)
+        .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
+        .where(runs.c.DataProductID == product_id, node_runs.c.NodeKey == key)
+        .order_by(runs.c.CreatedAt.desc(), runs.c.RunID.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return RunID(run_id) if run_id else None
+
+
+def _left_out(
+    connection: sa.Connection, product_id: int, key: NodeKey, *, after: RunID | None
+) -> tuple[RunID, str] | None:
+    """Return the newest run, later than ``after``, that left a node out, with the reason."""
+    rows = connection.execute(
+        sa.select(runs.c.RunID, run_plans.c.Plan)
+        .select_from(runs.join(run_plans, run_plans.c.RunID == runs.c.RunID))
+        .where(runs.c.DataProductID == product_id)
+        .order_by(runs.c.CreatedAt.desc(), runs.c.RunID.desc())
+        .limit(_MOST_RUNS)
+    )
+    for row in rows:
+        if row.RunID == after:
+            return None
+        plan: Mapping[str, Any] = row.Plan
+        if key in plan["left_out"]:
+            return RunID(row.RunID), plan["left_out"][key]
+    return None

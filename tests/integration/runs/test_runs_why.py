@@ -1,0 +1,237 @@
+"""Why, on a real database: for each thing that can keep a dataset, run or file back, the cause and what to do."""
+
+from datetime import timedelta
+
+import pytest
+
+from landfall.metadata.engine import Database
+from landfall.planning.plan import NodeKey
+from landfall.runs.closing import cancel_run
+from landfall.runs.evidence import SeveralDatasets, UnknownSubject, find_evidence
+from landfall.runs.ids import RunID
+from landfall.runs.nodes import record_running, record_submission
+from landfall.runs.opening import open_run
+from landfall.runs.pausing import pause_product
+from landfall.runs.why import Cause, Finding, explain
+from landfall.spec.model import Product, RunSettings
+from tests.builders import a_product, a_transformation
+from tests.integration.runs.acting import NOW, SUCCEEDED, apply, begin, finish, land, settle
+
+RUN = RunID("20260101-r1")
+INGEST = "ingest.orders_landed"
+
+
+def test_a_dataset_without_files_says_where_they_are_expected(database: Database) -> None:
+    apply(database, _product())
+    land(database, "order_landed/a.csv")
+
+    (landed,) = _why(database, "orders_landed")
+    (built,) = _why(database, "sales/orders.orders")
+
+    assert landed.cause is Cause.NEVER_LANDED
+    assert (
+        "expects landing/sales/orders/orders_landed/*.csv; unmatched in the product's folder: 1 file ("
+        in landed.says
+    )
+    assert (built.cause, built.says) == (
+        Cause.NEVER_BUILT,
+        "cannot be built: orders_landed was never published",
+    )
+    assert built.do == "`landfall why sales/orders.orders_landed`"
+
+
+def test_a_file_that_waits_says_for_what(database: Database) -> None:
+    apply(database, _product(run=RunSettings(settle_s=5)))
+    land(database)
+
+    settling = _why(database, "1")[0]
+    late = _why(database, "1", after=timedelta(minutes=5))[0]
+    begin(database, RUN)
+    land(database, "orders_landed/b.csv")
+    behind = _why(database, "2")[0]
+    claimed = _why(database, "orders_landed/a.csv")[0]
+    _pause(database)
+    paused = _why(database, "2")[0]
+
+    assert (settling.cause, settling.since) == (Cause.SETTLING, NOW)
+    assert late.cause is Cause.COORDINATOR_LATE
+    assert (behind.cause, RUN in behind.says) == (Cause.RUN_OPEN, True)
+    assert (claimed.cause, claimed.says) == (Cause.CLAIMED, f"run {RUN} takes it in for orders_landed")
+    assert (paused.cause, paused.do) == (Cause.PAUSED, "`landfall resume sales/orders`")
+    assert paused.says == "waits, because sales/orders is paused by grace: doubles"
+
+
+def test_a_file_that_starts_no_run_says_how_one_is_started(database: Database) -> None:
+    apply(database, _product(run=RunSettings(on_landing=False)))
+    land(database)
+
+    (finding,) = _why(database, "1")
+
+    assert (finding.cause, finding.do) == (Cause.NO_TRIGGER, "`landfall run sales/orders`")
+
+
+def test_a_file_that_has_ended_says_how(database: Database) -> None:
+    apply(database, _product())
+    land(database, etag="0x1")
+    land(database, etag="0x2")
+    land(database, "orders_landed/empty.csv", size=0)
+    land(database, "elsewhere/c.csv")
+    begin(database, RUN)
+    finish(database, RUN, failing=frozenset({INGEST}))
+
+    causes = {number: _why(database, str(number))[0] for number in (1, 2, 3, 4)}
+    apply(database, a_product(a_transformation(), landed=("orders_landed", "elsewhere")))
+    expected_now = _why(database, "4")[0]
+
+    assert {number: finding.cause for number, finding in causes.items()} == {
+        1: Cause.REPLACED,
+        2: Cause.REJECTED,
+        3: Cause.EMPTY,
+        4: Cause.UNMATCHED,
+    }
+    assert causes[2].says == "no such column"
+    assert f"`landfall runs rerun {RUN} --from-failed`" in (causes[2].do or "")
+    assert "by now elsewhere expects it" in expected_now.says
+    assert expected_now.do == "`landfall files replay 4`"
+
+
+def test_a_file_that_was_taken_in_names_the_run(database: Database) -> None:
+    apply(database, _product())
+    land(database)
+    begin(database, RUN)
+    finish(database, RUN)
+
+    (finding,) = _why(database, "1")
+
+    assert (finding.cause, finding.says) == (Cause.DONE, f"run {RUN} took it in for orders_landed")
+
+
+def test_a_failed_run_names_the_failure_first_and_what_it_skipped(database: Database) -> None:
+    apply(database, _product())
+    land(database)
+    begin(database, RUN)
+    finish(database, RUN, failing=frozenset({"build_orders"}))
+
+    failed, skipped = _why(database, "@last")
+
+    assert (failed.about, failed.cause) == ("node build_orders", Cause.FAILED)
+    assert failed.says == "failed at attempt 1 with LF4571: no such column"
+    assert (skipped.about, skipped.says) == (
+        "2 nodes: build_daily, build_weekly",
+        "skipped, because build_orders did not succeed",
+    )
+    assert _causes(database, "daily") == [Cause.SKIPPED, Cause.NEVER_BUILT]
+
+
+def test_an_open_run_says_what_is_at_work_what_is_limited_and_what_waits(database: Database) -> None:
+    apply(
+        database,
+        a_product(
+            a_transformation("build_orders"),
+            a_transformation("build_other"),
+            a_transformation("build_daily", inputs=["orders"]),
+            run=RunSettings(max_parallel_nodes=1),
+        ),
+    )
+    land(database)
+    database.transact(lambda c: open_run(c, "sales/orders", RUN, now=NOW))
+    unstarted = _causes(database, RUN)
+    begin(database, RUN)
+    settle(database, RUN, INGEST, SUCCEEDED)
+    database.transact(
+        lambda c: record_submission(
+            c, RUN, NodeKey("build_orders"), 1, job_run_id=7, job_run_url=None, token="t", now=NOW
+        )
+    )
+    database.transact(lambda c: record_running(c, RUN, NodeKey("build_orders"), now=NOW))
+
+    working, limited, waiting = _why(database, RUN)
+
+    assert unstarted == [Cause.NOT_STARTED]
+    assert (working.cause, working.says) == (Cause.AT_WORK, "running at attempt 1, job run 7")
+    assert (limited.about, limited.cause) == ("node build_other", Cause.LIMITED)
+    assert (waiting.about, waiting.says) == ("node build_daily", "waits for build_orders (running)")
+
+
+def test_a_cancelled_run_names_who_cancelled_it(database: Database) -> None:
+    apply(database, _product())
+    land(database)
+    begin(database, RUN)
+    database.transact(lambda c: cancel_run(c, RUN, actor="linus", now=NOW))
+    finish(database, RUN)
+
+    first = _why(database, RUN)[0]
+
+    assert first.cause is Cause.CANCELLED
+    assert "by linus" in first.says
+
+
+def test_a_node_that_was_left_out_says_what_it_lacks(database: Database) -> None:
+    apply(
+        database,
+        a_product(
+            a_transformation("build_both", inputs=["orders_landed", "returns"]),
+            landed=("orders_landed", "returns"),
+        ),
+    )
+    land(database)
+    begin(database, RUN)
+    finish(database, RUN)
+
+    run, left_out = _why(database, RUN)
+    (dataset,) = _why(database, "both")
+
+    assert run.cause is Cause.DONE
+    assert left_out.cause is dataset.cause is Cause.LEFT_OUT
+    assert "returns, which has never been published" in dataset.says
+
+
+def test_a_dataset_that_is_there_says_since_when_and_what_is_on_its_way(database: Database) -> None:
+    apply(database, _product())
+    land(database)
+    begin(database, RUN)
+    finish(database, RUN)
+    begin(database, "none")
+    fresh = _why(database, "weekly")
+    land(database, "orders_landed/b.csv")
+    apply(database, a_product(*_product().transformations, a_transformation("build_more")))
+    _pause(database)
+
+    waiting, changed, done = _why(database, "weekly")
+
+    assert [(finding.cause, finding.says) for finding in fresh] == [(Cause.DONE, f"published by run {RUN}")]
+    assert (waiting.about, waiting.cause) == ("1 file for orders_landed", Cause.PAUSED)
+    assert changed.cause is Cause.METADATA_CHANGED
+    assert done.cause is Cause.DONE
+
+
+def test_a_name_that_means_nothing_or_two_things_is_refused(database: Database) -> None:
+    apply(database, _product())
+    apply(database, a_product(a_transformation("build_orders"), name="returns"))
+
+    for text in ("nothing", "sales/orders.nothing", "99", "@last", "2030"):
+        with pytest.raises(UnknownSubject):
+            _why(database, text)
+    with pytest.raises(SeveralDatasets, match=r"sales/orders\.orders, sales/returns\.orders"):
+        _why(database, "orders")
+
+
+def _product(run: RunSettings | None = None) -> Product:
+    return a_product(
+        a_transformation("build_orders"),
+        a_transformation("build_daily", inputs=["orders"]),
+        a_transformation("build_weekly", inputs=["orders"]),
+        run=run,
+    )
+
+
+def _why(database: Database, text: str, *, after: timedelta = timedelta(seconds=1)) -> tuple[Finding, ...]:
+    return explain(database.read(lambda c: find_evidence(c, text)), now=NOW + after)
+
+
+def _causes(database: Database, text: str) -> list[Cause]:
+    return [finding.cause for finding in _why(database, text)]
+
+
+def _pause(database: Database) -> None:
+    database.transact(lambda c: pause_product(c, "sales/orders", actor="grace", reason="doubles", now=NOW))
