@@ -79,6 +79,12 @@ class Check(StrEnum):
     FORBIDDEN_VALUES = "forbidden_values"
     PATTERN = "pattern"
     FOREIGN_KEY = "foreign_key"
+    ROW_COUNT = "row_count"
+    NULL_SHARE = "null_share"
+
+
+# Checks of all rows together, which no single row can fail.
+TABLE_CHECKS = frozenset({Check.ROW_COUNT, Check.NULL_SHARE})
 
 
 class NamedPattern(StrEnum):
@@ -142,7 +148,8 @@ class QualityRule:
     Attributes:
         config: The check's own settings: ``columns`` for not_null, not_empty and unique; ``column`` with ``min``
             and ``max`` for range and length, ``values`` for accepted_values and forbidden_values, ``pattern`` for
-            regex and pattern; ``expression`` for expression; ``columns``, ``references`` and ``to`` for foreign_key.
+            regex and pattern; ``expression`` for expression; ``columns``, ``references`` and ``to`` for foreign_key;
+            ``min`` and ``max`` for row_count; ``column`` and ``max`` for null_share.
         filter: SQL condition; rows that do not meet it are not tested.
     """
 

@@ -12,7 +12,7 @@ from landfall.spec.documents import Document
 from landfall.spec.faults import Fault, InvalidSpec, nearest_remedy
 from landfall.spec.fields import ColumnRef, Name, Text, fault, kind_of
 from landfall.spec.frames import Frame
-from landfall.spec.model import Dataset, FileFormat, Product, Severity, Transformation
+from landfall.spec.model import TABLE_CHECKS, Dataset, FileFormat, Product, Severity, Transformation
 from landfall.spec.project import PRODUCTS_FOLDER, read_file
 from landfall.spec.references import reads_of
 from landfall.spec.shape import empty_keys, shape_faults, without_extensions
@@ -294,7 +294,11 @@ class _Checks:
             ("expect", "rows"),
             also=("_warnings",),
         )
-        names = [rule.name for rule in dataset.quality if rule.severity is not Severity.WARN]
+        names = [
+            rule.name
+            for rule in dataset.quality
+            if rule.severity is not Severity.WARN and rule.check not in TABLE_CHECKS
+        ]
         for number, refused in enumerate(test.expect.refused):
             for index, name in enumerate(refused.rules):
                 if name in names or name in _BUILT_IN or name.startswith(_BUILT_IN_OF_COLUMN):

@@ -2,13 +2,20 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from landfall.spec.document import Document
 from landfall.spec.fields import Bound, ColumnRef, Expression, Name, Regex, Scalar, Text, fault
 from landfall.spec.model import NamedPattern, Severity
 
 Count = Annotated[int, Field(ge=0)]
+
+
+def _check_table_severity(value: Severity) -> Severity:
+    if value is Severity.QUARANTINE:
+        message = "this rule is about all rows together, so none of them can be quarantined for it"
+        raise fault("LF1029", message, "write severity: warn, or severity: fail")
+    return value
 
 
 class _Rule(Document):
@@ -118,6 +125,27 @@ class ForeignKeyRule(_Rule):
         return self
 
 
+class _TableRule(_Rule):
+    severity: Annotated[Severity, Field(strict=False), AfterValidator(_check_table_severity)] = Severity.FAIL
+
+
+class RowCountRule(_TableRule):
+    check: Literal["row_count"]
+    min: Count | None = None
+    max: Count | None = None
+
+    @model_validator(mode="after")
+    def _has_limits_in_order(self) -> "RowCountRule":
+        _check_limits(self.name, self.min, self.max)
+        return self
+
+
+class NullShareRule(_TableRule):
+    check: Literal["null_share"]
+    column: ColumnRef
+    max: Annotated[float, Field(strict=False, ge=0, le=1)]
+
+
 class ExpressionRule(_Rule):
     check: Literal["expression"]
     expression: Expression
@@ -134,6 +162,8 @@ RuleDocument = Annotated[
     | RegexRule
     | PatternRule
     | ForeignKeyRule
+    | RowCountRule
+    | NullShareRule
     | ExpressionRule,
     Field(discriminator="check"),
 ]

@@ -16,6 +16,7 @@ from spark_runtime.result import OutputResult
 from spark_runtime.spec import Severity, WriteMode
 from spark_runtime.sql import quoted, text_literal
 from spark_runtime.staging import Staged
+from spark_runtime.table_rules import TableVerdict
 from spark_runtime.tally import Tally
 from spark_runtime.write import RUN_COLUMN, publish
 
@@ -24,6 +25,7 @@ def publish_staged(
     job: Job,
     staged: Staged,
     tally: Tally,
+    verdicts: Sequence[TableVerdict] = (),
     *,
     refused_before: Sequence[tuple[Staged, Tally]],
     extra: Mapping[str, str],
@@ -33,19 +35,24 @@ def publish_staged(
 
     Args:
         staged: The rows to be published or refused.
+        verdicts: What rules on the whole table say of the valid rows.
         refused_before: Stagings in the middle of the steps, of which only the refused rows still count.
         extra: Further columns to write, by name, as SQL over staged rows.
         extra_types: Their types.
 
     Raises:
-        QualityGateClosed: A rule of severity ``fail`` refused rows; nothing is written.
+        QualityGateClosed: A rule of severity ``fail`` refused rows or the table; nothing is written.
         RowsUnaccounted: The table did not take what was staged.
     """
     findings = job.findings
-    findings.rules = (*(rule for _, before in refused_before for rule in before.rules), *tally.rules)
+    findings.rules = (
+        *(rule for _, before in refused_before for rule in before.rules),
+        *tally.rules,
+        *(verdict.result for verdict in verdicts),
+    )
     refused = tally.refused + sum(before.refused for _, before in refused_before)
     findings.rows_read = tally.valid + refused
-    _pass_gate(job)
+    _pass_gate(job, verdicts)
     with findings.phase("write"):
         frames = [quarantine_rows(job, staged, rejected=tally.rejected)]
         frames += [quarantine_rows(job, before) for before, _ in refused_before]
@@ -91,11 +98,13 @@ def _note_output(job: Job, commit: Commit | None, types: Mapping[str, str]) -> N
     )
 
 
-def _pass_gate(job: Job) -> None:
+def _pass_gate(job: Job, verdicts: Sequence[TableVerdict]) -> None:
     failed = [rule for rule in job.findings.rules if rule.severity is Severity.FAIL and rule.rows_failed]
     if failed:
+        of_tables = {verdict.result: verdict.reason for verdict in verdicts}
         shown = "; ".join(
-            f"{rule.name} refused {rule.rows_failed} of {rule.rows_checked} rows" for rule in failed
+            of_tables.get(rule, f"{rule.name} refused {rule.rows_failed} of {rule.rows_checked} rows")
+            for rule in failed
         )
         raise QualityGateClosed(
             f"{job.spec.output.name}: {shown}. Nothing was published; correct the data, or the rule, and rerun."

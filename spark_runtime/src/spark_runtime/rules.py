@@ -7,7 +7,7 @@ from typing import Any
 from spark_runtime.errors import RuleRefused
 from spark_runtime.frame import find_name
 from spark_runtime.patterns import PATTERNS
-from spark_runtime.spec import Check, Rule, Severity
+from spark_runtime.spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.sql import literal, quoted, text_literal
 from spark_runtime.verdict import Test
 
@@ -38,7 +38,7 @@ class UniqueTest:
 def compile_rules(
     rules: Sequence[Rule], types: Mapping[str, str]
 ) -> tuple[tuple[Test, ...], tuple[UniqueTest, ...]]:
-    """Return the tests on single rows, and those on keys.
+    """Return the tests on single rows, and those on keys; rules on the whole table are left to ``table_rules``.
 
     Args:
         types: Columns of the rows to be tested, and their Spark SQL types.
@@ -50,6 +50,8 @@ def compile_rules(
     unique: list[UniqueTest] = []
     faults: list[str] = []
     for rule in rules:
+        if rule.check in TABLE_CHECKS:
+            continue
         try:
             if rule.check is Check.FOREIGN_KEY:
                 raise RuleRefused(f"rule '{rule.name}': {rule.check} has no tables to look values up in here")

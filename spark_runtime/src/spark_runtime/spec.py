@@ -45,6 +45,12 @@ class Check(StrEnum):
     FORBIDDEN_VALUES = "forbidden_values"
     PATTERN = "pattern"
     FOREIGN_KEY = "foreign_key"
+    ROW_COUNT = "row_count"
+    NULL_SHARE = "null_share"
+
+
+# Checks of all rows together, which no single row can fail.
+TABLE_CHECKS = frozenset({Check.ROW_COUNT, Check.NULL_SHARE})
 
 
 class WriteMode(StrEnum):

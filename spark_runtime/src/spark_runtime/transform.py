@@ -24,6 +24,7 @@ from spark_runtime.spec import Check, Column, Step, StepType, TableInput, WriteM
 from spark_runtime.sql import quoted, text_literal
 from spark_runtime.staging import Origin, Staged, StagedColumn, discard, stage
 from spark_runtime.steps import STEPS, StepContext
+from spark_runtime.table_rules import compile_table_rules, judge_table
 from spark_runtime.tally import Tally, count_staged
 from spark_runtime.write import RUN_COLUMN
 
@@ -157,6 +158,7 @@ def _write(
     tested = {column.name: column.type for column in columns}
     lookups = [rule for rule in job.spec.rules if rule.check is Check.FOREIGN_KEY]
     tests, unique = compile_rules([rule for rule in job.spec.rules if rule not in lookups], tested)
+    table_rules = compile_table_rules(job.spec.rules, tested)
     looked = look_up(frame.df, columns, lookups, inputs)
     frame = replace(frame, df=looked.df)
     tests = (*tests, *looked.tests)
@@ -166,12 +168,20 @@ def _write(
         extra, extra_types = {RUN_COLUMN: text_literal(job.spec.run_id)}, {RUN_COLUMN: "string"}
     can_refuse = any(column.conversion.lost is not None or not column.nullable for column in columns)
     # A merge reads its rows twice: once to look for repeated keys, once to write.
-    if can_refuse or tests or unique or stagings.refused or job.spec.attempt > 1 or mode is WriteMode.MERGE:
+    has_rules = tests or unique or table_rules
+    if can_refuse or has_rules or stagings.refused or job.spec.attempt > 1 or mode is WriteMode.MERGE:
         with job.findings.phase("check"):
             staged = stagings.stage(frame, columns, tests, unique, carried=looked.found)
             tally = count_staged(staged, declared=frozenset(rule.name for rule in job.spec.rules))
+            verdicts = judge_table(staged, table_rules, rejected=tally.rejected)
         publish_staged(
-            job, staged, tally, refused_before=stagings.refused, extra=extra, extra_types=extra_types
+            job,
+            staged,
+            tally,
+            verdicts,
+            refused_before=stagings.refused,
+            extra=extra,
+            extra_types=extra_types,
         )
         return
     values = {column.name: column.conversion.value for column in columns} | extra

@@ -309,3 +309,72 @@ def test_a_foreign_key_that_leads_nowhere_is_refused(
 
     assert result["error"]["kind"] == "definition"
     assert message in result["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("tested", "checked", "failed", "reason"),
+    [
+        (rule("r", "row_count", "fail", min=5, max=5), 5, 0, ""),
+        (rule("r", "row_count", "fail", min=8), 5, 3, "r: 5 rows, where 8 to any are expected"),
+        (rule("r", "row_count", "fail", max=4), 5, 1, "r: 5 rows, where 0 to 4 are expected"),
+        (
+            rule("r", "row_count", "fail", "region = 'y'", min=3),
+            2,
+            1,
+            "r: 2 rows, where 3 to any are expected",
+        ),
+        (rule("r", "null_share", "fail", column="code", max=0.2), 5, 0, ""),
+        (
+            rule("r", "null_share", "fail", column="code", max=0.1),
+            5,
+            1,
+            "r: code is null in 20.00% of 5 rows",
+        ),
+        (rule("r", "null_share", "fail", "region = 'q'", column="code", max=0), 0, 0, ""),
+    ],
+)
+def test_a_rule_on_the_table_lets_all_rows_pass_or_none(
+    shop: Workbench, tested: dict[str, Any], checked: int, failed: int, reason: str
+) -> None:
+    result = shop.transform(rules=[tested])
+
+    assert rule_counts(result) == {"r": (checked, failed)}
+    if not failed:
+        assert result["error"] is None
+        assert counts(result) == (5, 5, 0)
+        return
+    assert result["error"]["code"] == "LF4521"
+    assert reason in result["error"]["message"]
+    assert counts(result) == (5, 0, 0)
+
+
+def test_a_rule_on_the_table_counts_what_is_published(shop: Workbench) -> None:
+    rules = [
+        rule("known", "not_null", columns=["code"]),
+        rule("enough", "row_count", "warn", min=5),
+        rule("filled", "null_share", "warn", column="amount", max=0),
+    ]
+
+    result = shop.transform(rules=rules)
+
+    assert result["error"] is None
+    assert rule_counts(result) == {"known": (5, 1), "enough": (4, 1), "filled": (4, 0)}
+    assert counts(result) == (5, 4, 1)
+
+
+def test_a_landed_table_is_counted_too(bench: Workbench) -> None:
+    file = bench.land("orders.csv", b"id,code\n1,a\nx,b\n3,\n")
+
+    result = bench.ingest("id int; code string", file, rules=[rule("r", "row_count", "fail", min=3)])
+
+    assert result["error"]["code"] == "LF4521"
+    assert rule_counts(result)["r"] == (2, 1)
+
+
+def test_a_rule_on_the_table_cannot_quarantine(shop: Workbench) -> None:
+    rules = [rule("a", "row_count", min=1), rule("b", "null_share", "warn", column="nosuch", max=0)]
+
+    result = shop.transform(rules=rules)
+
+    assert "rule 'a': row_count is about all rows; its severity is warn or fail" in result["error"]["message"]
+    assert "rule 'b': there is no column 'nosuch'" in result["error"]["message"]

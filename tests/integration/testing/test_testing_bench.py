@@ -47,6 +47,7 @@ datasets:
   - name: all_orders
     quality:
       - {name: clicked, check: foreign_key, columns: [id], references: clicks_landed}
+      - {name: not_alone, check: row_count, min: 2}
 transformations:
   - name: clean
     inputs: [orders_landed, customers_landed]
@@ -149,6 +150,11 @@ def test_every_test_of_the_example_passes(session: SparkSession, tmp_path: Path)
         transformation: clean
         given: {orders_landed: [{id: 1}, {id: 1}]}
         expect: {stopped_by: [one_each]}
+        """,
+        """
+        transformation: history
+        given: {orders: [{id: 1}], clicks_landed: [{id: 1}]}
+        expect: {stopped_by: [not_alone]}
         """,
         """
         transformation: history
