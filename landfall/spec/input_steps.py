@@ -10,7 +10,7 @@ from landfall.spec.faults import nearest_remedy
 from landfall.spec.frames import Frame
 from landfall.spec.literals import literal_problem
 from landfall.spec.sql_text import SqlProblem, line_of, read_expression
-from landfall.spec.step_checks import Frames, Path, Report, check_same_columns, other_input
+from landfall.spec.step_checks import Frames, Path, Report, check_comparable, check_same_columns, other_input
 
 
 def check_defaults(config: Mapping[str, Any], right: Frame | None, report: Report) -> None:
@@ -72,11 +72,5 @@ def check_set_operation(
         other, _ = other_input(name, path, inputs, report)
         if frame is not None and other is not None:
             check_same_columns(frame, other, name, path, report, may_miss=False)
-    if frame is None:
-        return None
-    for name, kind in frame.types.items():
-        if kind is not None and "map<" in kind:
-            report(
-                (), SqlProblem("LF1030", f"column '{name}' is a map, and maps cannot be compared", "drop it")
-            )
-    return Frame(frame.types)
+    check_comparable(frame, report)
+    return Frame(frame.types) if frame is not None else None

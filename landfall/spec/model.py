@@ -57,6 +57,7 @@ class StepType(StrEnum):
     INTERSECT = "intersect"
     EXCEPT = "except"
     EXPLODE = "explode"
+    FLATTEN = "flatten"
     UNPIVOT = "unpivot"
     PIVOT = "pivot"
     SPLIT = "split"

@@ -13,6 +13,7 @@ from landfall.spec.step_checks import (
     Report,
     add_columns,
     check_columns,
+    check_comparable,
     check_sort_entries,
     check_value,
 )
@@ -29,6 +30,7 @@ _ORDERED = frozenset(
 
 def limit(config: Mapping[str, Any], frame: Frame | None, report: Report) -> Frame | None:
     check_sort_entries(config.get("order_by") or (), frame, ("order_by",), report)
+    check_comparable(frame, report)
     return frame
 
 
@@ -41,6 +43,8 @@ def window(config: Mapping[str, Any], frame: Frame | None, report: Report) -> Fr
     check_columns(config.get("partition_by") or (), frame, ("partition_by",), report)
     order_by = config.get("order_by") or ()
     check_sort_entries(order_by, frame, ("order_by",), report)
+    if order_by:
+        check_comparable(frame, report)
     columns: dict[str, ColumnType] = dict(frame.types) if frame is not None else {}
     for name, text in config["measures"].items():
         path: Path = ("measures", name)
@@ -49,7 +53,9 @@ def window(config: Mapping[str, Any], frame: Frame | None, report: Report) -> Fr
             problem = _window_problem(tree, text, is_ordered=bool(order_by))
             if problem is not None:
                 report(path, problem)
-        add_columns(columns, {name: type_of_expression(tree, frame) if tree else None}, path, report)
+        add_columns(
+            columns, {name: type_of_expression(tree, frame) if tree is not None else None}, path, report
+        )
     return Frame(columns, frame.has_load_columns) if frame is not None else None
 
 

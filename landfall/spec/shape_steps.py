@@ -33,6 +33,27 @@ def explode(config: Mapping[str, Any], frame: Frame | None, report: Report) -> F
     return Frame(columns, frame.has_load_columns)
 
 
+def flatten(config: Mapping[str, Any], frame: Frame | None, report: Report) -> Frame | None:
+    column = config["column"]
+    check_columns([column], frame, ("column",), report)
+    kind = frame.type_of(column) if frame is not None else None
+    if frame is None or kind is None:
+        return None
+    if not kind.startswith("struct<"):
+        message = f"column '{column}' is {kind}, not a struct"
+        report(("column",), SqlProblem("LF1030", message, "name a struct; explode an array or a map before"))
+        return None
+    columns: dict[str, ColumnType] = {}
+    for name, own in frame.types.items():
+        if name.casefold() != column.casefold():
+            add_columns(columns, {name: own}, (), report)
+            continue
+        prefix = config.get("prefix", f"{name}_")
+        for field, type_ in _fields(kind).items():
+            add_columns(columns, {f"{prefix}{field}": type_}, ("prefix",), report)
+    return Frame(columns, frame.has_load_columns)
+
+
 def unpivot(config: Mapping[str, Any], frame: Frame | None, report: Report) -> Frame | None:
     asked = config["columns"]
     names: Sequence[str] = list(asked.values()) if isinstance(asked, Mapping) else asked
@@ -88,9 +109,22 @@ def _element_type(kind: str) -> str | None:
         return kind[len("array<") : -1]
     if not kind.startswith("map<"):
         return None
-    inner, depth = kind[len("map<") : -1], 0
-    for index, character in enumerate(inner):
+    key, value = _parts(kind[len("map<") : -1])
+    return f"struct<key:{key},value:{value}>"
+
+
+def _fields(kind: str) -> dict[str, str]:
+    """Return the type of each field of a struct."""
+    fields = (part.partition(":") for part in _parts(kind[len("struct<") : -1]))
+    return {name: type_ for name, _, type_ in fields}
+
+
+def _parts(text: str) -> list[str]:
+    """Return what stands between the commas of a type, but for those within inner types."""
+    parts, depth, start = [], 0, 0
+    for index, character in enumerate(text):
         depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(character, 0)
         if character == "," and depth == 0:
-            return f"struct<key:{inner[:index]},value:{inner[index + 1 :]}>"
-    return None
+            parts.append(text[start:index])
+            start = index + 1
+    return [*parts, text[start:]]

@@ -41,6 +41,14 @@ def check_columns(names: Iterable[str], frame: Frame | None, path: Path, report:
             report(path, SqlProblem("LF1051", f"unknown column '{name}'", nearest_remedy(name, frame)))
 
 
+def check_comparable(frame: Frame | None, report: Report) -> None:
+    """Report the columns by which whole rows cannot be compared or put into an order."""
+    for name, kind in frame.types.items() if frame is not None else ():
+        if kind is not None and "map<" in kind:
+            message = f"column '{name}' is {kind}, and maps cannot be compared"
+            report((), SqlProblem("LF1030", message, "drop it before, or turn it into map_entries(…)"))
+
+
 def check_expression(text: str, frame: Frame | None, path: Path, report: Report) -> exp.Expr | None:
     """Report what is wrong in an expression; return its tree if it can be read."""
     parsed = read_expression(text)

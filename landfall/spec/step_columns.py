@@ -13,7 +13,7 @@ from landfall.spec.input_steps import check_defaults, check_join_condition, chec
 from landfall.spec.model import Step, StepType
 from landfall.spec.query_columns import query_frame
 from landfall.spec.row_steps import limit, sample, window
-from landfall.spec.shape_steps import explode, pivot, unpivot
+from landfall.spec.shape_steps import explode, flatten, pivot, unpivot
 from landfall.spec.sql_text import SqlProblem, read_query
 from landfall.spec.step_checks import (
     Frames,
@@ -21,6 +21,7 @@ from landfall.spec.step_checks import (
     Report,
     add_columns,
     check_columns,
+    check_comparable,
     check_condition,
     check_expression,
     check_new_name,
@@ -38,6 +39,7 @@ _OF_ONE_FRAME: Mapping[StepType, Callable[[Any, Frame | None, Report], Frame | N
     StepType.REPLACE_VALUES: replace_values,
     StepType.WINDOW: window,
     StepType.EXPLODE: explode,
+    StepType.FLATTEN: flatten,
     StepType.UNPIVOT: unpivot,
     StepType.PIVOT: pivot,
     StepType.SPLIT: split,
@@ -270,6 +272,7 @@ class _StepColumns:
         frame, report = self.frame, self.report
         check_columns(config["keys"], frame, ("keys",), report)
         check_sort_entries(config.get("order_by") or (), frame, ("order_by",), report)
+        check_comparable(frame, report)
         return frame
 
     def sort(self, config: Sequence[str]) -> Frame | None:

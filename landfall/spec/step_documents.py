@@ -188,6 +188,11 @@ class ExplodeDocument(Document):
     keep_empty: bool = Field(default=False, description="Keep a row, with null, where there is no element")
 
 
+class FlattenDocument(Document):
+    column: ColumnRef
+    prefix: str | None = Field(default=None, description="What the new names start with; <column>_ if absent")
+
+
 class UnpivotDocument(Document):
     columns: Annotated[
         Annotated[Columns, Tag("list")]
@@ -272,6 +277,7 @@ class StepDocument(Document):
     intersect: RowSetDocument | None = None
     except_: RowSetDocument | None = Field(default=None, alias="except")
     explode: ExplodeDocument | None = None
+    flatten: FlattenDocument | None = None
     unpivot: UnpivotDocument | None = None
     pivot: PivotDocument | None = None
     split: SplitDocument | None = None

@@ -333,6 +333,20 @@ def test_explode_a_map(bench: Workbench) -> None:
     ]  # fmt: skip
 
 
+def test_flatten_takes_the_fields_of_a_struct_and_nulls_of_a_null(bench: Workbench) -> None:
+    query = """
+        SELECT 1 AS id, named_struct('a', 1, 'b c', named_struct('x', 'y')) AS s, 'z' AS last
+        UNION ALL SELECT 2, NULL, 'z'
+    """
+    bench.save("nested", query)
+    steps: list[dict[str, Any]] = [
+        {"flatten": {"column": "S"}},
+        {"flatten": {"column": "s_b c", "prefix": "inner_"}},
+    ]
+
+    assert built(bench, *steps, inputs=("nested",)) == [(1, 1, "y", "z"), (2, None, None, "z")]
+
+
 def test_unpivot_keeps_nulls_and_takes_labels(shop: Workbench) -> None:
     steps: list[dict[str, Any]] = [
         {"select": ["id", "country", "points", "id * 2 as twice"]},

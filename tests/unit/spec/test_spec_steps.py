@@ -259,14 +259,49 @@ def test_an_exploded_map_gives_entries() -> None:
     assert frame.type_of("entry") == "struct<key:string,value:decimal(4,2)>"
 
 
+@pytest.mark.parametrize(
+    ("settings", "names"), [({}, ["address_street", "address_no"]), ({"prefix": ""}, ["street", "no"])]
+)
+def test_a_flattened_struct_gives_its_fields(settings: dict[str, Any], names: list[str]) -> None:
+    frame = Frame({"id": "int", "Address": "struct<street:string,no:array<struct<a:int,b:decimal(4,2)>>>"})
+
+    after, found = run("flatten", {"column": "address", **settings}, frame)
+
+    assert found == []
+    assert after is not None
+    assert [name.lower() for name in after] == ["id", *names]
+    assert list(after.types.values())[1:] == ["string", "array<struct<a:int,b:decimal(4,2)>>"]
+
+
+@pytest.mark.parametrize(
+    ("column", "prefix", "place", "code"),
+    [("id", "x_", ("column",), "LF1030"), ("s", "", ("prefix",), "LF1052"), ("t", "", ("column",), "LF1051")],
+)
+def test_a_struct_that_cannot_be_flattened(column: str, prefix: str, place: Path, code: str) -> None:
+    _, found = run(
+        "flatten", {"column": column, "prefix": prefix}, Frame({"id": "int", "s": "struct<id:int>"})
+    )
+
+    assert [(at, fault) for at, fault, _ in found] == [(place, code)]
+
+
 def test_floating_point_numbers_are_no_keys() -> None:
     _, found = run("surrogate_key", {"name": "key", "columns": ["d"]}, NESTED)
 
     assert [code for _, code, _ in found] == ["LF1030"]
 
 
-def test_rows_with_maps_cannot_be_compared() -> None:
-    _, found = run("except", {"with": ["foreign"]}, Frame({"m": "map<string,int>"}))
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("except", {"with": ["foreign"]}),
+        ("limit", {"rows": 1}),
+        ("dedupe", {"keys": ["id"]}),
+        ("window", {"order_by": ["id"], "measures": {"n": "count(*)"}}),
+    ],
+)
+def test_rows_with_maps_cannot_be_compared(kind: str, config: Any) -> None:
+    _, found = run(kind, config, Frame({"id": "int", "m": "map<string,int>"}))
 
     assert [code for _, code, _ in found] == ["LF1030"]
 

@@ -11,7 +11,7 @@ from spark_runtime.steps.context import StepContext
 from spark_runtime.steps.join import join, lookup
 from spark_runtime.steps.keys import sample, surrogate_key
 from spark_runtime.steps.rows import dedupe, filter_rows, limit, sort
-from spark_runtime.steps.shape import explode, pivot, unpivot
+from spark_runtime.steps.shape import explode, flatten, pivot, unpivot
 from spark_runtime.steps.sql_query import sql_query
 from spark_runtime.steps.texts import mask, split, standardise
 from spark_runtime.steps.union import except_rows, intersect, union
@@ -40,6 +40,7 @@ STEPS: Mapping[StepType, StepFunction] = {
     StepType.INTERSECT: intersect,
     StepType.EXCEPT: except_rows,
     StepType.EXPLODE: explode,
+    StepType.FLATTEN: flatten,
     StepType.UNPIVOT: unpivot,
     StepType.PIVOT: pivot,
     StepType.SPLIT: split,

@@ -1,8 +1,9 @@
-"""Steps that turn columns into rows or rows into columns: explode, unpivot, pivot."""
+"""Steps that turn columns into rows or rows into columns: explode, flatten, unpivot, pivot."""
 
 from typing import Any
 
 from pyspark.sql import functions
+from pyspark.sql.types import StructType
 
 from spark_runtime.errors import StepRefused
 from spark_runtime.frame import Frame
@@ -37,6 +38,28 @@ def explode(frame: Frame, config: Any, context: StepContext) -> Frame:
     for name in frame.columns:
         selected |= new if name == column else {name: quoted(name)}
     df = rows.selectExpr(*(f"{text} AS {quoted(name)}" for name, text in selected.items()))
+    return Frame(df, tuple(selected))
+
+
+def flatten(frame: Frame, config: Any, context: StepContext) -> Frame:
+    """Make a column of each field of a struct, in its place; where the struct is null, all of them are.
+
+    Raises:
+        StepRefused: The column is not there or no struct, or a new name is taken.
+    """
+    column = frame.find(config["column"], where=context.where)
+    kind = next(field.dataType for field in frame.df.schema.fields if field.name == column)
+    if not isinstance(kind, StructType):
+        raise StepRefused(f"{context.where}: column '{column}' is {kind.simpleString()}, not a struct")
+    prefix = config.get("prefix", f"{column}_")
+    fields = {f"{prefix}{name}": f"{quoted(column)}.{quoted(name)}" for name in kind.names}
+    refuse_taken(
+        [f"{prefix}{name}" for name in kind.names], [n for n in frame.columns if n != column], context
+    )
+    selected: dict[str, str] = {}
+    for name in frame.columns:
+        selected |= fields if name == column else {name: quoted(name)}
+    df = frame.df.selectExpr(*(f"{text} AS {quoted(name)}" for name, text in selected.items()))
     return Frame(df, tuple(selected))
 
 
