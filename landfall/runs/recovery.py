@@ -70,6 +70,11 @@ def expected_work(connection: sa.Connection, *, now: datetime) -> ExpectedWork:
 
 
 def _idle_products_with_work(connection: sa.Connection) -> list[int]:
+    """Return the products that should have a coordinator and whose lease nobody holds.
+
+    A run that was open when its product was paused goes on to its end. Files alone are a reason only where
+    landing starts runs; elsewhere they wait until a run is asked for.
+    """
     has_file = sa.exists().where(
         landed_files.c.DataProductID == product_leases.c.DataProductID,
         landed_files.c.State == FileState.PENDING,
@@ -81,15 +86,29 @@ def _idle_products_with_work(connection: sa.Connection) -> list[int]:
     has_run = sa.exists().where(
         runs.c.DataProductID == product_leases.c.DataProductID, runs.c.State.not_in(FINAL_RUN_STATES)
     )
-    return list(
-        connection.execute(
-            sa.select(product_leases.c.DataProductID).where(
-                product_leases.c.State == LeaseState.IDLE,
-                # A run that was open when its product was paused goes on to its end.
-                sa.or_(has_run, sa.and_(product_leases.c.PausedAt.is_(None), sa.or_(has_file, has_request))),
+    goes_on = product_leases.c.PausedAt.is_(None)
+    asked = _idle_products(connection, sa.or_(has_run, sa.and_(goes_on, has_request)))
+    landed = _idle_products(connection, sa.and_(goes_on, has_file))
+    on_landing = {
+        product_id
+        for product_id, key in landed.items()
+        if get_current_product(connection, key).product.run.on_landing
+    }
+    return sorted(asked.keys() | on_landing)
+
+
+def _idle_products(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> dict[int, str]:
+    """Return ``domain/name`` by id of the products with an idle lease that meet a condition."""
+    rows = connection.execute(
+        sa.select(product_leases.c.DataProductID, data_products.c.Domain, data_products.c.Name)
+        .select_from(
+            product_leases.join(
+                data_products, data_products.c.DataProductID == product_leases.c.DataProductID
             )
-        ).scalars()
+        )
+        .where(product_leases.c.State == LeaseState.IDLE, condition)
     )
+    return {row.DataProductID: f"{row.Domain}/{row.Name}" for row in rows}
 
 
 def _open_runs(connection: sa.Connection, now: datetime) -> tuple[OpenRun, ...]:

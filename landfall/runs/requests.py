@@ -109,13 +109,20 @@ def request_run(
         ).scalar_one_or_none()
         if earlier is not None:
             return Requested(RequestID(earlier), current.product, start_coordinator=False)
+    stored = connection.execute(
+        sa.select(run_requests.c.RequestID).where(run_requests.c.RequestID == request_id)
+    ).first()
+    if stored is not None:
+        # The transaction was committed and its answer lost; what it left to start, the timer starts.
+        return Requested(request_id, current.product, start_coordinator=False, waits=lease.pause is not None)
     connection.execute(
         sa.insert(run_requests).values(
             RequestID=request_id,
             DataProductID=current.product_id,
             Trigger=request.trigger,
             DataSets=list(request.datasets),
-            Parameters={"full": request.full, **(request.parameters or {})},
+            # The caller's own parameters never say what the request itself says.
+            Parameters={**(request.parameters or {}), "full": request.full},
             IdempotencyKey=request.idempotency_key,
             State=RequestState.PENDING,
             RequestedAt=now,

@@ -67,6 +67,27 @@ def test_the_timer_starts_nothing_of_a_paused_product_but_the_run_it_had(databas
     assert [run.run_id for run in working.runs] == ["r1"]
 
 
+def test_the_timer_leaves_files_alone_where_landing_starts_no_run(database: Database) -> None:
+    apply(database, a_product(a_transformation(), run=RunSettings(on_landing=False)))
+    land(database)
+
+    landed = database.transact(lambda c: expected_work(c, now=LATER))
+    _ask(database)
+    asked = database.transact(lambda c: expected_work(c, now=LATER))
+
+    assert landed.coordinators == ()
+    assert [product.key for product in asked.coordinators] == ["sales/orders"]
+
+
+def test_a_request_whose_answer_was_lost_is_stored_once(database: Database) -> None:
+    apply(database, a_product(a_transformation()))
+
+    first, again = _ask(database), _ask(database)
+
+    assert (first.request_id, first.start_coordinator) == ("q1", True)
+    assert (again.request_id, again.start_coordinator) == ("q1", False)
+
+
 def test_both_acts_are_on_record_and_repeating_them_changes_nothing(database: Database) -> None:
     apply(database, a_product(a_transformation()))
 
