@@ -378,3 +378,16 @@ def test_a_rule_on_the_table_cannot_quarantine(shop: Workbench) -> None:
 
     assert "rule 'a': row_count is about all rows; its severity is warn or fail" in result["error"]["message"]
     assert "rule 'b': there is no column 'nosuch'" in result["error"]["message"]
+
+
+def test_a_foreign_key_to_a_table_that_the_steps_join(shop: Workbench) -> None:
+    shop.save("codes", "SELECT * FROM VALUES ('a', 'x', 1), ('b', 'q', 2) AS t(code, region, rank)")
+
+    result = shop.transform(
+        {"join": {"with": "codes", "on": ["code"], "how": "left", "columns": ["rank"]}},
+        rules=[rule("r", "foreign_key", columns=["region", "code"], references="codes")],
+        inputs=("orders", "codes"),
+    )
+
+    assert result["error"] is None
+    assert shop.rows("built", "id", "rank") == [(1, 1), (4, None)]
