@@ -70,7 +70,7 @@ def _window_problem(tree: exp.Expr, text: str, *, is_ordered: bool) -> SqlProble
         return SqlProblem("LF1053", message, "put the condition inside, as in sum(case when … then x end)")
     if tree.find(exp.Distinct) is not None:
         message = "distinct in a window is not understood by every Spark engine"
-        return SqlProblem("LF1053", message, "aggregate and join, or use size(collect_set(x))")
+        return SqlProblem("LF1053", message, "measure collect_set(x), and derive its size in the next step")
     if not isinstance(called, (exp.AggFunc, exp.Anonymous)) and name not in _ORDERED:
         message = f"'{text.strip()[:60]}' is not one call of an aggregate or window function"
         return SqlProblem("LF1054", message, "measure first, and derive from the measures in the next step")
