@@ -76,8 +76,10 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: IO[
     while True:
         if process.poll() is not None:
             log.seek(0)
-            said = log.read()[-_LOG_TAIL_BYTES:].decode(errors="replace").strip()
-            raise EngineNotStarted(f"it ended with {process.returncode}: {said or 'it said nothing'}")
+            lines = log.read()[-_LOG_TAIL_BYTES:].decode(errors="replace").split("\n")
+            # The last line says why; those above it say where in the engine.
+            said = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+            raise EngineNotStarted(f"it ended with {process.returncode}: {said}")
         try:
             socket.create_connection((LOOPBACK, port), timeout=1).close()
         except OSError:

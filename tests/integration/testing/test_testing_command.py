@@ -58,7 +58,10 @@ def test_a_mistake_in_a_test_is_told_before_anything_runs(
     assert main(["--project", str(project), "test"]) == 1
     assert main(["--project", str(project), "validate"]) == 1
 
-    assert capsys.readouterr().err.count(f"{TESTS}:46: LF1051 unknown column 'order'; did you mean 'orders'?") == 2
+    assert (
+        capsys.readouterr().err.count(f"{TESTS}:46: LF1051 unknown column 'order'; did you mean 'orders'?")
+        == 2
+    )
 
 
 def test_a_product_without_tests_is_no_failure(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,28 @@
+"""The engine of `landfall test` answers while it is wanted, and is gone afterwards."""
+
+import socket
+
+import pytest
+
+from landfall.local import spark_engine as engine
+from landfall.testing.run import open_session
+
+
+def test_the_engine_ends_with_its_block() -> None:
+    with engine.spark_engine() as address, open_session(address) as spark:
+        assert spark.range(3).count() == 3
+    port = int(address.rpartition(":")[2])
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def test_an_engine_that_ends_at_once_is_told_with_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "LOOPBACK", "not-an-address")
+    monkeypatch.setattr(engine, "_free_port", lambda: 1)
+
+    with (
+        pytest.raises(engine.EngineNotStarted, match=r"it ended with [1-9].*doctor"),
+        engine.spark_engine(),
+    ):
+        pass
