@@ -27,16 +27,6 @@ class UnknownDataset(LandfallError):
         self.name = name
 
 
-class AmbiguousDataset(LandfallError):
-    """Several products have a dataset of the same name."""
-
-    code = "LF6205"
-
-    def __init__(self, name: str, candidates: tuple[str, ...]) -> None:
-        super().__init__(f"several products have a dataset {name!r}; say which: {', '.join(candidates)}.")
-        self.candidates = candidates
-
-
 def register(app: typer.Typer) -> None:
     app.command(
         epilog=examples(
@@ -59,7 +49,7 @@ def preview(
 ) -> None:
     """Show the first rows of a table, straight from the lake."""
     here = invocation(context)
-    product, found = find_dataset(here.database(), dataset)
+    product, found = _get_dataset(here.database(), dataset)
     read = read_table(
         here,
         product,
@@ -73,29 +63,23 @@ def preview(
     note(f"{product.key}.{found.name}, table version {read.version}: {read.uri}")
 
 
-def find_dataset(database: "Database", text: str) -> "tuple[Product, Dataset]":
+def _get_dataset(database: "Database", text: str) -> "tuple[Product, Dataset]":
     """Return the dataset that ``dataset`` or ``domain/product.dataset`` means, with its applied product.
 
     Raises:
-        UnknownProduct: The product was never applied.
-        UnknownDataset: No product, or not this one, has it.
+        UnknownDataset: No applied product has it.
         AmbiguousDataset: Several products have it.
     """
-    from landfall.metadata.catalog import get_current_product, list_products
+    from landfall.metadata.catalog import find_dataset, get_current_product, list_products
     from landfall.spec.faults import nearest
 
-    key, _, name = text.rpartition(".")
-    keys = (key,) if key else tuple(entry.key for entry in database.read(list_products))
-    products = [database.read(partial(get_current_product, key=key)).product for key in keys]
-    found = [
-        (product, dataset) for product in products for dataset in product.datasets if dataset.name == name
-    ]
-    if not found:
-        known = [dataset.name for product in products for dataset in product.datasets]
-        raise UnknownDataset(text, nearest(name, known))
-    if len(found) > 1:
-        raise AmbiguousDataset(name, tuple(f"{product.key}.{name}" for product, _ in found))
-    return found[0]
+    found = database.read(partial(find_dataset, text=text))
+    if found is not None:
+        return found
+    entries = database.read(list_products)
+    products = [database.read(partial(get_current_product, key=entry.key)).product for entry in entries]
+    known = [dataset.name for product in products for dataset in product.datasets]
+    raise UnknownDataset(text, nearest(text.rpartition(".")[2], known))
 
 
 def read_table(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from landfall.errors import LandfallError
 from landfall.metadata.tables import data_products, data_sets, metadata_versions
-from landfall.spec.model import Product
+from landfall.spec.model import Dataset, Product
 from landfall.spec.payload import product_from_payload
 
 # Parsed products kept in memory; one takes some hundred kilobytes at a thousand nodes.
@@ -42,6 +42,16 @@ class UnknownVersion(LandfallError):
         )
         self.product_id = product_id
         self.version = version
+
+
+class AmbiguousDataset(LandfallError):
+    """A dataset's name that several products use."""
+
+    code = "LF2104"
+
+    def __init__(self, name: str, candidates: tuple[str, ...]) -> None:
+        super().__init__(f"several products have a dataset {name!r}; say which: {', '.join(candidates)}.")
+        self.candidates = candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +124,21 @@ def get_current_product(connection: sa.Connection, key: str) -> CurrentProduct:
     if current is None:
         raise UnknownProduct(key, tuple(entry.key for entry in list_products(connection)))
     return current
+
+
+def find_dataset(connection: sa.Connection, text: str) -> tuple[Product, Dataset] | None:
+    """Return what ``dataset`` or ``domain/product.dataset`` names, ``None`` if no applied product has it.
+
+    Raises:
+        AmbiguousDataset: Several products have a dataset of that name.
+    """
+    key, _, name = text.rpartition(".")
+    keys = (key,) if key else tuple(entry.key for entry in list_products(connection))
+    applied = [current.product for key in keys if (current := find_current_product(connection, key))]
+    found = [(product, item) for product in applied for item in product.datasets if item.name == name]
+    if len(found) > 1:
+        raise AmbiguousDataset(name, tuple(f"{product.key}.{name}" for product, _ in found))
+    return found[0] if found else None
 
 
 def get_product_version(connection: sa.Connection, product_id: int, version: int) -> Product:

@@ -13,8 +13,8 @@ from landfall.landing.queries import LandedFile, UnknownFile, get_file
 from landfall.metadata.catalog import (
     CurrentProduct,
     find_current_product,
+    find_dataset,
     get_current_product,
-    list_products,
 )
 from landfall.metadata.tables import landed_files, node_runs, published_data_sets, run_plans, runs
 from landfall.planning.graph import Graph, GraphNode, build_graph
@@ -52,16 +52,6 @@ class UnknownSubject(LandfallError):
         self.text = text
 
 
-class SeveralDatasets(LandfallError):
-    """A dataset's name that several products use."""
-
-    code = "LF3212"
-
-    def __init__(self, name: str, candidates: tuple[str, ...]) -> None:
-        super().__init__(f"several products have a dataset {name!r}; say which: {', '.join(candidates)}.")
-        self.candidates = candidates
-
-
 def find_evidence(connection: sa.Connection, text: str) -> Evidence:
     """Return the evidence on what ``text`` names.
 
@@ -71,12 +61,13 @@ def find_evidence(connection: sa.Connection, text: str) -> Evidence:
 
     Raises:
         UnknownSubject: It names nothing.
-        SeveralDatasets: It is a dataset of several products.
+        AmbiguousDataset: It is a dataset of several products.
         AmbiguousRun: It is the beginning of several run ids.
     """
-    dataset = _find_dataset(connection, text)
-    if dataset is not None:
-        return dataset_evidence(connection, *dataset)
+    found = find_dataset(connection, text)
+    if found is not None:
+        product, dataset = found
+        return dataset_evidence(connection, product.key, dataset.name)
     try:
         return file_evidence(connection, text)
     except UnknownFile:
@@ -153,22 +144,6 @@ def dataset_evidence(connection: sa.Connection, product: str, name: str) -> Data
         last=run_evidence(connection, last) if last else None,
         left_out=_left_out(connection, current.product_id, node.key, after=last) if node else None,
     )
-
-
-def _find_dataset(connection: sa.Connection, text: str) -> tuple[str, str] | None:
-    key, _, name = text.rpartition(".")
-    if key:
-        current = find_current_product(connection, key) if "/" in key else None
-        known = current is not None and any(item.name == name for item in current.product.datasets)
-        return (key, name) if known else None
-    owners = [
-        entry.key
-        for entry in list_products(connection)
-        if any(item.name == text for item in get_current_product(connection, entry.key).product.datasets)
-    ]
-    if len(owners) > 1:
-        raise SeveralDatasets(text, tuple(f"{owner}.{text}" for owner in owners))
-    return (owners[0], text) if owners else None
 
 
 def _place(url: str) -> tuple[str, str] | None:

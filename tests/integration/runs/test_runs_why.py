@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from landfall.metadata.catalog import AmbiguousDataset
 from landfall.metadata.engine import Database
 from landfall.planning.plan import NodeKey
 from landfall.runs.closing import cancel_run
-from landfall.runs.evidence import SeveralDatasets, UnknownSubject, find_evidence
+from landfall.runs.evidence import UnknownSubject, find_evidence
 from landfall.runs.ids import RunID
 from landfall.runs.nodes import record_running, record_submission
 from landfall.runs.opening import open_run
@@ -212,7 +213,7 @@ def test_a_name_that_means_nothing_or_two_things_is_refused(database: Database) 
     for text in ("nothing", "sales/orders.nothing", "99", "@last", "2030"):
         with pytest.raises(UnknownSubject):
             _why(database, text)
-    with pytest.raises(SeveralDatasets, match=r"sales/orders\.orders, sales/returns\.orders"):
+    with pytest.raises(AmbiguousDataset, match=r"sales/orders\.orders, sales/returns\.orders"):
         _why(database, "orders")
 
 
