@@ -1,5 +1,6 @@
 """How an attempt ended: what the platform says and what the job wrote, weighed against each other."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,8 @@ from landfall.runs.work import JobEnd, JobOutcome
 
 # Kinds of error in a node result that may pass by themselves.
 _PASSING_KINDS = frozenset({"conflict", "storage", "engine"})
+# How the Spark runtime ends a job whose result it could not write.
+_SAID_BY_THE_JOB = re.compile(r"NodeFailed: (?P<code>LF\d{4}) \((?P<kind>\w+)\): (?P<message>.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,15 @@ def _without_result(outcome: JobOutcome) -> Verdict:
             retryable=True,
             error_code="LF3304",
             reason="the job run succeeded but left no result; is the wheel on the cluster the deployed one?",
+        )
+    said = _SAID_BY_THE_JOB.search(outcome.reason or "")
+    if said is not None:
+        # The platform calls every error that a job raises the user's; the job itself knows better.
+        return Verdict(
+            NodeState.FAILED,
+            retryable=outcome.retryable or said["kind"] in _PASSING_KINDS,
+            error_code=said["code"],
+            reason=said["message"],
         )
     return Verdict(
         NodeState.FAILED,

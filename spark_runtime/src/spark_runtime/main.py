@@ -6,7 +6,7 @@ import sys
 
 from pyspark.sql import SparkSession
 
-from spark_runtime.errors import InvalidNodeSpec, RuntimeFault
+from spark_runtime.errors import InvalidNodeSpec, RuntimeFault, describe_failure
 from spark_runtime.result import NodeResult, NodeStatus
 from spark_runtime.run import run_node
 from spark_runtime.session import open_session
@@ -16,7 +16,11 @@ log = logging.getLogger("spark_runtime")
 
 
 class NodeFailed(RuntimeError):
-    """The node failed; its result says why, and was written."""
+    """The node failed; its message is ``CODE (kind): what happened`` in one line.
+
+    As a rule the result says why as well. Where none could be written, because the engine went away, this
+    line in the job's output is all that says whether another attempt may do better.
+    """
 
 
 def run() -> None:
@@ -26,11 +30,17 @@ def run() -> None:
 
     Raises:
         InvalidNodeSpec: There is no spec, or not a valid one, so that no result could be written.
-        NodeFailed: The node failed; its result was written.
+        NodeFailed: The node failed; its result was written unless the engine went away.
     """
     uri = _parse_arguments(sys.argv[1:])
     _log_to_stdout()
-    run_spec(open_session(), uri)
+    try:
+        run_spec(open_session(), uri)
+    except (InvalidNodeSpec, NodeFailed):
+        raise
+    except Exception as error:
+        failure = describe_failure(error)
+        raise _node_failed(failure.code, failure.kind, failure.message) from error
 
 
 def run_spec(spark: SparkSession, spec_uri: str) -> NodeResult:
@@ -46,8 +56,13 @@ def run_spec(spark: SparkSession, spec_uri: str) -> NodeResult:
     _write_text(spark, result.to_json(), spec.result_uri)
     log.info("%s in %.2f s", result.status, result.timings_s["total"])
     if result.status is NodeStatus.FAILED and result.error is not None:
-        raise NodeFailed(f"{result.error.code} ({result.error.kind}): {result.error.message}")
+        raise _node_failed(result.error.code, result.error.kind, result.error.message)
     return result
+
+
+def _node_failed(code: str, kind: str, message: str) -> NodeFailed:
+    # One line: of a longer message the platform keeps the last line as the error.
+    return NodeFailed(f"{code} ({kind}): {' '.join(message.split())}")
 
 
 def _parse_arguments(arguments: list[str]) -> str:

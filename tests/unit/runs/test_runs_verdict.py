@@ -72,6 +72,17 @@ def test_the_kind_of_an_error_decides_whether_it_is_tried_again(kind: str, retry
     assert verdict.reason == "no"
 
 
+@pytest.mark.parametrize(("kind", "retryable"), [("engine", True), ("storage", True), ("definition", False)])
+def test_a_job_that_lost_its_engine_says_so_in_its_last_words(kind: str, retryable: bool) -> None:
+    words = f"spark_runtime.main.NodeFailed: LF4562 ({kind}): operation not found: 4a68d672"
+
+    verdict = weigh(JobOutcome(end=JobEnd.FAILED, error_code="RUN_EXECUTION_ERROR", reason=words), None)
+
+    assert verdict.retryable is retryable
+    assert verdict.error_code == "LF4562"
+    assert verdict.reason == "operation not found: 4a68d672"
+
+
 def test_a_cancelled_job_is_a_cancelled_node_whatever_it_wrote() -> None:
     assert weigh(JobOutcome(end=JobEnd.CANCELLED), a_result()).state is NodeState.CANCELLED
 
