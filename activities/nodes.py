@@ -21,6 +21,7 @@ from landfall.runs.nodes import (
     Attempt,
     Settled,
     end_node,
+    product_of_run,
     read_attempt,
     record_running,
     record_submission,
@@ -148,20 +149,15 @@ class NodeActivities:
         """Write the end of an attempt; ``None`` asks for another one."""
         now = self._services.now()
         token = idempotency_token(work.run_id, work.key, work.attempt)
-        product = self._services.database.read(
-            lambda connection: read_attempt(connection, work.run_id, work.key)
-        ).product
-        verdict = (
-            weigh(outcome, None) if outcome.job_run_id is None else self._verdict(product, work, outcome)
-        )
-
+        verdict = weigh(outcome, None) if outcome.job_run_id is None else self._verdict(work, outcome)
         return self._services.database.transact(
             lambda connection: end_node(
                 connection, work.run_id, work.key, work.attempt, verdict, token=token, now=now
             )
         )
 
-    def _verdict(self, product: str, work: NodeWork, outcome: JobOutcome) -> Verdict:
+    def _verdict(self, work: NodeWork, outcome: JobOutcome) -> Verdict:
+        product = self._services.database.read(lambda connection: product_of_run(connection, work.run_id))
         domain, name = product.split("/")
         text = self._services.lake.read_control_result(
             addresses.result_path(domain, name, work.run_id, work.key, work.attempt)

@@ -95,6 +95,16 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
     )
 
 
+def product_of_run(connection: sa.Connection, run_id: RunID) -> str:
+    """Return the product of a run as ``domain/name``."""
+    row = connection.execute(
+        sa.select(data_products.c.Domain, data_products.c.Name)
+        .select_from(runs.join(data_products, data_products.c.DataProductID == runs.c.DataProductID))
+        .where(runs.c.RunID == run_id)
+    ).one()
+    return f"{row.Domain}/{row.Name}"
+
+
 def record_submission(
     connection: sa.Connection,
     run_id: RunID,
