@@ -153,7 +153,6 @@ class Supervisor:
     def __init__(self, layout: Layout, ports: Ports, *, with_host: bool) -> None:
         self._layout = layout
         self._ports = ports
-        self._with_host = with_host
         self._phase = StackPhase.STARTING
         self._fault: str | None = None
         self._variables = laptop_environment(layout, ports)
