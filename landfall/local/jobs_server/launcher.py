@@ -7,17 +7,21 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from landfall.local.jobs_server.child import TaskOrder
+from landfall.local.processes import process_runs
 
 LOG_FILE = "zygote.log"
 # A query in the middle of building a hash table notices an interrupt only when it is done with that.
 SESSION_CLOSES_WITHIN_S = 30.0
 GIVE_UP_CLOSING_AFTER_S = 600.0
+# Only a process stuck in the kernel outlives its SIGKILL that long.
+KILLED_IS_GONE_WITHIN_S = 10.0
 # UTC and UTF-8 as on Databricks. gRPC's own fork support would stop its threads at every fork; there are none,
 # the checks only cost time. One thread per numeric library: a thread started by an import would not survive.
 _OWN_VARIABLES = {
@@ -184,6 +188,8 @@ class Launcher:
         orphans, self._children = self._children, {}
         for child in orphans.values():
             child.signal(signal.SIGKILL)
+        for child in orphans.values():
+            await _wait_until_gone(child.pid)
             if not child.started.done():
                 child.started.set_result(None)
             if not child.ended.done():
@@ -197,3 +203,15 @@ class Launcher:
         elif "exited" in message:
             child = self._children.pop(message["exited"])
             child.ended.set_result(Ended(status=message["status"]))
+
+
+async def _wait_until_gone(pid: int) -> None:
+    """Return when a killed process that is not ours to collect does nothing any more.
+
+    A kill is delivered later than it is sent: a task reported as lost could still write, while its retry runs.
+    """
+    killed_at = time.time()
+    while pid and process_runs(pid, started_by=killed_at):
+        if time.time() - killed_at > KILLED_IS_GONE_WITHIN_S:
+            return
+        await asyncio.sleep(0.01)
