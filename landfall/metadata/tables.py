@@ -260,6 +260,67 @@ landed_files = Table(
     Index("IX_LandedFiles_State_LandedAt", "State", "LandedAt"),
 )
 
+# What the dataset's pattern took from a file's path, by the name of the parameter; no row where it takes nothing.
+landed_file_values = Table(
+    "LandedFileValues",
+    metadata,
+    Column(
+        "LandedFileID", BigId, ForeignKey("LandedFiles.LandedFileID"), primary_key=True, autoincrement=False
+    ),
+    *_json("Captured"),
+)
+
+# Files that are taken in together or not at all: a dataset says what makes them complete.
+landing_sets = Table(
+    "LandingSets",
+    metadata,
+    _id("LandingSetID"),
+    _product(),
+    Column("DataSetName", _NAME, nullable=False),
+    # The captured values that name the set, `2026-01` or so; empty where sets follow one another.
+    Column("SetKey", sa.Unicode(256), nullable=False),
+    Column("SetNumber", sa.Integer, nullable=False),
+    Column("State", _STATE, nullable=False),
+    Column("OpenedAt", UtcDateTime, nullable=False),
+    Column("DeadlineAt", UtcDateTime),
+    Column("CompletedAt", UtcDateTime),
+    # When the marker or manifest was written: what was written before it belongs to the set.
+    Column("ClosedAt", UtcDateTime),
+    # The names that a manifest lists.
+    *_json("Expected", nullable=True),
+    UniqueConstraint("DataProductID", "DataSetName", "SetKey", "SetNumber"),
+    Index("IX_LandingSets_State_DeadlineAt", "State", "DeadlineAt"),
+)
+
+landing_set_files = Table(
+    "LandingSetFiles",
+    metadata,
+    Column(
+        "LandedFileID", BigId, ForeignKey("LandedFiles.LandedFileID"), primary_key=True, autoincrement=False
+    ),
+    Column("LandingSetID", BigId, ForeignKey("LandingSets.LandingSetID"), nullable=False, index=True),
+)
+
+# Messages that are no event of a finished file, or that could not be handled: kept until somebody decides.
+dead_letters = Table(
+    "DeadLetters",
+    metadata,
+    _id("DeadLetterID"),
+    Column("Source", _STATE, nullable=False),
+    Column("Payload", LongText, nullable=False),
+    Column("PayloadHash", sa.Unicode(64), nullable=False, unique=True),
+    Column("ErrorCode", sa.Unicode(64)),
+    Column("Reason", LongText, nullable=False),
+    Column("State", _STATE, nullable=False),
+    Column("EventCount", sa.Integer, nullable=False, default=1),
+    Column("FirstSeenAt", UtcDateTime, nullable=False),
+    Column("LastSeenAt", UtcDateTime, nullable=False),
+    Column("EndedAt", UtcDateTime),
+    Column("EndedBy", _NAME),
+    _at_least("EventCount", 1),
+    Index("IX_DeadLetters_State_DeadLetterID", "State", "DeadLetterID"),
+)
+
 watermarks = Table(
     "Watermarks",
     metadata,
@@ -480,6 +541,42 @@ product_leases = Table(
     Column("PausedAt", UtcDateTime),
     Column("PausedBy", _NAME),
     Column("PauseReason", LongText),
+)
+
+# When each schedule of a product's current version comes due; the timer takes what is due and moves it on.
+product_schedules = Table(
+    "ProductSchedules",
+    metadata,
+    _id("ProductScheduleID"),
+    _product(),
+    Column("Cron", _NAME, nullable=False),
+    Column("TimeZone", sa.Unicode(64), nullable=False),
+    Column("NextDueAt", UtcDateTime, nullable=False, index=True),
+    Column("LastDueAt", UtcDateTime),
+    UniqueConstraint("DataProductID", "Cron", "TimeZone"),
+)
+
+# What somebody has to know of, one row for as long as it lasts.
+alarms = Table(
+    "Alarms",
+    metadata,
+    _id("AlarmID"),
+    Column("Name", sa.Unicode(64), nullable=False),
+    _product(nullable=True),
+    Column("Subject", sa.Unicode(600), nullable=False),
+    Column("Detail", LongText, nullable=False),
+    Column("RaisedAt", UtcDateTime, nullable=False),
+    Column("ClearedAt", UtcDateTime),
+    # Two timers that find the same cause at the same instant: one of them is refused.
+    Index(
+        "UQ_Alarms_Name_Subject_Open",
+        "Name",
+        "Subject",
+        unique=True,
+        mssql_where=sa.text("[ClearedAt] IS NULL"),
+        sqlite_where=sa.text('"ClearedAt" IS NULL'),
+    ),
+    Index("IX_Alarms_DataProductID_RaisedAt", "DataProductID", "RaisedAt"),
 )
 
 # What operators did beside runs, whose acts are in RunEvents: never changed, only added to.

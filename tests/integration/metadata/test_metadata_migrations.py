@@ -29,15 +29,15 @@ from landfall.metadata.tables import metadata, run_events
 
 ADD_A_COLUMN = '''"""Add a note to every run.
 
-Revision: 0002
-Revises: 0001
+Revision: THIS
+Revises: BEFORE
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision: str | None = "0001"
+revision = "THIS"
+down_revision: str | None = "BEFORE"
 branch_labels = None
 depends_on = None
 
@@ -59,7 +59,7 @@ def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     folder = tmp_path / "next_release"
     shutil.copytree(migrations._FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
     number = f"{int(head()) + 1:04}"
-    text = ADD_A_COLUMN.replace("0001", head()).replace("0002", number)
+    text = ADD_A_COLUMN.replace("BEFORE", head()).replace("THIS", number)
     (folder / "versions" / f"{number}_add_a_note.py").write_text(text)
     monkeypatch.setattr(migrations, "_FOLDER", folder)
     migrations.revisions.cache_clear()
@@ -146,8 +146,9 @@ def test_work_on_a_database_without_tables_is_refused(empty_database: Database) 
 
 
 def test_work_on_an_older_database_is_refused(database: Database, next_release: Path) -> None:
+    before, newest = migrations.revisions()[-2:]
     with pytest.raises(
-        WrongSchemaRevision, match=r"at revision 0001, .* needs 0002. Run `landfall db upgrade`"
+        WrongSchemaRevision, match=rf"at revision {before}, .* needs {newest}. Run `landfall db upgrade`"
     ):
         database.read(lambda connection: connection.execute(sa.select(run_events)))
 
@@ -182,7 +183,7 @@ def test_an_upgrade_keeps_the_rows(database: Database, next_release: Path) -> No
 
 
 def test_a_failing_migration_leaves_the_database_as_it_was(database: Database, next_release: Path) -> None:
-    (revision,) = next_release.glob("versions/0002*.py")
+    (revision,) = next_release.glob(f"versions/{head()}*.py")
     revision.write_text(
         revision.read_text() + "\n\nnow = upgrade\n\n\ndef upgrade() -> None:\n    now()\n    1 / 0\n"
     )
@@ -192,7 +193,7 @@ def test_a_failing_migration_leaves_the_database_as_it_was(database: Database, n
         upgrade(database)
 
     assert schema_of(database) == before
-    assert current_revision(database) == "0001"
+    assert current_revision(database) == migrations.revisions()[-2]
 
 
 def test_an_unknown_revision_is_answered_with_those_there_are(database: Database) -> None:
@@ -209,7 +210,7 @@ def test_an_unknown_revision_is_answered_with_those_there_are(database: Database
 def test_a_new_revision_holds_what_the_tables_have_more(next_release: Path) -> None:
     file = write_revision("drop_the_note")
 
-    assert file.name == "0003_drop_the_note.py"
+    assert file.name == f"{int(head()) + 1:04}_drop_the_note.py"
     text = file.read_text()
     compile(text, file, "exec")
     # The tables in code do not have the column that the stand-in release adds.
