@@ -28,6 +28,11 @@ def full_name(product: str, dataset: str) -> str:
     return f"{product}.{dataset}"
 
 
+def quarantine_name(dataset: str) -> str:
+    """Return the full name of the table that holds the refused rows of a dataset, given its full name."""
+    return f"quarantine/{dataset}"
+
+
 def dataset_edges(plan: Plan) -> tuple[DatasetEdge, ...]:
     """Return the edges of a plan, upstreams first, each pair of datasets once.
 
