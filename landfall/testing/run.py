@@ -20,7 +20,7 @@ from landfall.spec.model import Severity as DeclaredSeverity
 from landfall.spec.product_tests import ProductTest, Row
 from landfall.testing.difference import Difference, compare_rows, expected_refusals, found_refusals
 from landfall.testing.fixtures import ShownRow, WrongFixture, file_text, frame_of, inferred_types, shown_rows
-from spark_runtime.delta import create_if_missing
+from spark_runtime.delta import DeltaTables
 from spark_runtime.ingest import LOAD_TYPES
 from spark_runtime.result import NodeResult
 from spark_runtime.run import run_node
@@ -178,7 +178,7 @@ class Bench:
             before = given.get(output.name, ())
             if before:
                 types = self._types_of(nodes, output.name)
-                create_if_missing(self._spark, str(uri), types)
+                DeltaTables(self._spark).create_if_missing(str(uri), types)
                 rows = frame_of(self._spark, _rows(before), types, f"given {output.name}")
                 rows.write.format("delta").mode("append").save(str(uri))
         spec = {

@@ -1,34 +1,26 @@
-"""Delta tables by address: what they look like, what the last commit says, and trying again after a conflict."""
+"""Delta tables by address: reading and writing them, what the last commit says, and trying again after a conflict."""
 
 import json
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TypeVar
 
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from spark_runtime.casts import canonical_type
 from spark_runtime.errors import CommitConflict, is_commit_conflict, is_missing_table
 from spark_runtime.sql import quoted, text_literal
+from spark_runtime.tables import Action, Commit, MergeClause
 
 COMMIT_ATTEMPTS = 5
 HISTORY_ROWS = 20
 
 log = logging.getLogger("spark_runtime")
 _Outcome = TypeVar("_Outcome")
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A version of a table, and the rows its commit wrote if the engine says so."""
-
-    version: int
-    output_rows: int | None
 
 
 def table_name(uri: str) -> str:
@@ -40,36 +32,81 @@ def schema_text(types: Mapping[str, str]) -> str:
     return ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
 
 
-def table_types(spark: SparkSession, uri: str) -> dict[str, str] | None:
-    """Return the columns of a table and their types, or ``None`` if there is no table."""
-    try:
-        fields = spark.read.format("delta").load(uri).schema.fields
-    except PySparkException as error:
-        if is_missing_table(error):
-            return None
-        raise
-    return {field.name: canonical_type(field.dataType.simpleString()) for field in fields}
+class DeltaTables:
+    """Delta tables of an engine that has the format; see ``tables.Tables`` for what each method promises."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+
+    def read(self, uri: str, *, version: int | None = None) -> DataFrame:
+        reader = self._spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        return reader.load(uri)
+
+    def types(self, uri: str) -> dict[str, str] | None:
+        try:
+            fields = self.read(uri).schema.fields
+        except PySparkException as error:
+            if is_missing_table(error):
+                return None
+            raise
+        return {field.name: canonical_type(field.dataType.simpleString()) for field in fields}
+
+    def create_if_missing(self, uri: str, types: Mapping[str, str]) -> None:
+        # Nullable whatever the data: Sail turns a column that happens to have no null into one that must not
+        # have any.
+        writer = self._spark.createDataFrame([], schema_text(types)).write.format("delta").mode("ignore")
+        retry_conflicts(uri, lambda: writer.save(uri))
+
+    def overwrite(self, uri: str, rows: DataFrame, *, key: str) -> None:
+        writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+        stamped = writer.option("userMetadata", key)
+        retry_conflicts(uri, lambda: stamped.save(uri))
+
+    def replace_slice(self, uri: str, rows: DataFrame, condition: str, *, key: str) -> None:
+        # Sail cannot put array columns of another make beside those of the table; the table's own, empty, lead here.
+        aligned = self.read(uri).where("false").unionByName(rows)
+        writer = aligned.write.format("delta").mode("overwrite")
+        stamped = writer.option("replaceWhere", condition).option("userMetadata", key)
+        retry_conflicts(uri, lambda: stamped.save(uri))
+
+    def merge(self, uri: str, source: str, condition: str, clauses: Sequence[MergeClause]) -> None:
+        statement = (
+            f"MERGE INTO {table_name(uri)} AS target USING {source} AS source ON {condition} "
+            + " ".join(map(_clause, clauses))
+        )
+        retry_conflicts(uri, lambda: self._spark.sql(statement).collect())
+
+    def find_commit(self, uri: str, key: str) -> Commit | None:
+        """Return the newest commit that carries a key as its user metadata, or the newest of all if none does.
+
+        MERGE cannot carry user metadata; the newest commit is then ours as long as a table has one writer.
+        """
+        try:
+            return _from_history(self._spark, uri, key)
+        except PySparkException:
+            # Sail has no DESCRIBE HISTORY; the log it writes says the same.
+            return _from_log(self._spark, uri, key)
 
 
-def create_if_missing(spark: SparkSession, uri: str, types: Mapping[str, str]) -> None:
-    """Create an empty table with nullable columns, unless there is one.
+def _clause(clause: MergeClause) -> str:
+    return (
+        f"WHEN {clause.when}"
+        + (f" AND {clause.condition}" if clause.condition else "")
+        + f" THEN {_does(clause)}"
+    )
 
-    Nullable whatever the data: Sail turns a column that happens to have no null into one that must not have any.
-    """
-    writer = spark.createDataFrame([], schema_text(types)).write.format("delta").mode("ignore")
-    retry_conflicts(uri, lambda: writer.save(uri))
 
-
-def find_commit(spark: SparkSession, uri: str, key: str) -> Commit | None:
-    """Return the newest commit that carries a key as its user metadata, or the newest of all if none does.
-
-    MERGE cannot carry user metadata; the newest commit is then ours as long as a table has one writer.
-    """
-    try:
-        return _from_history(spark, uri, key)
-    except PySparkException:
-        # Sail has no DESCRIBE HISTORY; the log it writes says the same.
-        return _from_log(spark, uri, key)
+def _does(clause: MergeClause) -> str:
+    if clause.action is Action.DELETE:
+        return "DELETE"
+    if clause.values is None:
+        return "UPDATE SET *" if clause.action is Action.UPDATE else "INSERT *"
+    if clause.action is Action.UPDATE:
+        return f"UPDATE SET {', '.join(f'{quoted(name)} = {text}' for name, text in clause.values.items())}"
+    names, values = ", ".join(map(quoted, clause.values)), ", ".join(clause.values.values())
+    return f"INSERT ({names}) VALUES ({values})"  # noqa: S608 - names are quoted, values are the runtime's own
 
 
 def _from_history(spark: SparkSession, uri: str, key: str) -> Commit | None:

@@ -13,6 +13,7 @@ from spark_runtime.errors import Failure
 from spark_runtime.result import FileResult, NodeResult, NodeStatus, OutputResult, RuleResult
 from spark_runtime.spec import NodeSpec
 from spark_runtime.steps.context import ViewNames
+from spark_runtime.tables import Tables
 
 log = logging.getLogger("spark_runtime")
 
@@ -31,6 +32,7 @@ class Job:
     token: str
     started_at: datetime
     views: ViewNames
+    tables: Tables
     findings: "Findings"
 
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame
 
-from spark_runtime.delta import Commit
 from spark_runtime.errors import QualityGateClosed, RowsUnaccounted
 from spark_runtime.job import Job, log
 from spark_runtime.quarantine import quarantine_rows, write_quarantine
@@ -17,6 +16,7 @@ from spark_runtime.spec import Severity, WriteMode
 from spark_runtime.sql import quoted, text_literal
 from spark_runtime.staging import Staged
 from spark_runtime.table_rules import TableVerdict
+from spark_runtime.tables import Commit
 from spark_runtime.tally import Tally
 from spark_runtime.write import RUN_COLUMN, publish
 
@@ -126,10 +126,7 @@ def _require_rows(job: Job, commit: Commit | None, expected: int) -> None:
 
 
 def _count_published(job: Job, commit: Commit | None) -> int:
-    reader = job.spark.read.format("delta")
-    if commit is not None:
-        reader = reader.option("versionAsOf", commit.version)
-    rows = reader.load(job.spec.output.uri)
+    rows = job.tables.read(job.spec.output.uri, version=None if commit is None else commit.version)
     if job.spec.output.write.mode is WriteMode.APPEND:
         rows = rows.where(f"{RUN_COLUMN} = {text_literal(job.spec.run_id)}")
     return rows.count()

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 
 from pyspark.sql import DataFrame
 
-from spark_runtime.delta import create_if_missing, table_types
 from spark_runtime.job import Job
 from spark_runtime.sql import literal, quoted, text_literal, timestamp_literal
 from spark_runtime.staging import REFUSING, UNREADABLE, Staged
 from spark_runtime.verdict import failed_names
-from spark_runtime.write import replace_slice
 
 QUARANTINE_TYPES = {
     "_run_id": "string",
@@ -59,12 +57,12 @@ def write_quarantine(job: Job, frames: Sequence[DataFrame], rows: int) -> None:
         rows: How many rows the frames have; without any, the table is touched only if an attempt came before.
     """
     spec = job.spec
-    if not rows and (spec.attempt == 1 or table_types(job.spark, spec.output.quarantine_uri) is None):
+    if not rows and (spec.attempt == 1 or job.tables.types(spec.output.quarantine_uri) is None):
         return
     if rows:
-        create_if_missing(job.spark, spec.output.quarantine_uri, QUARANTINE_TYPES)
+        job.tables.create_if_missing(spec.output.quarantine_uri, QUARANTINE_TYPES)
     df = frames[0]
     for frame in frames[1:]:
         df = df.union(frame)
     mine = f"_run_id = {text_literal(spec.run_id)} AND _node = {text_literal(spec.node)}"
-    replace_slice(job, spec.output.quarantine_uri, df, mine)
+    job.tables.replace_slice(spec.output.quarantine_uri, df, mine, key=spec.idempotency_key)

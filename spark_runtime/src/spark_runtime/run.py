@@ -6,24 +6,29 @@ from uuid import uuid4
 
 from pyspark.sql import SparkSession
 
+from spark_runtime.delta import DeltaTables
 from spark_runtime.errors import Failure, describe_failure
 from spark_runtime.ingest import ingest
 from spark_runtime.job import Findings, Job, log
 from spark_runtime.result import NodeResult
 from spark_runtime.spec import FilesInput, NodeKind, NodeSpec, TableInput
 from spark_runtime.steps.context import ViewNames
+from spark_runtime.tables import Tables
 from spark_runtime.transform import transform
 
 
-def run_node(spark: SparkSession, spec: NodeSpec) -> NodeResult:
+def run_node(spark: SparkSession, spec: NodeSpec, tables: Tables | None = None) -> NodeResult:
     """Build one node: read, transform, test, publish the valid rows and quarantine the others.
 
     Running the same run, node and attempt again leaves the same table. A failure is a result as well: it carries
     the code, whom it concerns and the message, and everything that was found out before it.
+
+    Args:
+        tables: Where the tables are; Delta tables of the engine unless given.
     """
     findings = Findings()
     token = uuid4().hex[:12]
-    job = Job(spark, spec, token, datetime.now(UTC), ViewNames(token), findings)
+    job = Job(spark, spec, token, datetime.now(UTC), ViewNames(token), tables or DeltaTables(spark), findings)
     failure: Failure | None = None
     started = perf_counter()
     try:

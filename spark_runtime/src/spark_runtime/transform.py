@@ -79,7 +79,7 @@ class _Stagings:
 
 def _open(job: Job, item: TableInput) -> Frame:
     try:
-        return Frame.resolve(job.spark.read.format("delta").load(item.uri))
+        return Frame.resolve(job.tables.read(item.uri))
     except PySparkException as error:
         if is_missing_table(error):
             raise MissingTable(item.name, item.uri) from error

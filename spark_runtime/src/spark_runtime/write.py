@@ -5,20 +5,13 @@ from collections.abc import Mapping
 from pyspark.sql import DataFrame, functions
 
 from spark_runtime.casts import same_type
-from spark_runtime.delta import (
-    Commit,
-    create_if_missing,
-    find_commit,
-    retry_conflicts,
-    schema_text,
-    table_name,
-    table_types,
-)
+from spark_runtime.delta import schema_text
 from spark_runtime.errors import ColumnMismatch, RepeatedMergeKeys
 from spark_runtime.frame import find_name
 from spark_runtime.job import Job
 from spark_runtime.spec import Output, WriteMode
 from spark_runtime.sql import quoted, text_literal
+from spark_runtime.tables import Action, Commit, MergeClause, When
 
 RUN_COLUMN = "_run_id"
 
@@ -42,25 +35,11 @@ def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Commit | None:
         _merge(job, df, types)
     elif output.write.mode is WriteMode.APPEND:
         _require_same_columns(job, types)
-        replace_slice(job, output.uri, df, f"{RUN_COLUMN} = {text_literal(job.spec.run_id)}")
+        mine = f"{RUN_COLUMN} = {text_literal(job.spec.run_id)}"
+        job.tables.replace_slice(output.uri, df, mine, key=job.spec.idempotency_key)
     else:
-        rows = _nullable(job, df, types)
-        writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
-        stamped = writer.option("userMetadata", job.spec.idempotency_key)
-        retry_conflicts(output.uri, lambda: stamped.save(output.uri))
-    return find_commit(job.spark, output.uri, job.spec.idempotency_key)
-
-
-def replace_slice(job: Job, uri: str, df: DataFrame, slice_condition: str) -> None:
-    """Replace the rows of an existing table that meet a condition, in one commit.
-
-    The rows of ``df`` must meet it too: the runtime writes the columns of the condition itself, as literals.
-    """
-    # Sail cannot put array columns of another make beside those of the table; the table's own, empty, lead here.
-    rows = job.spark.read.format("delta").load(uri).where("false").unionByName(df)
-    writer = rows.write.format("delta").mode("overwrite")
-    stamped = writer.option("replaceWhere", slice_condition).option("userMetadata", job.spec.idempotency_key)
-    retry_conflicts(uri, lambda: stamped.save(uri))
+        job.tables.overwrite(output.uri, _nullable(job, df, types), key=job.spec.idempotency_key)
+    return job.tables.find_commit(output.uri, job.spec.idempotency_key)
 
 
 def _nullable(job: Job, df: DataFrame, types: Mapping[str, str]) -> DataFrame:
@@ -75,11 +54,8 @@ def _merge(job: Job, df: DataFrame, types: Mapping[str, str]) -> None:
     _require_same_columns(job, types)
     view = job.views.register(df)
     condition = " AND ".join(f"target.{quoted(key)} <=> source.{quoted(key)}" for key in keys)
-    statement = (
-        f"MERGE INTO {table_name(output.uri)} AS target USING {view} AS source ON {condition} "
-        "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
-    )
-    retry_conflicts(output.uri, lambda: job.spark.sql(statement).collect())
+    clauses = (MergeClause(When.MATCHED, Action.UPDATE), MergeClause(When.NOT_MATCHED, Action.INSERT))
+    job.tables.merge(output.uri, view, condition, clauses)
 
 
 def _merge_key(output: Output, key: str, types: Mapping[str, str]) -> str:
@@ -110,9 +86,9 @@ def _require_same_columns(job: Job, types: Mapping[str, str]) -> None:
     Engines do not agree on this: what one refuses the other drops without a word.
     """
     output = job.spec.output
-    existing = table_types(job.spark, output.uri)
+    existing = job.tables.types(output.uri)
     if existing is None:
-        create_if_missing(job.spark, output.uri, types)
+        job.tables.create_if_missing(output.uri, types)
         return
     faults = [f"no column '{name}' in the table" for name in types if find_name(name, existing) is None]
     for name, kind in existing.items():

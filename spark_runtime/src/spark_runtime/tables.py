@@ -1,0 +1,93 @@
+"""What the runtime asks of a table format: so little that a format other than Delta can be put in its place.
+
+Databricks and the laptop's engine have Delta. Spark without Delta's jars has not, and the tests that compare engines
+bring tables of their own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A version of a table, and the rows its commit wrote if the engine says so."""
+
+    version: int
+    output_rows: int | None
+
+
+class When(StrEnum):
+    """Which rows of a merge a clause is about."""
+
+    MATCHED = "MATCHED"
+    NOT_MATCHED = "NOT MATCHED"
+    NOT_MATCHED_BY_SOURCE = "NOT MATCHED BY SOURCE"
+
+
+class Action(StrEnum):
+    UPDATE = "UPDATE"
+    INSERT = "INSERT"
+    DELETE = "DELETE"
+
+
+@dataclass(frozen=True, slots=True)
+class MergeClause:
+    """What a merge does with the rows it is about; the first clause that fits decides.
+
+    Attributes:
+        condition: SQL over ``target`` and ``source``, as far as ``when`` knows them.
+        values: SQL by column of the table; ``None`` takes all columns of the source.
+    """
+
+    when: When
+    action: Action
+    condition: str | None = None
+    values: Mapping[str, str] | None = None
+
+
+class Tables(Protocol):
+    """Tables by address. Every write is one commit, and is tried again when another writer was faster.
+
+    Writes raise ``CommitConflict`` when other writers won every time.
+    """
+
+    def read(self, uri: str, *, version: int | None = None) -> DataFrame:
+        """Return the rows of a table, of its newest version or an older one."""
+        ...
+
+    def types(self, uri: str) -> dict[str, str] | None:
+        """Return the columns of a table and their types, or ``None`` if there is no table."""
+        ...
+
+    def create_if_missing(self, uri: str, types: Mapping[str, str]) -> None:
+        """Create an empty table with nullable columns, unless there is one."""
+        ...
+
+    def overwrite(self, uri: str, rows: DataFrame, *, key: str) -> None:
+        """Replace the table, its columns too.
+
+        Args:
+            key: Idempotency key to find the commit by.
+        """
+        ...
+
+    def replace_slice(self, uri: str, rows: DataFrame, condition: str, *, key: str) -> None:
+        """Replace the rows of an existing table that meet a condition; the new ones must meet it too."""
+        ...
+
+    def merge(self, uri: str, source: str, condition: str, clauses: Sequence[MergeClause]) -> None:
+        """Merge rows into an existing table.
+
+        Args:
+            source: Name of the view that holds them.
+            condition: SQL over ``target`` and ``source`` that says which rows match.
+        """
+        ...
+
+    def find_commit(self, uri: str, key: str) -> Commit | None:
+        """Return the newest commit with a key, or the newest of all if none has it."""
+        ...
