@@ -10,7 +10,7 @@ import azure.functions as func
 
 from activities.app import App
 from activities.instances import DurableInstances, start_coordinator
-from landfall.api import files, health, products, runs, why
+from landfall.api import files, health, lineage, products, runs, why
 from landfall.api.reply import Reply
 from landfall.runs.ids import RequestID, RunID
 from orchestrations.coordinator import product_coordinator as coordinate
@@ -162,6 +162,13 @@ async def show_why_run(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("why/files/{file_id:long}", methods=[func.HttpMethod.GET])
 async def show_why_file(req: func.HttpRequest) -> func.HttpResponse:
     return await _read(why.show_why_file, req.route_params["file_id"], now=activities.services.now())
+
+
+@app.route("lineage", methods=[func.HttpMethod.GET])
+async def show_lineage(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(
+        lineage.show_lineage, req.params.get("of"), req.params.get("direction"), req.params.get("depth")
+    )
 
 
 @app.route("files/replay", methods=[func.HttpMethod.POST])

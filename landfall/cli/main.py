@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from landfall.cli import database, demo, landing, operating, product_tests, products, runs, stack, tables
+from landfall.cli import (
+    database,
+    demo,
+    landing,
+    lineage,
+    operating,
+    product_tests,
+    products,
+    runs,
+    stack,
+    tables,
+)
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode, exit_code_of
 from landfall.cli.output import note
@@ -59,6 +70,7 @@ stack.register(app)
 landing.register(app)
 runs.register(app)
 operating.register(app)
+lineage.register(app)
 tables.register(app)
 database.register(app)
 demo.register(app)

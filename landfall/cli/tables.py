@@ -8,23 +8,10 @@ import typer
 from landfall.cli.examples import examples
 from landfall.cli.output import Output, OutputFormat, note, show_rows
 from landfall.cli.project import Invocation, invocation
-from landfall.errors import LandfallError
 
 if TYPE_CHECKING:
-    from landfall.metadata.engine import Database
     from landfall.preview import Preview
     from landfall.spec.model import Dataset, Product
-
-
-class UnknownDataset(LandfallError):
-    """No applied product has such a dataset."""
-
-    code = "LF6204"
-
-    def __init__(self, name: str, near: str | None) -> None:
-        hint = f"did you mean {near!r}?" if near else "`landfall plan PRODUCT` shows those of a product."
-        super().__init__(f"no applied product has a dataset {name!r}; {hint}")
-        self.name = name
 
 
 def register(app: typer.Typer) -> None:
@@ -48,8 +35,10 @@ def preview(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Show the first rows of a table, straight from the lake."""
+    from landfall.metadata.catalog import get_dataset
+
     here = invocation(context)
-    product, found = _get_dataset(here.database(), dataset)
+    product, found = here.database().read(partial(get_dataset, text=dataset))
     read = read_table(
         here,
         product,
@@ -61,25 +50,6 @@ def preview(
     )
     show_rows(read.rows, read.columns, output)
     note(f"{product.key}.{found.name}, table version {read.version}: {read.uri}")
-
-
-def _get_dataset(database: "Database", text: str) -> "tuple[Product, Dataset]":
-    """Return the dataset that ``dataset`` or ``domain/product.dataset`` means, with its applied product.
-
-    Raises:
-        UnknownDataset: No applied product has it.
-        AmbiguousDataset: Several products have it.
-    """
-    from landfall.metadata.catalog import find_dataset, get_current_product, list_products
-    from landfall.spec.faults import nearest
-
-    found = database.read(partial(find_dataset, text=text))
-    if found is not None:
-        return found
-    entries = database.read(list_products)
-    products = [database.read(partial(get_current_product, key=entry.key)).product for entry in entries]
-    known = [dataset.name for product in products for dataset in product.datasets]
-    raise UnknownDataset(text, nearest(text.rpartition(".")[2], known))
 
 
 def read_table(

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from landfall.metadata.difference import (
     objects_of,
 )
 from landfall.metadata.engine import Database
+from landfall.metadata.lineage import write_column_lineage
 from landfall.metadata.tables import data_products, metadata_versions, product_leases
 from landfall.runs.ids import coordinator_instance
 from landfall.spec.model import Product
@@ -103,7 +105,7 @@ def apply_products(
                 if key in earlier and earlier[key].version == stored.version:
                     written.append(earlier[key])
                 continue
-            version = _write_version(connection, stored, product, payload, actor, now)
+            version = _write_version(connection, stored, product, payload, actor, now, given=ordered)
             earlier[key] = version
             written.append(version)
         return tuple(written)
@@ -226,8 +228,10 @@ def _write_version(
     actor: str,
     now: datetime,
     *,
+    given: Mapping[str, Product] = MappingProxyType({}),
     restores: int | None = None,
 ) -> AppliedVersion:
+    """Write a version that becomes current; ``given`` are the products applied together with it."""
     described = {
         "Description": product.description,
         "OwnerTeam": product.owner.team,
@@ -256,6 +260,7 @@ def _write_version(
         )
     )
     write_authoring(connection, product_id, product)
+    write_column_lineage(connection, product_id, version, product, given)
     return AppliedVersion(product.key, product_id, version, restores)
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from landfall.errors import LandfallError
 from landfall.metadata.tables import data_products, data_sets, metadata_versions
+from landfall.spec.faults import nearest
 from landfall.spec.model import Dataset, Product
 from landfall.spec.payload import product_from_payload
 
@@ -42,6 +43,17 @@ class UnknownVersion(LandfallError):
         )
         self.product_id = product_id
         self.version = version
+
+
+class DatasetNotApplied(LandfallError):
+    """No applied product has such a dataset."""
+
+    code = "LF6204"
+
+    def __init__(self, name: str, near: str | None) -> None:
+        hint = f"did you mean {near!r}?" if near else "`landfall plan PRODUCT` shows those of a product."
+        super().__init__(f"no applied product has a dataset {name!r}; {hint}")
+        self.name = name
 
 
 class AmbiguousDataset(LandfallError):
@@ -139,6 +151,21 @@ def find_dataset(connection: sa.Connection, text: str) -> tuple[Product, Dataset
     if len(found) > 1:
         raise AmbiguousDataset(name, tuple(f"{product.key}.{name}" for product, _ in found))
     return found[0] if found else None
+
+
+def get_dataset(connection: sa.Connection, text: str) -> tuple[Product, Dataset]:
+    """Return what ``dataset`` or ``domain/product.dataset`` names.
+
+    Raises:
+        DatasetNotApplied: No applied product has it.
+        AmbiguousDataset: Several products have a dataset of that name.
+    """
+    found = find_dataset(connection, text)
+    if found is not None:
+        return found
+    products = [get_current_product(connection, entry.key).product for entry in list_products(connection)]
+    known = [dataset.name for product in products for dataset in product.datasets]
+    raise DatasetNotApplied(text, nearest(text.rpartition(".")[2], known))
 
 
 def get_product_version(connection: sa.Connection, product_id: int, version: int) -> Product:

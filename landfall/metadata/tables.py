@@ -526,6 +526,9 @@ column_lineage = Table(
     Column("TargetColumn", _NAME, nullable=False),
     Column("Kind", _STATE, nullable=False),
     Index("IX_ColumnLineage_DataProductID_MetadataVersion", "DataProductID", "MetadataVersion"),
+    # Lineage is walked from either end, one level of datasets at a time.
+    Index("IX_ColumnLineage_SourceDataSet", "SourceDataSet"),
+    Index("IX_ColumnLineage_TargetDataSet", "TargetDataSet"),
 )
 
 # --- Coordination ----------------------------------------------------------------------------------

@@ -1,0 +1,66 @@
+"""`landfall lineage`: where a dataset or column comes from, what is made of it, and by which files and runs."""
+
+from typing import Annotated
+
+import typer
+
+from landfall.cli.examples import examples
+from landfall.cli.output import Output, OutputFormat, note, show_json, show_rows, table_text
+from landfall.cli.project import invocation
+
+_LINK_COLUMNS = ("depth", "source", "target", "kind")
+_ORIGIN_COLUMNS = ("dataset", "run_id", "published_at", "table_version", "rows", "files", "refused")
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        epilog=examples(
+            "landfall lineage daily_delays                          what it is made of, by which files and runs",
+            "landfall lineage daily_delays.share_late               where one column comes from",
+            "landfall lineage flights_landed.arr_time --downstream  what breaks if that column goes",
+        )
+    )(lineage)
+
+
+def lineage(
+    context: typer.Context,
+    subject: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET[.COLUMN]", help="dataset or domain/product.dataset, or a column of it"
+        ),
+    ],
+    downstream: Annotated[
+        bool,
+        typer.Option("--downstream/--upstream", help="What is made of it, instead of what it is made of."),
+    ] = False,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="Levels to follow; without it, to the end.")
+    ] = None,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Show where a dataset or column comes from, or what is made of it, down to the column.
+
+    An edge of kind value says that the target is made of the source; one of kind filter says that the source
+    decides which rows the target has, whose column is then *. For a dataset, a second table tells the run that
+    published each dataset on the way, the landed files it took in and the rows that rules refused.
+    """
+    from landfall.lineage.traces import ALL_COLUMNS
+    from landfall.metadata.lineage import Direction
+    from landfall.runs.provenance import provenance
+
+    direction = Direction.DOWNSTREAM if downstream else Direction.UPSTREAM
+    found = (
+        invocation(context)
+        .database()
+        .read(lambda connection: provenance(connection, subject, direction, depth=depth))
+    )
+    answer = found.to_payload()
+    if output is OutputFormat.JSON:
+        show_json(answer)
+        return
+    show_rows(answer["links"], _LINK_COLUMNS, output)
+    if output is OutputFormat.TABLE and found.subject.column == ALL_COLUMNS and found.origins:
+        print(f"\n{table_text(answer['origins'], _ORIGIN_COLUMNS)}")
+    if not found.links:
+        note(f"nothing is known {direction} of {subject}")

@@ -1,0 +1,240 @@
+"""Column lineage in SQL: written with each version that is applied, and walked upstream or downstream."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from landfall.errors import LandfallError
+from landfall.lineage.columns import DependencyKind, column_edges
+from landfall.lineage.datasets import full_name
+from landfall.lineage.traces import ALL_COLUMNS, DatasetColumn
+from landfall.metadata.catalog import find_current_product, get_dataset
+from landfall.metadata.tables import column_lineage, data_products
+from landfall.spec.columns import follow_columns
+from landfall.spec.faults import nearest_remedy
+from landfall.spec.frames import Frame
+from landfall.spec.model import Product
+from landfall.spec.sql_text import SqlProblem
+from landfall.spec.step_checks import Path
+
+# SQL Server takes 2,100 parameters per statement.
+_NAMES_PER_QUERY = 1_000
+
+
+class UnknownColumn(LandfallError):
+    """A dataset has no such column, as far as its product says."""
+
+    code = "LF2105"
+
+    def __init__(self, dataset: str, column: str, known: Iterable[str]) -> None:
+        remedy = nearest_remedy(column, known, "`landfall lineage` with the dataset alone lists its columns")
+        super().__init__(f"{dataset} has no column {column!r}; {remedy}.")
+
+
+class Direction(StrEnum):
+    UPSTREAM = "upstream"
+    DOWNSTREAM = "downstream"
+
+
+@dataclass(frozen=True, slots=True)
+class LineageLink:
+    """One edge on the way from where a walk began.
+
+    Attributes:
+        depth: Steps from the beginning, counted from 1.
+        kind: Whether the target is made of the source, or the source decides which rows the target has; its
+            column is then ``*``.
+    """
+
+    depth: int
+    source: DatasetColumn
+    target: DatasetColumn
+    kind: DependencyKind
+
+
+def write_column_lineage(
+    connection: sa.Connection,
+    product_id: int,
+    version: int,
+    product: Product,
+    given: Mapping[str, Product],
+) -> None:
+    """Write the column lineage of a version that becomes current.
+
+    Args:
+        given: Products that are applied together with this one, by key; their ports may be read here.
+    """
+    rows = [
+        {
+            "DataProductID": product_id,
+            "MetadataVersion": version,
+            "SourceDataSet": edge.source.dataset,
+            "SourceColumn": edge.source.column,
+            "TargetDataSet": edge.target.dataset,
+            "TargetColumn": edge.target.column,
+            "Kind": str(edge.kind),
+        }
+        for edge in column_edges(product, _foreign_frames(connection, product, given))
+    ]
+    if rows:
+        connection.execute(sa.insert(column_lineage), rows)
+
+
+def walk(
+    connection: sa.Connection,
+    start: DatasetColumn,
+    direction: Direction,
+    *,
+    depth: int | None = None,
+) -> tuple[LineageLink, ...]:
+    """Return the edges that lead to a dataset or column, or away from it, nearest first, each once.
+
+    Reads the current version of each product, one query per level. An edge is followed from the column it
+    leads to; ``*`` stands for all columns of its dataset.
+
+    Args:
+        start: A column, or ``*`` for all columns of a dataset or of its quarantine table.
+        depth: Levels to follow, at least 1; ``None`` for all.
+    """
+    ends = _ENDS[direction]
+    frontier = {start}
+    reached = {start}
+    walked: set[tuple[str, ...]] = set()
+    links: list[LineageLink] = []
+    level = 0
+    while frontier and level != depth:
+        level += 1
+        fresh = [edge for edge in _edges_at(connection, frontier, ends) if edge not in walked]
+        walked.update(fresh)
+        found = [
+            LineageLink(level, DatasetColumn(*edge[:2]), DatasetColumn(*edge[2:4]), _KINDS[edge[4]])
+            for edge in fresh
+        ]
+        links += found
+        frontier = {link.source if ends.far == 0 else link.target for link in found} - reached
+        reached |= frontier
+    return tuple(links)
+
+
+def find_subject(connection: sa.Connection, text: str) -> DatasetColumn:
+    """Return the dataset or column that ``text`` names, in full; ``*`` where it names a dataset.
+
+    Args:
+        text: ``dataset`` or ``domain/product.dataset``, with ``.column`` behind it or not.
+
+    Raises:
+        DatasetNotApplied: No applied product has the dataset.
+        AmbiguousDataset: Several products have a dataset of that name.
+        UnknownColumn: The dataset has no such column.
+    """
+    product, slash, names = text.rpartition("/")
+    # In domain/product.dataset.column the first dot ends the product's name.
+    parts = names.split(".")
+    wanted = parts[: 2 if slash else 1]
+    column = ".".join(parts[len(wanted) :])
+    of_product, dataset = get_dataset(connection, f"{product}{slash}{'.'.join(wanted)}")
+    full = full_name(of_product.key, dataset.name)
+    if not column:
+        return DatasetColumn(full, ALL_COLUMNS)
+    known = {name.casefold(): name for name in columns_of(connection, full)}
+    known |= {item.name.casefold(): item.name for item in dataset.columns}
+    if column.casefold() not in known:
+        raise UnknownColumn(full, column, sorted(known.values()))
+    return DatasetColumn(full, known[column.casefold()])
+
+
+def columns_of(connection: sa.Connection, dataset: str) -> frozenset[str]:
+    """Return the columns of a dataset that lineage knows of, as a source or as a target."""
+    names: set[str] = set()
+    for of_dataset, of_column in (
+        (column_lineage.c.SourceDataSet, column_lineage.c.SourceColumn),
+        (column_lineage.c.TargetDataSet, column_lineage.c.TargetColumn),
+    ):
+        query = sa.select(of_column).join_from(column_lineage, data_products, _is_current()).distinct()
+        names.update(connection.execute(query.where(of_dataset == dataset)).scalars())
+    return frozenset(names - {ALL_COLUMNS})
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """Where an edge, read as source and target with their columns, has the ends that a walk goes from and to."""
+
+    near: int
+    far: int
+
+
+_ENDS = {Direction.UPSTREAM: _Ends(near=2, far=0), Direction.DOWNSTREAM: _Ends(near=0, far=2)}
+_EDGE = (
+    column_lineage.c.SourceDataSet,
+    column_lineage.c.SourceColumn,
+    column_lineage.c.TargetDataSet,
+    column_lineage.c.TargetColumn,
+    column_lineage.c.Kind,
+)
+_KINDS = {str(kind): kind for kind in DependencyKind}
+
+
+def _edges_at(
+    connection: sa.Connection, frontier: set[DatasetColumn], ends: _Ends
+) -> Iterator[tuple[str, ...]]:
+    """Yield the edges that touch one of the columns with their near end, as text in the order of ``_EDGE``."""
+    columns: dict[str, set[str]] = {}
+    for item in frontier:
+        columns.setdefault(item.dataset, set()).add(item.column)
+    for names in batches(sorted(columns)):
+        query = (
+            sa.select(*_EDGE)
+            .join_from(column_lineage, data_products, _is_current())
+            .where(_EDGE[ends.near].in_(names))
+            .order_by(column_lineage.c.ColumnLineageID)
+        )
+        for row in connection.execute(query):
+            edge: tuple[str, ...] = tuple(map(str, row))
+            wanted = columns[edge[ends.near]]
+            # `*` is all columns, on either side.
+            if (
+                not wanted.isdisjoint((edge[ends.near + 1], ALL_COLUMNS))
+                or edge[ends.near + 1] == ALL_COLUMNS
+            ):
+                yield edge
+
+
+def batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield names in parts that fit into one statement."""
+    for start in range(0, len(names), _NAMES_PER_QUERY):
+        yield names[start : start + _NAMES_PER_QUERY]
+
+
+def _is_current() -> sa.ColumnElement[bool]:
+    return (data_products.c.DataProductID == column_lineage.c.DataProductID) & (
+        data_products.c.CurrentVersion == column_lineage.c.MetadataVersion
+    )
+
+
+def _foreign_frames(
+    connection: sa.Connection, product: Product, given: Mapping[str, Product]
+) -> dict[str, Frame | None]:
+    """Return the columns of the ports that a product reads, where their products say them."""
+    refs = {ref for item in product.transformations for ref in item.inputs if ref.product is not None}
+    frames: dict[str, Frame | None] = {}
+    of_products: dict[str, Mapping[str, Frame | None]] = {}
+    for ref in sorted(refs, key=str):
+        key = ref.product or ""
+        if key not in of_products:
+            other = given.get(key)
+            if other is None:
+                current = find_current_product(connection, key)
+                other = current.product if current is not None else None
+            of_products[key] = (
+                {str(name): frame for name, frame in follow_columns(other, {}, _ignore).items()}
+                if other is not None
+                else {}
+            )
+        frames[str(ref)] = of_products[key].get(ref.dataset)
+    return frames
+
+
+def _ignore(_: Path, __: SqlProblem) -> None:
+    """Take a problem: the product was validated before."""

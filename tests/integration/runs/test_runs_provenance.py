@@ -1,0 +1,41 @@
+"""Which run, which files and which refusals stand behind the current content of datasets."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from landfall.metadata.engine import Database
+from landfall.metadata.lineage import Direction
+from landfall.runs.provenance import provenance
+from tests.builders import a_product, a_transformation
+from tests.integration.runs.acting import NOW, SUCCEEDED, apply, begin, finish, land, settle
+
+REFUSED = {"name": "id_known", "severity": "quarantine", "rows_checked": 10, "rows_failed": 3}
+KEPT = {"name": "id_valid", "severity": "quarantine", "rows_checked": 10, "rows_failed": 0}
+
+
+def test_each_dataset_on_the_way_tells_its_run_its_files_and_its_refusals(database: Database) -> None:
+    apply(database, a_product(a_transformation()))
+    land(database, "orders_landed/a.csv", etag="0x1")
+    land(database, "orders_landed/b.csv", etag="0x2")
+    run_id = begin(database, "r1")
+    assert run_id is not None
+    verdict = replace(SUCCEEDED, rows_published=7, table_version=0, rules=(REFUSED, KEPT))
+    settle(database, run_id, "ingest.orders_landed", verdict)
+    finish(database, run_id)
+
+    found = database.read(lambda c: provenance(c, "orders", Direction.UPSTREAM))
+
+    built, landed = found.origins
+    assert (landed.dataset, landed.run_id, landed.files) == ("sales/orders.orders_landed", "r1", 2)
+    assert (landed.rows, landed.table_version, landed.refused) == (7, 0, {"id_known": 3})
+    assert (built.dataset, built.files, built.refused) == ("sales/orders.orders", 0, {})
+    assert landed.published_at == NOW + timedelta(seconds=1)
+
+
+def test_what_was_never_published_has_no_origin(database: Database) -> None:
+    apply(database, a_product(a_transformation()))
+
+    found = database.read(lambda c: provenance(c, "orders", Direction.UPSTREAM))
+
+    assert found.links
+    assert found.origins == ()
