@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
 from spark_runtime.errors import InvalidNodeSpec
 from spark_runtime.spec_object import SpecObject
+from spark_runtime.write_spec import Write, WriteMode, parse_write
 
 SCHEMA_VERSION = 1
 
@@ -50,12 +52,6 @@ class Check(StrEnum):
 
 # Checks of all rows together, which no single row can fail.
 TABLE_CHECKS = frozenset({Check.ROW_COUNT, Check.NULL_SHARE})
-
-
-class WriteMode(StrEnum):
-    APPEND = "append"
-    OVERWRITE = "overwrite"
-    MERGE = "merge"
 
 
 class StepType(StrEnum):
@@ -142,24 +138,30 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    mode: WriteMode
-    keys: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Output:
-    """Where valid and refused rows go; no ``columns`` means what the steps yield."""
+    """Where valid and refused rows go.
+
+    Attributes:
+        columns: Declared columns; none means what the steps yield.
+        discard_runs: Runs in which this node did not succeed, although its job may have written rows.
+    """
 
     name: str
     uri: str
     quarantine_uri: str
     columns: tuple[Column, ...]
     write: Write
+    discard_runs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
+    """Everything one attempt of a node needs.
+
+    Attributes:
+        run_date: The date on which the run began (UTC), ``YYYY-MM-DD``; what a daily snapshot is called by.
+    """
+
     run_id: str
     product: str
     node: str
@@ -171,6 +173,7 @@ class NodeSpec:
     output: Output
     result_uri: str
     trace: Mapping[str, str] = field(default_factory=dict)
+    run_date: str = ""
 
     @property
     def idempotency_key(self) -> str:
@@ -218,10 +221,20 @@ def _node_spec(root: SpecObject) -> NodeSpec:
         rules=tuple(_rule(item) for item in root.objects("rules")),
         output=_output(root.object("output")),
         result_uri=root.text("result_uri"),
+        run_date=root.text("run_date", optional=True),
     )
+    if spec.output.write.mode is WriteMode.SNAPSHOT and not _is_date(spec.run_date):
+        root.fault("run_date", "a snapshot needs the date of its run, as in 2024-03-01")
     root.refuse_unknown()
     _check_inputs(spec, root)
     return spec
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _check_inputs(spec: NodeSpec, root: SpecObject) -> None:
@@ -295,16 +308,13 @@ def _rule(item: SpecObject) -> Rule:
 
 
 def _output(item: SpecObject) -> Output:
-    write = item.object("write")
     output = Output(
         name=item.text("name"),
         uri=item.text("uri").rstrip("/"),
         quarantine_uri=item.text("quarantine_uri").rstrip("/"),
         columns=_columns(item),
-        write=Write(write.choice("mode", WriteMode, WriteMode.APPEND), write.texts("keys")),
+        write=parse_write(item.object("write")),
+        discard_runs=item.texts("discard_runs", optional=True),
     )
-    if output.write.mode is WriteMode.MERGE and not output.write.keys:
-        write.fault("keys", "mode merge needs at least one key column")
-    write.refuse_unknown()
     item.refuse_unknown()
     return output

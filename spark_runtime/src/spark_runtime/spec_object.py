@@ -62,7 +62,10 @@ class SpecObject:
         values: Mapping[str, Any] = self._typed(key, lambda value: isinstance(value, dict), "an object", {})
         return values
 
-    def texts(self, key: str) -> tuple[str, ...]:
+    def texts(self, key: str, *, optional: bool = False) -> tuple[str, ...]:
+        if optional and self._values.get(key) is None:
+            self._asked.add(key)
+            return ()
         values: list[str] = self._typed(
             key,
             lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
@@ -71,7 +74,12 @@ class SpecObject:
         )
         return tuple(values)
 
-    def choice(self, key: str, values: type[_Choice], fallback: _Choice) -> _Choice:
+    def choice(
+        self, key: str, values: type[_Choice], fallback: _Choice, *, optional: bool = False
+    ) -> _Choice:
+        if optional and self._values.get(key) is None:
+            self._asked.add(key)
+            return fallback
         value = self.anything(key)
         try:
             return values(value)
