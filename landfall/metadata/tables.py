@@ -393,6 +393,97 @@ runs = Table(
     Index("IX_Runs_State_CreatedAt", "State", "CreatedAt"),
 )
 
+# Who is told how a request ended: an address is a bearer secret, so it is emptied once nobody needs it.
+callbacks = Table(
+    "Callbacks",
+    metadata,
+    _id("CallbackID"),
+    Column("RequestID", _RUN_ID, ForeignKey("RunRequests.RequestID"), nullable=False),
+    Column("Uri", sa.Unicode(2048)),
+    # The same address for the same request is one callback.
+    Column("UriHash", sa.Unicode(64), nullable=False),
+    Column("Host", sa.Unicode(256), nullable=False),
+    Column("State", _STATE, nullable=False),
+    Column("Attempts", sa.Integer, nullable=False, default=0),
+    Column("NextAttemptAt", UtcDateTime, nullable=False),
+    Column("LastStatus", sa.Integer),
+    Column("Detail", LongText),
+    Column("CreatedAt", UtcDateTime, nullable=False),
+    Column("FinishedAt", UtcDateTime),
+    UniqueConstraint("RequestID", "UriHash"),
+    _at_least("Attempts", 0),
+    Index("IX_Callbacks_State_NextAttemptAt", "State", "NextAttemptAt"),
+)
+
+# Every file that a run has claimed, kept when another run claims it again.
+run_files = Table(
+    "RunFiles",
+    metadata,
+    Column("RunID", _RUN_ID, ForeignKey("Runs.RunID"), primary_key=True),
+    Column(
+        "LandedFileID",
+        BigId,
+        ForeignKey("LandedFiles.LandedFileID"),
+        primary_key=True,
+        autoincrement=False,
+        index=True,
+    ),
+)
+
+backfills = Table(
+    "Backfills",
+    metadata,
+    Column("BackfillID", _RUN_ID, primary_key=True),
+    _product(),
+    # What it takes in again, as it was asked for: datasets, and a range of file ids or of instants.
+    *_json("Selection"),
+    Column("State", _STATE, nullable=False),
+    Column("Reason", LongText),
+    Column("IdempotencyKey", ExactName),
+    Column("FileCount", sa.Integer, nullable=False),
+    Column("RequestedAt", UtcDateTime, nullable=False),
+    Column("RequestedBy", _NAME, nullable=False),
+    Column("FinishedAt", UtcDateTime),
+    Index("IX_Backfills_DataProductID_State", "DataProductID", "State"),
+    Index(
+        "UQ_Backfills_DataProductID_IdempotencyKey",
+        "DataProductID",
+        "IdempotencyKey",
+        unique=True,
+        mssql_where=sa.text("[IdempotencyKey] IS NOT NULL"),
+        sqlite_where=sa.text('"IdempotencyKey" IS NOT NULL'),
+    ),
+)
+
+backfill_chunks = Table(
+    "BackfillChunks",
+    metadata,
+    Column("BackfillID", _RUN_ID, ForeignKey("Backfills.BackfillID"), primary_key=True),
+    Column("ChunkNumber", sa.Integer, primary_key=True, autoincrement=False),
+    Column("State", _STATE, nullable=False),
+    Column("Reason", LongText),
+    Column("FileCount", sa.Integer, nullable=False),
+    # The newest run that took the chunk in.
+    Column("RunID", _RUN_ID, index=True),
+    Column("FinishedAt", UtcDateTime),
+)
+
+backfill_files = Table(
+    "BackfillFiles",
+    metadata,
+    Column("BackfillID", _RUN_ID, ForeignKey("Backfills.BackfillID"), primary_key=True),
+    Column(
+        "LandedFileID",
+        BigId,
+        ForeignKey("LandedFiles.LandedFileID"),
+        primary_key=True,
+        autoincrement=False,
+        index=True,
+    ),
+    Column("ChunkNumber", sa.Integer, nullable=False),
+    Index("IX_BackfillFiles_BackfillID_ChunkNumber", "BackfillID", "ChunkNumber"),
+)
+
 run_plans = Table(
     "RunPlans",
     metadata,
