@@ -9,10 +9,12 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from activities.app import App
-from activities.instances import DurableInstances, start_coordinator
+from activities.instances import DurableInstances
 from landfall.api import files, health, lineage, products, runs, why
-from landfall.api.reply import Reply
-from landfall.runs.ids import RequestID, RunID
+from landfall.api.reply import Acted, Reply
+from landfall.calling_back import CallbackPolicy
+from landfall.runs.ids import RequestID
+from orchestrations.callback import callback as drive_callback
 from orchestrations.coordinator import product_coordinator as coordinate
 from orchestrations.node import node as drive_node
 from orchestrations.run import run as drive_run
@@ -50,52 +52,35 @@ async def reconcile(timer: func.TimerRequest, client: Any) -> None:
 @app.route("products/{domain}/{product}/runs", methods=[func.HttpMethod.POST])
 @app.durable_client_input(client_name="client")
 async def start_run_over_http(req: func.HttpRequest, client: Any) -> func.HttpResponse:
-    started = await asyncio.to_thread(
+    settings = activities.services.settings
+    policy = CallbackPolicy(settings.callback_hosts, settings.callback_loopback)
+    return await _act(
+        req,
+        client,
         runs.start_run,
-        activities.services.database,
-        f"{req.route_params['domain']}/{req.route_params['product']}",
+        _product(req),
         req.get_body(),
-        actor=_actor(req),
-        request_id=RequestID(uuid4().hex),
-        now=activities.services.now(),
+        policy=policy,
+        at=req.url,
+        request_id=_new_id(),
     )
-    if started.start is not None:
-        await start_coordinator(DurableInstances(client), started.start)
-    return _http(started.reply)
 
 
 @app.route("products/{domain}/{product}/pause", methods=[func.HttpMethod.POST])
-async def pause_product(req: func.HttpRequest) -> func.HttpResponse:
-    return _http(
-        await asyncio.to_thread(
-            products.request_pause,
-            activities.services.database,
-            f"{req.route_params['domain']}/{req.route_params['product']}",
-            req.get_body(),
-            actor=_actor(req),
-            now=activities.services.now(),
-        )
-    )
+@app.durable_client_input(client_name="client")
+async def pause_product(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    return await _act(req, client, products.request_pause, _product(req), req.get_body())
 
 
 @app.route("products/{domain}/{product}/resume", methods=[func.HttpMethod.POST])
 @app.durable_client_input(client_name="client")
 async def resume_product(req: func.HttpRequest, client: Any) -> func.HttpResponse:
-    resumed = await asyncio.to_thread(
-        products.request_resume,
-        activities.services.database,
-        f"{req.route_params['domain']}/{req.route_params['product']}",
-        actor=_actor(req),
-        now=activities.services.now(),
-    )
-    if resumed.start is not None:
-        await start_coordinator(DurableInstances(client), resumed.start)
-    return _http(resumed.reply)
+    return await _act(req, client, products.request_resume, _product(req))
 
 
 @app.route("requests/{request_id}", methods=[func.HttpMethod.GET])
 async def show_request(req: func.HttpRequest) -> func.HttpResponse:
-    return await _read(runs.show_request, req.route_params["request_id"])
+    return await _read(runs.show_request, req.route_params["request_id"], at=req.url)
 
 
 @app.route("runs", methods=[func.HttpMethod.GET])
@@ -116,41 +101,27 @@ async def show_nodes(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("runs/{run_id}/cancel", methods=[func.HttpMethod.POST])
 @app.durable_client_input(client_name="client")
 async def cancel_run(req: func.HttpRequest, client: Any) -> func.HttpResponse:
-    run_id = RunID(req.route_params["run_id"])
-    cancelled = await asyncio.to_thread(
-        runs.request_cancel,
-        activities.services.database,
-        run_id,
-        actor=_actor(req),
-        now=activities.services.now(),
-    )
-    if cancelled.reply.status < 400:
-        await activities.cancelling.cancel_jobs(run_id, cancelled.at_work, DurableInstances(client))
-    return _http(cancelled.reply)
+    return await _act(req, client, runs.request_cancel, req.route_params["run_id"])
 
 
 @app.route("runs/{run_id}/rerun", methods=[func.HttpMethod.POST])
 @app.durable_client_input(client_name="client")
 async def rerun(req: func.HttpRequest, client: Any) -> func.HttpResponse:
-    started = await asyncio.to_thread(
+    return await _act(
+        req,
+        client,
         runs.start_rerun,
-        activities.services.database,
         req.route_params["run_id"],
         req.get_body(),
-        actor=_actor(req),
-        request_id=RequestID(uuid4().hex),
-        now=activities.services.now(),
+        at=req.url,
+        request_id=_new_id(),
     )
-    if started.start is not None:
-        await start_coordinator(DurableInstances(client), started.start)
-    return _http(started.reply)
 
 
 @app.route("why/datasets/{domain}/{product}/{dataset}", methods=[func.HttpMethod.GET])
 async def show_why_dataset(req: func.HttpRequest) -> func.HttpResponse:
-    product = f"{req.route_params['domain']}/{req.route_params['product']}"
     return await _read(
-        why.show_why_dataset, product, req.route_params["dataset"], now=activities.services.now()
+        why.show_why_dataset, _product(req), req.route_params["dataset"], now=activities.services.now()
     )
 
 
@@ -174,16 +145,7 @@ async def show_lineage(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("files/replay", methods=[func.HttpMethod.POST])
 @app.durable_client_input(client_name="client")
 async def replay_files(req: func.HttpRequest, client: Any) -> func.HttpResponse:
-    replay = await asyncio.to_thread(
-        files.request_replay,
-        activities.services.database,
-        req.get_body(),
-        actor=_actor(req),
-        now=activities.services.now(),
-    )
-    for product in replay.start:
-        await start_coordinator(DurableInstances(client), product)
-    return _http(replay.reply)
+    return await _act(req, client, files.request_replay, req.get_body())
 
 
 @app.route("health", methods=[func.HttpMethod.GET], auth_level=func.AuthLevel.ANONYMOUS)
@@ -195,10 +157,36 @@ async def _read(view: Callable[..., Reply], *args: Any, **more: Any) -> func.Htt
     return _http(await asyncio.to_thread(view, activities.services.database, *args, **more))
 
 
+async def _act(
+    req: func.HttpRequest, client: Any, view: Callable[..., Acted], *args: Any, **more: Any
+) -> func.HttpResponse:
+    """Let a view act in SQL, then set going what follows from it."""
+    acted = await asyncio.to_thread(
+        view,
+        activities.services.database,
+        *args,
+        actor=_actor(req),
+        now=activities.services.now(),
+        **more,
+    )
+    await activities.acts.follow_up(
+        DurableInstances(client), start=acted.start, cancelled=acted.cancelled, notify=acted.notify
+    )
+    return _http(acted.reply)
+
+
 def _http(reply: Reply) -> func.HttpResponse:
     return func.HttpResponse(
         reply.text(), status_code=reply.status, headers=dict(reply.headers), mimetype=reply.content_type
     )
+
+
+def _product(req: func.HttpRequest) -> str:
+    return f"{req.route_params['domain']}/{req.route_params['product']}"
+
+
+def _new_id() -> RequestID:
+    return RequestID(uuid4().hex)
 
 
 def _actor(req: func.HttpRequest) -> str:
@@ -230,12 +218,18 @@ def node(context: df.DurableOrchestrationContext) -> Generator[Any, Any, None]:
     return (yield from drive_node(context))
 
 
+@app.orchestration_trigger(context_name="context")
+def callback(context: df.DurableOrchestrationContext) -> Generator[Any, Any, None]:
+    return (yield from drive_callback(context))
+
+
 # --- Activities: plain dict, since the worker refuses dict[str, Any] on a trigger parameter ----------
 
 
 @app.activity_trigger(input_name="message")
-def open_run(message: dict) -> dict:  # type: ignore[type-arg]
-    return activities.runs.open_run(message)
+@app.durable_client_input(client_name="client")
+async def open_run(message: dict, client: Any) -> dict:  # type: ignore[type-arg]
+    return await activities.runs.open_run(message, DurableInstances(client))
 
 
 @app.activity_trigger(input_name="message")
@@ -245,8 +239,9 @@ async def start_run(message: dict, client: Any) -> dict:  # type: ignore[type-ar
 
 
 @app.activity_trigger(input_name="message")
-def close_run(message: dict) -> dict:  # type: ignore[type-arg]
-    return activities.runs.close_run(message)
+@app.durable_client_input(client_name="client")
+async def close_run(message: dict, client: Any) -> dict:  # type: ignore[type-arg]
+    return await activities.runs.close_run(message, DurableInstances(client))
 
 
 @app.activity_trigger(input_name="message")
@@ -263,3 +258,8 @@ def check_job(message: dict) -> dict:  # type: ignore[type-arg]
 @app.durable_client_input(client_name="client")
 async def finish_node(message: dict, client: Any) -> dict:  # type: ignore[type-arg]
     return await activities.nodes.finish_node(message, DurableInstances(client))
+
+
+@app.activity_trigger(input_name="message")
+def deliver_callback(message: dict) -> dict:  # type: ignore[type-arg]
+    return activities.callbacks.deliver_callback(message)

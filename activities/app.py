@@ -2,7 +2,8 @@
 
 from functools import cached_property
 
-from activities.cancelling import CancelActivities
+from activities.acts import ActActivities
+from activities.callbacks import CallbackActivities
 from activities.events import EventActivities
 from activities.nodes import NodeActivities
 from activities.reconcile import Reconcile
@@ -29,8 +30,12 @@ class App:
         return NodeActivities(self.services)
 
     @cached_property
-    def cancelling(self) -> CancelActivities:
-        return CancelActivities(self.services)
+    def acts(self) -> ActActivities:
+        return ActActivities(self.services)
+
+    @cached_property
+    def callbacks(self) -> CallbackActivities:
+        return CallbackActivities(self.services)
 
     @cached_property
     def reconcile(self) -> Reconcile:

@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 
 from activities.instances import Instances
 from activities.services import Services
 from landfall.errors import LandfallError
 from landfall.jobs.protocol import JobRunID
-from landfall.runs.closing import WorkingNode
+from landfall.runs.closing import CancelledRun, WorkingNode
 from landfall.runs.ids import RUN_FINISHED_EVENT, RunID, job_finished_event, node_instance, run_instance
 
 log = logging.getLogger(__name__)
@@ -20,17 +19,21 @@ class CancelActivities:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    async def cancel_jobs(self, run_id: RunID, at_work: Sequence[WorkingNode], instances: Instances) -> None:
+    async def cancel_jobs(self, run: CancelledRun, instances: Instances) -> None:
         """Cancel the job runs of a cancelled run and wake the nodes that wait for them."""
-        if not at_work:
-            await instances.wake(run_instance(run_id), RUN_FINISHED_EVENT)
+        if not run.at_work:
+            await instances.wake(run_instance(run.run_id), RUN_FINISHED_EVENT)
             return
-        for node in at_work:
-            if node.job_run_id is None:
-                continue
-            try:
-                await asyncio.to_thread(self._services.jobs.cancel, JobRunID(node.job_run_id))
-            except LandfallError as error:
-                log.warning("run %s, node %s: job not cancelled: %s", run_id, node.key, error)
-                continue
-            await instances.wake(node_instance(run_id, node.key), job_finished_event(node.attempt))
+        # All at once: a run with many jobs ends as soon as one with a single job.
+        await asyncio.gather(*(self._cancel_job(run.run_id, node, instances) for node in run.at_work))
+
+    async def _cancel_job(self, run_id: RunID, node: WorkingNode, instances: Instances) -> None:
+        if node.job_run_id is None:
+            return
+        try:
+            await asyncio.to_thread(self._services.jobs.cancel, JobRunID(node.job_run_id))
+        except LandfallError as error:
+            # Reconcile tries again as long as the node is at work.
+            log.warning("run %s, node %s: job not cancelled: %s", run_id, node.key, error)
+            return
+        await instances.wake(node_instance(run_id, node.key), job_finished_event(node.attempt))

@@ -3,9 +3,12 @@
 import asyncio
 import logging
 
+from activities.callbacks import CallbackActivities
+from activities.cancelling import CancelActivities
 from activities.instances import Instances, start_coordinator
 from activities.runs import start_nodes
 from activities.services import Services
+from landfall.runs.closing import cancelled_runs
 from landfall.runs.ids import RUN_FINISHED_EVENT, coordinator_instance, node_instance, run_instance
 from landfall.runs.recovery import OpenRun, expected_work
 from landfall.spec.model import Product
@@ -18,9 +21,17 @@ class Reconcile:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._cancelling = CancelActivities(services)
+        self._callbacks = CallbackActivities(services)
 
     async def reconcile(self, instances: Instances) -> None:
-        """Start lost coordinators and nodes, and wake runs whose last node has ended."""
+        """Start lost coordinators and nodes, end jobs of cancelled runs, wake runs that ended, call who waits."""
+        await self._reconcile_runs(instances)
+        for cancelled in await asyncio.to_thread(self._services.database.read, cancelled_runs):
+            await self._cancelling.cancel_jobs(cancelled, instances)
+        await self._callbacks.start_due(instances)
+
+    async def _reconcile_runs(self, instances: Instances) -> None:
         now = self._services.now()
         work = await asyncio.to_thread(
             self._services.database.transact, lambda connection: expected_work(connection, now=now)

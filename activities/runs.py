@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from activities.callbacks import CallbackActivities
 from activities.instances import Instances
 from activities.services import Services
 from landfall.runs.closing import StartedNode, close_run, start_run
@@ -16,13 +17,17 @@ class RunActivities:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._callbacks = CallbackActivities(services)
 
-    def open_run(self, message: dict[str, Any]) -> dict[str, Any]:
+    async def open_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
         """Open the next run of a product, or give the lease back; answer with the run's id or ``None``."""
         now = self._services.now()
-        opened = self._services.database.transact(
-            lambda connection: open_run(connection, message["product"], RunID(message["run_id"]), now=now)
+        opened = await asyncio.to_thread(
+            self._services.database.transact,
+            lambda connection: open_run(connection, message["product"], RunID(message["run_id"]), now=now),
         )
+        # Requests for which there was nothing to run have ended here.
+        await self._callbacks.start_due(instances)
         return {"run_id": opened.run_id}
 
     async def start_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
@@ -34,10 +39,14 @@ class RunActivities:
         await start_nodes(instances, run_id, nodes)
         return {"started": len(nodes)}
 
-    def close_run(self, message: dict[str, Any]) -> dict[str, Any]:
+    async def close_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
         """Close a run whose nodes have all ended; answer with its state, or ``None`` while one is open."""
         run_id, now = RunID(message["run_id"]), self._services.now()
-        state = self._services.database.transact(lambda connection: close_run(connection, run_id, now=now))
+        state = await asyncio.to_thread(
+            self._services.database.transact, lambda connection: close_run(connection, run_id, now=now)
+        )
+        if state is not None:
+            await self._callbacks.start_due(instances)
         return {"state": state}
 
 

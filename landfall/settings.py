@@ -36,6 +36,9 @@ class Settings:
         functions_url: URL of the function app.
         functions_key: Host key of the laptop's function host; ``None`` means a bearer token.
         managed_identity_client_id: Client id of the user-assigned identity, ``None`` for the default one.
+        callback_hosts: The only hosts that may be called back, ``*.example.com`` for all below one; empty means
+            every public one.
+        callback_loopback: Whether callers on this machine may be called back, without encryption.
     """
 
     database_url: str
@@ -48,6 +51,8 @@ class Settings:
     functions_url: str
     functions_key: str | None
     managed_identity_client_id: str | None
+    callback_hosts: tuple[str, ...] = ()
+    callback_loopback: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -76,4 +81,8 @@ class Settings:
             functions_url=environ.get("LANDFALL_FUNCTIONS_URL", ""),
             functions_key=environ.get("LANDFALL_FUNCTIONS_KEY") or None,
             managed_identity_client_id=environ.get("LANDFALL_IDENTITY_CLIENT_ID") or None,
+            callback_hosts=tuple(
+                environ.get("LANDFALL_CALLBACK_HOSTS", "").replace(",", " ").lower().split()
+            ),
+            callback_loopback=environ.get("LANDFALL_CALLBACK_LOOPBACK", "").lower() in {"1", "true"},
         )

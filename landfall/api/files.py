@@ -1,16 +1,15 @@
 """Landed files over HTTP: put them back to pending."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 
 from landfall.api.body import TEXT, BodyField, read_body
-from landfall.api.reply import Reply, problem, problem_of
+from landfall.api.reply import Acted, Reply, invalid, problem_of
 from landfall.landing.queries import UnknownFile
 from landfall.landing.replay import MOST_FILES, REPLAYABLE, FileChoice, NothingChosen, replay_files
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
 from landfall.runs.states import FileState
-from landfall.spec.model import Product
 
 _REPLAY_FIELDS = {
     "file_ids": BodyField(
@@ -22,15 +21,7 @@ _REPLAY_FIELDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """The answer to a replay, and the products whose coordinators have to be started."""
-
-    reply: Reply
-    start: tuple[Product, ...] = ()
-
-
-def request_replay(database: Database, body: bytes, *, actor: str, now: datetime) -> Replay:
+def request_replay(database: Database, body: bytes, *, actor: str, now: datetime) -> Acted:
     """Answer ``POST /api/files/replay``.
 
     Args:
@@ -41,7 +32,7 @@ def request_replay(database: Database, body: bytes, *, actor: str, now: datetime
     if "file_ids" in fields and len(fields) > 1:
         faults.append("'file_ids' stands alone.")
     if faults:
-        return Replay(problem(400, "LF6101", "InvalidBody", " ".join(faults), faults=faults))
+        return invalid(faults)
     choice = FileChoice(
         file_ids=tuple(fields.get("file_ids", ())),
         state=FileState(fields["state"]) if "state" in fields else None,
@@ -50,12 +41,12 @@ def request_replay(database: Database, body: bytes, *, actor: str, now: datetime
     try:
         done = database.transact(lambda connection: replay_files(connection, choice, actor=actor, now=now))
     except NothingChosen as error:
-        return Replay(problem_of(error, status=400))
+        return Acted(problem_of(error, status=400))
     except (UnknownFile, UnknownProduct) as error:
-        return Replay(problem_of(error, status=404))
+        return Acted(problem_of(error, status=404))
     body_out = {
         "replayed": list(done.file_ids),
         "left": [asdict(file) for file in done.left],
         "more": done.more,
     }
-    return Replay(Reply(200, body_out), done.start)
+    return Acted(Reply(200, body_out), start=done.start)

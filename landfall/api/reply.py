@@ -1,11 +1,14 @@
 """HTTP answers as values, before a host turns them into its own."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from landfall.errors import ErrorKind, LandfallError
+from landfall.runs.callbacks import CallbackID
+from landfall.runs.closing import CancelledRun
+from landfall.spec.model import Product
 
 _STATUS_OF_KIND = {
     ErrorKind.REFUSED: 409,
@@ -34,6 +37,27 @@ class Reply:
 
     def text(self) -> str:
         return json.dumps(self.body, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """The answer to an act, and what has to be set going once the act is in SQL.
+
+    Attributes:
+        start: Products whose coordinators have to be started.
+        cancelled: Runs whose jobs have to end.
+        notify: Callbacks that are due.
+    """
+
+    reply: Reply
+    start: tuple[Product, ...] = ()
+    cancelled: tuple[CancelledRun, ...] = ()
+    notify: tuple[CallbackID, ...] = ()
+
+
+def invalid(faults: Sequence[str]) -> Acted:
+    """Return the refusal of a body, with everything that is wrong with it."""
+    return Acted(problem(400, "LF6101", "InvalidBody", " ".join(faults), faults=list(faults)))
 
 
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> Reply:

@@ -1,28 +1,30 @@
 """Runs over HTTP: start one, see how it stands, cancel it, run it again."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urljoin
 
 from landfall.api.body import FLAG, TEXT, BodyField, read_body
 from landfall.api.products import pause_object
-from landfall.api.reply import Reply, problem, problem_of
-from landfall.metadata.catalog import UnknownProduct
+from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
+from landfall.calling_back import CallbackPolicy
+from landfall.metadata.catalog import UnknownProduct, get_current_product
 from landfall.metadata.engine import Database
 from landfall.planning.plan import NodeKey
-from landfall.runs.closing import RunEnded, UnknownRun, WorkingNode, cancel_run
+from landfall.runs.callbacks import list_callbacks, request_with_callback
+from landfall.runs.closing import RunEnded, UnknownRun, cancel_run
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.pausing import find_pauses
 from landfall.runs.queries import RunDetail, RunSummary, get_run, list_runs
 from landfall.runs.requests import (
+    IdempotencyKeyReused,
     Requested,
-    RequestStatus,
     RunRequest,
     Trigger,
     UnknownDataset,
     UnknownRequest,
-    request_run,
     request_status,
 )
 from landfall.runs.rerunning import (
@@ -33,70 +35,112 @@ from landfall.runs.rerunning import (
     UnknownNode,
     request_rerun,
 )
-from landfall.runs.states import RunState
-from landfall.spec.model import Product
 
 _PRODUCT = re.compile(r"[a-z][a-z0-9_]{0,63}/[a-z][a-z0-9_]{0,63}")
+_URI = BodyField("a text", lambda v: isinstance(v, str))
+_TRIGGERS = (Trigger.HTTP, Trigger.ADF)
 _START_FIELDS = {
+    "trigger": BodyField(f"one of {', '.join(_TRIGGERS)}", lambda v: v in _TRIGGERS),
     "datasets": BodyField(
         "a list of dataset names", lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v)
     ),
     "full": FLAG,
     "parameters": BodyField("an object", lambda v: isinstance(v, dict)),
     "idempotency_key": TEXT,
+    "callback_uri": _URI,
+    # So Data Factory's WebHook activity calls it.
+    "callBackUri": _URI,
 }
 _RERUN_FIELDS = {"from_failed": FLAG, "node": TEXT, "only": FLAG, "newest": FLAG, "idempotency_key": TEXT}
 _RETRY_AFTER_S = "2"
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The answer to a start, and the product whose coordinator has to be started, if any."""
-
-    reply: Reply
-    start: Product | None = None
-
-
 def start_run(
-    database: Database, product: str, body: bytes, *, actor: str, request_id: RequestID, now: datetime
-) -> Started:
+    database: Database,
+    product: str,
+    body: bytes,
+    *,
+    policy: CallbackPolicy,
+    at: str,
+    actor: str,
+    request_id: RequestID,
+    now: datetime,
+) -> Acted:
     """Answer ``POST /api/products/{domain}/{product}/runs``.
 
     The answer is 202 with a ``Location`` that answers 202 until the run has ended, so that a caller such as
     Data Factory can simply wait.
 
     Args:
-        body: Empty, or JSON: ``datasets`` (names), ``full`` (true or false), ``parameters`` (object),
-            ``idempotency_key`` (text).
+        body: Empty, or JSON: ``trigger`` (http or adf), ``datasets`` (names), ``full`` (true or false),
+            ``parameters`` (object), ``idempotency_key`` (text), ``callback_uri`` (told how the run ends).
+        policy: Which addresses may be called back.
+        at: The URL that was called; ``Location`` is a whole one beside it.
     """
     if not _PRODUCT.fullmatch(product):
-        return Started(problem(404, "LF6102", "UnknownProduct", f"{product!r} is not the name of a product."))
+        return Acted(problem(404, "LF6102", "UnknownProduct", f"{product!r} is not the name of a product."))
     fields, faults = read_body(body, _START_FIELDS)
+    callback_uri, fault = _callback_uri(fields, policy)
+    faults += [fault] if fault else []
+    try:
+        faults += _unknown_datasets(database, product, fields.get("datasets"))
+    except UnknownProduct as error:
+        return Acted(problem_of(error, status=404))
     if faults:
-        return Started(problem(400, "LF6101", "InvalidBody", " ".join(faults), faults=faults))
+        return invalid(faults)
     request = RunRequest(
         product=product,
-        trigger=Trigger.HTTP,
+        trigger=Trigger(fields.get("trigger", Trigger.HTTP)),
         requested_by=actor,
         datasets=tuple(fields.get("datasets", ())),
         full=fields.get("full", False),
         parameters=fields.get("parameters"),
         idempotency_key=fields.get("idempotency_key"),
     )
+
     try:
-        requested: Requested = database.transact(
-            lambda connection: request_run(connection, request, request_id=request_id, now=now)
+        requested, due = database.transact(
+            lambda connection: request_with_callback(
+                connection, request, callback_uri, request_id=request_id, now=now
+            )
         )
-    except UnknownProduct as error:
-        return Started(problem_of(error, status=404))
     except UnknownDataset as error:
-        return Started(problem_of(error, status=400))
-    return _accepted(requested)
+        return Acted(problem_of(error, status=400))
+    except IdempotencyKeyReused as error:
+        return Acted(problem_of(error))
+    return replace(_accepted(requested, at), notify=due)
+
+
+def _callback_uri(fields: dict[str, Any], policy: CallbackPolicy) -> tuple[str | None, str | None]:
+    """Return the address to call back, and what is wrong with it."""
+    given = {fields[key] for key in ("callback_uri", "callBackUri") if isinstance(fields.get(key), str)}
+    if len(given) > 1:
+        return None, "'callback_uri' and 'callBackUri' differ."
+    uri = given.pop() if given else None
+    reason = policy.refuse(uri) if uri is not None else None
+    return uri, f"The callback address is refused: {reason}." if reason else None
+
+
+def _unknown_datasets(database: Database, product: str, names: Any) -> list[str]:
+    """Return what is wrong with the datasets of a body whose other fields may be wrong too."""
+    current = database.read(lambda connection: get_current_product(connection, product))
+    if not isinstance(names, list):
+        return []
+    known = [str(dataset.name) for dataset in current.product.datasets]
+    unknown = sorted({name for name in names if isinstance(name, str)} - set(known))
+    return [str(UnknownDataset(product, unknown, known))] if unknown else []
 
 
 def start_rerun(
-    database: Database, run_id: str, body: bytes, *, actor: str, request_id: RequestID, now: datetime
-) -> Started:
+    database: Database,
+    run_id: str,
+    body: bytes,
+    *,
+    at: str,
+    actor: str,
+    request_id: RequestID,
+    now: datetime,
+) -> Acted:
     """Answer ``POST /api/runs/{id}/rerun``: 202 as for a start.
 
     Args:
@@ -109,7 +153,7 @@ def start_rerun(
     if fields.get("only") and not fields.get("node"):
         faults.append("'only' goes with 'node'.")
     if faults:
-        return Started(problem(400, "LF6101", "InvalidBody", " ".join(faults), faults=faults))
+        return invalid(faults)
     rerun = Rerun(
         run_id=RunID(run_id),
         from_failed=fields.get("from_failed", False),
@@ -129,15 +173,15 @@ def start_rerun(
             )
         )
     except UnknownRun as error:
-        return Started(problem_of(error, status=404))
+        return Acted(problem_of(error, status=404))
     except UnknownNode as error:
-        return Started(problem_of(error, status=400))
-    except (RunGoesOn, NothingFailed, TakenInAlready) as error:
-        return Started(problem_of(error))
-    return _accepted(requested)
+        return Acted(problem_of(error, status=400))
+    except (RunGoesOn, NothingFailed, TakenInAlready, IdempotencyKeyReused) as error:
+        return Acted(problem_of(error))
+    return _accepted(requested, at)
 
 
-def _accepted(requested: Requested) -> Started:
+def _accepted(requested: Requested, at: str) -> Acted:
     location = f"/api/requests/{requested.request_id}"
     reply = Reply(
         202,
@@ -147,28 +191,33 @@ def _accepted(requested: Requested) -> Started:
             "status_uri": location,
             "product_paused": requested.waits,
         },
-        {"Location": location, "Retry-After": _RETRY_AFTER_S},
+        _where(at, location),
     )
-    return Started(reply, requested.product if requested.start_coordinator else None)
+    return Acted(reply, start=(requested.product,) if requested.start_coordinator else ())
 
 
-def show_request(database: Database, request_id: str) -> Reply:
+def _where(at: str, path: str) -> dict[str, str]:
+    """Return where to look again, and when: a whole URL, for not every client knows where a path alone leads."""
+    return {"Location": urljoin(at, path), "Retry-After": _RETRY_AFTER_S}
+
+
+def show_request(database: Database, request_id: str, *, at: str) -> Reply:
     """Answer ``GET /api/requests/{id}``: 202 until the run has ended, then 200, or 409 if it did not succeed."""
     try:
-        status = database.read(lambda connection: request_status(connection, request_id))
+        status, callbacks = database.read(
+            lambda connection: (
+                request_status(connection, request_id),
+                list_callbacks(connection, request_id),
+            )
+        )
     except UnknownRequest as error:
         return problem_of(error, status=404)
-    body = {
-        "request_id": status.request_id,
-        "run_id": status.run_id,
-        "state": status.run_state or ("done" if status.ended else "pending"),
-        "reason": status.reason,
-    }
+    body = {**status.to_payload(), "callbacks": [asdict(callback) for callback in callbacks]}
     if not status.ended:
-        return Reply(202, body, {"Location": f"/api/requests/{request_id}", "Retry-After": _RETRY_AFTER_S})
-    if status.run_state in {RunState.FAILED, RunState.CANCELLED}:
+        return Reply(202, body, _where(at, f"/api/requests/{request_id}"))
+    if not status.succeeded:
         # Anything below 400 would let a waiting pipeline go on as if its data were there.
-        return problem(409, "LF6103", "RunDidNotSucceed", _why(status), **body)
+        return problem(409, "LF6103", "RunDidNotSucceed", status.failure(), **body)
     return Reply(200, body)
 
 
@@ -195,29 +244,18 @@ def show_nodes(database: Database, run_id: str) -> Reply:
     return _with_run(database, run_id, _nodes)
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
-    """The answer to a cancel, and the nodes at work, whose jobs have to be cancelled."""
-
-    reply: Reply
-    at_work: tuple[WorkingNode, ...] = ()
-
-
-def request_cancel(database: Database, run_id: str, *, actor: str, now: datetime) -> Cancelled:
+def request_cancel(database: Database, run_id: str, *, actor: str, now: datetime) -> Acted:
     """Answer ``POST /api/runs/{id}/cancel``."""
     try:
-        at_work = database.transact(
+        cancelled = database.transact(
             lambda connection: cancel_run(connection, RunID(run_id), actor=actor, now=now)
         )
     except UnknownRun as error:
-        return Cancelled(problem_of(error, status=404))
+        return Acted(problem_of(error, status=404))
     except RunEnded as error:
-        return Cancelled(problem_of(error))
-    return Cancelled(Reply(202, {"run_id": run_id, "at_work": [node.key for node in at_work]}), at_work)
-
-
-def _why(status: RequestStatus) -> str:
-    return f"Run {status.run_id} ended as {status.run_state}. `landfall runs show {status.run_id}` says why."
+        return Acted(problem_of(error))
+    body = {"run_id": run_id, "at_work": [node.key for node in cancelled.at_work]}
+    return Acted(Reply(202, body), cancelled=(cancelled,))
 
 
 def _with_run(database: Database, run_id: str, show: Any) -> Reply:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -172,11 +173,21 @@ def logs(
 def cancel(context: typer.Context, run: RunArgument) -> None:
     """Cancel a run: nodes at work are stopped, waiting ones never start."""
     from landfall.cli.products import actor
-    from landfall.client import FunctionsClient
+    from landfall.client import FunctionsClient, FunctionsUnreachable
+    from landfall.runs.closing import cancel_run
 
     here = invocation(context)
-    run_id = _resolve(here.database(), run)
-    FunctionsClient.connect(here.settings(), actor=actor()).cancel_run(run_id)
+    database = here.database()
+    run_id = _resolve(database, run)
+    try:
+        FunctionsClient.connect(here.settings(), actor=actor()).cancel_run(run_id)
+    except FunctionsUnreachable as error:
+        # SQL is the truth: what is on record there takes effect once the app is back.
+        now = datetime.now(UTC)
+        database.transact(lambda connection: cancel_run(connection, run_id, actor=actor(), now=now))
+        note(str(error))
+        note(f"run {run_id}: the cancel is on record and takes effect when the function app answers again")
+        return
     note(f"run {run_id}: asked to stop; `landfall runs watch {run_id}` shows how it ends")
 
 

@@ -25,6 +25,8 @@ def laptop_environment(layout: Layout, ports: Ports) -> dict[str, str]:
         "DATABRICKS_TOKEN": jobs_token(layout),
         "LANDFALL_FUNCTIONS_URL": f"http://{LOOPBACK}:{ports.functions}",
         "LANDFALL_FUNCTIONS_KEY": open_keys(layout.functions_keys).host,
+        # Who starts runs on a laptop listens on it too.
+        "LANDFALL_CALLBACK_LOOPBACK": "true",
     }
 
 

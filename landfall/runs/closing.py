@@ -1,5 +1,6 @@
 """Starting, cancelling and closing a run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,11 +11,10 @@ from landfall.landing.ledger import settle_files
 from landfall.lineage.datasets import dataset_edges
 from landfall.metadata.tables import lineage_edges, node_runs, run_plans, run_requests, runs
 from landfall.planning.plan import NodeKey, Plan
-from landfall.runs.claiming import claim_ready
 from landfall.runs.ids import RunID
 from landfall.runs.journal import change_run, write_event
+from landfall.runs.nodes import cancel_waiting_nodes, claim_ready, open_nodes
 from landfall.runs.requests import RequestState
-from landfall.runs.settling import cancel_waiting_nodes, open_nodes
 from landfall.runs.states import FINAL_NODE_STATES, FINAL_RUN_STATES, FileState, NodeState, RunState
 
 
@@ -51,6 +51,14 @@ class WorkingNode:
     key: NodeKey
     attempt: int
     job_run_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledRun:
+    """A run that somebody asked to cancel, and its nodes at work, whose jobs have to end."""
+
+    run_id: RunID
+    at_work: tuple[WorkingNode, ...]
 
 
 def start_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> tuple[StartedNode, ...]:
@@ -104,10 +112,8 @@ def close_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> Run
     return state
 
 
-def cancel_run(
-    connection: sa.Connection, run_id: RunID, *, actor: str, now: datetime
-) -> tuple[WorkingNode, ...]:
-    """Ask for the end of a run and return the nodes that are at work.
+def cancel_run(connection: sa.Connection, run_id: RunID, *, actor: str, now: datetime) -> CancelledRun:
+    """Ask for the end of a run and return it with the nodes that are at work.
 
     Raises:
         UnknownRun: There is no such run.
@@ -128,6 +134,24 @@ def cancel_run(
             connection, run_id, None, run.State, run.State, now=now, actor=actor, detail="cancel requested"
         )
     cancel_waiting_nodes(connection, run_id, actor=actor, now=now)
+    return CancelledRun(run_id, _nodes_at_work(connection, run_id))
+
+
+def cancelled_runs(connection: sa.Connection) -> tuple[CancelledRun, ...]:
+    """Return the runs that somebody asked to cancel and that go on all the same."""
+    found: Sequence[str] = (
+        connection.execute(
+            sa.select(runs.c.RunID)
+            .where(runs.c.State.not_in(FINAL_RUN_STATES), runs.c.CancelRequestedAt.is_not(None))
+            .order_by(runs.c.CancelRequestedAt)
+        )
+        .scalars()
+        .all()
+    )
+    return tuple(CancelledRun(RunID(run_id), _nodes_at_work(connection, run_id)) for run_id in found)
+
+
+def _nodes_at_work(connection: sa.Connection, run_id: str) -> tuple[WorkingNode, ...]:
     rows = connection.execute(
         sa.select(node_runs.c.NodeKey, node_runs.c.Attempt, node_runs.c.JobRunID).where(
             node_runs.c.RunID == run_id, node_runs.c.State.not_in(FINAL_NODE_STATES)

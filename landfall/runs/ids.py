@@ -34,6 +34,10 @@ def node_instance(run_id: RunID, key: NodeKey) -> str:
     return f"run-{run_id}-node-{key}"
 
 
+def callback_instance(callback_id: int) -> str:
+    return f"callback-{callback_id}"
+
+
 def job_finished_event(attempt: int) -> str:
     """Return the event that wakes a node; one name per attempt, since one early event answers every wait."""
     return f"job_finished_{attempt}"

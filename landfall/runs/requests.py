@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from landfall.errors import LandfallError
 from landfall.metadata.catalog import get_current_product
-from landfall.metadata.tables import run_requests, runs
+from landfall.metadata.tables import data_products, run_requests, runs
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.states import FINAL_RUN_STATES, RunState
@@ -21,6 +21,7 @@ from landfall.spec.model import Product
 class Trigger(StrEnum):
     LANDING = "landing"
     HTTP = "http"
+    ADF = "adf"
     SCHEDULE = "schedule"
     RERUN = "rerun"
 
@@ -52,6 +53,19 @@ class UnknownRequest(LandfallError):
         super().__init__(f"There is no run request {request_id!r}.")
 
 
+class IdempotencyKeyReused(LandfallError):
+    """A key that stands for another request of the same product."""
+
+    code = "LF3212"
+
+    def __init__(self, product: str, key: str, request_id: str) -> None:
+        super().__init__(
+            f"The idempotency key {key!r} of {product} stands for request {request_id}, which asked for something "
+            "else. Send the same body again to get that run, or another key to start a new one."
+        )
+        self.request_id = request_id
+
+
 @dataclass(frozen=True, slots=True)
 class RunRequest:
     """What somebody asked for.
@@ -69,6 +83,16 @@ class RunRequest:
     full: bool = False
     parameters: Mapping[str, Any] | None = None
     idempotency_key: str | None = None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What is asked for, as it is stored, whoever asks and whenever."""
+        return {
+            "Trigger": str(self.trigger),
+            "DataSets": list(self.datasets),
+            # The caller's own parameters never say what the request itself says.
+            "Parameters": {**(self.parameters or {}), "full": self.full},
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +117,7 @@ def request_run(
     Raises:
         UnknownProduct: No such product has been applied.
         UnknownDataset: A dataset is not the product's.
+        IdempotencyKeyReused: The key stands for a request of something else.
     """
     current = get_current_product(connection, request.product)
     known = [dataset.name for dataset in current.product.datasets]
@@ -102,13 +127,15 @@ def request_run(
     lease = lock_lease(connection, current.product_id, now)
     if request.idempotency_key is not None:
         earlier = connection.execute(
-            sa.select(run_requests.c.RequestID).where(
+            sa.select(run_requests).where(
                 run_requests.c.DataProductID == current.product_id,
                 run_requests.c.IdempotencyKey == request.idempotency_key,
             )
-        ).scalar_one_or_none()
+        ).one_or_none()
         if earlier is not None:
-            return Requested(RequestID(earlier), current.product, start_coordinator=False)
+            if any(getattr(earlier, column) != value for column, value in request.asked.items()):
+                raise IdempotencyKeyReused(request.product, request.idempotency_key, earlier.RequestID)
+            return Requested(RequestID(earlier.RequestID), current.product, start_coordinator=False)
     stored = connection.execute(
         sa.select(run_requests.c.RequestID).where(run_requests.c.RequestID == request_id)
     ).first()
@@ -119,10 +146,7 @@ def request_run(
         sa.insert(run_requests).values(
             RequestID=request_id,
             DataProductID=current.product_id,
-            Trigger=request.trigger,
-            DataSets=list(request.datasets),
-            # The caller's own parameters never say what the request itself says.
-            Parameters={**(request.parameters or {}), "full": request.full},
+            **request.asked,
             IdempotencyKey=request.idempotency_key,
             State=RequestState.PENDING,
             RequestedAt=now,
@@ -145,13 +169,37 @@ class RequestStatus:
 
     Attributes:
         run_state: ``None`` before a run took the request up, and where nothing had to be run.
+        reason: Why nothing had to be run, or why the run did not succeed.
     """
 
     request_id: RequestID
+    product: str
     run_id: RunID | None
     run_state: RunState | None
     reason: str | None
     ended: bool
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the request has ended, and well; nothing to run is well."""
+        return self.ended and self.run_state in {None, RunState.SUCCEEDED}
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return the status as callers get it, whether they ask for it or are called back."""
+        return {
+            "request_id": self.request_id,
+            "product": self.product,
+            "run_id": self.run_id,
+            "state": self.run_state or ("done" if self.ended else "pending"),
+            "reason": self.reason,
+        }
+
+    def failure(self) -> str:
+        """Return in a sentence how the run ended that did not succeed."""
+        why = f" ({self.reason})" if self.reason else ""
+        return (
+            f"Run {self.run_id} ended as {self.run_state}{why}. `landfall runs show {self.run_id}` says more."
+        )
 
 
 def request_status(connection: sa.Connection, request_id: str) -> RequestStatus:
@@ -168,8 +216,15 @@ def request_status(connection: sa.Connection, request_id: str) -> RequestStatus:
                 run_requests.c.Reason,
                 run_requests.c.RunID,
                 runs.c.State.label("RunState"),
+                runs.c.Reason.label("RunReason"),
+                data_products.c.Domain,
+                data_products.c.Name,
             )
-            .select_from(run_requests.outerjoin(runs, runs.c.RunID == run_requests.c.RunID))
+            .select_from(
+                run_requests.join(
+                    data_products, data_products.c.DataProductID == run_requests.c.DataProductID
+                ).outerjoin(runs, runs.c.RunID == run_requests.c.RunID)
+            )
             .where(run_requests.c.RequestID == request_id)
         ).one_or_none()
     if row is None:
@@ -177,8 +232,9 @@ def request_status(connection: sa.Connection, request_id: str) -> RequestStatus:
     run_state = RunState(row.RunState) if row.RunState else None
     return RequestStatus(
         request_id=RequestID(request_id),
+        product=f"{row.Domain}/{row.Name}",
         run_id=RunID(row.RunID) if row.RunID else None,
         run_state=run_state,
-        reason=row.Reason,
+        reason=row.Reason or row.RunReason,
         ended=row.State == RequestState.DONE or run_state in FINAL_RUN_STATES,
     )

@@ -14,6 +14,7 @@ from landfall.local.functions_host.episode import EpisodeInput, EpisodeResult, H
 from landfall.local.functions_host.history import EventType
 from landfall.local.functions_host.json_text import compact
 from landfall.local.functions_host.replay import Identity
+from orchestrations.callback import callback
 from orchestrations.coordinator import product_coordinator
 from orchestrations.node import node
 from orchestrations.run import run
@@ -23,8 +24,11 @@ ORCHESTRATORS: dict[str, Callable[[Any], Generator[Any, Any, Any]]] = {
     "product_coordinator": product_coordinator,
     "run": run,
     "node": node,
+    "callback": callback,
 }
-ACTIVITIES = frozenset({"open_run", "start_run", "close_run", "submit_job", "check_job", "finish_node"})
+ACTIVITIES = frozenset(
+    {"open_run", "start_run", "close_run", "submit_job", "check_job", "finish_node", "deliver_callback"}
+)
 
 
 class Names:

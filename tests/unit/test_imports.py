@@ -25,7 +25,6 @@ PURE = (
     "landfall.spec",
     "landfall.planning",
     "landfall.lineage",
-    "landfall.contracts",
     "landfall.landing.events",
     "landfall.landing.matching",
     "landfall.runs.backoff",
@@ -93,6 +92,7 @@ PARTS: Mapping[str, Part] = {
         (*PURE, "landfall.settings", "deltalake", "pyarrow", "azure.identity", "azure.core")
     ),
     "landfall.jobs": Part((*PURE, "landfall.settings", "databricks", "azure.identity", "azure.core")),
+    "landfall.calling_back": Part((*PURE,)),
     "landfall.client": Part((*PURE, "landfall.settings")),
     # Thin callers: no SQL and no foreign service except through `landfall`.
     "landfall.api": Part(("landfall", "azure.functions"), never=("landfall.cli", "landfall.local")),

@@ -9,7 +9,7 @@ import pytest
 from landfall.api import files, products, runs, why
 from landfall.metadata.engine import Database
 from landfall.runs.ids import RequestID, RunID
-from landfall.runs.why.values import Cause
+from landfall.runs.why import Cause
 from tests.builders import a_product, a_transformation
 from tests.integration.runs.acting import NOW, apply, begin, finish, land
 
@@ -57,10 +57,12 @@ def test_a_replay_that_cannot_be_is_refused_whole(
 def test_a_rerun_answers_as_a_start_does(database: Database) -> None:
     _ended_run(database)
 
-    started = runs.start_rerun(database, RUN, b"", actor="grace", request_id=RequestID("q1"), now=NOW)
+    started = runs.start_rerun(
+        database, RUN, b"", at="https://app/api/x", actor="grace", request_id=RequestID("q1"), now=NOW
+    )
 
-    assert (started.reply.status, started.reply.headers["Location"]) == (202, "/api/requests/q1")
-    assert started.start is not None
+    assert (started.reply.status, started.reply.headers["Location"]) == (202, "https://app/api/requests/q1")
+    assert [product.key for product in started.start] == ["sales/orders"]
 
 
 @pytest.mark.parametrize(
@@ -81,10 +83,16 @@ def test_a_rerun_that_cannot_be_is_refused(
     _ended_run(database)
 
     started = runs.start_rerun(
-        database, run, json.dumps(body).encode(), actor="grace", request_id=RequestID("q1"), now=NOW
+        database,
+        run,
+        json.dumps(body).encode(),
+        at="https://app/api/x",
+        actor="grace",
+        request_id=RequestID("q1"),
+        now=NOW,
     )
 
-    assert (started.reply.status, started.start) == (status, None)
+    assert (started.reply.status, started.start) == (status, ())
 
 
 def test_pauses_are_shown_with_the_runs_until_the_product_is_resumed(database: Database) -> None:
@@ -92,7 +100,7 @@ def test_pauses_are_shown_with_the_runs_until_the_product_is_resumed(database: D
 
     paused = products.request_pause(
         database, "sales/orders", b'{"reason": "doubles"}', actor="grace", now=NOW
-    )
+    ).reply
     listed = runs.show_runs(database, None).body["paused"]
     land(database)
     resumed = products.request_resume(database, "sales/orders", actor="ada", now=NOW)
@@ -100,9 +108,9 @@ def test_pauses_are_shown_with_the_runs_until_the_product_is_resumed(database: D
     assert paused.status == 200
     assert listed == [paused.body]
     assert (paused.body["paused_by"], paused.body["reason"]) == ("grace", "doubles")
-    assert (resumed.reply.body["was_paused"], resumed.start is not None) == (True, True)
+    assert (resumed.reply.body["was_paused"], len(resumed.start)) == (True, 1)
     assert runs.show_runs(database, None).body["paused"] == []
-    assert products.request_pause(database, "a/b", b"", actor="grace", now=NOW).status == 404
+    assert products.request_pause(database, "a/b", b"", actor="grace", now=NOW).reply.status == 404
     assert products.request_resume(database, "a/b", actor="grace", now=NOW).reply.status == 404
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from landfall.api import files, products, runs
 from landfall.api.reply import Reply
+from landfall.calling_back import CallbackPolicy
 from landfall.landing.intake import take_in
 from landfall.metadata.engine import Database
 from landfall.runs.ids import RequestID, RunID
@@ -30,17 +31,26 @@ ROUTES: dict[str, Endpoint] = {
     ),
     "products/*/*/runs": lambda database, path, body, actor: (
         runs.start_run(
-            database, "/".join(path[1:3]), body, actor=actor, request_id=RequestID("q1"), now=LATER
+            database,
+            "/".join(path[1:3]),
+            body,
+            policy=CallbackPolicy(),
+            at="http://app/",
+            actor=actor,
+            request_id=RequestID("q1"),
+            now=LATER,
         ).reply
     ),
-    "products/*/*/pause": lambda database, path, body, actor: products.request_pause(
-        database, "/".join(path[1:3]), body, actor=actor, now=LATER
+    "products/*/*/pause": lambda database, path, body, actor: (
+        products.request_pause(database, "/".join(path[1:3]), body, actor=actor, now=LATER).reply
     ),
     "products/*/*/resume": lambda database, path, _body, actor: (
         products.request_resume(database, "/".join(path[1:3]), actor=actor, now=LATER).reply
     ),
     "runs/*/rerun": lambda database, path, body, actor: (
-        runs.start_rerun(database, path[1], body, actor=actor, request_id=RequestID("q1"), now=LATER).reply
+        runs.start_rerun(
+            database, path[1], body, at="http://app/", actor=actor, request_id=RequestID("q1"), now=LATER
+        ).reply
     ),
 }
 

@@ -1,0 +1,133 @@
+"""Data Factory starts runs, waits for them and is called back: its protocol, on the whole stack."""
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from landfall.local.layout import Layout
+from tests.acceptance.laptop import Laptop
+from tests.acceptance.test_operating import PRODUCT
+from tests.fakes.data_factory import DataFactory
+
+pytestmark = pytest.mark.stack
+
+# Landing starts nothing, so that each run is one that was asked for.
+BY_REQUEST = PRODUCT.replace("run: {", "run: {on: [], ")
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    laptop = Laptop.start(tmp_path_factory.mktemp("factory"), "sales/orders", BY_REQUEST)
+    yield laptop
+    laptop.stop()
+
+
+@pytest.fixture
+def factory(laptop: Laptop) -> Iterator[DataFactory]:
+    factory = DataFactory({"x-functions-key": laptop.settings.functions_key or ""}).start()
+    yield factory
+    factory.stop()
+
+
+def test_a_web_activity_waits_for_the_end_and_fails_with_the_run(
+    laptop: Laptop, factory: DataFactory
+) -> None:
+    _land(laptop, "good.csv", b"id\n1\n")
+    good = factory.web_activity("POST", _starter(laptop), {"idempotency_key": "pipeline-1", "trigger": "adf"})
+    _land(laptop, "bad.csv", b"id\n500\n")
+    bad = factory.web_activity("POST", _starter(laptop), {"idempotency_key": "pipeline-2"})
+    again = factory.web_activity("POST", _starter(laptop), {"idempotency_key": "pipeline-2"})
+
+    assert (good.status, good.output["state"]) == ("Succeeded", "succeeded")
+    assert laptop.runs()[-1].trigger == "adf"
+    assert bad.status == again.status == "Failed"
+    assert "LF6103" in str(bad.error)
+    assert len(laptop.runs()) == 2
+
+
+def test_a_webhook_activity_is_called_back_until_it_acknowledges(
+    laptop: Laptop, factory: DataFactory
+) -> None:
+    factory.refusals = [503]
+
+    nothing = factory.webhook_activity(_starter(laptop), {})
+    _land(laptop, "worse.csv", b"id\n501\n")
+    failed = factory.webhook_activity(_starter(laptop), {})
+
+    assert (nothing.status, nothing.output["state"]) == ("Succeeded", "done")
+    assert (failed.status, failed.output["state"]) == ("Failed", "failed")
+    assert failed.output["run_id"] in str(failed.error)
+    assert len(factory.calls) == 3
+    assert _secrets_in(laptop, factory) == []
+
+
+def test_one_key_is_one_run_however_many_ask_at_once(laptop: Laptop, factory: DataFactory) -> None:
+    before = len(laptop.runs())
+    _land(laptop, "once.csv", b"id\n2\n")
+    body = {"idempotency_key": "pipeline-3", "full": True}
+
+    with ThreadPoolExecutor(8) as callers:
+        answers = list(callers.map(lambda _: factory.webhook_activity(_starter(laptop), body), range(8)))
+    status, _, text = factory.send("POST", _starter(laptop), {**body, "full": False})
+
+    assert len({answer.output["request_id"] for answer in answers}) == 1
+    assert len(laptop.runs()) == before + 1
+    # Each caller waits at an address of its own, and each is told once.
+    assert len(factory.calls) == len(set(factory.calls)) == 8
+    assert (status, "LF3212" in text) == (409, True)
+
+
+def test_a_callback_survives_the_host(laptop: Laptop, factory: DataFactory) -> None:
+    factory.refusals = [503]
+    uri = factory.new_callback_uri()
+    factory.send("POST", _starter(laptop), {"callback_uri": uri})
+    laptop.wait_for(lambda: factory.calls, "the first attempt")
+
+    killed = laptop.kill("functions", signal.SIGKILL)
+    laptop.wait_for(lambda: laptop.pid("functions") not in {None, killed}, "the host to come back")
+
+    assert factory.called_back(uri).status == "Succeeded"
+
+
+def test_what_is_wrong_is_said_at_once(laptop: Laptop, factory: DataFactory) -> None:
+    body = {
+        "dataset": [],
+        "datasets": ["nothing"],
+        "full": 1,
+        "callback_uri": "https://169.254.169.254/token",
+    }
+
+    status, _, text = factory.send("POST", _starter(laptop), body)
+    unknown, _, _ = factory.send("POST", _starter(laptop).replace("orders", "nothing"), {})
+    stranger, _, _ = DataFactory({}).send("POST", _starter(laptop), {})
+
+    assert (status, unknown, stranger) == (400, 404, 401)
+    for fault in (
+        "'dataset' is not known",
+        "no dataset 'nothing'",
+        "'full' must be",
+        "address of the network",
+    ):
+        assert fault in text
+
+
+def _starter(laptop: Laptop) -> str:
+    return f"{laptop.settings.functions_url}/api/products/sales/orders/runs"
+
+
+def _land(laptop: Laptop, name: str, content: bytes) -> None:
+    laptop.upload(f"sales/orders/orders/{name}", content)
+    laptop.wait_for(
+        lambda: name in laptop.succeed("files", "list", "--state", "pending"), f"{name} in the ledger"
+    )
+
+
+def _secrets_in(laptop: Laptop, factory: DataFactory) -> list[Path]:
+    """Return the files of the stack in which an address of a waiting activity stands; ended ones are forgotten."""
+    tokens = [call.partition("callBackToken=")[2].encode() for call in factory.calls]
+    own = Layout(laptop.project)
+    files = [path for path in own.home.rglob("*") if path.is_file() and not path.match(f"{own.database}*")]
+    return [path for path in files if any(token in path.read_bytes() for token in tokens)]
