@@ -9,6 +9,8 @@ from activities.nodes import NodeActivities
 from activities.reconcile import Reconcile
 from activities.runs import RunActivities
 from activities.services import ConnectedServices
+from landfall import telemetry
+from landfall.settings import TelemetrySettings
 
 
 class App:
@@ -16,6 +18,9 @@ class App:
 
     def __init__(self) -> None:
         self.services = ConnectedServices()
+        self._is_traced = telemetry.configure(
+            TelemetrySettings.from_environment(), service="landfall-functions"
+        )
 
     @cached_property
     def events(self) -> EventActivities:
@@ -23,11 +28,19 @@ class App:
 
     @cached_property
     def runs(self) -> RunActivities:
-        return RunActivities(self.services)
+        if not self._is_traced:
+            return RunActivities(self.services)
+        from activities.traced import TracedRunActivities
+
+        return TracedRunActivities(self.services, self._metrics)
 
     @cached_property
     def nodes(self) -> NodeActivities:
-        return NodeActivities(self.services)
+        if not self._is_traced:
+            return NodeActivities(self.services)
+        from activities.traced import TracedNodeActivities
+
+        return TracedNodeActivities(self.services, self._metrics)
 
     @cached_property
     def acts(self) -> ActActivities:
@@ -40,3 +53,7 @@ class App:
     @cached_property
     def reconcile(self) -> Reconcile:
         return Reconcile(self.services)
+
+    @cached_property
+    def _metrics(self) -> telemetry.Metrics:
+        return telemetry.Metrics()

@@ -13,18 +13,19 @@ from landfall import addresses
 from landfall.errors import LandfallError
 from landfall.jobs.protocol import Failure, JobRunID, JobRunStatus, JobState
 from landfall.jobs.tokens import idempotency_token
-from landfall.runs.attempts import (
+from landfall.runs.closing import StartedNode
+from landfall.runs.ids import RUN_FINISHED_EVENT, RunID, run_instance
+from landfall.runs.node_result import UnreadableResult, parse_node_result
+from landfall.runs.node_spec import build_node_spec
+from landfall.runs.nodes import (
     Attempt,
+    Settled,
+    end_node,
     product_of_run,
     read_attempt,
     record_running,
     record_submission,
 )
-from landfall.runs.closing import StartedNode
-from landfall.runs.ids import RUN_FINISHED_EVENT, RunID, run_instance
-from landfall.runs.node_result import UnreadableResult, parse_node_result
-from landfall.runs.node_spec import build_node_spec
-from landfall.runs.settling import Settled, end_node
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict, weigh
 from landfall.runs.work import JobEnd, JobOutcome, NodeWork
@@ -106,6 +107,10 @@ class NodeActivities:
             job_run_id=job_run_id,
         )
 
+    def _trace_context(self, work: NodeWork) -> dict[str, str]:
+        """Return the trace context that a job gets; nothing where nobody traces."""
+        return {}
+
     def _submit(self, work: NodeWork, attempt: Attempt) -> JobOutcome:
         domain, name = attempt.product.split("/")
         spec = build_node_spec(
@@ -114,7 +119,7 @@ class NodeActivities:
             account=self._services.settings.storage_account,
             definition=attempt.definition,
             files=attempt.files,
-            trace={},
+            trace=self._trace_context(work),
         )
         path = addresses.spec_path(domain, name, work.run_id, work.key, work.attempt)
         self._services.lake.write_control(path, json.dumps(spec))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from landfall.errors import LandfallError
@@ -85,4 +86,45 @@ class Settings:
                 environ.get("LANDFALL_CALLBACK_HOSTS", "").replace(",", " ").lower().split()
             ),
             callback_loopback=environ.get("LANDFALL_CALLBACK_LOOPBACK", "").lower() in {"1", "true"},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    """Where traces and metrics go: to none, one or several of three places.
+
+    Attributes:
+        applicationinsights_connection_string: Of Application Insights.
+        signs_in: Whether Application Insights wants an Entra identity beside it.
+        managed_identity_client_id: Client id of the user-assigned identity, ``None`` for the default one.
+        otlp_endpoint: URL of an OpenTelemetry collector; its exporter reads the other ``OTEL_`` variables itself.
+        file: Takes one span per line, as JSON.
+    """
+
+    applicationinsights_connection_string: str | None = None
+    signs_in: bool = False
+    managed_identity_client_id: str | None = None
+    otlp_endpoint: str | None = None
+    file: Path | None = None
+
+    @property
+    def is_on(self) -> bool:
+        places = (self.applicationinsights_connection_string, self.otlp_endpoint, self.file)
+        return any(place is not None for place in places)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Return what ``environ`` says, this process's environment if none is given; no variable is required."""
+        sign_in = environ.get("APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "")
+        pairs = dict(part.split("=", 1) for part in sign_in.split(";") if "=" in part)
+        file = environ.get("LANDFALL_TELEMETRY_FILE")
+        return cls(
+            applicationinsights_connection_string=environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING")
+            or None,
+            signs_in=pairs.get("Authorization") == "AAD",
+            managed_identity_client_id=pairs.get("ClientId")
+            or environ.get("LANDFALL_IDENTITY_CLIENT_ID")
+            or None,
+            otlp_endpoint=environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
+            file=Path(file) if file else None,
         )

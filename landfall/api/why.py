@@ -10,8 +10,7 @@ from landfall.metadata.engine import Database
 from landfall.runs.closing import UnknownRun
 from landfall.runs.evidence import UnknownSubject, dataset_evidence, file_evidence, run_evidence
 from landfall.runs.ids import RunID
-from landfall.runs.why.explaining import explain
-from landfall.runs.why.values import Evidence
+from landfall.runs.why import Evidence, explain
 
 
 def show_why_dataset(database: Database, product: str, dataset: str, *, now: datetime) -> Reply:

@@ -91,7 +91,7 @@ def _output(output: Output, dataset: Dataset) -> dict[str, Any]:
     return {
         "dataset": output.dataset,
         "layer": output.layer.value,
-        "write": output.write.to_payload(),
+        "write": {"mode": output.write.mode.value, "keys": list(output.write.keys)},
         "columns": _columns(dataset.columns),
     }
 

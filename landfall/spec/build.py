@@ -31,6 +31,7 @@ from landfall.spec.model import (
     StepType,
     Transformation,
     TransformationName,
+    Write,
 )
 from landfall.spec.project import run_settings
 from landfall.spec.rule_documents import RuleDocument
@@ -135,7 +136,8 @@ def _step(document: StepDocument) -> Step:
 
 
 def _output(document: OutputDocument) -> Output:
-    return Output(DatasetName(document.dataset), document.layer, document.write.to_write())
+    write = Write(document.write.mode, tuple(document.write.keys))
+    return Output(DatasetName(document.dataset), document.layer, write)
 
 
 def _port(document: PortDocument) -> Port:

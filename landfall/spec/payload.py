@@ -19,7 +19,6 @@ from landfall.spec.model import (
     QualityRule,
     RunSettings,
     Severity,
-    SnapshotPer,
     Source,
     SourceType,
     Step,
@@ -113,6 +112,7 @@ def _rule(item: Mapping[str, Any]) -> QualityRule:
 
 def _transformation(item: Mapping[str, Any]) -> Transformation:
     output = item["output"]
+    write = output["write"]
     return Transformation(
         name=TransformationName(item["name"]),
         inputs=tuple(
@@ -122,22 +122,10 @@ def _transformation(item: Mapping[str, Any]) -> Transformation:
         output=Output(
             DatasetName(output["dataset"]),
             Layer(output["layer"]),
-            _write(output["write"]),
+            Write(WriteMode(write["mode"]), tuple(write["keys"])),
         ),
         depends_on=tuple(TransformationName(name) for name in item["depends_on"]),
         description=item["description"],
-    )
-
-
-def _write(item: Mapping[str, Any]) -> Write:
-    return Write(
-        **{
-            **item,
-            "mode": WriteMode(item["mode"]),
-            "keys": tuple(item["keys"]),
-            "partition_by": tuple(item["partition_by"]),
-            "snapshot_per": SnapshotPer(item["snapshot_per"]),
-        }
     )
 
 

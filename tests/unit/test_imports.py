@@ -25,7 +25,6 @@ PURE = (
     "landfall.spec",
     "landfall.planning",
     "landfall.lineage",
-    "landfall.contracts",
     "landfall.landing.events",
     "landfall.landing.matching",
     "landfall.runs.backoff",
@@ -78,11 +77,22 @@ PARTS: Mapping[str, Part] = {
     "landfall.lineage": Part((*PURE, "sqlglot"), pure=True),
     "landfall": Part(()),
     "landfall.settings": Part(("landfall.errors",)),
-    "landfall.telemetry": Part((*PURE, "landfall.settings", "opentelemetry", "azure.monitor")),
+    "landfall.telemetry": Part(
+        (*PURE, "landfall.settings", "opentelemetry", "azure.monitor", "azure.identity")
+    ),
     # SQL is met in `metadata`. The ledger and the run store build on its tables, because a file is claimed
     # in the transaction that opens its run; the other direction is closed.
     "landfall.metadata": Part(
-        (*PURE, "landfall.settings", "sqlalchemy", "alembic", "pyodbc", "azure.identity", "azure.core")
+        (
+            *PURE,
+            "landfall.settings",
+            "sqlalchemy",
+            "alembic",
+            "pyodbc",
+            "azure.identity",
+            "azure.core",
+            "opentelemetry",
+        )
     ),
     "landfall.landing": Part((*PURE, "landfall.metadata", "landfall.runs.leases", "sqlalchemy")),
     # The lease is read in the transaction that writes the ledger row, so it stands below the ledger.

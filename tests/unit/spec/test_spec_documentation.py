@@ -49,23 +49,19 @@ transformations:
     inputs: [orders_landed, customers, returns]
     steps:
 STEPS
-    output:
-      dataset: built
-      layer: gold
-WRITE
+    output: {dataset: built, layer: gold}
 """
 
 
 def product_with(example: str) -> str:
-    """Return a product around an example: a whole product, a list of rules or of steps, or a write."""
-    is_write = example.startswith("write:")
-    if not example.startswith("- ") and not is_write:
+    """Return a product around an example, which is a whole product, a list of rules or a list of steps."""
+    if not example.startswith("- "):
         return example
     is_rules = "check:" in example
-    steps = "- filter: amount > 0\n" if is_rules or is_write else example
+    steps = "- filter: amount > 0\n" if is_rules else example
     # A rule may look values up elsewhere, and only what is built can do that.
     rules = "  - name: built\n    quality:\n" + textwrap.indent(example, "      ") if is_rules else ""
-    text = AROUND.replace("RULES\n", rules).replace("WRITE\n", f"      {example}" if is_write else "")
+    text = AROUND.replace("RULES\n", rules)
     return text.replace("STEPS\n", textwrap.indent(steps, "      "))
 
 

@@ -1,0 +1,200 @@
+"""The activities with a trace around them: the work is done elsewhere, here it is told.
+
+Every call becomes a span of its run or node; the end of a node and of a run is told with the times that SQL
+has. Used only where telemetry goes somewhere.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from activities.instances import Instances
+from activities.nodes import NodeActivities
+from activities.runs import RunActivities
+from activities.services import Services
+from landfall import telemetry
+from landfall.planning.plan import NodeKey
+from landfall.runs.ids import RunID
+from landfall.runs.states import NodeState, RunState
+from landfall.runs.timeline import AttemptTimes, NodeTimes, RunTimes, node_times, run_times
+from landfall.runs.work import NodeWork
+
+
+class TracedRunActivities(RunActivities):
+    """Opening, starting and closing runs, each a span; closing tells the run itself and its files."""
+
+    def __init__(self, services: Services, metrics: telemetry.Metrics) -> None:
+        super().__init__(services)
+        self._metrics = metrics
+
+    async def open_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
+        parent = telemetry.run_span(message["run_id"])
+        with telemetry.span("open_run", parent, {"landfall.product": message["product"]}):
+            return await super().open_run(message, instances)
+
+    async def start_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
+        with telemetry.span("start_run", telemetry.run_span(message["run_id"]), _of_run(message)):
+            return await super().start_run(message, instances)
+
+    async def close_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
+        run_id = RunID(message["run_id"])
+        with telemetry.span("close_run", telemetry.run_span(run_id), _of_run(message)):
+            closed = await super().close_run(message, instances)
+        if closed["state"] is not None:
+            times = await asyncio.to_thread(
+                self._services.database.read, lambda connection: run_times(connection, run_id)
+            )
+            if times is not None:
+                tell_run(times, self._metrics)
+        return closed
+
+
+class TracedNodeActivities(NodeActivities):
+    """Submitting, looking at and settling nodes, each a span; settling tells the node, its attempts and phases."""
+
+    def __init__(self, services: Services, metrics: telemetry.Metrics) -> None:
+        super().__init__(services)
+        self._metrics = metrics
+
+    def submit_job(self, message: dict[str, Any]) -> dict[str, Any]:
+        with telemetry.span("submit_job", _node(message), _of_node(message)):
+            return super().submit_job(message)
+
+    def check_job(self, message: dict[str, Any]) -> dict[str, Any]:
+        with telemetry.span("check_job", _node(message), _of_node(message)):
+            return super().check_job(message)
+
+    def _trace_context(self, work: NodeWork) -> dict[str, str]:
+        return {"traceparent": telemetry.attempt_span(work.run_id, work.key, work.attempt).traceparent()}
+
+    async def finish_node(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
+        work = message["work"]
+        with telemetry.span("finish_node", _node(work), _of_node(work)):
+            finished = await super().finish_node(message, instances)
+        if not finished["retry"]:
+            run_id, key = RunID(work["run_id"]), NodeKey(work["key"])
+            times = await asyncio.to_thread(
+                self._services.database.read, lambda connection: node_times(connection, run_id, key)
+            )
+            if times is not None:
+                tell_node(run_id, times, self._metrics)
+        return finished
+
+
+def tell_run(times: RunTimes, metrics: telemetry.Metrics) -> None:
+    """Record a run that has ended, the files it took in, and its metrics."""
+    root = telemetry.run_span(times.run_id)
+    attributes: dict[str, str | int] = {
+        "landfall.run.id": times.run_id,
+        "landfall.product": times.product,
+        "landfall.run.trigger": times.trigger,
+        "landfall.run.state": str(times.state),
+        "landfall.run.nodes": times.nodes,
+    }
+    first = min([times.created_at, *(file.event_at for file in times.files)])
+    telemetry.record(
+        f"run {times.product}",
+        root,
+        None,
+        started_at=first,
+        ended_at=times.finished_at,
+        attributes=attributes,
+        error=None if times.state is RunState.SUCCEEDED else f"the run {times.state}",
+    )
+    labels = {"landfall.product": times.product}
+    for number, file in enumerate(times.files):
+        telemetry.record(
+            f"land {file.dataset}",
+            root.below("file", str(number)),
+            root,
+            started_at=file.event_at,
+            ended_at=file.claimed_at,
+            attributes={"landfall.dataset": file.dataset, "url.full": file.url, **labels},
+        )
+        metrics.start_latency.record(_seconds(file.event_at, times.created_at), labels)
+        metrics.publish_latency.record(_seconds(file.event_at, times.finished_at), labels)
+    metrics.runs.add(1, {"landfall.run.state": str(times.state), **labels})
+    metrics.run_duration.record(_seconds(times.created_at, times.finished_at), labels)
+
+
+def tell_node(run_id: RunID, times: NodeTimes, metrics: telemetry.Metrics) -> None:
+    """Record a node that has ended with its attempts and the phases of its job, and its metrics."""
+    own = telemetry.node_span(run_id, times.key)
+    labels = {"landfall.product": times.product, "landfall.node.key": times.key}
+    started_at = times.claimed_at or times.finished_at
+    telemetry.record(
+        f"node {times.key}",
+        own,
+        telemetry.run_span(run_id),
+        started_at=started_at,
+        ended_at=times.finished_at,
+        attributes={
+            "landfall.run.id": run_id,
+            "landfall.dataset": times.output,
+            "landfall.node.kind": times.kind,
+            "landfall.node.state": str(times.state),
+            **{f"landfall.rows.{name}": rows for name, rows in times.rows.items()},
+            **labels,
+        },
+        error=None if times.state is NodeState.SUCCEEDED else _failure(times.state, times.error_code),
+    )
+    for attempt in times.attempts:
+        _tell_attempt(run_id, times, attempt.number == times.attempts[-1].number, attempt, labels)
+        if attempt.number > 1:
+            metrics.retries.add(1, labels)
+    metrics.nodes.add(1, {"landfall.node.state": str(times.state), **labels})
+    for name, rows in times.rows.items():
+        metrics.rows.add(rows, {"landfall.rows.kind": name, **labels})
+    for rule, rows in times.refused.items():
+        metrics.refused.add(rows, {"landfall.rule": rule, **labels})
+    if "total" in times.phases_s:
+        metrics.job_duration.record(times.phases_s["total"], labels)
+
+
+def _tell_attempt(
+    run_id: RunID, times: NodeTimes, is_last: bool, attempt: AttemptTimes, labels: Mapping[str, str]
+) -> None:
+    own = telemetry.attempt_span(run_id, times.key, attempt.number)
+    failed = attempt.state is not NodeState.SUCCEEDED
+    job = {"databricks.job.run_id": attempt.job_run_id} if attempt.job_run_id is not None else {}
+    telemetry.record(
+        f"job {times.key}",
+        own,
+        telemetry.node_span(run_id, times.key),
+        started_at=attempt.submitted_at,
+        ended_at=attempt.finished_at,
+        attributes={"landfall.node.attempt": attempt.number, **job, **labels},
+        error=_failure(attempt.state, attempt.error_code) if failed else None,
+    )
+    # The result that is on record is that of the last attempt.
+    phases = {name: seconds for name, seconds in times.phases_s.items() if name != "total"} if is_last else {}
+    # The job says how long each phase took, not when it began: they are set behind one another from the end.
+    begins = attempt.finished_at - timedelta(seconds=sum(phases.values()))
+    for name, seconds in phases.items():
+        ends = begins + timedelta(seconds=seconds)
+        telemetry.record(
+            name, own.below(name), own, started_at=begins, ended_at=ends, attributes=dict(labels)
+        )
+        begins = ends
+
+
+def _failure(state: NodeState, code: str | None) -> str:
+    # The code alone: a reason may quote a value of a row.
+    return f"{state}: {code}" if code else str(state)
+
+
+def _node(message: Mapping[str, Any]) -> telemetry.SpanKey:
+    return telemetry.node_span(message["run_id"], message["key"])
+
+
+def _of_run(message: Mapping[str, Any]) -> dict[str, str]:
+    return {"landfall.run.id": message["run_id"]}
+
+
+def _of_node(message: Mapping[str, Any]) -> dict[str, str]:
+    return {"landfall.run.id": message["run_id"], "landfall.node.key": message["key"]}
+
+
+def _seconds(begin: datetime, end: datetime) -> float:
+    return (end - begin).total_seconds()
