@@ -68,9 +68,9 @@ class Simulation:
     activities: Mapping[str, Activity] = field(default_factory=dict)
     entities: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)
     settings: HubSettings = field(default_factory=HubSettings)
+    clock: VirtualClock = field(default_factory=VirtualClock)
 
     def __post_init__(self) -> None:
-        self.clock = VirtualClock()
         self.started: list[Started] = []
         self.findings: list[Finding] = []
         self.episodes = 0
