@@ -9,7 +9,7 @@ PYTHON_STAMP := $(VENV)/.landfall-setup
 AZURITE_STAMP := .landfall/tools/azurite/.landfall-setup
 AZURITE := landfall/local/azurite
 
-.PHONY: help setup demo test test-fast fmt lint types up down bench migration docs requirements
+.PHONY: help setup demo test test-fast chaos fmt lint types up down bench migration docs requirements
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: setup lint types  ## all that CI runs
 
 test-fast: setup  ## unit and replay tests
 	$(BIN)/pytest tests/unit tests/replay
+
+chaos: setup  ## kills, faults and storms in their long form; prints figures
+	LANDFALL_CHAOS=long $(BIN)/pytest tests/chaos -s
 
 fmt: setup  ## format, and mend what can be mended
 	$(BIN)/ruff format .

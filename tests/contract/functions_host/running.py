@@ -111,11 +111,11 @@ class HostProcess:
     process: "subprocess.Popen[str] | None" = None
     port: int = 0
 
-    def start(self) -> "HostProcess":
+    def start(self, within_s: float = 20) -> "HostProcess":
         port_file = self.folder / "port"
         port_file.unlink(missing_ok=True)
         self.process = self.spawn("--port", "0", "--port-file", str(port_file))
-        wait_for(lambda: port_file.exists() and port_file.read_text() != "", self.process)
+        wait_for(lambda: port_file.exists() and port_file.read_text() != "", self.process, within_s)
         self.port = int(port_file.read_text())
         return self
 
