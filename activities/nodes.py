@@ -13,19 +13,18 @@ from landfall import addresses
 from landfall.errors import LandfallError
 from landfall.jobs.protocol import Failure, JobRunID, JobRunStatus, JobState
 from landfall.jobs.tokens import idempotency_token
-from landfall.runs.closing import StartedNode
-from landfall.runs.ids import RUN_FINISHED_EVENT, RunID, run_instance
-from landfall.runs.node_result import UnreadableResult, parse_node_result
-from landfall.runs.node_spec import build_node_spec
-from landfall.runs.nodes import (
+from landfall.runs.attempts import (
     Attempt,
-    Settled,
-    end_node,
     product_of_run,
     read_attempt,
     record_running,
     record_submission,
 )
+from landfall.runs.closing import StartedNode
+from landfall.runs.ids import RUN_FINISHED_EVENT, RunID, run_instance
+from landfall.runs.node_result import UnreadableResult, parse_node_result
+from landfall.runs.node_spec import build_node_spec
+from landfall.runs.settling import Settled, end_node
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict, weigh
 from landfall.runs.work import JobEnd, JobOutcome, NodeWork

@@ -10,7 +10,8 @@ from landfall.metadata.engine import Database
 from landfall.runs.closing import UnknownRun
 from landfall.runs.evidence import UnknownSubject, dataset_evidence, file_evidence, run_evidence
 from landfall.runs.ids import RunID
-from landfall.runs.why import Evidence, explain
+from landfall.runs.why.explaining import explain
+from landfall.runs.why.values import Evidence
 
 
 def show_why_dataset(database: Database, product: str, dataset: str, *, now: datetime) -> Reply:

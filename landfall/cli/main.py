@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from landfall.cli import (
+    contract,
     database,
     demo,
     landing,
@@ -71,6 +72,7 @@ landing.register(app)
 runs.register(app)
 operating.register(app)
 lineage.register(app)
+contract.register(app)
 tables.register(app)
 database.register(app)
 demo.register(app)

@@ -65,7 +65,7 @@ def why(
 ) -> None:
     """Say why a dataset, run or file is as it is, and what to do about it."""
     from landfall.runs.evidence import find_evidence
-    from landfall.runs.why import explain
+    from landfall.runs.why.explaining import explain
 
     evidence = invocation(context).database().read(lambda connection: find_evidence(connection, subject))
     findings = explain(evidence, now=datetime.now(UTC))

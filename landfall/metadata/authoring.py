@@ -157,7 +157,7 @@ def _rule_row(dataset_id: int, rule: QualityRule) -> dict[str, Any]:
 def _configuration(item: Transformation) -> dict[str, Any]:
     return {
         "steps": [{"type": str(step.type), "config": step.config} for step in item.steps],
-        "write": {"mode": str(item.output.write.mode), "keys": list(item.output.write.keys)},
+        "write": item.output.write.to_payload(),
     }
 
 

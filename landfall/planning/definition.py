@@ -91,7 +91,7 @@ def _output(output: Output, dataset: Dataset) -> dict[str, Any]:
     return {
         "dataset": output.dataset,
         "layer": output.layer.value,
-        "write": {"mode": output.write.mode.value, "keys": list(output.write.keys)},
+        "write": output.write.to_payload(),
         "columns": _columns(dataset.columns),
     }
 

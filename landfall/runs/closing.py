@@ -11,10 +11,11 @@ from landfall.landing.ledger import settle_files
 from landfall.lineage.datasets import dataset_edges
 from landfall.metadata.tables import lineage_edges, node_runs, run_plans, run_requests, runs
 from landfall.planning.plan import NodeKey, Plan
+from landfall.runs.claiming import claim_ready
 from landfall.runs.ids import RunID
 from landfall.runs.journal import change_run, write_event
-from landfall.runs.nodes import cancel_waiting_nodes, claim_ready, open_nodes
 from landfall.runs.requests import RequestState
+from landfall.runs.settling import cancel_waiting_nodes, open_nodes
 from landfall.runs.states import FINAL_NODE_STATES, FINAL_RUN_STATES, FileState, NodeState, RunState
 
 

@@ -25,7 +25,7 @@ from landfall.runs.leases import read_lease
 from landfall.runs.published import foreign_ports, published_datasets
 from landfall.runs.queries import LAST, get_run, resolve_run_id
 from landfall.runs.states import FINAL_RUN_STATES, FileState
-from landfall.runs.why import (
+from landfall.runs.why.values import (
     DatasetEvidence,
     Evidence,
     FileEvidence,

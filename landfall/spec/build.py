@@ -31,7 +31,6 @@ from landfall.spec.model import (
     StepType,
     Transformation,
     TransformationName,
-    Write,
 )
 from landfall.spec.project import run_settings
 from landfall.spec.rule_documents import RuleDocument
@@ -136,8 +135,7 @@ def _step(document: StepDocument) -> Step:
 
 
 def _output(document: OutputDocument) -> Output:
-    write = Write(document.write.mode, tuple(document.write.keys))
-    return Output(DatasetName(document.dataset), document.layer, write)
+    return Output(DatasetName(document.dataset), document.layer, document.write.to_write())
 
 
 def _port(document: PortDocument) -> Port:

@@ -15,7 +15,6 @@ from landfall.spec.model import (
     Product,
     SourceType,
     Transformation,
-    WriteMode,
 )
 from landfall.spec.order import circles
 from landfall.spec.references import reads_of
@@ -112,12 +111,6 @@ def _check_outputs(draft: Draft, product: Product) -> dict[str, Transformation]:
             draft.report(
                 (*at, "dataset"), "LF1043", message, "give each its own dataset, and union them in a third"
             )
-        if output.write.mode is WriteMode.MERGE and not output.write.keys:
-            message = f"'{transformation.name}' merges without keys"
-            draft.report((*at, "write"), "LF1045", message, "add keys: [columns that identify a row]")
-        if output.write.mode is not WriteMode.MERGE and output.write.keys:
-            message = f"keys mean nothing for mode {output.write.mode.value}"
-            draft.report((*at, "write", "keys"), "LF1045", message, "write mode: merge, or remove keys:")
     return builders
 
 

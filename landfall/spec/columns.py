@@ -1,7 +1,6 @@
 """The columns of every dataset of a product, followed from the landed files through every step."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from landfall.spec.faults import nearest_remedy, shown
 from landfall.spec.frames import Frame
@@ -10,16 +9,15 @@ from landfall.spec.model import (
     Dataset,
     DatasetName,
     DatasetRef,
-    Output,
     Product,
     QualityRule,
     Transformation,
-    WriteMode,
 )
 from landfall.spec.order import in_order
 from landfall.spec.sql_text import SqlProblem
 from landfall.spec.step_checks import Path, check_columns, check_condition, check_sort_entries
 from landfall.spec.step_columns import frame_after
+from landfall.spec.write_checks import check_write, frame_of_table
 
 # Called with the place of a problem, as keys and indexes into the product.
 ReportAt = Callable[[Path, SqlProblem], None]
@@ -40,6 +38,8 @@ def follow_columns(
     """
     declared: dict[DatasetName, Dataset] = {}
     frames: dict[DatasetName, Frame | None] = {}
+    # What rules of built datasets see: the rows before the write adds its columns.
+    tested: dict[DatasetName, Frame | None] = {}
     # Of two with one name the first counts; that there are two is for other checks to say.
     for dataset in product.datasets:
         declared.setdefault(dataset.name, dataset)
@@ -54,24 +54,22 @@ def follow_columns(
         yielded = _frame_of_steps(transformation, frames, foreign, at, report)
         output = transformation.output
         if output.dataset not in frames:
-            frames[output.dataset] = yielded and replace(yielded, has_load_columns=_is_appended(output))
+            tested[output.dataset] = yielded
         elif output.dataset in declared and declared[output.dataset].landing is None and yielded is not None:
             _check_declared(declared[output.dataset], yielded, product, report)
-        keys_path: Path = (*at, "output", "write", "keys")
-        check_columns(output.write.keys, frames[output.dataset], keys_path, report)
+        if output.dataset in declared and declared[output.dataset].landing is not None:
+            continue
+        written = tested.setdefault(output.dataset, frames.get(output.dataset))
+        check_write(output.write, written, _relative(report, (*at, "output", "write")))
+        frames[output.dataset] = frame_of_table(output.write, written)
     for index, dataset in enumerate(product.datasets):
         for number, rule in enumerate(dataset.quality):
             at = ("datasets", index, "quality", number)
-            frame = frames.get(dataset.name)
+            frame = tested.get(dataset.name, frames.get(dataset.name))
             _check_rule(rule, frame, _relative(report, at))
             if rule.check is Check.FOREIGN_KEY:
                 _check_reference(rule, frame, frames.get(rule.config["references"]), _relative(report, at))
     return {dataset.name: frames.get(dataset.name) for dataset in product.datasets}
-
-
-def _is_appended(output: Output) -> bool:
-    """Return whether the runtime adds its columns to a built table: it tells the rows of runs apart by them."""
-    return output.write.mode is WriteMode.APPEND
 
 
 def _frame_of_steps(

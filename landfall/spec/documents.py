@@ -13,7 +13,6 @@ from landfall.spec.document import text_or_list, text_or_mapping
 from landfall.spec.fields import (
     Character,
     ColumnName,
-    ColumnRef,
     Connection,
     Duration,
     Email,
@@ -30,9 +29,10 @@ from landfall.spec.fields import (
     TypeName,
     fault,
 )
-from landfall.spec.model import FileFormat, Layer, SourceType, StepType, WriteMode
+from landfall.spec.model import FileFormat, Layer, SourceType, StepType
 from landfall.spec.rule_documents import RuleDocument
 from landfall.spec.step_documents import StepDocument
+from landfall.spec.write_documents import WriteDocument
 
 # Strict models take only members of an enum; a file holds their text.
 LayerField = Annotated[Layer, Field(strict=False)]
@@ -88,11 +88,6 @@ class DatasetDocument(Document):
     columns: list[ColumnDocument] = []
     quality: list[RuleDocument] = []
     description: Text = ""
-
-
-class WriteDocument(Document):
-    mode: Annotated[WriteMode, Field(strict=False)] = WriteMode.OVERWRITE
-    keys: list[ColumnRef] = []
 
 
 class OutputDocument(Document):

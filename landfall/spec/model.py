@@ -35,6 +35,17 @@ class WriteMode(StrEnum):
     APPEND = "append"
     OVERWRITE = "overwrite"
     MERGE = "merge"
+    SCD1 = "scd1"
+    SCD2 = "scd2"
+    SNAPSHOT = "snapshot"
+    REPLACE_PARTITIONS = "replace_partitions"
+
+
+class SnapshotPer(StrEnum):
+    """What a table of snapshots has one copy of: each date on which runs began (UTC), or each run."""
+
+    DATE = "date"
+    RUN = "run"
 
 
 class StepType(StrEnum):
@@ -208,8 +219,49 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Write:
+    """How rows become part of a table; what means nothing for the mode has its default.
+
+    Attributes:
+        keys: Columns that identify a row, for merge, scd1 and scd2.
+        order_by: Column that says which of two rows with one key is newer.
+        delete_when: SQL condition; a row that meets it takes the row of its key away.
+        valid_from: Column that scd2 adds for the moment from which a version holds.
+        valid_to: Column that it adds for the moment from which the version holds no longer.
+        is_current: Column that it adds to tell the version that holds now.
+        partition_by: Columns whose values name the partitions to replace.
+        snapshot_column: Column that a snapshot adds to tell the copies apart.
+    """
+
     mode: WriteMode = WriteMode.OVERWRITE
     keys: tuple[str, ...] = ()
+    order_by: str | None = None
+    delete_when: str | None = None
+    valid_from: str = "valid_from"
+    valid_to: str = "valid_to"
+    is_current: str = "is_current"
+    partition_by: tuple[str, ...] = ()
+    snapshot_per: SnapshotPer = SnapshotPer.DATE
+    snapshot_column: str = "snapshot_date"
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return the mode, the keys, and what else means something for the mode, as JSON."""
+        keyed = {"order_by": self.order_by, "delete_when": self.delete_when}
+        settings: Mapping[WriteMode, JsonObject] = {
+            WriteMode.MERGE: {key: value for key, value in keyed.items() if value is not None},
+            WriteMode.SCD1: keyed,
+            WriteMode.SCD2: {
+                **keyed,
+                "valid_from": self.valid_from,
+                "valid_to": self.valid_to,
+                "is_current": self.is_current,
+            },
+            WriteMode.SNAPSHOT: {
+                "snapshot_per": self.snapshot_per.value,
+                "snapshot_column": self.snapshot_column,
+            },
+            WriteMode.REPLACE_PARTITIONS: {"partition_by": list(self.partition_by)},
+        }
+        return {"mode": self.mode.value, "keys": list(self.keys), **settings.get(self.mode, {})}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from landfall.spec.model import (
     QualityRule,
     RunSettings,
     Severity,
+    SnapshotPer,
     Source,
     SourceType,
     Step,
@@ -112,7 +113,6 @@ def _rule(item: Mapping[str, Any]) -> QualityRule:
 
 def _transformation(item: Mapping[str, Any]) -> Transformation:
     output = item["output"]
-    write = output["write"]
     return Transformation(
         name=TransformationName(item["name"]),
         inputs=tuple(
@@ -122,10 +122,22 @@ def _transformation(item: Mapping[str, Any]) -> Transformation:
         output=Output(
             DatasetName(output["dataset"]),
             Layer(output["layer"]),
-            Write(WriteMode(write["mode"]), tuple(write["keys"])),
+            _write(output["write"]),
         ),
         depends_on=tuple(TransformationName(name) for name in item["depends_on"]),
         description=item["description"],
+    )
+
+
+def _write(item: Mapping[str, Any]) -> Write:
+    return Write(
+        **{
+            **item,
+            "mode": WriteMode(item["mode"]),
+            "keys": tuple(item["keys"]),
+            "partition_by": tuple(item["partition_by"]),
+            "snapshot_per": SnapshotPer(item["snapshot_per"]),
+        }
     )
 
 

@@ -25,6 +25,7 @@ PURE = (
     "landfall.spec",
     "landfall.planning",
     "landfall.lineage",
+    "landfall.contracts",
     "landfall.landing.events",
     "landfall.landing.matching",
     "landfall.runs.backoff",

@@ -71,12 +71,17 @@ class DeltaTables:
         stamped = writer.option("replaceWhere", condition).option("userMetadata", key)
         retry_conflicts(uri, lambda: stamped.save(uri))
 
-    def merge(self, uri: str, source: str, condition: str, clauses: Sequence[MergeClause]) -> None:
-        statement = (
-            f"MERGE INTO {table_name(uri)} AS target USING {source} AS source ON {condition} "
-            + " ".join(map(_clause, clauses))
-        )
-        retry_conflicts(uri, lambda: self._spark.sql(statement).collect())
+    def merge(
+        self, uri: str, source: Callable[[], str], condition: str, clauses: Sequence[MergeClause]
+    ) -> None:
+        does = " ".join(map(_clause, clauses))
+
+        def once() -> None:
+            self._spark.sql(
+                f"MERGE INTO {table_name(uri)} AS target USING {source()} AS source ON {condition} {does}"
+            ).collect()
+
+        retry_conflicts(uri, once)
 
     def find_commit(self, uri: str, key: str) -> Commit | None:
         """Return the newest commit that carries a key as its user metadata, or the newest of all if none does.

@@ -123,6 +123,32 @@ class RepeatedKeys(RuntimeFault):
     kind = FaultKind.DATA
 
 
+class TooManyPartitions(RuntimeFault):
+    """The rows are of more partitions than one write replaces."""
+
+    code = "LF4516"
+    kind = FaultKind.DATA
+
+    def __init__(self, name: str, columns: tuple[str, ...], limit: int) -> None:
+        super().__init__(
+            f"{name}: the rows have more than {limit} different values of {', '.join(columns)}, and each is a "
+            "partition to be replaced. Partition by something coarser, or write with mode merge."
+        )
+
+
+class UnsupportedPartition(RuntimeFault):
+    """A column cannot tell partitions apart in the same way on every engine."""
+
+    code = "LF4507"
+    kind = FaultKind.DEFINITION
+
+    def __init__(self, name: str, column: str, kind: str) -> None:
+        super().__init__(
+            f"{name}: '{column}' is {kind}; partitions are told apart by text, whole numbers, dates or booleans. "
+            "Derive a column such as a date from it."
+        )
+
+
 class QualityGateClosed(RuntimeFault):
     """A rule of severity ``fail`` refused rows; nothing is published."""
 

@@ -12,13 +12,12 @@ from spark_runtime.errors import QualityGateClosed, RowsUnaccounted
 from spark_runtime.job import Job, log
 from spark_runtime.quarantine import quarantine_rows, write_quarantine
 from spark_runtime.result import OutputResult
-from spark_runtime.spec import Severity, WriteMode
-from spark_runtime.sql import quoted, text_literal
+from spark_runtime.spec import Severity
+from spark_runtime.sql import quoted
 from spark_runtime.staging import Staged
 from spark_runtime.table_rules import TableVerdict
-from spark_runtime.tables import Commit
 from spark_runtime.tally import Tally
-from spark_runtime.write import RUN_COLUMN, publish
+from spark_runtime.write import Publication, publish
 
 
 def publish_staged(
@@ -68,27 +67,27 @@ def publish_staged(
         types |= extra_types
         valid = staged.valid_rows(rejected=tally.rejected)
         rows = valid.selectExpr(*(f"{value} AS {quoted(name)}" for name, value in columns.items()))
-        commit = publish(job, rows, types)
-        _require_rows(job, commit, tally.valid)
+        done = publish(job, rows, types)
+        _require_rows(job, done, tally.valid)
     findings.rows_published = tally.valid
-    _note_output(job, commit, types)
+    _note_output(job, done)
 
 
 def publish_directly(job: Job, df: DataFrame, types: Mapping[str, str]) -> None:
     """Publish rows that no test can refuse, in one pass."""
     findings = job.findings
     with findings.phase("write"):
-        commit = publish(job, df, types)
-        rows = commit.output_rows if commit is not None else None
-        findings.rows_published = _count_published(job, commit) if rows is None else rows
+        done = publish(job, df, types)
+        rows = done.commit.output_rows if done.commit is not None else None
+        findings.rows_published = _count_published(job, done, done.rows or "true") if rows is None else rows
     findings.rows_read = findings.rows_published
-    _note_output(job, commit, types)
+    _note_output(job, done)
 
 
-def _note_output(job: Job, commit: Commit | None, types: Mapping[str, str]) -> None:
+def _note_output(job: Job, done: Publication) -> None:
     output = job.spec.output
-    version = commit.version if commit is not None else None
-    job.findings.output = OutputResult(output.name, output.uri, version, tuple(types.items()))
+    version = done.commit.version if done.commit is not None else None
+    job.findings.output = OutputResult(output.name, output.uri, version, tuple(done.types.items()))
     log.info(
         "published %d rows to %s (version %s), quarantined %d",
         job.findings.rows_published,
@@ -111,13 +110,12 @@ def _pass_gate(job: Job, verdicts: Sequence[TableVerdict]) -> None:
         )
 
 
-def _require_rows(job: Job, commit: Commit | None, expected: int) -> None:
+def _require_rows(job: Job, done: Publication, expected: int) -> None:
     """Compare what the commit wrote with what was staged; a merge is the engine's own business."""
-    mode = job.spec.output.write.mode
-    if mode is WriteMode.MERGE or (commit is not None and commit.output_rows == expected):
+    if done.rows is None or (done.commit is not None and done.commit.output_rows == expected):
         return
-    # Replacing a slice may rewrite rows of other runs that share a file; then the table itself has to be asked.
-    found = _count_published(job, commit)
+    # Replacing a slice may rewrite other rows that share a file; then the table itself has to be asked.
+    found = _count_published(job, done, done.rows)
     if found != expected:
         raise RowsUnaccounted(
             f"{job.spec.output.name}: {expected} rows were to be published and {found} are in the table. "
@@ -125,8 +123,6 @@ def _require_rows(job: Job, commit: Commit | None, expected: int) -> None:
         )
 
 
-def _count_published(job: Job, commit: Commit | None) -> int:
-    rows = job.tables.read(job.spec.output.uri, version=None if commit is None else commit.version)
-    if job.spec.output.write.mode is WriteMode.APPEND:
-        rows = rows.where(f"{RUN_COLUMN} = {text_literal(job.spec.run_id)}")
-    return rows.count()
+def _count_published(job: Job, done: Publication, condition: str) -> int:
+    version = None if done.commit is None else done.commit.version
+    return job.tables.read(job.spec.output.uri, version=version).where(condition).count()

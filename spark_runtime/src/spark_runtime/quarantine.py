@@ -64,5 +64,6 @@ def write_quarantine(job: Job, frames: Sequence[DataFrame], rows: int) -> None:
     df = frames[0]
     for frame in frames[1:]:
         df = df.union(frame)
+    # Neither column is ever null.
     mine = f"_run_id = {text_literal(spec.run_id)} AND _node = {text_literal(spec.node)}"
     job.tables.replace_slice(spec.output.quarantine_uri, df, mine, key=spec.idempotency_key)

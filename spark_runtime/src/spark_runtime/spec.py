@@ -1,16 +1,17 @@
 """The node spec as frozen values: everything one job needs, parsed from its JSON document."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 from spark_runtime.errors import InvalidNodeSpec
+from spark_runtime.spec_object import SpecObject
+from spark_runtime.write_spec import Write, WriteMode, parse_write
 
 SCHEMA_VERSION = 1
-
-_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class NodeKind(StrEnum):
@@ -51,12 +52,6 @@ class Check(StrEnum):
 
 # Checks of all rows together, which no single row can fail.
 TABLE_CHECKS = frozenset({Check.ROW_COUNT, Check.NULL_SHARE})
-
-
-class WriteMode(StrEnum):
-    APPEND = "append"
-    OVERWRITE = "overwrite"
-    MERGE = "merge"
 
 
 class StepType(StrEnum):
@@ -143,24 +138,30 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    mode: WriteMode
-    keys: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Output:
-    """Where valid and refused rows go; no ``columns`` means what the steps yield."""
+    """Where valid and refused rows go.
+
+    Attributes:
+        columns: Declared columns; none means what the steps yield.
+        discard_runs: Runs in which this node did not succeed, although its job may have written rows.
+    """
 
     name: str
     uri: str
     quarantine_uri: str
     columns: tuple[Column, ...]
     write: Write
+    discard_runs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
+    """Everything one attempt of a node needs.
+
+    Attributes:
+        run_date: The date on which the run began (UTC), ``YYYY-MM-DD``; what a daily snapshot is called by.
+    """
+
     run_id: str
     product: str
     node: str
@@ -172,6 +173,7 @@ class NodeSpec:
     output: Output
     result_uri: str
     trace: Mapping[str, str] = field(default_factory=dict)
+    run_date: str = ""
 
     @property
     def idempotency_key(self) -> str:
@@ -191,13 +193,13 @@ def parse_node_spec(text: str) -> NodeSpec:
     except json.JSONDecodeError as error:
         raise InvalidNodeSpec(f"the node spec is not JSON: {error}. Was the file cut off?") from error
     faults: list[str] = []
-    spec = _node_spec(_Object(document, "$", faults))
+    spec = _node_spec(SpecObject(document, "$", faults))
     if faults:
         raise InvalidNodeSpec("the node spec is not valid: " + "; ".join(faults))
     return spec
 
 
-def _node_spec(root: "_Object") -> NodeSpec:
+def _node_spec(root: SpecObject) -> NodeSpec:
     version = root.integer("schema_version")
     if version != SCHEMA_VERSION:
         root.fault(
@@ -219,13 +221,23 @@ def _node_spec(root: "_Object") -> NodeSpec:
         rules=tuple(_rule(item) for item in root.objects("rules")),
         output=_output(root.object("output")),
         result_uri=root.text("result_uri"),
+        run_date=root.text("run_date", optional=True),
     )
+    if spec.output.write.mode is WriteMode.SNAPSHOT and not _is_date(spec.run_date):
+        root.fault("run_date", "a snapshot needs the date of its run, as in 2024-03-01")
     root.refuse_unknown()
     _check_inputs(spec, root)
     return spec
 
 
-def _check_inputs(spec: NodeSpec, root: "_Object") -> None:
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _check_inputs(spec: NodeSpec, root: SpecObject) -> None:
     if spec.kind is NodeKind.NOOP:
         return
     if not spec.inputs:
@@ -245,7 +257,7 @@ def _check_inputs(spec: NodeSpec, root: "_Object") -> None:
             root.fault("inputs", f"'{item.name}' declares no columns")
 
 
-def _input(item: "_Object") -> FilesInput | TableInput:
+def _input(item: SpecObject) -> FilesInput | TableInput:
     parsed: FilesInput | TableInput
     if item.anything("kind") == "table":
         parsed = TableInput(item.text("name"), item.text("uri"))
@@ -264,13 +276,13 @@ def _input(item: "_Object") -> FilesInput | TableInput:
     return parsed
 
 
-def _landed_file(item: "_Object") -> LandedFile:
+def _landed_file(item: SpecObject) -> LandedFile:
     file = LandedFile(item.text("uri"), item.text("etag", may_be_empty=True), item.integer("size_bytes"))
     item.refuse_unknown()
     return file
 
 
-def _columns(item: "_Object") -> tuple[Column, ...]:
+def _columns(item: SpecObject) -> tuple[Column, ...]:
     columns = []
     for column in item.objects("columns"):
         columns.append(
@@ -283,7 +295,7 @@ def _columns(item: "_Object") -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def _rule(item: "_Object") -> Rule:
+def _rule(item: SpecObject) -> Rule:
     rule = Rule(
         name=item.text("name"),
         check=item.choice("check", Check, Check.EXPRESSION),
@@ -295,108 +307,14 @@ def _rule(item: "_Object") -> Rule:
     return rule
 
 
-def _output(item: "_Object") -> Output:
-    write = item.object("write")
+def _output(item: SpecObject) -> Output:
     output = Output(
         name=item.text("name"),
         uri=item.text("uri").rstrip("/"),
         quarantine_uri=item.text("quarantine_uri").rstrip("/"),
         columns=_columns(item),
-        write=Write(write.choice("mode", WriteMode, WriteMode.APPEND), write.texts("keys")),
+        write=parse_write(item.object("write")),
+        discard_runs=item.texts("discard_runs", optional=True),
     )
-    if output.write.mode is WriteMode.MERGE and not output.write.keys:
-        write.fault("keys", "mode merge needs at least one key column")
-    write.refuse_unknown()
     item.refuse_unknown()
     return output
-
-
-class _Object:
-    """A JSON object that notes every fault with its place and goes on, so that all are told at once."""
-
-    def __init__(self, value: object, place: str, faults: list[str]) -> None:
-        self._place = place
-        self._faults = faults
-        self._asked: set[str] = set()
-        self._values: Mapping[str, Any] = value if isinstance(value, dict) else {}
-        if not isinstance(value, dict):
-            faults.append(f"{place}: must be an object")
-
-    def fault(self, key: str, message: str) -> None:
-        self._faults.append(f"{self._place}.{key}: {message}")
-
-    def refuse_unknown(self) -> None:
-        for key in self._values.keys() - self._asked:
-            self.fault(key, "is not a known key")
-
-    def anything(self, key: str) -> Any:
-        self._asked.add(key)
-        if key not in self._values:
-            self.fault(key, "is missing")
-        return self._values.get(key)
-
-    def text(self, key: str, *, optional: bool = False, may_be_empty: bool = False) -> str:
-        if optional and self._values.get(key) is None:
-            self._asked.add(key)
-            return ""
-        return str(
-            self._typed(
-                key, lambda value: isinstance(value, str) and (may_be_empty or value != ""), "a text", ""
-            )
-        )
-
-    def integer(self, key: str, *, minimum: int = 0) -> int:
-        number: int = self._typed(
-            key,
-            lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= minimum,
-            f"a whole number from {minimum}",
-            minimum,
-        )
-        return number
-
-    def boolean(self, key: str, *, default: bool) -> bool:
-        if key not in self._values:
-            return default
-        return bool(self._typed(key, lambda value: isinstance(value, bool), "true or false", default))
-
-    def mapping(self, key: str, *, optional: bool = False) -> Mapping[str, Any]:
-        if optional and self._values.get(key) is None:
-            self._asked.add(key)
-            return {}
-        values: Mapping[str, Any] = self._typed(key, lambda value: isinstance(value, dict), "an object", {})
-        return values
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        values: list[str] = self._typed(
-            key,
-            lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
-            "a list of texts",
-            [],
-        )
-        return tuple(values)
-
-    def choice(self, key: str, values: type[_Choice], fallback: _Choice) -> _Choice:
-        value = self.anything(key)
-        try:
-            return values(value)
-        except ValueError:
-            if key in self._values:
-                self.fault(key, f"{value!r} is not one of {', '.join(values)}")
-            return fallback
-
-    def object(self, key: str) -> "_Object":
-        return _Object(self.anything(key), f"{self._place}.{key}", self._faults)
-
-    def objects(self, key: str) -> "list[_Object]":
-        values: list[Any] = self._typed(key, lambda value: isinstance(value, list), "a list", [])
-        return [_Object(value, f"{self._place}.{key}[{at}]", self._faults) for at, value in enumerate(values)]
-
-    def _typed(self, key: str, fits: Callable[[Any], bool], wanted: str, fallback: Any) -> Any:
-        missing = key not in self._values
-        value = self.anything(key)
-        if missing:
-            return fallback
-        if not fits(value):
-            self.fault(key, f"must be {wanted}")
-            return fallback
-        return value

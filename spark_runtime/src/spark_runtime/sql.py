@@ -9,6 +9,11 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def unquoted(name: str) -> str:
+    """Return the column name that ``quoted`` put in back-ticks; a name without them stays."""
+    return name[1:-1].replace("``", "`") if name.startswith("`") else name
+
+
 def text_literal(value: str) -> str:
     r"""Return a string literal.
 

@@ -4,7 +4,7 @@ Databricks and the laptop's engine have Delta. Spark without Delta's jars has no
 bring tables of their own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -76,14 +76,22 @@ class Tables(Protocol):
         ...
 
     def replace_slice(self, uri: str, rows: DataFrame, condition: str, *, key: str) -> None:
-        """Replace the rows of an existing table that meet a condition; the new ones must meet it too."""
+        """Replace the rows of an existing table that meet a condition.
+
+        Args:
+            rows: Rows that meet the condition too.
+            condition: Null for no row: Spark keeps such rows, Sail takes them away.
+        """
         ...
 
-    def merge(self, uri: str, source: str, condition: str, clauses: Sequence[MergeClause]) -> None:
+    def merge(
+        self, uri: str, source: Callable[[], str], condition: str, clauses: Sequence[MergeClause]
+    ) -> None:
         """Merge rows into an existing table.
 
         Args:
-            source: Name of the view that holds them.
+            source: Gives the name of a view that holds them; asked anew for each try, because a view stays with
+                the version of a table that was the newest when it was made.
             condition: SQL over ``target`` and ``source`` that says which rows match.
         """
         ...

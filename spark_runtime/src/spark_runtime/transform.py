@@ -20,13 +20,14 @@ from spark_runtime.job import Job
 from spark_runtime.publishing import publish_directly, publish_staged
 from spark_runtime.references import look_up
 from spark_runtime.rules import compile_rules
-from spark_runtime.spec import Check, Column, Step, StepType, TableInput, WriteMode
-from spark_runtime.sql import quoted, text_literal
+from spark_runtime.slices import added_columns
+from spark_runtime.spec import Check, Column, Step, StepType, TableInput
+from spark_runtime.sql import quoted
 from spark_runtime.staging import Origin, Staged, StagedColumn, discard, stage
 from spark_runtime.steps import STEPS, StepContext
 from spark_runtime.table_rules import compile_table_rules, judge_table
 from spark_runtime.tally import Tally, count_staged
-from spark_runtime.write import RUN_COLUMN
+from spark_runtime.write import ONE_PASS
 
 
 def transform(job: Job, inputs: Sequence[TableInput]) -> None:
@@ -163,13 +164,10 @@ def _write(
     frame = replace(frame, df=looked.df)
     tests = (*tests, *looked.tests)
     mode = job.spec.output.write.mode
-    extra, extra_types = {}, {}
-    if mode is WriteMode.APPEND and find_name(RUN_COLUMN, tested) is None:
-        extra, extra_types = {RUN_COLUMN: text_literal(job.spec.run_id)}, {RUN_COLUMN: "string"}
+    extra, extra_types = added_columns(job)
     can_refuse = any(column.conversion.lost is not None or not column.nullable for column in columns)
-    # A merge reads its rows twice: once to look for repeated keys, once to write.
     has_rules = tests or unique or table_rules
-    if can_refuse or has_rules or stagings.refused or job.spec.attempt > 1 or mode is WriteMode.MERGE:
+    if can_refuse or has_rules or stagings.refused or job.spec.attempt > 1 or mode not in ONE_PASS:
         with job.findings.phase("check"):
             staged = stagings.stage(frame, columns, tests, unique, carried=looked.found)
             tally = count_staged(staged, declared=frozenset(rule.name for rule in job.spec.rules))
@@ -202,6 +200,8 @@ def _output_columns(job: Job, frame: Frame, types: dict[str, str]) -> list[Stage
         faults.append(f"the steps yield {', '.join(extra)} beyond the declared columns")
     if faults:
         raise ColumnMismatch(f"{output.name}: {'; '.join(faults)}. Change the steps or the declared columns.")
+    # A row that cannot be told newer or older than another has no place in the table.
+    ordering = find_name(output.write.order_by or "", found)
     return [
         StagedColumn(
             name=column.name,
@@ -210,7 +210,7 @@ def _output_columns(job: Job, frame: Frame, types: dict[str, str]) -> list[Stage
             conversion=to_declared(
                 quoted(str(found[column.name])), types[str(found[column.name])], column.type
             ),
-            nullable=column.nullable,
+            nullable=column.nullable and column.name != ordering,
             lost_as=f"type:{column.name}",
         )
         for column in declared

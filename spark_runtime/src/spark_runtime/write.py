@@ -1,45 +1,69 @@
-"""Publishing rows: append, overwrite or merge, each so that doing it twice leaves the table of doing it once."""
+"""Publishing rows: each mode so that doing it twice leaves the table of doing it once."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, functions
 
-from spark_runtime.casts import same_type
 from spark_runtime.delta import schema_text
-from spark_runtime.errors import ColumnMismatch, RepeatedMergeKeys
-from spark_runtime.frame import find_name
+from spark_runtime.errors import RepeatedMergeKeys
+from spark_runtime.history import history_types, write_history
 from spark_runtime.job import Job
-from spark_runtime.spec import Output, WriteMode
-from spark_runtime.sql import quoted, text_literal
+from spark_runtime.slices import replace_own_slice, replace_partitions
+from spark_runtime.sql import quoted
+from spark_runtime.table_columns import require_column, require_same_columns
 from spark_runtime.tables import Action, Commit, MergeClause, When
+from spark_runtime.write_spec import WriteMode
 
-RUN_COLUMN = "_run_id"
+# Modes that read the rows they write once; all others need them to lie still.
+ONE_PASS = frozenset({WriteMode.APPEND, WriteMode.OVERWRITE})
 
 
-def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Commit | None:
-    """Write the rows of ``df`` to the node's table and return the commit.
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A write that was done.
 
-    Append replaces the rows of the same run, so ``df`` carries ``_run_id`` then. Overwrite takes the columns of
-    ``df``, append and merge keep those of the table.
+    Attributes:
+        types: The columns of the table.
+        rows: SQL condition that the written rows meet in the table and no others do; ``None`` where a merge
+            decides which rows these are.
+    """
+
+    commit: Commit | None
+    types: Mapping[str, str]
+    rows: str | None
+
+
+def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Publication:
+    """Write the rows of ``df`` to the node's table.
+
+    Overwrite takes the columns of ``df``, all other modes keep those of the table.
 
     Args:
+        df: Holds the columns by which a slice is found again, as ``slices.added_columns`` names them.
         types: The columns of ``df`` in order, and their types.
 
     Raises:
         ColumnMismatch: The table has other columns.
-        RepeatedMergeKeys: Two rows to be merged have one key.
+        RepeatedMergeKeys: Two rows to be merged have one key, and no order says which of them is newer.
         CommitConflict: Other writers won every time.
     """
     output = job.spec.output
-    if output.write.mode is WriteMode.MERGE:
-        _merge(job, df, types)
-    elif output.write.mode is WriteMode.APPEND:
-        _require_same_columns(job, types)
-        mine = f"{RUN_COLUMN} = {text_literal(job.spec.run_id)}"
-        job.tables.replace_slice(output.uri, df, mine, key=job.spec.idempotency_key)
-    else:
+    mode = output.write.mode
+    rows: str | None = None
+    if mode is WriteMode.OVERWRITE:
         job.tables.overwrite(output.uri, _nullable(job, df, types), key=job.spec.idempotency_key)
-    return job.tables.find_commit(output.uri, job.spec.idempotency_key)
+        rows = "true"
+    elif mode in {WriteMode.APPEND, WriteMode.SNAPSHOT}:
+        rows = replace_own_slice(job, df, types)
+    elif mode is WriteMode.REPLACE_PARTITIONS:
+        rows = replace_partitions(job, df, types)
+    elif output.write.order_by is not None:
+        write_history(job, df, types)
+        types = history_types(job, types)
+    else:
+        _merge(job, df, types)
+    return Publication(job.tables.find_commit(output.uri, job.spec.idempotency_key), types, rows)
 
 
 def _nullable(job: Job, df: DataFrame, types: Mapping[str, str]) -> DataFrame:
@@ -49,25 +73,23 @@ def _nullable(job: Job, df: DataFrame, types: Mapping[str, str]) -> DataFrame:
 
 def _merge(job: Job, df: DataFrame, types: Mapping[str, str]) -> None:
     output = job.spec.output
-    keys = [_merge_key(output, key, types) for key in output.write.keys]
-    _refuse_repeated_keys(df, keys, output)
-    _require_same_columns(job, types)
-    view = job.views.register(df)
+    keys = [require_column(job, key, types, "to merge on") for key in output.write.keys]
+    _refuse_repeated_keys(job, df, keys)
+    require_same_columns(job, output.uri, types)
     condition = " AND ".join(f"target.{quoted(key)} <=> source.{quoted(key)}" for key in keys)
-    clauses = (MergeClause(When.MATCHED, Action.UPDATE), MergeClause(When.NOT_MATCHED, Action.INSERT))
-    job.tables.merge(output.uri, view, condition, clauses)
+    deletes = output.write.delete_when
+    gone = f"coalesce(({deletes}), false)" if deletes else "false"
+    marked = job.views.register(df.selectExpr("*", f"{gone} AS _lf_gone"))
+    values = {name: f"source.{quoted(name)}" for name in types}
+    clauses = (
+        MergeClause(When.MATCHED, Action.DELETE, "source._lf_gone"),
+        MergeClause(When.MATCHED, Action.UPDATE, values=values),
+        MergeClause(When.NOT_MATCHED, Action.INSERT, "NOT source._lf_gone", values),
+    )
+    job.tables.merge(output.uri, lambda: marked, condition, clauses)
 
 
-def _merge_key(output: Output, key: str, types: Mapping[str, str]) -> str:
-    found = find_name(key, types)
-    if found is None:
-        raise ColumnMismatch(
-            f"{output.name}: there is no column '{key}' to merge on; there are {', '.join(types)}"
-        )
-    return found
-
-
-def _refuse_repeated_keys(df: DataFrame, keys: list[str], output: Output) -> None:
+def _refuse_repeated_keys(job: Job, df: DataFrame, keys: list[str]) -> None:
     counted = df.groupBy(*(functions.col(quoted(key)) for key in keys)).agg(
         functions.expr("count(1)").alias("_lf_count")
     )
@@ -75,30 +97,6 @@ def _refuse_repeated_keys(df: DataFrame, keys: list[str], output: Output) -> Non
     if repeated:
         examples = "; ".join(", ".join(f"{key}={row[key]}" for key in keys) for row in repeated)
         raise RepeatedMergeKeys(
-            f"{output.name}: several rows have the same merge key ({', '.join(keys)}), for example {examples}. "
-            "Add a dedupe step with an order, or more columns to the keys."
-        )
-
-
-def _require_same_columns(job: Job, types: Mapping[str, str]) -> None:
-    """Create the table, or refuse to write columns it does not have.
-
-    Engines do not agree on this: what one refuses the other drops without a word.
-    """
-    output = job.spec.output
-    existing = job.tables.types(output.uri)
-    if existing is None:
-        job.tables.create_if_missing(output.uri, types)
-        return
-    faults = [f"no column '{name}' in the table" for name in types if find_name(name, existing) is None]
-    for name, kind in existing.items():
-        own = find_name(name, types)
-        if own is None:
-            faults.append(f"the table's column '{name}' is missing")
-        elif not same_type(types[own], kind):
-            faults.append(f"'{name}' is {types[own]} and in the table {kind}")
-    if faults:
-        raise ColumnMismatch(
-            f"{output.name}: the rows do not fit the table at {output.uri}: {'; '.join(faults)}. Change the "
-            "declared columns back, or write once with mode overwrite to give the table its new columns."
+            f"{job.spec.output.name}: several rows have the same merge key ({', '.join(keys)}), for example "
+            f"{examples}. Add order_by with the column that says which is newer, a dedupe step, or more keys."
         )

@@ -9,10 +9,11 @@ from landfall.metadata.apply import apply_products
 from landfall.metadata.engine import Database
 from landfall.metadata.tables import landed_files, node_runs, product_leases
 from landfall.planning.plan import NodeKey
+from landfall.runs.attempts import record_submission
 from landfall.runs.closing import close_run, start_run
 from landfall.runs.ids import RunID
-from landfall.runs.nodes import record_submission, settle_node
 from landfall.runs.opening import open_run
+from landfall.runs.settling import settle_node
 from landfall.runs.states import FINAL_NODE_STATES, NodeState, RunState
 from landfall.runs.verdict import Verdict
 from landfall.spec.model import Product

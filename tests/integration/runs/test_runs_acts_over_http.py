@@ -9,7 +9,7 @@ import pytest
 from landfall.api import files, products, runs, why
 from landfall.metadata.engine import Database
 from landfall.runs.ids import RequestID, RunID
-from landfall.runs.why import Cause
+from landfall.runs.why.values import Cause
 from tests.builders import a_product, a_transformation
 from tests.integration.runs.acting import NOW, apply, begin, finish, land
 

@@ -9,10 +9,10 @@ from landfall.jobs.errors import JobsUnreachable
 from landfall.jobs.protocol import IdempotencyToken, JobRunID
 from landfall.metadata.engine import Database
 from landfall.planning.plan import NodeKey
+from landfall.runs.attempts import record_submission
 from landfall.runs.callbacks import request_with_callback
 from landfall.runs.closing import cancel_run
 from landfall.runs.ids import RequestID, RunID
-from landfall.runs.nodes import record_submission
 from landfall.runs.requests import RunRequest, Trigger
 from tests.builders import a_product, a_transformation
 from tests.fakes.instances import FakeInstances

@@ -14,11 +14,13 @@ from landfall.metadata.apply import apply_products
 from landfall.metadata.engine import Database
 from landfall.metadata.tables import landed_files, node_run_edges, node_runs, product_leases, runs
 from landfall.planning.plan import NodeKey
+from landfall.runs.attempts import record_submission
+from landfall.runs.claiming import claimed_not_started
 from landfall.runs.closing import cancel_run, close_run, start_run
 from landfall.runs.ids import RequestID, RunID
-from landfall.runs.nodes import claimed_not_started, end_node, record_submission, settle_node
 from landfall.runs.opening import open_run
 from landfall.runs.rerunning import Rerun, request_rerun
+from landfall.runs.settling import end_node, settle_node
 from landfall.runs.states import FINAL_NODE_STATES, FileState, NodeState, RunState
 from landfall.runs.verdict import Verdict
 from landfall.spec.model import Product, RunSettings

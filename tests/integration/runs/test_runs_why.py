@@ -7,13 +7,14 @@ import pytest
 from landfall.metadata.catalog import AmbiguousDataset
 from landfall.metadata.engine import Database
 from landfall.planning.plan import NodeKey
+from landfall.runs.attempts import record_running, record_submission
 from landfall.runs.closing import cancel_run
 from landfall.runs.evidence import UnknownSubject, find_evidence
 from landfall.runs.ids import RunID
-from landfall.runs.nodes import record_running, record_submission
 from landfall.runs.opening import open_run
 from landfall.runs.pausing import pause_product
-from landfall.runs.why import Cause, Finding, explain
+from landfall.runs.why.explaining import explain
+from landfall.runs.why.values import Cause, Finding
 from landfall.spec.model import Product, RunSettings
 from tests.builders import a_product, a_transformation
 from tests.integration.runs.acting import NOW, SUCCEEDED, apply, begin, finish, land, settle

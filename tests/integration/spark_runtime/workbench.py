@@ -99,6 +99,9 @@ class Workbench:
         columns: Sequence[Mapping[str, Any]] = (),
         mode: str = "append",
         keys: Sequence[str] = (),
+        write: Mapping[str, Any] | None = None,
+        output: Mapping[str, Any] | None = None,
+        run_date: str = "2024-03-01",
     ) -> dict[str, Any]:
         """Write a node spec, run the job's entry point on it and return the result document it wrote."""
         self._results += 1
@@ -118,8 +121,10 @@ class Workbench:
                 "uri": self.table(dataset),
                 "quarantine_uri": self.table(f"quarantine/{dataset}"),
                 "columns": list(columns),
-                "write": {"mode": mode, "keys": list(keys)},
+                "write": {"mode": mode, "keys": list(keys), **(write or {})},
+                **(output or {}),
             },
+            "run_date": run_date,
             "result_uri": str(control / "result"),
         }
         schema_of("node_spec").validate(spec)
@@ -133,7 +138,7 @@ class Workbench:
     def rows(self, dataset: str, *columns: str) -> list[tuple[Any, ...]]:
         """Return the rows of a table, sorted by their text."""
         df = self.spark.read.format("delta").load(self.table(dataset))
-        chosen = df.select(*columns) if columns else df
+        chosen = df.selectExpr(*columns) if columns else df
         return sorted((tuple(row) for row in chosen.collect()), key=str)
 
     def epochs(self, dataset: str, column: str) -> list[float]:

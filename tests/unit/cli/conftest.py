@@ -13,10 +13,11 @@ from landfall.metadata.apply import apply_products
 from landfall.metadata.engine import Database, create_engine
 from landfall.metadata.migrations import upgrade
 from landfall.planning.plan import NodeKey
+from landfall.runs.attempts import record_submission
 from landfall.runs.closing import close_run, start_run
 from landfall.runs.ids import RunID
-from landfall.runs.nodes import end_node, record_submission
 from landfall.runs.opening import open_run
+from landfall.runs.settling import end_node
 from landfall.runs.verdict import Verdict
 from landfall.spec.model import Product
 from tests.builders import a_blob_event

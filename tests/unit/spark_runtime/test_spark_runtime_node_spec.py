@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator
 import spark_runtime
 from spark_runtime.errors import Failure, FaultKind, InvalidNodeSpec
 from spark_runtime.result import FileResult, FileStatus, NodeResult, NodeStatus, OutputResult, RuleResult
-from spark_runtime.spec import FilesInput, NodeKind, Severity, WriteMode, parse_node_spec
+from spark_runtime.spec import FilesInput, NodeKind, Severity, parse_node_spec
+from spark_runtime.write_spec import WriteMode
 
 SCHEMAS = Path(spark_runtime.__file__).parent / "schemas"
 

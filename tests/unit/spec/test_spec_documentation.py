@@ -49,19 +49,23 @@ transformations:
     inputs: [orders_landed, customers, returns]
     steps:
 STEPS
-    output: {dataset: built, layer: gold}
+    output:
+      dataset: built
+      layer: gold
+WRITE
 """
 
 
 def product_with(example: str) -> str:
-    """Return a product around an example, which is a whole product, a list of rules or a list of steps."""
-    if not example.startswith("- "):
+    """Return a product around an example: a whole product, a list of rules or of steps, or a write."""
+    is_write = example.startswith("write:")
+    if not example.startswith("- ") and not is_write:
         return example
     is_rules = "check:" in example
-    steps = "- filter: amount > 0\n" if is_rules else example
+    steps = "- filter: amount > 0\n" if is_rules or is_write else example
     # A rule may look values up elsewhere, and only what is built can do that.
     rules = "  - name: built\n    quality:\n" + textwrap.indent(example, "      ") if is_rules else ""
-    text = AROUND.replace("RULES\n", rules)
+    text = AROUND.replace("RULES\n", rules).replace("WRITE\n", f"      {example}" if is_write else "")
     return text.replace("STEPS\n", textwrap.indent(steps, "      "))
 
 

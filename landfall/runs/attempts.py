@@ -1,0 +1,218 @@
+"""Attempts of a node: what starting one needs, its job run, its end, and the attempt that follows it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from landfall.landing.ledger import ClaimedFile, claimed_files
+from landfall.metadata.tables import data_products, node_attempts, node_runs, runs
+from landfall.planning.plan import NodeKey, NodeKind
+from landfall.runs.ids import RunID
+from landfall.runs.journal import change_node, write_event
+from landfall.runs.states import FINAL_NODE_STATES, NodeState
+from landfall.runs.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What starting one attempt of a node needs.
+
+    Attributes:
+        number: The attempt the node is at, counted from 1.
+        final: The node has reached a final state; nothing may be started.
+        cancelled: Somebody asked to cancel the run.
+        files: The files an ingest node takes in.
+    """
+
+    product: str
+    kind: NodeKind
+    definition: Mapping[str, Any]
+    number: int
+    timeout_s: int
+    final: bool
+    cancelled: bool
+    files: tuple[ClaimedFile, ...]
+
+
+def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Attempt:
+    """Return what starting an attempt of the node needs."""
+    row = connection.execute(
+        sa.select(
+            node_runs.c.Kind,
+            node_runs.c.State,
+            node_runs.c.Attempt,
+            node_runs.c.Definition,
+            runs.c.Settings,
+            runs.c.CancelRequestedAt,
+            data_products.c.Domain,
+            data_products.c.Name,
+        )
+        .select_from(
+            node_runs.join(runs, runs.c.RunID == node_runs.c.RunID).join(
+                data_products, data_products.c.DataProductID == runs.c.DataProductID
+            )
+        )
+        .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)
+    ).one()
+    kind = NodeKind(row.Kind)
+    files: tuple[ClaimedFile, ...] = ()
+    if kind is NodeKind.INGEST:
+        files = claimed_files(connection, run_id, row.Definition["output"]["dataset"])
+    return Attempt(
+        product=f"{row.Domain}/{row.Name}",
+        kind=kind,
+        definition=row.Definition,
+        number=row.Attempt,
+        timeout_s=row.Settings["node_timeout_s"],
+        final=NodeState(row.State) in FINAL_NODE_STATES,
+        cancelled=row.CancelRequestedAt is not None,
+        files=files,
+    )
+
+
+def product_of_run(connection: sa.Connection, run_id: RunID) -> str:
+    """Return the product of a run as ``domain/name``."""
+    row = connection.execute(
+        sa.select(data_products.c.Domain, data_products.c.Name)
+        .select_from(runs.join(data_products, data_products.c.DataProductID == runs.c.DataProductID))
+        .where(runs.c.RunID == run_id)
+    ).one()
+    return f"{row.Domain}/{row.Name}"
+
+
+def record_submission(
+    connection: sa.Connection,
+    run_id: RunID,
+    key: NodeKey,
+    attempt: int,
+    *,
+    job_run_id: int,
+    job_run_url: str | None,
+    token: str,
+    now: datetime,
+) -> bool:
+    """Write that a job run has taken an attempt; return ``False`` if the node has left that attempt behind."""
+    row = connection.execute(
+        sa.select(node_runs.c.State, node_runs.c.Attempt, node_runs.c.JobRunID).where(
+            node_runs.c.RunID == run_id, node_runs.c.NodeKey == key
+        )
+    ).one()
+    if NodeState(row.State) in FINAL_NODE_STATES or row.Attempt != attempt:
+        return False
+    if row.JobRunID == job_run_id:
+        return True
+    job_run = {"JobRunID": job_run_id, "JobRunUrl": job_run_url}
+    submitted = change_node(
+        connection,
+        run_id,
+        key,
+        NodeState.SUBMITTED,
+        now=now,
+        detail=f"attempt {attempt}, job run {job_run_id}",
+        values={**job_run, "StartedAt": sa.func.coalesce(node_runs.c.StartedAt, now)},
+    )
+    if submitted:
+        connection.execute(
+            sa.insert(node_attempts).values(
+                RunID=run_id,
+                NodeKey=key,
+                Attempt=attempt,
+                IdempotencyKey=token,
+                JobRunID=job_run_id,
+                State=NodeState.SUBMITTED,
+                SubmittedAt=now,
+            )
+        )
+    else:
+        # The platform has forgotten the former job run of this attempt and started another one.
+        for table, values in ((node_runs, job_run), (node_attempts, {"JobRunID": job_run_id})):
+            connection.execute(
+                sa.update(table)
+                .where(table.c.RunID == run_id, table.c.NodeKey == key, table.c.Attempt == attempt)
+                .values(values)
+            )
+    return True
+
+
+def record_running(connection: sa.Connection, run_id: RunID, key: NodeKey, *, now: datetime) -> None:
+    """Write that a node's job has begun to work."""
+    change_node(connection, run_id, key, NodeState.RUNNING, now=now)
+
+
+def end_attempt(
+    connection: sa.Connection,
+    run_id: RunID,
+    key: NodeKey,
+    attempt: int,
+    verdict: Verdict,
+    *,
+    token: str,
+    now: datetime,
+) -> None:
+    """Keep how an attempt ended, one that never got a job run included; repeating it changes nothing."""
+    ended = {
+        "State": verdict.state,
+        "ErrorCode": verdict.error_code,
+        "Reason": verdict.reason,
+        "FinishedAt": now,
+    }
+    this = sa.and_(
+        node_attempts.c.RunID == run_id,
+        node_attempts.c.NodeKey == key,
+        node_attempts.c.Attempt == attempt,
+    )
+    known = connection.execute(sa.select(node_attempts.c.FinishedAt).where(this)).one_or_none()
+    if known is None:
+        connection.execute(
+            sa.insert(node_attempts).values(
+                RunID=run_id, NodeKey=key, Attempt=attempt, IdempotencyKey=token, SubmittedAt=now, **ended
+            )
+        )
+    elif known.FinishedAt is None:
+        connection.execute(sa.update(node_attempts).where(this).values(ended))
+
+
+def begin_retry(
+    connection: sa.Connection, run_id: RunID, key: NodeKey, attempt: int, verdict: Verdict, *, now: datetime
+) -> bool:
+    """Give a node another attempt after a failed one if it has one left; return whether it has.
+
+    A repeated call finds the next attempt begun and says so again.
+    """
+    row = connection.execute(
+        sa.select(node_runs.c.State, node_runs.c.Attempt, runs.c.Settings, runs.c.CancelRequestedAt)
+        .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
+        .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)
+    ).one()
+    if NodeState(row.State) in FINAL_NODE_STATES or row.CancelRequestedAt is not None:
+        return False
+    if row.Attempt > attempt:
+        return True
+    if attempt > row.Settings["retries"]:
+        return False
+    values = {"Attempt": attempt + 1, "JobRunID": None, "JobRunUrl": None}
+    if row.State == NodeState.READY:
+        # The attempt never got a job run, so the state stays and only the number moves.
+        connection.execute(
+            sa.update(node_runs).where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key).values(values)
+        )
+        write_event(
+            connection, run_id, key, row.State, row.State, now=now, detail=_retry_detail(attempt, verdict)
+        )
+        return True
+    return change_node(
+        connection,
+        run_id,
+        key,
+        NodeState.READY,
+        now=now,
+        detail=_retry_detail(attempt, verdict),
+        values=values,
+    )
+
+
+def _retry_detail(attempt: int, verdict: Verdict) -> str:
+    return f"attempt {attempt} failed and is tried again: {verdict.reason}"

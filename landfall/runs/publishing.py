@@ -1,0 +1,86 @@
+"""What a settled node leaves beside its state: quality results, its published table, its landed files."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from landfall.addresses import parse_blob_url
+from landfall.landing.ledger import claimed_files, settle_files
+from landfall.metadata.tables import data_quality_results, node_runs, published_data_sets, runs
+from landfall.planning.plan import NodeKey, NodeKind
+from landfall.runs.ids import RunID
+from landfall.runs.states import FileState, NodeState
+from landfall.runs.verdict import Verdict
+
+
+def write_results(
+    connection: sa.Connection, run_id: RunID, key: NodeKey, verdict: Verdict, now: datetime
+) -> None:
+    node = connection.execute(
+        sa.select(node_runs.c.Kind, node_runs.c.Definition, runs.c.DataProductID)
+        .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
+        .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)
+    ).one()
+    dataset = node.Definition["output"]["dataset"]
+    if verdict.rules:
+        connection.execute(
+            sa.insert(data_quality_results),
+            [
+                {
+                    "RunID": run_id,
+                    "NodeKey": key,
+                    "DataSetName": dataset,
+                    "RuleName": rule["name"],
+                    "Severity": rule["severity"],
+                    "RowsChecked": rule["rows_checked"],
+                    "RowsFailed": rule["rows_failed"],
+                    "CheckedAt": now,
+                }
+                for rule in verdict.rules
+            ],
+        )
+    if verdict.state is NodeState.SUCCEEDED:
+        _publish(connection, node.DataProductID, dataset, run_id, verdict, now)
+    if node.Kind == NodeKind.INGEST:
+        unreadable = verdict.rejected_files
+        settle_files(
+            connection,
+            run_id,
+            dataset=dataset,
+            state=FileState.DONE if verdict.state is NodeState.SUCCEEDED else FileState.REJECTED,
+            reason=verdict.reason,
+            now=now,
+            rejected={
+                file.url: unreadable[uri]
+                for file in (claimed_files(connection, run_id, dataset) if unreadable else ())
+                if (uri := parse_blob_url(file.url).abfss()) in unreadable
+            },
+        )
+
+
+def _publish(
+    connection: sa.Connection,
+    product_id: int,
+    dataset: str,
+    run_id: RunID,
+    verdict: Verdict,
+    now: datetime,
+) -> None:
+    values = {
+        "RunID": run_id,
+        "PublishedAt": now,
+        "TableVersion": verdict.table_version,
+        "Rows": verdict.rows_published,
+    }
+    updated = connection.execute(
+        sa.update(published_data_sets)
+        .where(
+            published_data_sets.c.DataProductID == product_id,
+            published_data_sets.c.DataSetName == dataset,
+        )
+        .values(values)
+    ).rowcount
+    if not updated:
+        connection.execute(
+            sa.insert(published_data_sets).values(DataProductID=product_id, DataSetName=dataset, **values)
+        )

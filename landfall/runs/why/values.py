@@ -1,0 +1,166 @@
+"""What `why` is given and what it answers: evidence of a dataset, run or file, and findings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from landfall.landing.queries import LandedFile
+from landfall.planning.plan import NodeKey
+from landfall.runs.ids import RunID
+from landfall.runs.leases import Lease
+from landfall.runs.queries import RunDetail
+
+MOST_NAMES = 8
+
+
+class Cause(StrEnum):
+    """What a finding is about; kept between versions, for programs that read findings."""
+
+    NEVER_LANDED = "never_landed"
+    NEVER_BUILT = "never_built"
+    PAUSED = "paused"
+    RUN_OPEN = "run_open"
+    SETTLING = "settling"
+    COORDINATOR_LATE = "coordinator_late"
+    NO_TRIGGER = "no_trigger"
+    CLAIMED = "claimed"
+    REJECTED = "rejected"
+    REPLACED = "replaced"
+    EMPTY = "empty"
+    UNMATCHED = "unmatched"
+    NOT_STARTED = "not_started"
+    WAITING = "waiting"
+    LIMITED = "limited"
+    AT_WORK = "at_work"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    LEFT_OUT = "left_out"
+    CANCELLED = "cancelled"
+    METADATA_CHANGED = "metadata_changed"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause.
+
+    Attributes:
+        about: What it is about: a dataset, node, run, file or product.
+        says: The cause, in words.
+        do: What to do; ``None`` where there is nothing but to wait, or nothing to be done.
+        since: When it began, where that is known.
+    """
+
+    about: str
+    cause: Cause
+    says: str
+    do: str | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductEvidence:
+    """What decides whether a product opens a run.
+
+    Attributes:
+        open_run: The run that is at work.
+    """
+
+    key: str
+    settle_s: float
+    on_landing: bool
+    lease: Lease
+    open_run: RunID | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileEvidence:
+    """One landed file version.
+
+    Attributes:
+        product: The product in whose folder it lies, if that has been applied.
+        expected_by: The dataset that expects it by the metadata applied now.
+        newer: A later version of the same path.
+    """
+
+    file: LandedFile
+    product: ProductEvidence | None
+    expected_by: str | None
+    newer: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvidence:
+    """One run; ``cancelled_by`` is who asked for its end."""
+
+    detail: RunDetail
+    max_parallel_nodes: int
+    cancelled_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingFiles:
+    """Files of a landed dataset that wait for a run; ``since`` is when the oldest of them landed."""
+
+    dataset: str
+    count: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The newest publication of a dataset."""
+
+    at: datetime
+    run_id: str
+    metadata_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetEvidence:
+    """One dataset of a product.
+
+    Attributes:
+        node: The node that builds it; ``None`` if nothing does.
+        landing: Landing pattern of a landed dataset.
+        version: The metadata version applied now.
+        missing: Inputs that have never been published.
+        waiting: Files that wait, of this dataset and of those upstream of it.
+        rejected: The newest file of a landed dataset, if it was rejected.
+        landed: Whether any file ever landed for it.
+        unmatched: Files in the product's folder that no dataset expects.
+        last: The newest run with its node.
+        left_out: A newer run that left its node out, with the reason.
+    """
+
+    product: ProductEvidence
+    name: str
+    node: NodeKey | None
+    landing: str | None
+    version: int
+    published: Publication | None
+    missing: tuple[str, ...] = ()
+    waiting: tuple[WaitingFiles, ...] = ()
+    rejected: LandedFile | None = None
+    landed: bool = True
+    unmatched: int = 0
+    last: RunEvidence | None = None
+    left_out: tuple[RunID, str] | None = None
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.product.key}.{self.name}"
+
+
+Evidence = FileEvidence | RunEvidence | DatasetEvidence
+
+
+def counted(files: int) -> str:
+    return "1 file" if files == 1 else f"{files:,} files"
+
+
+def some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MOST_NAMES])
+    more = len(names) - MOST_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown
