@@ -10,7 +10,7 @@ import azure.functions as func
 
 from activities.app import App
 from activities.instances import DurableInstances
-from landfall.api import files, health, lineage, products, runs, why
+from landfall.api import config, files, health, lineage, products, runs, why
 from landfall.api.reply import Acted, Reply
 from landfall.calling_back import CallbackPolicy
 from landfall.runs.ids import RequestID
@@ -146,6 +146,43 @@ async def show_lineage(req: func.HttpRequest) -> func.HttpResponse:
 @app.durable_client_input(client_name="client")
 async def replay_files(req: func.HttpRequest, client: Any) -> func.HttpResponse:
     return await _act(req, client, files.request_replay, req.get_body())
+
+
+@app.route("config", methods=[func.HttpMethod.GET])
+async def show_settings(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(
+        config.show_settings,
+        req.params.get("product"),
+        req.params.get("at"),
+        now=activities.services.now(),
+    )
+
+
+@app.route("config/{name}/history", methods=[func.HttpMethod.GET])
+async def show_setting_history(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(config.show_history, req.route_params["name"], req.params.get("product"))
+
+
+@app.route("config/{name}", methods=[func.HttpMethod.POST])
+async def set_setting(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(
+        config.request_set,
+        req.route_params["name"],
+        req.get_body(),
+        actor=_actor(req),
+        now=activities.services.now(),
+    )
+
+
+@app.route("config/{name}/rollback", methods=[func.HttpMethod.POST])
+async def roll_back_setting(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(
+        config.request_rollback,
+        req.route_params["name"],
+        req.get_body(),
+        actor=_actor(req),
+        now=activities.services.now(),
+    )
 
 
 @app.route("health", methods=[func.HttpMethod.GET], auth_level=func.AuthLevel.ANONYMOUS)

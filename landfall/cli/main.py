@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from landfall.cli import (
+    config,
     contract,
     database,
     demo,
@@ -75,6 +76,7 @@ lineage.register(app)
 contract.register(app)
 tables.register(app)
 database.register(app)
+config.register(app)
 demo.register(app)
 
 

@@ -34,12 +34,16 @@ class SettingVersion:
         effective_at: From when on, inclusive.
         expires_at: Until when, exclusive; ``None`` while nothing follows. Equal to ``effective_at`` for a
             value that another one for the same instant replaced.
+        set_at: When it was set, where that was kept.
+        set_by: Who set it, where that was kept.
     """
 
     version: int
     value: str | None
     effective_at: datetime
     expires_at: datetime | None
+    set_at: datetime | None = None
+    set_by: str | None = None
 
 
 def find_setting(
@@ -101,6 +105,7 @@ def set_setting(
     effective_at: datetime,
     now: datetime,
     description: str | None = None,
+    actor: str | None = None,
 ) -> SettingVersion:
     """Give a setting a value from an instant on, until the next one that is set already; return it.
 
@@ -112,6 +117,7 @@ def set_setting(
         effective_at: Now or later, aware UTC: what runs have pinned does not change behind them.
         now: The current instant.
         description: What the setting is for; ``None`` leaves what is written.
+        actor: Who sets it.
 
     Raises:
         ValueError: ``effective_at`` is before ``now``.
@@ -126,7 +132,7 @@ def set_setting(
         return before
     known = history(connection, category, key)
     expires_at = min((v.effective_at for v in known if v.effective_at > effective_at), default=None)
-    version = SettingVersion(len(known) + 1, value, effective_at, expires_at)
+    version = SettingVersion(len(known) + 1, value, effective_at, expires_at, now, actor)
     if before is not None:
         connection.execute(
             sa.update(configuration_version)
@@ -141,6 +147,8 @@ def set_setting(
             ItemID=item_id,
             VersionNumber=version.version,
             ItemValue=version.value,
+            SetAt=version.set_at,
+            SetBy=version.set_by,
             EffectiveDate=version.effective_at,
             ExpirationDate=version.expires_at,
         )
@@ -159,16 +167,17 @@ _JOINED = configuration_category.join(configuration_item).join(configuration_ver
 
 
 def _versions_of(category: str, key: str) -> sa.Select[Any]:
-    versions = configuration_version.c
     return (
-        sa.select(versions.VersionNumber, versions.ItemValue, versions.EffectiveDate, versions.ExpirationDate)
+        sa.select(configuration_version)
         .select_from(_JOINED)
         .where(configuration_category.c.CategoryName == category, configuration_item.c.ItemKey == key)
     )
 
 
 def _setting_version(row: sa.Row[Any]) -> SettingVersion:
-    return SettingVersion(row.VersionNumber, row.ItemValue, row.EffectiveDate, row.ExpirationDate)
+    return SettingVersion(
+        row.VersionNumber, row.ItemValue, row.EffectiveDate, row.ExpirationDate, row.SetAt, row.SetBy
+    )
 
 
 def _open_item(connection: sa.Connection, category: str, key: str, description: str | None) -> int:

@@ -202,6 +202,7 @@ configuration_item = Table(
     metadata,
     _id("ItemID"),
     Column("CategoryID", BigId, ForeignKey("ConfigurationCategory.CategoryID"), nullable=False),
+    # 'key', or 'key@DataProductID' for the value of one product.
     Column("ItemKey", _NAME, nullable=False),
     Column("ItemValue", LongText),
     Column("Description", LongText),
@@ -215,6 +216,9 @@ configuration_version = Table(
     Column("ItemID", BigId, ForeignKey("ConfigurationItem.ItemID"), nullable=False),
     Column("VersionNumber", sa.Integer, nullable=False),
     Column("ItemValue", LongText),
+    # Who set it and when, which is before it takes effect where it was scheduled.
+    Column("SetAt", UtcDateTime),
+    Column("SetBy", _NAME),
     Column("EffectiveDate", UtcDateTime, nullable=False),
     # Exclusive; empty while nothing follows.
     Column("ExpirationDate", UtcDateTime),
@@ -373,10 +377,12 @@ runs = Table(
     Column("State", _STATE, nullable=False),
     Column("Reason", LongText),
     Column("NodeCount", sa.Integer, nullable=False),
-    # Nodes not in a final state, and nodes that hold one of the MaxParallelNodes places: kept with every
-    # change of a node, so that no node has to count the others.
+    # Nodes not in a final state, nodes that hold one of the MaxParallelNodes places, and ready nodes that hold
+    # none: kept with every change of a node, so that no node has to count the others.
     Column("OpenNodes", sa.Integer, nullable=False),
     Column("ActiveNodes", sa.Integer, nullable=False, default=0),
+    # Never empty, though the column may be: SQLite adds no other to a table with rows.
+    Column("ReadyNodes", sa.Integer, default=0),
     Column("MaxParallelNodes", sa.Integer, nullable=False),
     # The former run of which this one executes a part again.
     Column("RerunOf", _RUN_ID),
@@ -506,8 +512,12 @@ node_runs = Table(
     Column("Attempt", sa.Integer, nullable=False, default=1),
     # The node's part of the pinned plan, so that starting a node reads no more than the node.
     *_json("Definition"),
+    # 'run/node' that claimed the place and has to start the node, or who else did.
     Column("ClaimedBy", _NODE_KEY),
     Column("ClaimedAt", UtcDateTime),
+    # The node's turn at the Jobs API; HoldReason says why it waits beyond it.
+    Column("SubmitAt", UtcDateTime),
+    Column("HoldReason", LongText),
     Column("StartedAt", UtcDateTime),
     Column("FinishedAt", UtcDateTime),
     Column("JobRunID", sa.BigInteger),
@@ -543,6 +553,8 @@ node_attempts = Table(
     Column("IdempotencyKey", sa.Unicode(64), nullable=False),
     Column("JobRunID", sa.BigInteger),
     Column("State", _STATE, nullable=False),
+    # Whose failure it was: user, infrastructure or capacity; empty unless the attempt failed.
+    Column("Failure", _STATE),
     Column("ErrorCode", sa.Unicode(64)),
     Column("Reason", LongText),
     Column("SubmittedAt", UtcDateTime, nullable=False),
@@ -671,6 +683,20 @@ alarms = Table(
         sqlite_where=sa.text('"ClearedAt" IS NULL'),
     ),
     Index("IX_Alarms_DataProductID_RaisedAt", "DataProductID", "RaisedAt"),
+)
+
+# One row, held by whoever gives places to nodes: what limits all products is decided by one at a time. The
+# instants are the token buckets of the Jobs API, each the time at which the bucket is full again.
+node_gate = Table(
+    "NodeGate",
+    metadata,
+    Column("GateID", sa.Integer, primary_key=True, autoincrement=False),
+    Column("ChangedAt", UtcDateTime, nullable=False),
+    Column("SecondFullAt", UtcDateTime, nullable=False),
+    Column("HourFullAt", UtcDateTime, nullable=False),
+    # The Jobs API asked everybody to wait until then.
+    Column("HeldUntil", UtcDateTime),
+    Column("HoldReason", LongText),
 )
 
 # What operators did beside runs, whose acts are in RunEvents: never changed, only added to.

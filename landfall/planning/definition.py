@@ -1,6 +1,7 @@
 """What a plan pins of each node: the part of its node spec that no attempt changes, as plain JSON."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from landfall.planning.graph import GraphNode
@@ -10,6 +11,7 @@ from landfall.spec.model import (
     Dataset,
     DatasetRef,
     Layer,
+    NodeSettings,
     Output,
     Product,
     QualityRule,
@@ -49,6 +51,7 @@ class NodeDefinitions:
             "steps": [_step(step) for step in transformation.steps],
             "rules": [_rule(rule) for rule in dataset.quality],
             "output": _output(transformation.output, dataset),
+            **_run(transformation.run),
         }
 
     def _of_ingest(self, dataset: Dataset) -> dict[str, Any]:
@@ -94,6 +97,12 @@ def _output(output: Output, dataset: Dataset) -> dict[str, Any]:
         "write": output.write.to_payload(),
         "columns": _columns(dataset.columns),
     }
+
+
+def _run(settings: NodeSettings) -> dict[str, Any]:
+    """Return what the node's own settings say; nothing where they leave everything to the product."""
+    stated = {name: value for name, value in asdict(settings).items() if value is not None}
+    return {"run": stated} if stated else {}
 
 
 def _columns(columns: Sequence[Column]) -> list[dict[str, Any]]:

@@ -27,7 +27,8 @@ class PlanNode:
         priority: Length of the longest path from this node to an end of the plan, itself included.
         definition: The node's share of a node spec that no attempt changes: ``kind``, ``source`` (format
             and options of an ingest node), ``inputs`` (name, dataset, layer, product), ``columns``, ``steps``,
-            ``rules`` and ``output`` (dataset, layer, write, columns); logical names, no addresses.
+            ``rules`` and ``output`` (dataset, layer, write, columns); logical names, no addresses. ``run`` where
+            the node has settings of its own, which its spec does not carry.
     """
 
     key: NodeKey

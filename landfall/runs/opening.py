@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from landfall.landing.ledger import PendingFile, claim_files, pending_files, put_back, reject_files
 from landfall.metadata.acts import Act, FileAct, record_file_acts
 from landfall.metadata.catalog import CurrentProduct, get_current_product
+from landfall.metadata.effective import configured_run
 from landfall.metadata.tables import (
     node_run_edges,
     node_runs,
@@ -22,6 +23,7 @@ from landfall.planning.select import make_plan
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.journal import write_event
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
+from landfall.runs.policy import RunPolicy
 from landfall.runs.published import foreign_ports, published_datasets
 from landfall.runs.requests import RequestState, Trigger
 from landfall.runs.rerunning import Rerun, plan_rerun
@@ -181,7 +183,7 @@ def _write_run(
     requests: Sequence[_Request],
     now: datetime,
 ) -> None:
-    settings = current.product.run
+    settings, configured = configured_run(connection, current, at=now)
     trigger = requests[0].trigger if requests else Trigger.LANDING
     connection.execute(
         sa.insert(runs).values(
@@ -194,7 +196,8 @@ def _write_run(
             OpenNodes=len(plan.nodes),
             ActiveNodes=0,
             MaxParallelNodes=settings.max_parallel_nodes,
-            Settings={"retries": settings.retries, "node_timeout_s": settings.node_timeout_s},
+            ReadyNodes=sum(1 for node in plan.nodes if not node.depends_on),
+            Settings={**RunPolicy.of(settings, configured).to_payload(), "configuration": configured},
             RerunOf=requests[0].rerun.run_id if requests and requests[0].rerun else None,
             CreatedAt=now,
         )

@@ -32,7 +32,7 @@ from landfall.spec.model import (
     Transformation,
     TransformationName,
 )
-from landfall.spec.project import run_settings
+from landfall.spec.project import node_settings, run_settings
 from landfall.spec.rule_documents import RuleDocument
 from landfall.spec.step_documents import StepDocument
 
@@ -118,6 +118,7 @@ def _transformation(document: TransformationDocument) -> Transformation:
         output=_output(document.output),
         depends_on=tuple(TransformationName(name) for name in document.depends_on),
         description=document.description.strip(),
+        run=node_settings(document.run),
     )
 
 

@@ -29,7 +29,7 @@ from landfall.spec.fields import (
     TypeName,
     fault,
 )
-from landfall.spec.model import FileFormat, Layer, SourceType, StepType
+from landfall.spec.model import FileFormat, Layer, OnFailure, SourceType, StepType
 from landfall.spec.rule_documents import RuleDocument
 from landfall.spec.step_documents import StepDocument
 from landfall.spec.write_documents import WriteDocument
@@ -96,6 +96,15 @@ class OutputDocument(Document):
     write: WriteDocument = WriteDocument()
 
 
+class NodeRunDocument(Document):
+    """What is different for the attempts of one node from what its product says."""
+
+    retries: Annotated[int, Field(ge=0, le=10)] | None = None
+    retry_delay: Duration | None = None
+    retry_delay_max: Duration | None = None
+    timeout: Duration | None = None
+
+
 class TransformationDocument(Document):
     name: Name
     description: Text = ""
@@ -107,6 +116,7 @@ class TransformationDocument(Document):
     )
     config: Any = Field(default=None, description="What the only step does, beside type")
     output: OutputDocument
+    run: NodeRunDocument = NodeRunDocument()
 
     @model_validator(mode="after")
     def _has_steps_or_one(self) -> "TransformationDocument":
@@ -144,7 +154,10 @@ class RunDocument(Document):
     settle: Duration | None = None
     max_parallel_nodes: Annotated[int, Field(ge=1, le=1000)] | None = None
     retries: Annotated[int, Field(ge=0, le=10)] | None = None
+    retry_delay: Duration | None = None
+    retry_delay_max: Duration | None = None
     timeout: Duration | None = None
+    on_failure: Annotated[OnFailure, Field(strict=False)] | None = None
 
 
 class ProductDocument(Document):

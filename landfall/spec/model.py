@@ -272,6 +272,16 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What of its product's ``RunSettings`` is different for one node; ``None`` leaves the product's."""
+
+    retries: int | None = None
+    retry_delay_s: float | None = None
+    retry_delay_max_s: float | None = None
+    timeout_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Transformation:
     """One node of the graph. The first input feeds the first step; ``join`` and ``union`` name the others."""
 
@@ -281,6 +291,7 @@ class Transformation:
     output: Output
     depends_on: tuple[TransformationName, ...] = ()
     description: str = ""
+    run: NodeSettings = NodeSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +299,16 @@ class Port:
     dataset: DatasetName
     version: int
     contract: str | None = None
+
+
+class OnFailure(StrEnum):
+    """What a run does after a node has failed.
+
+    Continue runs all that does not depend on it; fail_fast starts nothing more, and what is at work ends.
+    """
+
+    CONTINUE = "continue"
+    FAIL_FAST = "fail_fast"
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +320,10 @@ class RunSettings:
         schedules: Cron expressions (five fields, UTC).
         settle_s: Pause that lets files which arrive together run together.
         retries: Further attempts after an infrastructure failure.
+        retry_delay_s: Pause before the second attempt; it doubles with every further one.
+        retry_delay_max_s: Longest pause between two attempts.
+        stated: The fields that the product or project file gave; configuration of the installation counts for
+            the others.
     """
 
     on_landing: bool = True
@@ -307,6 +332,10 @@ class RunSettings:
     max_parallel_nodes: int = 8
     retries: int = 2
     node_timeout_s: int = 3600
+    retry_delay_s: float = 5.0
+    retry_delay_max_s: float = 300.0
+    on_failure: OnFailure = OnFailure.CONTINUE
+    stated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

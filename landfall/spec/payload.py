@@ -12,6 +12,8 @@ from landfall.spec.model import (
     DatasetRef,
     FileFormat,
     Layer,
+    NodeSettings,
+    OnFailure,
     Output,
     Owner,
     Port,
@@ -65,7 +67,14 @@ def product_from_payload(payload: Mapping[str, Any]) -> Product:
         datasets=tuple(_dataset(item) for item in payload["datasets"]),
         transformations=tuple(_transformation(item) for item in payload["transformations"]),
         ports=tuple(_port(item) for item in payload["ports"]),
-        run=RunSettings(**{**run, "schedules": tuple(run["schedules"])}),
+        run=RunSettings(
+            **{
+                **run,
+                "schedules": tuple(run["schedules"]),
+                "on_failure": OnFailure(run.get("on_failure", OnFailure.CONTINUE)),
+                "stated": tuple(run.get("stated", ())),
+            }
+        ),
     )
 
 
@@ -126,6 +135,7 @@ def _transformation(item: Mapping[str, Any]) -> Transformation:
         ),
         depends_on=tuple(TransformationName(name) for name in item["depends_on"]),
         description=item["description"],
+        run=NodeSettings(**item.get("run", {})),
     )
 
 

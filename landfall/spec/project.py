@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from landfall.spec.connections import has_password
-from landfall.spec.documents import ProjectDocument, RunDocument
+from landfall.spec.documents import NodeRunDocument, ProjectDocument, RunDocument
 from landfall.spec.durations import seconds
 from landfall.spec.faults import Fault, InvalidSpec, NoProject, UnknownTarget, nearest_remedy
-from landfall.spec.model import RunSettings
+from landfall.spec.model import NodeSettings, RunSettings
 from landfall.spec.shape import empty_keys, shape_faults, without_extensions
 from landfall.spec.yaml_source import Mark, YamlFile, read_yaml
 
@@ -154,7 +154,24 @@ def run_settings(document: RunDocument, defaults: RunSettings) -> RunSettings:
         changes["max_parallel_nodes"] = document.max_parallel_nodes
     if document.retries is not None:
         changes["retries"] = document.retries
-    return replace(defaults, **changes)
+    if document.retry_delay is not None:
+        changes["retry_delay_s"] = seconds(document.retry_delay)
+    if document.retry_delay_max is not None:
+        changes["retry_delay_max_s"] = seconds(document.retry_delay_max)
+    if document.on_failure is not None:
+        changes["on_failure"] = document.on_failure
+    stated = dict.fromkeys((*defaults.stated, *changes))
+    return replace(defaults, **changes, stated=tuple(sorted(stated)))
+
+
+def node_settings(document: NodeRunDocument) -> NodeSettings:
+    """Return what a product file says of the attempts of one node."""
+    return NodeSettings(
+        retries=document.retries,
+        retry_delay_s=seconds(document.retry_delay) if document.retry_delay is not None else None,
+        retry_delay_max_s=seconds(document.retry_delay_max) if document.retry_delay_max is not None else None,
+        timeout_s=max(1, round(seconds(document.timeout))) if document.timeout is not None else None,
+    )
 
 
 def _project(root: Path, document: ProjectDocument) -> Project:

@@ -22,6 +22,7 @@ SOURCES = {
 PURE = (
     "landfall.errors",
     "landfall.addresses",
+    "landfall.known_settings",
     "landfall.spec",
     "landfall.planning",
     "landfall.lineage",
@@ -30,6 +31,7 @@ PURE = (
     "landfall.landing.matching",
     "landfall.runs.backoff",
     "landfall.runs.ids",
+    "landfall.runs.policy",
     "landfall.runs.states",
     "landfall.runs.verdict",
     "landfall.runs.work",

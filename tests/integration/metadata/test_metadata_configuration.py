@@ -53,7 +53,7 @@ def test_a_value_between_two_others_leaves_the_later_one(database: Database) -> 
 
     between = set_retries(database, "9", on=5)
 
-    assert between == SettingVersion(3, "9", day(5), day(10))
+    assert between == SettingVersion(3, "9", day(5), day(10), set_at=NOW)
     assert [retries(database, on=number) for number in (4, 5, 10)] == ["2", "9", "3"]
 
 
@@ -63,7 +63,10 @@ def test_another_value_for_the_same_instant_replaces_and_keeps_it(database: Data
 
     assert retries(database, on=5) == "3"
     versions = database.read(lambda connection: history(connection, "runs", "retries"))
-    assert versions == (SettingVersion(1, "2", day(5), day(5)), SettingVersion(2, "3", day(5), None))
+    assert versions == (
+        SettingVersion(1, "2", day(5), day(5), NOW),
+        SettingVersion(2, "3", day(5), None, NOW),
+    )
 
 
 def test_setting_the_same_again_changes_nothing(database: Database) -> None:

@@ -82,8 +82,15 @@ def schema_of(database: Database) -> dict[str, str]:
 
 
 def _clauses(statement: str) -> list[str]:
-    """Return the lines of a statement; the order of the constraints in it says nothing."""
-    return [" ".join(line.strip().rstrip(",").split()) for line in statement.splitlines() if line.strip()]
+    """Return what stands between the outer brackets of a statement; the order in there says nothing."""
+    clauses, depth = [""], 0
+    for character in statement:
+        depth += (character == "(") - (character == ")")
+        if (character in "()" and depth == (character == "(")) or (character == "," and depth == 1):
+            clauses.append("")
+        else:
+            clauses[-1] += character
+    return [" ".join(clause.split()) for clause in clauses if clause.strip()]
 
 
 def test_migrating_up_down_and_up_again_gives_the_same_tables(empty_database: Database) -> None:

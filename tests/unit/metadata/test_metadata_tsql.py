@@ -42,11 +42,22 @@ def fresh() -> str:
 
 
 @pytest.fixture(scope="module")
-def created(fresh: str) -> dict[str, exp.Create]:
+def folded(fresh: str) -> str:
+    """Return the script with the columns that later revisions add where their table is created."""
+    script = fresh
+    for added in re.finditer(r"^ALTER TABLE (\[\w+\]) ADD (.+);$", fresh, flags=re.MULTILINE):
+        table = f"CREATE TABLE {added[1]} (\n"
+        assert table in script
+        script = script.replace(added[0], "").replace(table, f"{table}    {added[2]},\n")
+    return script
+
+
+@pytest.fixture(scope="module")
+def created(folded: str) -> dict[str, exp.Create]:
     """Return the CREATE TABLE statements by the table's name."""
     return {
         create.find(exp.Table).name: create  # type: ignore[union-attr]
-        for create in statements(fresh)
+        for create in statements(folded)
         if isinstance(create, exp.Create) and create.kind == "TABLE"
     }
 
@@ -58,13 +69,13 @@ def test_every_statement_is_understood(fresh: str) -> None:
     assert {exp.Create, exp.Insert, exp.Transaction, exp.Commit} <= kinds
 
 
-def test_it_creates_the_tables_and_indexes_in_code(fresh: str) -> None:
+def test_it_creates_the_tables_and_indexes_in_code(folded: str) -> None:
     dialect = mssql.dialect()
     tables = [CreateTable(table).compile(dialect=dialect) for table in TABLES]
     indexes = [CreateIndex(index).compile(dialect=dialect) for table in TABLES for index in table.indexes]
     wanted = {_plain(str(item)) for item in (*tables, *indexes)}
 
-    found = {_plain(_without_comments(batch)) for batch in batches(fresh)}
+    found = {_plain(text) for batch in batches(folded) if (text := _without_comments(batch).strip())}
 
     assert wanted <= found
     assert {

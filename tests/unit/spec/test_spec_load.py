@@ -51,7 +51,9 @@ def test_a_project_file_gives_targets_variables_and_defaults(write_project: Writ
     assert project.targets["dev"].settings == {"job_id": 7, "storage_account": "lakedev"}
     assert project.variables_for() == {"folder": "in"}
     assert project.variables_for("prod") == {"folder": "orders"}
-    assert project.run == RunSettings(settle_s=2.0, retries=5, node_timeout_s=7200)
+    assert project.run == RunSettings(
+        settle_s=2.0, retries=5, node_timeout_s=7200, stated=("node_timeout_s", "retries", "settle_s")
+    )
     with pytest.raises(UnknownTarget, match="did you mean 'prod'"):
         project.variables_for("prd")
 
@@ -107,7 +109,13 @@ def test_run_defaults_of_the_project_hold_where_the_product_says_nothing(write_p
 
     (product,) = load_products(root)
 
-    assert product.run == RunSettings(True, ("0 6 * * *",), settle_s=0.5, retries=4)
+    assert product.run == RunSettings(
+        True,
+        ("0 6 * * *",),
+        settle_s=0.5,
+        retries=4,
+        stated=("on_landing", "retries", "schedules", "settle_s"),
+    )
 
 
 def test_a_built_dataset_is_listed_although_the_file_says_nothing_of_it(write_project: WriteProject) -> None:

@@ -1,0 +1,128 @@
+"""Configuration over HTTP: settings in effect, their history, new values and the way back."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from landfall.api.body import BodyField, read_body
+from landfall.api.reply import Reply, problem, problem_of
+from landfall.errors import LandfallError
+from landfall.known_settings import UnknownSettingName
+from landfall.metadata.catalog import UnknownProduct
+from landfall.metadata.configuration import SettingVersion
+from landfall.metadata.effective import roll_back, set_value, settings_of, values_of
+from landfall.metadata.engine import Database
+
+
+def _is_instant(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+_PRODUCT = BodyField("domain/product", lambda v: isinstance(v, str) and v.count("/") == 1)
+_SET_FIELDS = {
+    "value": BodyField(
+        "a text, or null to take the own value away", lambda v: v is None or isinstance(v, str)
+    ),
+    "product": _PRODUCT,
+    "effective_at": BodyField("an instant with its zone, such as 2026-12-01T06:00:00Z", _is_instant),
+}
+
+
+def show_settings(database: Database, product: str | None, at: str | None, *, now: datetime) -> Reply:
+    """Answer ``GET /api/config?product=…&at=…``."""
+    if at is not None and not _is_instant(at):
+        fault = "'at' must be an instant with its zone, such as 2026-12-01T06:00:00Z."
+        return problem(400, "LF6101", "InvalidQuery", fault, faults=[fault])
+    instant = datetime.fromisoformat(at).astimezone(UTC) if at else now
+    try:
+        found = database.read(lambda connection: settings_of(connection, product, at=instant))
+    except UnknownProduct as error:
+        return problem_of(error, status=404)
+    settings = [
+        {
+            "name": item.setting.name,
+            "value": item.text,
+            "origin": item.origin,
+            "default": item.setting.default,
+            "takes": item.setting.form,
+            "help": item.setting.help,
+        }
+        for item in found
+    ]
+    return Reply(200, {"settings": settings})
+
+
+def show_history(database: Database, name: str, product: str | None) -> Reply:
+    """Answer ``GET /api/config/{name}/history?product=…``."""
+    try:
+        found = database.read(lambda connection: values_of(connection, name, product=product))
+    except LandfallError as error:
+        return _refusal(error)
+    return Reply(200, {"name": name, "product": product, "versions": [_version(item) for item in found]})
+
+
+def request_set(database: Database, name: str, body: bytes, *, actor: str, now: datetime) -> Reply:
+    """Answer ``POST /api/config/{name}``.
+
+    Args:
+        body: JSON: ``value`` (text or null), ``product`` (optional), ``effective_at`` (optional, now).
+    """
+    fields, faults = read_body(body, _SET_FIELDS)
+    if not faults and "value" not in fields:
+        faults = ["'value' is missing."]
+    if faults:
+        return problem(400, "LF6101", "InvalidBody", " ".join(faults), faults=faults)
+    effective = fields.get("effective_at")
+    try:
+        version = database.transact(
+            lambda connection: set_value(
+                connection,
+                name,
+                fields["value"],
+                product=fields.get("product"),
+                effective_at=datetime.fromisoformat(effective).astimezone(UTC) if effective else None,
+                now=now,
+                actor=actor,
+            )
+        )
+    except LandfallError as error:
+        return _refusal(error)
+    return Reply(200, {"name": name, "product": fields.get("product"), **_version(version)})
+
+
+def request_rollback(database: Database, name: str, body: bytes, *, actor: str, now: datetime) -> Reply:
+    """Answer ``POST /api/config/{name}/rollback``.
+
+    Args:
+        body: Empty, or JSON: ``product``.
+    """
+    fields, faults = read_body(body, {"product": _PRODUCT})
+    if faults:
+        return problem(400, "LF6101", "InvalidBody", " ".join(faults), faults=faults)
+    product = fields.get("product")
+    try:
+        version = database.transact(
+            lambda connection: roll_back(connection, name, product=product, now=now, actor=actor)
+        )
+    except LandfallError as error:
+        return _refusal(error)
+    return Reply(200, {"name": name, "product": product, **_version(version)})
+
+
+def _refusal(error: LandfallError) -> Reply:
+    if isinstance(error, UnknownProduct | UnknownSettingName):
+        return problem_of(error, status=404)
+    return problem_of(error, status=400) if error.code.startswith("LF22") else problem_of(error)
+
+
+def _version(version: SettingVersion) -> dict[str, Any]:
+    return {
+        "version": version.version,
+        "value": version.value,
+        "effective_at": version.effective_at.isoformat(),
+        "expires_at": version.expires_at.isoformat() if version.expires_at else None,
+        "set_at": version.set_at.isoformat() if version.set_at else None,
+        "set_by": version.set_by,
+    }
