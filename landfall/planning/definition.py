@@ -96,6 +96,7 @@ def _output(output: Output, dataset: Dataset) -> dict[str, Any]:
         "layer": output.layer.value,
         "write": output.write.to_payload(),
         "columns": _columns(dataset.columns),
+        "max_quarantined_share": dataset.max_quarantined_share,
     }
 
 
@@ -120,6 +121,8 @@ def _rule(rule: QualityRule) -> dict[str, Any]:
         "severity": rule.severity.value,
         "config": _plain(rule.config),
         "filter": rule.filter,
+        "max_failed_rows": rule.max_failed_rows,
+        "max_failed_share": rule.max_failed_share,
     }
 
 

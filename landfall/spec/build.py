@@ -11,6 +11,7 @@ from landfall.spec.documents import (
     SourceDocument,
     TransformationDocument,
 )
+from landfall.spec.durations import seconds
 from landfall.spec.model import (
     Check,
     Column,
@@ -37,7 +38,15 @@ from landfall.spec.rule_documents import RuleDocument
 from landfall.spec.step_documents import StepDocument
 
 # What every check has; the rest of a rule is its configuration.
-_RULE_KEYS = {"name", "check", "severity", "filter", "description"}
+_RULE_KEYS = {
+    "name",
+    "check",
+    "severity",
+    "filter",
+    "description",
+    "max_failed_rows",
+    "max_failed_share",
+}
 
 
 def build_product(document: ProductDocument, defaults: RunSettings) -> Product:
@@ -91,6 +100,7 @@ def _dataset(document: DatasetDocument, built: dict[DatasetName, Layer]) -> Data
         columns=tuple(_column(item) for item in document.columns),
         quality=tuple(_rule(item) for item in document.quality),
         description=document.description.strip(),
+        max_quarantined_share=document.max_quarantined_share,
     )
 
 
@@ -99,7 +109,9 @@ def _column(document: ColumnDocument) -> Column:
 
 
 def _rule(document: RuleDocument) -> QualityRule:
-    config = document.model_dump(exclude=_RULE_KEYS, exclude_unset=True, exclude_none=True)
+    config = document.model_dump(mode="json", exclude=_RULE_KEYS, exclude_unset=True, exclude_none=True)
+    if "max_age" in config:
+        config["max_age_s"] = seconds(config.pop("max_age"))
     return QualityRule(
         name=document.name,
         check=Check(document.check),
@@ -107,6 +119,8 @@ def _rule(document: RuleDocument) -> QualityRule:
         config=config,
         filter=document.filter,
         description=document.description.strip(),
+        max_failed_rows=document.max_failed_rows,
+        max_failed_share=document.max_failed_share,
     )
 
 

@@ -8,7 +8,6 @@ from landfall.spec.draft import Draft
 from landfall.spec.faults import nearest_remedy
 from landfall.spec.landing_patterns import common_path
 from landfall.spec.model import (
-    Check,
     Dataset,
     FileFormat,
     Layer,
@@ -223,10 +222,10 @@ def _check_references(draft: Draft, product: Product, builders: Mapping[str, Tra
     for index, dataset in enumerate(product.datasets):
         builder = builders.get(dataset.name)
         for number, rule in enumerate(dataset.quality):
-            if rule.check is not Check.FOREIGN_KEY:
+            name = rule.references
+            if name is None:
                 continue
             at = ("datasets", index, "quality", number)
-            name = rule.config["references"]
             if name not in datasets and name not in draft.faulty_names:
                 remedy = nearest_remedy(name, datasets)
                 draft.report((*at, "references"), "LF1042", f"no dataset '{name}'", remedy)
@@ -278,5 +277,5 @@ def _check_circles(draft: Draft, product: Product, builders: Mapping[str, Transf
         looks_up = any(
             len(reads[name]) > len(product.transformations[indexes[name]].inputs) for name in circle
         )
-        remedy = f"take one of their inputs{', foreign_key rules' * looks_up} or depends_on entries away"
+        remedy = f"take one of their inputs{', rules that look something up' * looks_up} or depends_on entries away"
         draft.report(("transformations", indexes[circle[0]], "name"), "LF1048", message, remedy)

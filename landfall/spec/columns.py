@@ -1,28 +1,26 @@
 """The columns of every dataset of a product, followed from the landed files through every step."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from landfall.spec.faults import nearest_remedy, shown
 from landfall.spec.frames import Frame
 from landfall.spec.model import (
-    Check,
     Dataset,
     DatasetName,
     DatasetRef,
     Product,
-    QualityRule,
     Transformation,
 )
 from landfall.spec.order import in_order
+from landfall.spec.rule_columns import check_rule
 from landfall.spec.sql_text import SqlProblem
-from landfall.spec.step_checks import Path, check_columns, check_condition, check_sort_entries
+from landfall.spec.step_checks import Path, check_columns
 from landfall.spec.step_columns import frame_after
 from landfall.spec.write_checks import check_write, frame_of_table
 
 # Called with the place of a problem, as keys and indexes into the product.
 ReportAt = Callable[[Path, SqlProblem], None]
 ForeignFrames = Mapping[str, Frame | None]
-_OF_TEXT = (Check.LENGTH, Check.NOT_EMPTY, Check.PATTERN)
 
 
 def follow_columns(
@@ -66,9 +64,8 @@ def follow_columns(
         for number, rule in enumerate(dataset.quality):
             at = ("datasets", index, "quality", number)
             frame = tested.get(dataset.name, frames.get(dataset.name))
-            _check_rule(rule, frame, _relative(report, at))
-            if rule.check is Check.FOREIGN_KEY:
-                _check_reference(rule, frame, frames.get(rule.config["references"]), _relative(report, at))
+            referenced = None if rule.references is None else frames.get(rule.references)
+            check_rule(rule, frame, referenced, _relative(report, at))
     return {dataset.name: frames.get(dataset.name) for dataset in product.datasets}
 
 
@@ -108,49 +105,6 @@ def _check_declared(dataset: Dataset, yielded: Frame, product: Product, report: 
             f"columns: of '{dataset.name}' does not list what its transformation yields: {shown(unlisted)}"
         )
         report(at, SqlProblem("LF1051", message, "list it, or drop it in the last step"))
-
-
-def _check_rule(rule: QualityRule, frame: Frame | None, report: ReportAt) -> None:
-    if rule.filter is not None:
-        check_condition(rule.filter, frame, ("filter",), report, "the filter of a rule")
-    if rule.check is Check.EXPRESSION:
-        check_condition(rule.config["expression"], frame, ("expression",), report, "a rule")
-        return
-    if rule.check is Check.ROW_COUNT:
-        return
-    key = "columns" if "columns" in rule.config else "column"
-    names = rule.config[key]
-    columns = [names] if isinstance(names, str) else names
-    check_columns(columns, frame, (key,), report)
-    if rule.check in _OF_TEXT and frame is not None:
-        _check_text(columns, frame, key, report)
-    check_sort_entries(rule.config.get("order_by", ()), frame, ("order_by",), report)
-
-
-def _check_reference(
-    rule: QualityRule, frame: Frame | None, referenced: Frame | None, report: ReportAt
-) -> None:
-    """Check the columns in which a rule looks values up: there, and text where it looks up text."""
-    if referenced is None:
-        return
-    key = "to" if "to" in rule.config else "columns"
-    check_columns(rule.config[key], referenced, (key,), report)
-    for number, (own, other) in enumerate(zip(rule.config["columns"], rule.config[key], strict=True)):
-        kinds = (frame and frame.type_of(own), referenced.type_of(other))
-        if None not in kinds and ("string" in kinds) and kinds[0] != kinds[1]:
-            message = (
-                f"column '{own}' is {kinds[0]} and '{other}' of '{rule.config['references']}' is {kinds[1]}"
-            )
-            report((key, number), SqlProblem("LF1029", message, "cast one of them in a step"))
-
-
-def _check_text(columns: Sequence[str], frame: Frame, key: str, report: ReportAt) -> None:
-    for number, name in enumerate(columns):
-        kind = frame.type_of(name)
-        if kind not in (None, "string"):
-            at: Path = (key, number) if key == "columns" else (key,)
-            message = f"column '{name}' is {kind}, and this rule is about text"
-            report(at, SqlProblem("LF1029", message, "name a column of text, or write check: expression"))
 
 
 def _relative(report: ReportAt, at: Path) -> ReportAt:

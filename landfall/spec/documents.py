@@ -30,7 +30,7 @@ from landfall.spec.fields import (
     fault,
 )
 from landfall.spec.model import FileFormat, Layer, OnFailure, SourceType, StepType
-from landfall.spec.rule_documents import RuleDocument
+from landfall.spec.rule_documents import RuleDocument, Share
 from landfall.spec.step_documents import StepDocument
 from landfall.spec.write_documents import WriteDocument
 
@@ -87,6 +87,9 @@ class DatasetDocument(Document):
     layer: LayerField | None = None
     columns: list[ColumnDocument] = []
     quality: list[RuleDocument] = []
+    max_quarantined_share: Share | None = Field(
+        default=None, description="Largest share of the rows of a run that may go to quarantine, from 0 to 1"
+    )
     description: Text = ""
 
 

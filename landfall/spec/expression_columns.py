@@ -1,6 +1,6 @@
 """Holds an expression against the frame it works on: are its columns there, may it aggregate?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 
@@ -53,7 +53,7 @@ def misplaced_windows(tree: exp.Expr, where: str) -> Iterator[SqlProblem]:
         )
 
 
-def ungrouped_columns(tree: exp.Expr, by: list[str]) -> Iterator[SqlProblem]:
+def ungrouped_columns(tree: exp.Expr, by: Sequence[str]) -> Iterator[SqlProblem]:
     """Yield a problem for each column that a measure reads outside of an aggregate and that is not grouped by."""
     # A function the parser does not know may be an aggregate, so nothing can be said beside one.
     if tree.find(exp.Anonymous) is not None:

@@ -93,10 +93,34 @@ class Check(StrEnum):
     FOREIGN_KEY = "foreign_key"
     ROW_COUNT = "row_count"
     NULL_SHARE = "null_share"
+    PARSEABLE = "parseable"
+    FRESHNESS = "freshness"
+    AGGREGATE = "aggregate"
+    EQUAL_TOTALS = "equal_totals"
+    SCHEMA = "schema"
 
 
 # Checks of all rows together, which no single row can fail.
-TABLE_CHECKS = frozenset({Check.ROW_COUNT, Check.NULL_SHARE})
+TABLE_CHECKS = frozenset(
+    {
+        Check.ROW_COUNT,
+        Check.NULL_SHARE,
+        Check.FRESHNESS,
+        Check.AGGREGATE,
+        Check.EQUAL_TOTALS,
+        Check.SCHEMA,
+    }
+)
+
+
+class Measure(StrEnum):
+    """What a rule on an aggregate measures of a column."""
+
+    MIN = "min"
+    MAX = "max"
+    SUM = "sum"
+    AVG = "avg"
+    DISTINCT = "distinct"
 
 
 class NamedPattern(StrEnum):
@@ -158,11 +182,11 @@ class QualityRule:
     """A test on rows.
 
     Attributes:
-        config: The check's own settings: ``columns`` for not_null, not_empty and unique; ``column`` with ``min``
-            and ``max`` for range and length, ``values`` for accepted_values and forbidden_values, ``pattern`` for
-            regex and pattern; ``expression`` for expression; ``columns``, ``references`` and ``to`` for foreign_key;
-            ``min`` and ``max`` for row_count; ``column`` and ``max`` for null_share.
+        config: The check's own settings, as the model of the check in ``rule_documents`` names them. What looks
+            something up in another dataset of the product names it under ``references``.
         filter: SQL condition; rows that do not meet it are not tested.
+        max_failed_rows: Most rows that may fail; with more the node fails, whatever the severity.
+        max_failed_share: The same as a share of the tested rows, from 0 to 1.
     """
 
     name: str
@@ -171,6 +195,14 @@ class QualityRule:
     config: JsonObject
     filter: str | None = None
     description: str = ""
+    max_failed_rows: int | None = None
+    max_failed_share: float | None = None
+
+    @property
+    def references(self) -> DatasetName | None:
+        """The dataset of the product in which the rule looks something up, if it does."""
+        name = self.config.get("references")
+        return None if name is None else DatasetName(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +213,8 @@ class Dataset:
         source: Name of the source whose files land for it; ``None`` for what a transformation builds.
         landing: Path pattern below ``landing/{domain}/{product}/``; ``None`` for what a transformation builds.
         columns: Declared columns; empty for a built dataset means whatever its transformation yields.
+        max_quarantined_share: Largest share of its rows, from 0 to 1, that one run may quarantine; with more the
+            node fails.
     """
 
     name: DatasetName
@@ -190,6 +224,7 @@ class Dataset:
     columns: tuple[Column, ...] = ()
     quality: tuple[QualityRule, ...] = ()
     description: str = ""
+    max_quarantined_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

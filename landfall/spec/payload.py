@@ -106,6 +106,7 @@ def _dataset(item: Mapping[str, Any]) -> Dataset:
         columns=tuple(Column(**column) for column in item["columns"]),
         quality=tuple(_rule(rule) for rule in item["quality"]),
         description=item["description"],
+        max_quarantined_share=item["max_quarantined_share"],
     )
 
 
@@ -117,6 +118,8 @@ def _rule(item: Mapping[str, Any]) -> QualityRule:
         config=item["config"],
         filter=item["filter"],
         description=item["description"],
+        max_failed_rows=item["max_failed_rows"],
+        max_failed_share=item["max_failed_share"],
     )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 
 from landfall.spec.model import (
-    Check,
     Dataset,
     DatasetName,
     DatasetRef,
@@ -26,5 +25,5 @@ def reads_of(product: Product) -> Mapping[TransformationName, tuple[DatasetRef, 
 def references_of(dataset: Dataset) -> Iterator[DatasetName]:
     """Yield the datasets in which rules of a dataset look values up."""
     for rule in dataset.quality:
-        if rule.check is Check.FOREIGN_KEY:
-            yield DatasetName(rule.config["references"])
+        if rule.references is not None:
+            yield rule.references

@@ -1,14 +1,26 @@
 """The shape of quality rules: one model per check."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from landfall.spec.document import Document
-from landfall.spec.fields import Bound, ColumnRef, Expression, Name, Regex, Scalar, Text, fault
-from landfall.spec.model import NamedPattern, Severity
+from landfall.spec.fields import (
+    Bound,
+    ColumnRef,
+    Duration,
+    Expression,
+    Name,
+    Regex,
+    Scalar,
+    Text,
+    TypeName,
+    fault,
+)
+from landfall.spec.model import Measure, NamedPattern, Severity
 
 Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(strict=False, ge=0, le=1)]
 
 
 def _check_table_severity(value: Severity) -> Severity:
@@ -25,6 +37,12 @@ class _Rule(Document):
         default=None, description="SQL condition; only rows that meet it are tested"
     )
     description: Text = ""
+    max_failed_rows: Count | None = Field(
+        default=None, description="Most rows that may fail; with more the node fails, whatever the severity"
+    )
+    max_failed_share: Share | None = Field(
+        default=None, description="The same as a share of the tested rows, from 0 to 1"
+    )
 
 
 class NotNullRule(_Rule):
@@ -55,23 +73,51 @@ class RangeRule(_Rule):
 
     @model_validator(mode="after")
     def _has_limits_in_order(self) -> "RangeRule":
-        if self.min is None and self.max is None:
-            raise fault("LF1029", f"rule '{self.name}' has neither min nor max", "add one of them, or both")
-        if self.min is None or self.max is None:
-            return self
-        if isinstance(self.min, str) != isinstance(self.max, str):
-            remedy = "write two numbers, or two texts such as dates"
-            raise fault("LF1029", f"rule '{self.name}' mixes a number and a text as limits", remedy)
-        if self.min > self.max:
-            message = f"rule '{self.name}' has min {self.min} above max {self.max}: no row can pass"
-            raise fault("LF1029", message, "swap the two")
+        _check_bounds(self.name, self.min, self.max)
         return self
 
 
-class AcceptedValuesRule(_Rule):
-    check: Literal["accepted_values"]
+class _ValuesRule(_Rule):
+    """Values that stand in the rule, or in a column of another dataset."""
+
     column: ColumnRef
-    values: Annotated[list[Scalar], Field(min_length=1)]
+    values: Annotated[list[Scalar], Field(min_length=1)] | None = None
+    references: Name | None = Field(default=None, description="Dataset of this product that holds the values")
+    to: ColumnRef | None = Field(default=None, description="Its column, if it is called otherwise")
+
+    @model_validator(mode="after")
+    def _has_values_from_one_place(self) -> "_ValuesRule":
+        if (self.values is None) == (self.references is None):
+            message = f"rule '{self.name}' must have its values from one place"
+            raise fault("LF1029", message, "write values: [...], or references: with the name of a dataset")
+        if self.to is not None and self.references is None:
+            raise fault(
+                "LF1029", f"rule '{self.name}' has to: without references:", "remove it, or add references:"
+            )
+        return self
+
+
+class AcceptedValuesRule(_ValuesRule):
+    check: Literal["accepted_values"]
+
+
+class ParseableRule(_Rule):
+    check: Literal["parseable"]
+    column: ColumnRef
+    type: TypeName
+    format: Text | None = Field(
+        default=None, description="Pattern of a date or timestamp, such as dd.MM.yyyy"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_type_to_read(self) -> "ParseableRule":
+        if self.type == "string" or self.type.startswith(("array<", "map<", "struct<")):
+            message = f"rule '{self.name}' reads texts as {self.type}, which says nothing"
+            raise fault("LF1029", message, "name a number, boolean, date or timestamp type")
+        if self.format is not None and self.type not in ("date", "timestamp", "timestamp_ntz"):
+            message = f"rule '{self.name}' has a format, which {self.type} has not"
+            raise fault("LF1029", message, "remove format:, or write type: date or timestamp")
+        return self
 
 
 class RegexRule(_Rule):
@@ -97,10 +143,8 @@ class NotEmptyRule(_Rule):
     columns: Annotated[list[ColumnRef], Field(min_length=1)]
 
 
-class ForbiddenValuesRule(_Rule):
+class ForbiddenValuesRule(_ValuesRule):
     check: Literal["forbidden_values"]
-    column: ColumnRef
-    values: Annotated[list[Scalar], Field(min_length=1)]
 
 
 class PatternRule(_Rule):
@@ -133,17 +177,69 @@ class RowCountRule(_TableRule):
     check: Literal["row_count"]
     min: Count | None = None
     max: Count | None = None
+    max_change: Annotated[float, Field(strict=False, gt=0)] | None = Field(
+        default=None, description="Largest difference from the median of former runs, as a share of it"
+    )
+    former_runs: Annotated[int, Field(ge=1, le=50)] | None = Field(
+        default=None, description="How many former runs max_change looks at; 5 by default"
+    )
 
     @model_validator(mode="after")
     def _has_limits_in_order(self) -> "RowCountRule":
-        _check_limits(self.name, self.min, self.max)
+        if self.former_runs is not None and self.max_change is None:
+            message = f"rule '{self.name}' has former_runs without max_change"
+            raise fault("LF1029", message, "add max_change:, or remove it")
+        if self.max_change is None or self.min is not None or self.max is not None:
+            _check_limits(self.name, self.min, self.max)
         return self
+
+
+class FreshnessRule(_TableRule):
+    check: Literal["freshness"]
+    column: ColumnRef
+    max_age: Duration
+
+
+class AggregateRule(_TableRule):
+    check: Literal["aggregate"]
+    column: ColumnRef
+    measure: Annotated[Measure, Field(strict=False)]
+    min: Bound = None
+    max: Bound = None
+
+    @model_validator(mode="after")
+    def _has_limits_in_order(self) -> "AggregateRule":
+        _check_bounds(self.name, self.min, self.max)
+        if self.measure not in (Measure.MIN, Measure.MAX) and str in (type(self.min), type(self.max)):
+            message = f"rule '{self.name}' has a text as limit of {self.measure}, which is a number"
+            raise fault("LF1029", message, "write a number")
+        return self
+
+
+class EqualTotalsRule(_TableRule):
+    check: Literal["equal_totals"]
+    total: Expression = Field(description="Aggregate over the tested rows, such as sum(amount)")
+    references: Name
+    of: Expression | None = Field(
+        default=None, description="Aggregate over the other dataset, if it is written otherwise"
+    )
+    tolerance: Annotated[float, Field(strict=False, ge=0)] | None = Field(
+        default=None, description="Largest difference that passes, in the unit of the totals; none by default"
+    )
+
+
+class SchemaRule(_TableRule):
+    check: Literal["schema"]
+    columns: Annotated[dict[ColumnRef, TypeName], Field(min_length=1)] = Field(
+        description="Type of each column that must be there"
+    )
+    extra: bool | None = Field(default=None, description="Whether further columns pass; true by default")
 
 
 class NullShareRule(_TableRule):
     check: Literal["null_share"]
     column: ColumnRef
-    max: Annotated[float, Field(strict=False, ge=0, le=1)]
+    max: Share
 
 
 class ExpressionRule(_Rule):
@@ -164,9 +260,27 @@ RuleDocument = Annotated[
     | ForeignKeyRule
     | RowCountRule
     | NullShareRule
+    | ParseableRule
+    | FreshnessRule
+    | AggregateRule
+    | EqualTotalsRule
+    | SchemaRule
     | ExpressionRule,
     Field(discriminator="check"),
 ]
+
+
+def _check_bounds(rule: str, low: Any, high: Any) -> None:
+    if low is None and high is None:
+        raise fault("LF1029", f"rule '{rule}' has neither min nor max", "add one of them, or both")
+    if low is None or high is None:
+        return
+    if isinstance(low, str) != isinstance(high, str):
+        remedy = "write two numbers, or two texts such as dates"
+        raise fault("LF1029", f"rule '{rule}' mixes a number and a text as limits", remedy)
+    if low > high:
+        message = f"rule '{rule}' has min {low} above max {high}: nothing can pass"
+        raise fault("LF1029", message, "swap the two")
 
 
 def _check_limits(rule: str, low: int | None, high: int | None) -> None:

@@ -156,6 +156,13 @@ class QualityGateClosed(RuntimeFault):
     kind = FaultKind.QUALITY_GATE
 
 
+class TooManyRefused(RuntimeFault):
+    """More rows were refused than the dataset or one of its rules allows; nothing is published."""
+
+    code = "LF4522"
+    kind = FaultKind.QUALITY_GATE
+
+
 class RowsUnaccounted(RuntimeFault):
     """The rows that were read are not the rows that were published and quarantined."""
 

@@ -12,7 +12,7 @@ from spark_runtime.rules import compile_rules
 from spark_runtime.spec import FilesInput
 from spark_runtime.sql import text_literal, timestamp_literal
 from spark_runtime.staging import Origin, Staged, StagedColumn, discard, stage
-from spark_runtime.table_rules import compile_table_rules, judge_table
+from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
 from spark_runtime.tally import Tally, count_staged
 
 LOAD_TYPES = {"_source_file": "string", "_ingested_at": "timestamp", "_run_id": "string"}
@@ -31,13 +31,14 @@ def ingest(job: Job, source: FilesInput) -> None:
         records = read_landed_files(job.spark, source)
     with job.findings.phase("check"):
         types = {column.name: column.type for column in source.columns}
-        table_rules = compile_table_rules(job.spec.rules, types)
+        around = Surroundings(job.started_at, job.spec.former_rows)
+        table_rules = compile_table_rules(job.spec.rules, types, around)
         staged = _stage(job, source, records)
     try:
         with job.findings.phase("check"):
-            tally = count_staged(staged, declared=frozenset(rule.name for rule in job.spec.rules))
+            tally = count_staged(staged, declared=job.spec.rules)
             _settle_files(job, source, tally)
-            verdicts = judge_table(staged, table_rules, rejected=tally.rejected)
+            verdicts = judge_table(staged, table_rules, around, rejected=tally.rejected)
         extra = {
             "_source_file": staged.source_file,
             "_ingested_at": timestamp_literal(job.started_at),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame
 
-from spark_runtime.errors import QualityGateClosed, RowsUnaccounted
+from spark_runtime.errors import QualityGateClosed, RowsUnaccounted, TooManyRefused
 from spark_runtime.job import Job, log
 from spark_runtime.quarantine import quarantine_rows, write_quarantine
 from spark_runtime.result import OutputResult
@@ -41,6 +41,7 @@ def publish_staged(
 
     Raises:
         QualityGateClosed: A rule of severity ``fail`` refused rows or the table; nothing is written.
+        TooManyRefused: More rows were refused than the dataset or a rule allows; nothing is written.
         RowsUnaccounted: The table did not take what was staged.
     """
     findings = job.findings
@@ -52,6 +53,7 @@ def publish_staged(
     refused = tally.refused + sum(before.refused for _, before in refused_before)
     findings.rows_read = tally.valid + refused
     _pass_gate(job, verdicts)
+    _pass_limits(job, refused)
     with findings.phase("write"):
         frames = [quarantine_rows(job, staged, rejected=tally.rejected)]
         frames += [quarantine_rows(job, before) for before, _ in refused_before]
@@ -107,6 +109,30 @@ def _pass_gate(job: Job, verdicts: Sequence[TableVerdict]) -> None:
         )
         raise QualityGateClosed(
             f"{job.spec.output.name}: {shown}. Nothing was published; correct the data, or the rule, and rerun."
+        )
+
+
+def _pass_limits(job: Job, refused: int) -> None:
+    """Stop where more rows were refused or flagged than the dataset and its rules allow."""
+    limits = {rule.name: rule for rule in job.spec.rules}
+    faults = []
+    for found in job.findings.rules:
+        rule = limits.get(found.name)
+        if rule is None or not found.rows_failed:
+            continue
+        share = found.rows_failed / max(found.rows_checked, 1)
+        told = f"{found.name} failed for {found.rows_failed} of {found.rows_checked} rows"
+        if rule.max_failed_rows is not None and found.rows_failed > rule.max_failed_rows:
+            faults.append(f"{told}, and {rule.max_failed_rows} may")
+        elif rule.max_failed_share is not None and share > rule.max_failed_share:
+            faults.append(f"{told} ({share:.2%}), and {rule.max_failed_share:.2%} may")
+    most, rows = job.spec.output.max_quarantined_share, job.findings.rows_read
+    if most is not None and rows and refused / rows > most:
+        faults.append(f"{refused} of {rows} rows were refused ({refused / rows:.2%}), and {most:.2%} may be")
+    if faults:
+        raise TooManyRefused(
+            f"{job.spec.output.name}: {'; '.join(faults)}. Nothing was published; correct the data, or raise the "
+            "limit, and rerun."
         )
 
 

@@ -1,17 +1,18 @@
-"""Rules that look values up in another table: its keys are joined to the rows before they are tested.
+"""Rules on rows that look values up in another table: its keys are joined to the rows before they are tested.
 
 The join is part of the one evaluation that stages the rows, because the other table may change while this job runs.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import DataFrame, functions
 
 from spark_runtime.casts import canonical_type
 from spark_runtime.errors import RuleRefused
 from spark_runtime.frame import Frame, find_name
-from spark_runtime.spec import Rule
+from spark_runtime.spec import Check, Rule
 from spark_runtime.sql import all_of, quoted
 from spark_runtime.staging import StagedColumn
 from spark_runtime.verdict import Test
@@ -39,7 +40,8 @@ def look_up(
 
     Args:
         df: Rows that hold the sources of ``columns``.
-        rules: Rules of check ``foreign_key``; a null among a row's values passes, as in SQL.
+        rules: Rules that look up: ``foreign_key``, and lists of values that stand in a table. A null among a row's
+            values passes, as in SQL.
         inputs: The node's tables by name.
 
     Raises:
@@ -70,10 +72,10 @@ def _compared(
     rule: Rule, columns: Sequence[StagedColumn], inputs: Mapping[str, Frame]
 ) -> tuple[list[StagedColumn], DataFrame]:
     """Return a rule's own columns, and the columns of the other table in the same order."""
-    names, table = rule.config.get("columns"), str(rule.config.get("references"))
-    others = rule.config.get("to") or names
+    names, table = _listed(rule, "columns", "column"), str(rule.config.get("references"))
+    others = _listed(rule, "to") or names
     if not isinstance(names, list) or not names or not isinstance(others, list) or len(names) != len(others):
-        raise RuleRefused(f"rule '{rule.name}': foreign_key needs columns, and as many under to")
+        raise RuleRefused(f"rule '{rule.name}': {rule.check} needs columns, and as many under to")
     if table not in inputs:
         raise RuleRefused(f"rule '{rule.name}': there is no input '{table}'; there are {', '.join(inputs)}")
     by_name = {column.name: column for column in columns}
@@ -93,6 +95,12 @@ def _compared(
     return own, inputs[table].df.select(*theirs)
 
 
+def _listed(rule: Rule, *keys: str) -> Any:
+    """Return the setting of one of the keys; rules on one column name it without a list."""
+    value = next((rule.config[key] for key in keys if key in rule.config), None)
+    return [value] if isinstance(value, str) else value
+
+
 def _existing(rule: Rule, name: object, names: Mapping[str, object], *, of: str = "") -> str:
     found = find_name(str(name), names)
     if found is None:
@@ -103,8 +111,11 @@ def _existing(rule: Rule, name: object, names: Mapping[str, object], *, of: str 
 
 
 def _test(rule: Rule, columns: Sequence[str], flag: str) -> Test:
-    failing = all_of([*(f"{quoted(name)} IS NOT NULL" for name in columns), f"{flag} IS NULL"])
+    is_forbidden = rule.check is Check.FORBIDDEN_VALUES
+    wrong = f"{flag} IS NOT NULL" if is_forbidden else f"{flag} IS NULL"
+    failing = all_of([*(f"{quoted(name)} IS NOT NULL" for name in columns), wrong])
     if rule.filter:
         failing = f"coalesce(({rule.filter}), false) AND {failing}"
-    reason = f"{rule.name}: {', '.join(columns)} not found in {rule.config['references']}"
+    found = "is one of the values of" if is_forbidden else "not found in"
+    reason = f"{rule.name}: {', '.join(columns)} {found} {rule.config['references']}"
     return Test(rule.name, rule.severity, f"({failing})", reason, rule.filter)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spark_runtime.errors import RuleRefused
+from spark_runtime.casts import asked_for
+from spark_runtime.errors import RuleRefused, UnsupportedOption
 from spark_runtime.frame import find_name
 from spark_runtime.patterns import PATTERNS
 from spark_runtime.spec import TABLE_CHECKS, Check, Rule, Severity
@@ -53,7 +54,7 @@ def compile_rules(
         if rule.check in TABLE_CHECKS:
             continue
         try:
-            if rule.check is Check.FOREIGN_KEY:
+            if rule.check is Check.FOREIGN_KEY or rule.looks_up:
                 raise RuleRefused(f"rule '{rule.name}': {rule.check} has no tables to look values up in here")
             if rule.check is Check.UNIQUE:
                 unique.append(_unique(rule, types))
@@ -87,9 +88,9 @@ def _range(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
         raise RuleRefused(f"rule '{rule.name}': a range needs min, max or both")
     bounds = []
     if low is not None:
-        bounds.append(f"{quoted(name)} >= {_typed(low, types[name], rule)}")
+        bounds.append(f"{quoted(name)} >= {typed_bound(low, types[name], rule)}")
     if high is not None:
-        bounds.append(f"{quoted(name)} <= {_typed(high, types[name], rule)}")
+        bounds.append(f"{quoted(name)} <= {typed_bound(high, types[name], rule)}")
     shown = f"{name} is not " + " and ".join(
         text
         for text in (low is not None and f"at least {low}", high is not None and f"at most {high}")
@@ -103,7 +104,7 @@ def _accepted_values(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
     values = rule.config.get("values")
     if not isinstance(values, list) or not values:
         raise RuleRefused(f"rule '{rule.name}': accepted_values needs a list of values")
-    accepted = ", ".join(_typed(value, types[name], rule) for value in values if value is not None)
+    accepted = ", ".join(typed_bound(value, types[name], rule) for value in values if value is not None)
     return f"{quoted(name)} IN ({accepted})", f"{name} is not an accepted value"
 
 
@@ -112,7 +113,7 @@ def _forbidden_values(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
     values = rule.config.get("values")
     if not isinstance(values, list) or not values:
         raise RuleRefused(f"rule '{rule.name}': forbidden_values needs a list of values")
-    forbidden = ", ".join(_typed(value, types[name], rule) for value in values if value is not None)
+    forbidden = ", ".join(typed_bound(value, types[name], rule) for value in values if value is not None)
     return f"{quoted(name)} NOT IN ({forbidden})", f"{name} is a forbidden value"
 
 
@@ -145,6 +146,19 @@ def _pattern(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
     return f"{quoted(name)} RLIKE {_whole(PATTERNS[pattern])}", f"{name} is not of the form {pattern}"
 
 
+def _parseable(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
+    name = _text_column(rule, _column(rule, types), types)
+    kind, pattern = str(rule.config.get("type")), rule.config.get("format")
+    try:
+        lost = asked_for(quoted(name), "string", kind, pattern).lost
+    except UnsupportedOption as error:
+        raise RuleRefused(f"rule '{rule.name}': {error}") from error
+    if lost is None:
+        raise RuleRefused(f"rule '{rule.name}': every text can be read as {kind}")
+    written = f"{kind} ({pattern})" if pattern else kind
+    return f"NOT ({lost})", f"{name} cannot be read as {written}"
+
+
 def _regex(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
     name = _column(rule, types)
     pattern = rule.config.get("pattern")
@@ -175,6 +189,7 @@ _CONDITIONS = {
     Check.FORBIDDEN_VALUES: _forbidden_values,
     Check.PATTERN: _pattern,
     Check.EXPRESSION: _expression,
+    Check.PARSEABLE: _parseable,
 }
 
 
@@ -194,14 +209,14 @@ def _columns(rule: Rule, types: Mapping[str, str]) -> list[str]:
     names = rule.config.get("columns")
     if not isinstance(names, list) or not names:
         raise RuleRefused(f"rule '{rule.name}': {rule.check} needs a list of columns")
-    return [_existing(rule, name, types) for name in names]
+    return [existing_column(rule, name, types) for name in names]
 
 
 def _column(rule: Rule, types: Mapping[str, str]) -> str:
     name = rule.config.get("column")
     if not isinstance(name, str):
         raise RuleRefused(f"rule '{rule.name}': {rule.check} needs a column")
-    return _existing(rule, name, types)
+    return existing_column(rule, name, types)
 
 
 def _text_column(rule: Rule, name: str, types: Mapping[str, str]) -> str:
@@ -212,14 +227,14 @@ def _text_column(rule: Rule, name: str, types: Mapping[str, str]) -> str:
     return name
 
 
-def _existing(rule: Rule, name: Any, types: Mapping[str, str]) -> str:
+def existing_column(rule: Rule, name: Any, types: Mapping[str, str]) -> str:
     found = find_name(str(name), types)
     if found is None:
         raise RuleRefused(f"rule '{rule.name}': there is no column '{name}'; there are {', '.join(types)}")
     return found
 
 
-def _typed(value: object, kind: str, rule: Rule) -> str:
+def typed_bound(value: object, kind: str, rule: Rule) -> str:
     """Return the literal of a bound or value, typed as the column where the file could only write a text."""
     try:
         text = literal(value)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
 from spark_runtime.errors import InvalidNodeSpec
@@ -48,10 +49,24 @@ class Check(StrEnum):
     FOREIGN_KEY = "foreign_key"
     ROW_COUNT = "row_count"
     NULL_SHARE = "null_share"
+    PARSEABLE = "parseable"
+    FRESHNESS = "freshness"
+    AGGREGATE = "aggregate"
+    EQUAL_TOTALS = "equal_totals"
+    SCHEMA = "schema"
 
 
 # Checks of all rows together, which no single row can fail.
-TABLE_CHECKS = frozenset({Check.ROW_COUNT, Check.NULL_SHARE})
+TABLE_CHECKS = frozenset(
+    {
+        Check.ROW_COUNT,
+        Check.NULL_SHARE,
+        Check.FRESHNESS,
+        Check.AGGREGATE,
+        Check.EQUAL_TOTALS,
+        Check.SCHEMA,
+    }
+)
 
 
 class StepType(StrEnum):
@@ -128,13 +143,39 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A test on rows; ``filter`` is a SQL condition, rows that do not meet it are not tested."""
+    """A test on rows.
+
+    Attributes:
+        filter: SQL condition; rows that do not meet it are not tested.
+        max_failed_rows: Most rows that may fail before the node does, whatever the severity; ``None`` is any.
+        max_failed_share: The same as a share of the tested rows, from 0 to 1.
+    """
 
     name: str
     check: Check
     severity: Severity
     config: Mapping[str, Any]
     filter: str | None = None
+    max_failed_rows: int | None = None
+    max_failed_share: float | None = None
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether the rule compares single rows with what another table holds."""
+        return self.check not in TABLE_CHECKS and "references" in self.config
+
+    @property
+    def version(self) -> str:
+        """Twelve hexadecimal digits that change with anything that decides what the rule does."""
+        said = [
+            self.check,
+            self.severity,
+            self.config,
+            self.filter,
+            self.max_failed_rows,
+            self.max_failed_share,
+        ]
+        return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +185,7 @@ class Output:
     Attributes:
         columns: Declared columns; none means what the steps yield.
         discard_runs: Runs in which this node did not succeed, although its job may have written rows.
+        max_quarantined_share: Largest share of the rows that may be refused before the node fails, from 0 to 1.
     """
 
     name: str
@@ -152,6 +194,7 @@ class Output:
     columns: tuple[Column, ...]
     write: Write
     discard_runs: tuple[str, ...] = ()
+    max_quarantined_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +203,7 @@ class NodeSpec:
 
     Attributes:
         run_date: The date on which the run began (UTC), ``YYYY-MM-DD``; what a daily snapshot is called by.
+        former_rows: Rows that former runs of the node published, the newest first; empty if no rule asks for them.
     """
 
     run_id: str
@@ -174,6 +218,7 @@ class NodeSpec:
     result_uri: str
     trace: Mapping[str, str] = field(default_factory=dict)
     run_date: str = ""
+    former_rows: tuple[int, ...] = ()
 
     @property
     def idempotency_key(self) -> str:
@@ -222,6 +267,7 @@ def _node_spec(root: SpecObject) -> NodeSpec:
         output=_output(root.object("output")),
         result_uri=root.text("result_uri"),
         run_date=root.text("run_date", optional=True),
+        former_rows=root.integers("former_rows"),
     )
     if spec.output.write.mode is WriteMode.SNAPSHOT and not _is_date(spec.run_date):
         root.fault("run_date", "a snapshot needs the date of its run, as in 2024-03-01")
@@ -302,6 +348,8 @@ def _rule(item: SpecObject) -> Rule:
         severity=item.choice("severity", Severity, Severity.QUARANTINE),
         config=item.mapping("config"),
         filter=item.text("filter", optional=True) or None,
+        max_failed_rows=item.maybe("max_failed_rows", int),
+        max_failed_share=item.maybe("max_failed_share", float),
     )
     item.refuse_unknown()
     return rule
@@ -315,6 +363,7 @@ def _output(item: SpecObject) -> Output:
         columns=_columns(item),
         write=parse_write(item.object("write")),
         discard_runs=item.texts("discard_runs", optional=True),
+        max_quarantined_share=item.maybe("max_quarantined_share", float),
     )
     item.refuse_unknown()
     return output

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
+_Number = TypeVar("_Number", int, float)
 
 
 class SpecObject:
@@ -49,6 +50,26 @@ class SpecObject:
             minimum,
         )
         return number
+
+    def maybe(self, key: str, kind: Callable[[Any], _Number]) -> _Number | None:
+        """Return a number from 0, ``None`` where there is none."""
+        if self._values.get(key) is None:
+            self._asked.add(key)
+            return None
+        return kind(self._typed(key, _is_number, "a number from 0", 0))
+
+    def integers(self, key: str) -> tuple[int, ...]:
+        """Return a list of whole numbers, empty where there is none."""
+        if key not in self._values:
+            return ()
+        return tuple(
+            self._typed(
+                key,
+                lambda value: isinstance(value, list) and all(_is_number(item) for item in value),
+                "a list of whole numbers from 0",
+                [],
+            )
+        )
 
     def boolean(self, key: str, *, default: bool) -> bool:
         if key not in self._values:
@@ -106,3 +127,7 @@ class SpecObject:
             self.fault(key, f"must be {wanted}")
             return fallback
         return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0

@@ -6,14 +6,16 @@ from a second run of the plan, which could give other rows: expressions may be r
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, functions
 
 from spark_runtime.casts import Conversion
+from spark_runtime.frame import find_name
 from spark_runtime.job import Job, log
 from spark_runtime.rules import UniqueTest
-from spark_runtime.spec import Severity
+from spark_runtime.spec import Check, Severity
 from spark_runtime.sql import all_of, any_of, quoted, text_literal
 from spark_runtime.verdict import (
     Test,
@@ -71,6 +73,8 @@ class Staged:
             (the row as JSON or raw text, if a single-row test refuses it), ``_lf_rows`` and the verdict.
         tests: Every test that can fail here, in the order in which reasons are told.
         source_file: SQL of the address of the file a row came from.
+        key_text: SQL of the key of a row as text, such as ``order_id=7``; ``None`` if no key is known.
+        seconds: What typing, testing and writing the rows took.
     """
 
     uri: str
@@ -78,6 +82,8 @@ class Staged:
     types: Mapping[str, str]
     tests: tuple[PlacedTest, ...]
     source_file: str
+    key_text: str | None = None
+    seconds: float = 0.0
 
     @property
     def refused(self) -> str:
@@ -150,6 +156,7 @@ def stage(
     second = place_bits(tests, "_lf_m")
     judged = _judge(df, columns, first, second, carried, origin)
     uri = _staging_uri(job, number)
+    started = perf_counter()
     judged.df.write.mode("overwrite").partitionBy("_lf_part").parquet(uri)
     staged = job.spark.read.schema(
         ", ".join(f"{quoted(n)} {kind}" for n, kind in judged.types.items())
@@ -167,7 +174,27 @@ def stage(
         placed.append(PlacedTest(bit.test.name, bit.test.severity, bit.test.reason, bit.failed, checked))
     staged, flagged = _flag_keys(staged, tuple(judged.types), unique, reached)
     types = {column.name: column.type for column in columns}
-    return Staged(uri, staged, types, (*placed, *flagged), "_lf_source")
+    seconds = perf_counter() - started
+    return Staged(uri, staged, types, (*placed, *flagged), "_lf_source", _key_text(job, types), seconds)
+
+
+def _key_text(job: Job, types: Mapping[str, str]) -> str | None:
+    """Return SQL of the key of a row: the columns by which it is written, or that a rule says are unique."""
+    candidates = [job.spec.output.write.keys]
+    candidates += [rule.config.get("columns", ()) for rule in job.spec.rules if rule.check is Check.UNIQUE]
+    for candidate in candidates:
+        names = [find_name(str(name), types) for name in candidate]
+        if names and None not in names:
+            return _as_text([str(name) for name in names])
+    return None
+
+
+def _as_text(names: Sequence[str]) -> str:
+    parts = (
+        f"concat({text_literal(name + '=')}, coalesce(CAST({quoted(name)} AS string), 'null'))"
+        for name in names
+    )
+    return f"concat_ws(', ', {', '.join(parts)})"
 
 
 @dataclass(frozen=True, slots=True)

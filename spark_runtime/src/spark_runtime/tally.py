@@ -1,13 +1,18 @@
 """Counting what lies staged: rows per file and per test, in one pass over a few small columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 from pyspark.sql import Column, functions
 
 from spark_runtime.result import RuleResult
+from spark_runtime.spec import Rule
 from spark_runtime.staging import CLOSING, Staged
+
+# Keys of failing rows that a result names per rule, at most.
+SAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +52,13 @@ class Tally:
         return tuple(number for number, file in self.files.items() if file.fault is not None)
 
 
-def count_staged(staged: Staged, *, declared: frozenset[str]) -> Tally:
+def count_staged(staged: Staged, *, declared: Sequence[Rule] = ()) -> Tally:
     """Count the staged rows.
 
     Args:
-        declared: Names of the declared rules; they are told even if nothing failed, the built-in ones only if.
+        declared: The declared rules; they are told even if nothing failed, the built-in ones only if.
     """
+    started = perf_counter()
     is_row = f"_lf_part <> {CLOSING}"
     counts = {
         "rows": is_row,
@@ -62,6 +68,8 @@ def count_staged(staged: Staged, *, declared: frozenset[str]) -> Tally:
     for at, test in enumerate(staged.tests):
         counts[f"failed{at}"] = f"{is_row} AND {test.failed}"
         counts[f"checked{at}"] = test.checked
+    key = staged.key_text
+    samples = {} if key is None else {f"sample{at}": test.failed for at, test in enumerate(staged.tests)}
     # Named before they are summed up: with one test only, `refused` and its own count are the same expression,
     # and Sail takes no aggregate twice.
     counted = staged.df.select(
@@ -69,37 +77,75 @@ def count_staged(staged: Staged, *, declared: frozenset[str]) -> Tally:
         "_lf_rows",
         _expression(f"CASE WHEN _lf_part = {CLOSING} THEN _lf_fault END", "_lf_closing_fault"),
         *(_one_where(condition, name) for name, condition in counts.items()),
+        *(
+            _expression(f"CASE WHEN {is_row} AND {failed} THEN {key} END", name)
+            for name, failed in samples.items()
+        ),
+        # Rows fall into a few groups by their key, so that the smallest key of each is a sample.
+        _expression("0" if key is None else f"pmod(crc32(encode({key}, 'UTF-8')), {SAMPLES})", "_lf_sample"),
     )
-    by_file = counted.groupBy("_lf_file").agg(
+    by_file = counted.groupBy("_lf_file", "_lf_sample").agg(
         *(_expression(f"sum({name})", name) for name in counts),
+        *(_expression(f"min({name})", name) for name in samples),
         _expression("max(_lf_rows)", "records"),
         _expression("max(_lf_closing_fault)", "fault"),
     )
     groups = [row.asDict() for row in by_file.collect()]
-    used = [group for group in groups if group["fault"] is None]
+    files = _files(groups)
+    used = [group for group in groups if _is_used(files, group["_lf_file"])]
     return Tally(
         rows=_total(used, "rows"),
         refused=_total(used, "refused"),
-        rules=_rule_results(staged, used, declared),
-        files={
-            group["_lf_file"]: ClosedFile(
-                group["closings"], group["records"] or 0, group["rows"], group["fault"]
-            )
-            for group in groups
-            if group["_lf_file"] is not None
-        },
+        rules=_rule_results(staged, used, declared, started),
+        files=files,
     )
 
 
+def _files(groups: list[dict[str, Any]]) -> dict[int, ClosedFile]:
+    files: dict[int, ClosedFile] = {}
+    for group in groups:
+        number = group["_lf_file"]
+        if number is not None:
+            before = files.get(number, ClosedFile(0, 0, 0, None))
+            files[number] = ClosedFile(
+                before.closings + group["closings"],
+                max(before.records, group["records"] or 0),
+                before.staged + group["rows"],
+                before.fault or group["fault"],
+            )
+    return files
+
+
+def _is_used(files: Mapping[int, ClosedFile], number: int | None) -> bool:
+    return number is None or files[number].fault is None
+
+
 def _rule_results(
-    staged: Staged, groups: list[dict[str, Any]], declared: frozenset[str]
+    staged: Staged, groups: list[dict[str, Any]], declared: Sequence[Rule], started: float
 ) -> tuple[RuleResult, ...]:
+    versions = {rule.name: rule.version for rule in declared}
+    seconds = staged.seconds + perf_counter() - started
     results = []
     for at, test in enumerate(staged.tests):
         failed = _total(groups, f"failed{at}")
-        if failed or test.name in declared:
-            results.append(RuleResult(test.name, test.severity, _total(groups, f"checked{at}"), failed))
+        if failed or test.name in versions:
+            results.append(
+                RuleResult(
+                    test.name,
+                    test.severity,
+                    _total(groups, f"checked{at}"),
+                    failed,
+                    version=versions.get(test.name),
+                    seconds=seconds,
+                    samples=_samples(groups, f"sample{at}"),
+                )
+            )
     return tuple(results)
+
+
+def _samples(groups: list[dict[str, Any]], name: str) -> tuple[str, ...]:
+    found = {group[name] for group in groups if group.get(name) is not None}
+    return tuple(sorted(found)[:SAMPLES])
 
 
 def _total(groups: list[dict[str, Any]], name: str) -> int:

@@ -21,11 +21,11 @@ from spark_runtime.publishing import publish_directly, publish_staged
 from spark_runtime.references import look_up
 from spark_runtime.rules import compile_rules
 from spark_runtime.slices import added_columns
-from spark_runtime.spec import Check, Column, Step, StepType, TableInput
+from spark_runtime.spec import Column, Step, StepType, TableInput
 from spark_runtime.sql import quoted
 from spark_runtime.staging import Origin, Staged, StagedColumn, discard, stage
 from spark_runtime.steps import STEPS, StepContext
-from spark_runtime.table_rules import compile_table_rules, judge_table
+from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
 from spark_runtime.tally import Tally, count_staged
 from spark_runtime.write import ONE_PASS
 
@@ -145,7 +145,7 @@ def _cast(frame: Frame, step: Step, where: str, stagings: _Stagings) -> Frame:
         )
         return Frame(df, frame.columns)
     staged = stagings.stage(frame, columns)
-    tally = count_staged(staged, declared=frozenset())
+    tally = count_staged(staged)
     if tally.refused:
         stagings.refused.append((staged, tally))
     return Frame(staged.valid_rows().selectExpr(*map(quoted, types)), tuple(types))
@@ -157,9 +157,10 @@ def _write(
     """Test and publish the frame; without a test that could refuse a row, it is written in one pass."""
     columns = _output_columns(job, frame, types)
     tested = {column.name: column.type for column in columns}
-    lookups = [rule for rule in job.spec.rules if rule.check is Check.FOREIGN_KEY]
+    lookups = [rule for rule in job.spec.rules if rule.looks_up]
     tests, unique = compile_rules([rule for rule in job.spec.rules if rule not in lookups], tested)
-    table_rules = compile_table_rules(job.spec.rules, tested)
+    around = Surroundings(job.started_at, job.spec.former_rows, inputs)
+    table_rules = compile_table_rules(job.spec.rules, tested, around)
     looked = look_up(frame.df, columns, lookups, inputs)
     frame = replace(frame, df=looked.df)
     tests = (*tests, *looked.tests)
@@ -170,8 +171,8 @@ def _write(
     if can_refuse or has_rules or stagings.refused or job.spec.attempt > 1 or mode not in ONE_PASS:
         with job.findings.phase("check"):
             staged = stagings.stage(frame, columns, tests, unique, carried=looked.found)
-            tally = count_staged(staged, declared=frozenset(rule.name for rule in job.spec.rules))
-            verdicts = judge_table(staged, table_rules, rejected=tally.rejected)
+            tally = count_staged(staged, declared=job.spec.rules)
+            verdicts = judge_table(staged, table_rules, around, rejected=tally.rejected)
         publish_staged(
             job,
             staged,

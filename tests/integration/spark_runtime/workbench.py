@@ -102,6 +102,8 @@ class Workbench:
         write: Mapping[str, Any] | None = None,
         output: Mapping[str, Any] | None = None,
         run_date: str = "2024-03-01",
+        former_rows: Sequence[int] = (),
+        max_quarantined_share: float | None = None,
     ) -> dict[str, Any]:
         """Write a node spec, run the job's entry point on it and return the result document it wrote."""
         self._results += 1
@@ -122,9 +124,11 @@ class Workbench:
                 "quarantine_uri": self.table(f"quarantine/{dataset}"),
                 "columns": list(columns),
                 "write": {"mode": mode, "keys": list(keys), **(write or {})},
+                "max_quarantined_share": max_quarantined_share,
                 **(output or {}),
             },
             "run_date": run_date,
+            "former_rows": list(former_rows),
             "result_uri": str(control / "result"),
         }
         schema_of("node_spec").validate(spec)
@@ -187,7 +191,8 @@ def rule(
     filter: str | None = None,  # noqa: A002 - the spec's own word
     **config: Any,
 ) -> dict[str, Any]:
-    return {"name": name, "check": check, "severity": severity, "config": config, "filter": filter}
+    limits = {key: config.pop(key) for key in ("max_failed_rows", "max_failed_share") if key in config}
+    return {"name": name, "check": check, "severity": severity, "config": config, "filter": filter, **limits}
 
 
 def counts(result: Mapping[str, Any]) -> tuple[int, int, int]:

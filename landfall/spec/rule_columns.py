@@ -1,0 +1,133 @@
+"""Holds quality rules against the columns of their dataset, and of the dataset in which they look something up."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from landfall.spec.column_types import canonical_type
+from landfall.spec.expression_columns import misplaced_windows, ungrouped_columns
+from landfall.spec.faults import nearest_remedy
+from landfall.spec.frames import Frame
+from landfall.spec.model import Check, Measure, QualityRule
+from landfall.spec.sql_text import SqlProblem
+from landfall.spec.step_checks import (
+    Path,
+    Report,
+    check_columns,
+    check_condition,
+    check_sort_entries,
+    check_value,
+)
+
+_OF_TEXT = frozenset({Check.LENGTH, Check.NOT_EMPTY, Check.PATTERN, Check.PARSEABLE})
+_MOMENTS = frozenset({"date", "timestamp", "timestamp_ntz"})
+_NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "float", "double"})
+
+
+def check_rule(rule: QualityRule, frame: Frame | None, referenced: Frame | None, report: Report) -> None:
+    """Report what a rule names that is not there, or that is not of the kind the rule is about.
+
+    Args:
+        frame: Columns of the dataset; ``None`` if they are not known.
+        referenced: Columns of the dataset that the rule looks something up in, if it does and they are known.
+    """
+    if rule.filter is not None:
+        check_condition(rule.filter, frame, ("filter",), report, "the filter of a rule")
+    match rule.check:
+        case Check.EXPRESSION:
+            check_condition(rule.config["expression"], frame, ("expression",), report, "a rule")
+        case Check.ROW_COUNT:
+            pass
+        case Check.EQUAL_TOTALS:
+            _check_totals(rule.config, frame, referenced, report)
+        case Check.SCHEMA:
+            _check_schema(rule.config, frame, report)
+        case _:
+            _check_named_columns(rule, frame, report)
+            if rule.references is not None:
+                _check_reference(rule.config, frame, referenced, report)
+
+
+def _check_named_columns(rule: QualityRule, frame: Frame | None, report: Report) -> None:
+    key = "columns" if "columns" in rule.config else "column"
+    names = rule.config[key]
+    columns = [names] if isinstance(names, str) else names
+    check_columns(columns, frame, (key,), report)
+    check_sort_entries(rule.config.get("order_by", ()), frame, ("order_by",), report)
+    if frame is None:
+        return
+    if rule.check in _OF_TEXT:
+        _check_kind(columns, frame, key, report, frozenset({"string"}), "text")
+    if rule.check is Check.FRESHNESS:
+        _check_kind(columns, frame, key, report, _MOMENTS, "a date or timestamp")
+    if rule.check is Check.AGGREGATE and rule.config["measure"] in (Measure.SUM, Measure.AVG):
+        _check_kind(columns, frame, key, report, _NUMBERS, "a number")
+
+
+def _check_kind(
+    columns: Sequence[str], frame: Frame, key: str, report: Report, kinds: frozenset[str], wanted: str
+) -> None:
+    for number, name in enumerate(columns):
+        kind = frame.type_of(name)
+        if kind is not None and kind not in kinds and not (kinds is _NUMBERS and kind.startswith("decimal")):
+            at: Path = (key, number) if key == "columns" else (key,)
+            message = f"column '{name}' is {kind}, and this rule is about {wanted}"
+            report(
+                at, SqlProblem("LF1029", message, f"name a column of {wanted}, or write check: expression")
+            )
+
+
+def _check_reference(
+    config: Mapping[str, Any], frame: Frame | None, referenced: Frame | None, report: Report
+) -> None:
+    """Check the columns in which a rule looks values up: there, and text where it looks up text."""
+    if referenced is None:
+        return
+    single = "column" in config
+    key = "to" if "to" in config else ("column" if single else "columns")
+    own, other = (
+        [config[name]] if single else config[name] for name in ("column" if single else "columns", key)
+    )
+    check_columns(other, referenced, (key,), report)
+    for number, (mine, theirs) in enumerate(zip(own, other, strict=True)):
+        kinds = (frame and frame.type_of(mine), referenced.type_of(theirs))
+        if None not in kinds and ("string" in kinds) and kinds[0] != kinds[1]:
+            message = (
+                f"column '{mine}' is {kinds[0]} and '{theirs}' of '{config['references']}' is {kinds[1]}"
+            )
+            at: Path = (key,) if single else (key, number)
+            report(at, SqlProblem("LF1029", message, "cast one of them in a step"))
+
+
+def _check_totals(
+    config: Mapping[str, Any], frame: Frame | None, referenced: Frame | None, report: Report
+) -> None:
+    _check_total(config["total"], frame, "total", report)
+    key = "of" if "of" in config else "total"
+    _check_total(config[key], referenced, key, report)
+
+
+def _check_total(text: str, frame: Frame | None, key: str, report: Report) -> None:
+    tree = check_value(text, frame, (key,), report, "a total")
+    for problem in (
+        () if tree is None else (*ungrouped_columns(tree, ()), *misplaced_windows(tree, "a total"))
+    ):
+        report((key,), problem)
+
+
+def _check_schema(config: Mapping[str, Any], frame: Frame | None, report: Report) -> None:
+    """A schema that the product itself contradicts would stop every run."""
+    if frame is None:
+        return
+    expected: Mapping[str, str] = config["columns"]
+    for name, kind in expected.items():
+        check_columns([name], frame, ("columns", name), report)
+        actual = frame.type_of(name)
+        if actual is not None and actual != canonical_type(kind):
+            message = f"column '{name}' is {actual}, and the rule expects {kind}"
+            report(("columns", name), SqlProblem("LF1029", message, "correct the rule, or cast the column"))
+    listed = {name.casefold() for name in expected}
+    extra = [name for name in frame if name.casefold() not in listed]
+    if config.get("extra") is False and extra:
+        message = f"the rule does not list column '{extra[0]}'"
+        remedy = nearest_remedy(extra[0], expected, "list it, or remove extra: false")
+        report(("columns",), SqlProblem("LF1029", message, remedy))
