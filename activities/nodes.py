@@ -119,6 +119,7 @@ class NodeActivities:
             definition=attempt.definition,
             files=attempt.files,
             trace=self._trace_context(work),
+            former_rows=attempt.former_rows,
         )
         path = addresses.spec_path(domain, name, work.run_id, work.key, work.attempt)
         self._services.lake.write_control(path, json.dumps(spec))

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from landfall.client import StartedRequest
     from landfall.metadata.engine import Database
     from landfall.runs.ids import RunID
-    from landfall.runs.queries import RunDetail
+    from landfall.runs.queries import RuleResult, RunDetail
 
-# What the Spark runtime says when a rule of severity `fail` refused rows.
-QUALITY_GATE_CODE = "LF4521"
+# What the Spark runtime says when a rule of severity `fail` refused rows, and when too many rows were refused.
+QUALITY_GATE_CODES = frozenset({"LF4521", "LF4522"})
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run id, its first characters, or @last.")]
 Timeout = Annotated[
@@ -39,7 +39,7 @@ _NODE_COLUMNS = (
     "rows_quarantined",
     "reason",
 )
-_RULE_COLUMNS = ("dataset", "rule", "severity", "rows_checked", "rows_failed")
+_RULE_COLUMNS = ("dataset", "rule", "severity", "rows_checked", "rows_failed", "share", "corrected", "found")
 
 
 def register(app: typer.Typer) -> None:
@@ -238,12 +238,22 @@ def show_run(detail: "RunDetail", output: OutputFormat) -> None:
     show_fields(fields, output)
     print()
     show_rows(nodes, _NODE_COLUMNS, output)
-    failed = [asdict(rule) for rule in detail.rules if rule.rows_failed]
-    if failed:
+    told = [_rule_row(rule) for rule in detail.rules if rule.rows_failed or rule.rows_corrected]
+    if told:
         print()
-        show_rows(failed, _RULE_COLUMNS, output)
+        show_rows(told, _RULE_COLUMNS, output)
     for key, reason in detail.left_out.items():
         note(f"left out: {key}: {reason}")
+
+
+def _rule_row(rule: "RuleResult") -> dict[str, Any]:
+    """Return what a table says of a rule; JSON has all of it."""
+    return {
+        **asdict(rule),
+        "share": f"{rule.failed_share:.2%}",
+        "corrected": rule.rows_corrected,
+        "found": rule.detail or "; ".join(rule.samples),
+    }
 
 
 def run_object(detail: "RunDetail") -> dict[str, Any]:
@@ -286,7 +296,7 @@ def exit_code_of_run(detail: "RunDetail") -> ExitCode:
     if detail.run.state is RunState.SUCCEEDED:
         return ExitCode.DONE
     failed = [node for node in detail.nodes if node.state is NodeState.FAILED]
-    if failed and all(node.error_code == QUALITY_GATE_CODE for node in failed):
+    if failed and all(node.error_code in QUALITY_GATE_CODES for node in failed):
         return ExitCode.QUALITY_GATE
     return ExitCode.REFUSED
 

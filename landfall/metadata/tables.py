@@ -587,6 +587,14 @@ data_quality_results = Table(
     Column("Severity", _STATE, nullable=False),
     Column("RowsChecked", sa.BigInteger, nullable=False),
     Column("RowsFailed", sa.BigInteger, nullable=False),
+    Column("RowsCorrected", sa.BigInteger),
+    # Hash of what the rule said; the runtime's built-in tests have none.
+    Column("RuleVersion", sa.Unicode(64)),
+    # Of the pass in which the rule was tested, together with others.
+    Column("DurationMs", sa.BigInteger),
+    # Keys of a few failing rows as a JSON list of texts; no check of its form can be added to a table on SQLite.
+    Column("SampleKeys", LongText),
+    Column("Detail", LongText),
     Column("CheckedAt", UtcDateTime, nullable=False),
     UniqueConstraint("RunID", "NodeKey", "RuleName"),
 )

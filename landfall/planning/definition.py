@@ -96,7 +96,7 @@ def _output(output: Output, dataset: Dataset) -> dict[str, Any]:
         "layer": output.layer.value,
         "write": output.write.to_payload(),
         "columns": _columns(dataset.columns),
-        "max_quarantined_share": dataset.max_quarantined_share,
+        **_limits(dataset, "max_quarantined_share"),
     }
 
 
@@ -104,6 +104,11 @@ def _run(settings: NodeSettings) -> dict[str, Any]:
     """Return what the node's own settings say; nothing where they leave everything to the product."""
     stated = {name: value for name, value in asdict(settings).items() if value is not None}
     return {"run": stated} if stated else {}
+
+
+def _limits(item: object, *names: str) -> dict[str, Any]:
+    """Return the limits that are set."""
+    return {name: getattr(item, name) for name in names if getattr(item, name) is not None}
 
 
 def _columns(columns: Sequence[Column]) -> list[dict[str, Any]]:
@@ -121,8 +126,7 @@ def _rule(rule: QualityRule) -> dict[str, Any]:
         "severity": rule.severity.value,
         "config": _plain(rule.config),
         "filter": rule.filter,
-        "max_failed_rows": rule.max_failed_rows,
-        "max_failed_share": rule.max_failed_share,
+        **_limits(rule, "max_failed_rows", "max_failed_share"),
     }
 
 

@@ -1,6 +1,6 @@
 """Attempts of a node: what starting one needs, its job run, its end, and the attempt that follows it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,9 @@ from landfall.runs.journal import change_node, write_event
 from landfall.runs.states import FINAL_NODE_STATES, NodeState
 from landfall.runs.verdict import Verdict
 
+# How many former runs a rule on the row count looks at, unless it says otherwise.
+FORMER_RUNS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -25,6 +28,7 @@ class Attempt:
         final: The node has reached a final state; nothing may be started.
         cancelled: Somebody asked to cancel the run.
         files: The files an ingest node takes in.
+        former_rows: Rows that former runs of the node published, the newest first, where a rule asks for them.
     """
 
     product: str
@@ -35,6 +39,7 @@ class Attempt:
     final: bool
     cancelled: bool
     files: tuple[ClaimedFile, ...]
+    former_rows: tuple[int, ...] = ()
 
 
 def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Attempt:
@@ -47,6 +52,7 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
             node_runs.c.Definition,
             runs.c.Settings,
             runs.c.CancelRequestedAt,
+            runs.c.DataProductID,
             data_products.c.Domain,
             data_products.c.Name,
         )
@@ -70,7 +76,35 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
         final=NodeState(row.State) in FINAL_NODE_STATES,
         cancelled=row.CancelRequestedAt is not None,
         files=files,
+        former_rows=_former_rows(connection, row.DataProductID, run_id, key, row.Definition["rules"]),
     )
+
+
+def _former_rows(
+    connection: sa.Connection,
+    product_id: int,
+    run_id: RunID,
+    key: NodeKey,
+    rules: Sequence[Mapping[str, Any]],
+) -> tuple[int, ...]:
+    """Return what the node published in runs before this one, as far back as a rule on the count looks."""
+    asked = [rule["config"] for rule in rules if "max_change" in rule["config"]]
+    if not asked:
+        return ()
+    rows: Iterable[int] = connection.execute(
+        sa.select(node_runs.c.RowsPublished)
+        .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
+        .where(
+            runs.c.DataProductID == product_id,
+            node_runs.c.NodeKey == key,
+            node_runs.c.RunID != run_id,
+            node_runs.c.State == NodeState.SUCCEEDED,
+            node_runs.c.RowsPublished.is_not(None),
+        )
+        .order_by(node_runs.c.FinishedAt.desc(), node_runs.c.NodeRunID.desc())
+        .limit(max(config.get("former_runs", FORMER_RUNS) for config in asked))
+    ).scalars()
+    return tuple(rows)
 
 
 def product_of_run(connection: sa.Connection, run_id: RunID) -> str:

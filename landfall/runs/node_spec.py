@@ -16,6 +16,7 @@ def build_node_spec(
     definition: Mapping[str, Any],
     files: Sequence[ClaimedFile],
     trace: Mapping[str, str],
+    former_rows: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Return the node spec of one attempt, after ``node_spec.schema.json`` of the Spark runtime.
 
@@ -25,6 +26,7 @@ def build_node_spec(
         definition: The node's definition from the pinned plan.
         files: What an ingest node takes in.
         trace: W3C trace context of the attempt, empty if it is not traced.
+        former_rows: Rows that former runs of the node published, the newest first.
     """
     domain, name = product.split("/")
     output = definition["output"]
@@ -51,7 +53,9 @@ def build_node_spec(
             ),
             "columns": output["columns"],
             "write": output["write"],
+            "max_quarantined_share": output.get("max_quarantined_share"),
         },
+        "former_rows": list(former_rows),
         "result_uri": addresses.abfss_uri(
             account,
             addresses.CONTROL,

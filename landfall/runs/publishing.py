@@ -1,5 +1,6 @@
 """What a settled node leaves beside its state: quality results, its published table, its landed files."""
 
+import json
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -34,6 +35,11 @@ def write_results(
                     "Severity": rule["severity"],
                     "RowsChecked": rule["rows_checked"],
                     "RowsFailed": rule["rows_failed"],
+                    "RowsCorrected": rule.get("rows_corrected"),
+                    "RuleVersion": rule.get("version"),
+                    "DurationMs": round(rule["seconds"] * 1000) if "seconds" in rule else None,
+                    "SampleKeys": json.dumps(rule["samples"]) if rule.get("samples") else None,
+                    "Detail": rule.get("detail"),
                     "CheckedAt": now,
                 }
                 for rule in verdict.rules

@@ -1,5 +1,6 @@
 """What operators read of runs: lists, one run with its nodes, its events, and ids from what people type."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,12 +71,29 @@ class NodeSummary:
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
+    """What one rule found in one node.
+
+    Attributes:
+        failed_share: Failed rows as a share of the checked ones, from 0 to 1.
+        rows_corrected: Rows that the rule repaired.
+        version: Hash of what the rule said; ``None`` for a test that the runtime brings along.
+        seconds: Of the pass in which the rule was tested, together with others.
+        samples: Keys of failing rows, a few at most.
+        detail: What a rule on the whole table measured, where it is broken.
+    """
+
     node: NodeKey
     dataset: str
     rule: str
     severity: str
     rows_checked: int
     rows_failed: int
+    failed_share: float
+    rows_corrected: int | None
+    version: str | None
+    seconds: float | None
+    samples: tuple[str, ...]
+    detail: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +167,12 @@ def get_run(connection: sa.Connection, run_id: RunID) -> RunDetail:
                 severity=result.Severity,
                 rows_checked=result.RowsChecked,
                 rows_failed=result.RowsFailed,
+                failed_share=result.RowsFailed / result.RowsChecked if result.RowsChecked else 0.0,
+                rows_corrected=result.RowsCorrected,
+                version=result.RuleVersion,
+                seconds=None if result.DurationMs is None else result.DurationMs / 1000,
+                samples=tuple(json.loads(result.SampleKeys or "[]")),
+                detail=result.Detail,
             )
             for result in results
         ),

@@ -14,7 +14,7 @@ from landfall.spec.model import (
 from landfall.spec.order import in_order
 from landfall.spec.rule_columns import check_rule
 from landfall.spec.sql_text import SqlProblem
-from landfall.spec.step_checks import Path, check_columns
+from landfall.spec.step_checks import Path
 from landfall.spec.step_columns import frame_after
 from landfall.spec.write_checks import check_write, frame_of_table
 

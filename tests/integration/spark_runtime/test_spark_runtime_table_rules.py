@@ -72,8 +72,9 @@ def test_an_aggregate_without_values_passes(shop: Workbench) -> None:
 def test_the_newest_value_must_be_young_enough(bench: Workbench, kind: str) -> None:
     newest = datetime.now(UTC) - timedelta(hours=3)
     texts = [f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (newest, newest - timedelta(days=9))]
-    rows = ", ".join(f"(CAST('{text}' AS {kind}))" for text in texts)
-    bench.save("orders", f"SELECT * FROM VALUES {rows} AS t(at)")
+    rows = bench.spark.createDataFrame([(text,) for text in texts], "text string")
+    moments = rows.selectExpr(f"CAST(text AS {kind}) AS at")
+    moments.write.format("delta").save(bench.table("orders"))
     rules = [
         rule("young", "freshness", "warn", column="at", max_age_s=4 * 3600),
         rule("younger", "freshness", "fail", column="at", max_age_s=3600),
@@ -126,8 +127,9 @@ def test_a_count_may_differ_so_much_from_former_runs(
 def test_totals_must_be_those_of_another_table(shop: Workbench, config: dict[str, Any], told: str) -> None:
     shop.save(
         "before",
-        "SELECT * FROM VALUES ('a', CAST(30.40 AS decimal(10,2)), CAST(0.10 AS decimal(10,2)), 3), ('c', NULL, NULL, 2) "
-        "AS t(code, amount, bonus, rows)",
+        """SELECT * FROM VALUES
+            ('a', CAST(30.40 AS decimal(10,2)), CAST(0.10 AS decimal(10,2)), 3), ('c', NULL, NULL, 2)
+        AS t(code, amount, bonus, rows)""",
     )
     tested = rule("r", "equal_totals", "warn", references="before", **config)
 

@@ -153,6 +153,7 @@ def test_a_run_is_found_by_its_first_characters(database: Database, landfall: Co
         (Verdict(NodeState.SUCCEEDED), 0),
         (Verdict(NodeState.FAILED, error_code="LF4571", reason="a cast failed"), 1),
         (Verdict(NodeState.FAILED, error_code="LF4521", reason="rule x refused 3 rows"), 5),
+        (Verdict(NodeState.FAILED, error_code="LF4522", reason="3 of 4 rows were refused"), 5),
     ],
 )
 def test_the_exit_code_of_watch_says_how_the_run_ended(
