@@ -1,9 +1,19 @@
-"""Which dataset a landed path belongs to."""
+"""Which dataset a landed path belongs to, and what the path says about the file."""
 
-import re
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from landfall.spec.landing_patterns import CapturedValue, match_path
 from landfall.spec.model import Dataset, Product
+from landfall.spec.pattern_language import is_more_specific
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The dataset that a path belongs to, and the values that its pattern takes from the path, by name."""
+
+    dataset: Dataset
+    captured: Mapping[str, CapturedValue]
 
 
 def product_of(path: str) -> tuple[str, str] | None:
@@ -14,33 +24,24 @@ def product_of(path: str) -> tuple[str, str] | None:
     return f"{parts[0]}/{parts[1]}", parts[2]
 
 
-def match_dataset(product: Product, path: str) -> Dataset | None:
-    """Return the landed dataset whose pattern ``path`` meets, or ``None``.
+def match_file(product: Product, path: str) -> Match | None:
+    """Return what ``path`` belongs to: the dataset with the most specific of the patterns that it meets.
 
     Args:
-        product: A sound product: at most one of its patterns meets any path.
+        product: A sound product: of two of its patterns that meet one path, one is more specific.
         path: Path below ``landing/{domain}/{product}/``.
     """
+    best: Match | None = None
     for dataset in product.datasets:
-        if dataset.landing is not None and _expression(dataset.landing).fullmatch(path):
-            return dataset
-    return None
+        captured = match_path(dataset.landing, path) if dataset.landing is not None else None
+        if captured is None:
+            continue
+        if best is None or is_more_specific(dataset.landing or "", best.dataset.landing or ""):
+            best = Match(dataset, captured)
+    return best
 
 
-@lru_cache(maxsize=4096)
-def _expression(pattern: str) -> re.Pattern[str]:
-    """Translate a landing pattern: ``*`` and ``?`` stay within a folder, ``**`` crosses folders."""
-    out = []
-    for part in re.split(r"(\*\*/|\*\*|\*|\?)", pattern):
-        match part:
-            case "**/":
-                out.append("(?:.*/)?")
-            case "**":
-                out.append(".*")
-            case "*":
-                out.append("[^/]*")
-            case "?":
-                out.append("[^/]")
-            case _:
-                out.append(re.escape(part))
-    return re.compile("".join(out))
+def match_dataset(product: Product, path: str) -> Dataset | None:
+    """Return the dataset that ``match_file`` finds, or ``None``."""
+    found = match_file(product, path)
+    return found.dataset if found else None

@@ -4,6 +4,7 @@ from typing import Any
 
 from landfall.spec.documents import (
     ColumnDocument,
+    CompleteDocument,
     DatasetDocument,
     OutputDocument,
     PortDocument,
@@ -15,6 +16,7 @@ from landfall.spec.durations import seconds
 from landfall.spec.model import (
     Check,
     Column,
+    CompleteSet,
     Dataset,
     DatasetName,
     DatasetRef,
@@ -97,10 +99,29 @@ def _dataset(document: DatasetDocument, built: dict[DatasetName, Layer]) -> Data
         layer=document.layer or built.get(name, Layer.BRONZE),
         source=document.source,
         landing=document.landing.path if document.landing is not None else None,
+        complete=_complete(document.landing.path, document.landing.complete) if document.landing else None,
         columns=tuple(_column(item) for item in document.columns),
         quality=tuple(_rule(item) for item in document.quality),
         description=document.description.strip(),
         max_quarantined_share=document.max_quarantined_share,
+    )
+
+
+def _complete(path: str, document: CompleteDocument | None) -> CompleteSet | None:
+    if document is None:
+        return None
+    folder, slash, _ = path.rpartition("/")
+
+    def beside(name: str | None) -> str | None:
+        # A bare name lies in the folder of the files.
+        return name if name is None or "/" in name else f"{folder}{slash}{name}"
+
+    return CompleteSet(
+        within_s=seconds(document.within),
+        marker=beside(document.marker),
+        manifest=beside(document.manifest),
+        count=document.count,
+        names=tuple(document.names or ()),
     )
 
 

@@ -6,7 +6,7 @@ from itertools import combinations
 
 from landfall.spec.draft import Draft
 from landfall.spec.faults import nearest_remedy
-from landfall.spec.landing_patterns import common_path
+from landfall.spec.landing_patterns import captured_types, captures_of, captures_of_folders
 from landfall.spec.model import (
     Dataset,
     FileFormat,
@@ -16,6 +16,7 @@ from landfall.spec.model import (
     Transformation,
 )
 from landfall.spec.order import circles
+from landfall.spec.pattern_language import common_path, is_more_specific
 from landfall.spec.references import reads_of
 
 # Options of a source that mean something for each format.
@@ -36,6 +37,7 @@ def check_product(draft: Draft, product: Product) -> None:
     for index, dataset in enumerate(product.datasets):
         _check_dataset(draft, product, index, dataset, builders.get(dataset.name))
     _check_landing_overlaps(draft, product)
+    _check_run(draft, product)
     for index, transformation in enumerate(product.transformations):
         _check_transformation(draft, product, index, transformation)
     _check_references(draft, product, builders)
@@ -133,6 +135,7 @@ def _check_dataset(
             draft.report((*at, "layer"), "LF1046", message, "write the same layer in both places")
         return
     _check_landed(draft, product, index, dataset)
+    _check_set(draft, index, dataset)
     if builder is not None:
         message = f"'{dataset.name}' lands as files and is built by '{builder.name}' too"
         draft.report((*at, "name"), "LF1043", message, "give what is built another name")
@@ -163,7 +166,14 @@ def _check_landed(draft: Draft, product: Product, index: int, dataset: Dataset) 
             at, "LF1021", message, "add columns: with name and type of each, since the files hold no types"
         )
 
+    captured = captured_types(dataset.landing or "")
     for number, column in enumerate(dataset.columns):
+        if column.name.casefold() in captured:
+            message = (
+                f"'{dataset.name}' has a column '{column.name}', and its landing path gives it another one"
+            )
+            remedy = "rename what is in braces in the path; it becomes a column of the dataset"
+            draft.report((*at, "columns", number), "LF1041", message, remedy)
         is_text = source is not None and source.format is not FileFormat.PARQUET
         if is_text and column.type.startswith(_NESTED):
             message = f"column '{column.name}' of type {column.type} cannot be read from a text file"
@@ -176,13 +186,49 @@ def _check_landing_overlaps(draft: Draft, product: Product) -> None:
         (index, dataset) for index, dataset in enumerate(product.datasets) if dataset.landing is not None
     ]
     for (_, one), (index, two) in combinations(landed, 2):
-        path = common_path(one.landing or "", two.landing or "")
-        if path is not None:
-            message = (
-                f"landing paths of '{one.name}' and '{two.name}' can match the same file, such as '{path}'"
-            )
-            remedy = "give each dataset a folder or an ending of its own"
-            draft.report(("datasets", index, "landing", "path"), "LF1047", message, remedy)
+        first, second = one.landing or "", two.landing or ""
+        path = common_path(first, second)
+        # Of two paths the one that matches fewer files takes those that both match.
+        if path is None or is_more_specific(first, second) or is_more_specific(second, first):
+            continue
+        message = (
+            f"landing paths of '{one.name}' and '{two.name}' can match the same file, such as '{path}', "
+            "and neither is more specific"
+        )
+        remedy = "give each dataset a folder or an ending of its own"
+        draft.report(("datasets", index, "landing", "path"), "LF1047", message, remedy)
+
+
+def _check_set(draft: Draft, index: int, dataset: Dataset) -> None:
+    """Check that the file which closes a set of landed files names the same set as the files do."""
+    if dataset.complete is None or dataset.landing is None:
+        return
+    wanted = {capture.name: capture.type for capture in captures_of_folders(dataset.landing)}
+    for key in ("marker", "manifest"):
+        pattern = getattr(dataset.complete, key)
+        if pattern is None or {item.name: item.type for item in captures_of(pattern)} == wanted:
+            continue
+        named = ", ".join(f"{{{name}}}" for name in wanted) or "no values"
+        message = (
+            f"the {key} of '{dataset.name}' takes other values from its path than the folders of its files"
+        )
+        remedy = f"the set is named by {named}: write the {key} with just these"
+        draft.report(("datasets", index, "landing", "complete", key), "LF1026", message, remedy)
+
+
+def _check_run(draft: Draft, product: Product) -> None:
+    written = draft.mark.at(("run",)).children
+    run = product.run
+    if run.settle_s > run.max_wait_s and {"settle", "max_wait"} & written.keys():
+        message = f"files wait {run.settle_s:g} s for others, and {run.max_wait_s:g} s at most"
+        remedy = "write a max_wait that is longer than settle"
+        draft.report(("run", "max_wait" if "max_wait" in written else "settle"), "LF1030", message, remedy)
+    reads_ports = any(ref.product is not None for item in product.transformations for ref in item.inputs)
+    if run.on_upstream and not reads_ports and "on" in written:
+        message = (
+            "'upstream' starts a run when a port that this product reads was published, and it reads none"
+        )
+        draft.report(("run", "on"), "LF1030", message, "remove upstream, or name a port under inputs:")
 
 
 def _check_transformation(draft: Draft, product: Product, index: int, transformation: Transformation) -> None:

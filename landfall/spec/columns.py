@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from landfall.spec.faults import nearest_remedy, shown
 from landfall.spec.frames import Frame
+from landfall.spec.landing_patterns import captured_types
 from landfall.spec.model import (
     Dataset,
     DatasetName,
@@ -42,10 +43,8 @@ def follow_columns(
     for dataset in product.datasets:
         declared.setdefault(dataset.name, dataset)
         if dataset.columns:
-            has_load_columns = dataset.landing is not None
-            frames.setdefault(
-                dataset.name, Frame.declared(dataset.columns, has_load_columns=has_load_columns)
-            )
+            columns = Frame.declared(dataset.columns, has_load_columns=dataset.landing is not None)
+            frames.setdefault(dataset.name, columns.with_columns(captured_types(dataset.landing or "")))
     indexes = {transformation.name: index for index, transformation in enumerate(product.transformations)}
     for transformation in in_order(product.transformations):
         at: Path = ("transformations", indexes[transformation.name])

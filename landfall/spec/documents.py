@@ -19,6 +19,7 @@ from landfall.spec.fields import (
     Encoding,
     FilePath,
     LandingPath,
+    MarkerPath,
     MaybeCharacter,
     Name,
     PositiveInt,
@@ -26,6 +27,7 @@ from landfall.spec.fields import (
     Scalar,
     Schedule,
     Text,
+    TimeZone,
     TypeName,
     fault,
 )
@@ -76,8 +78,28 @@ class ColumnDocument(Document):
     description: Text = ""
 
 
+class CompleteDocument(Document):
+    """What makes files that are taken in together complete: a marker, a manifest, a count or names."""
+
+    marker: MarkerPath | None = None
+    manifest: MarkerPath | None = None
+    count: PositiveInt | None = None
+    names: Annotated[list[FilePath], Field(min_length=1, max_length=1000)] | None = None
+    within: Duration
+
+    @model_validator(mode="after")
+    def _has_one(self) -> "CompleteDocument":
+        given = [key for key in ("marker", "manifest", "count", "names") if getattr(self, key) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "nothing"
+            remedy = "write one of marker:, manifest:, count: and names:"
+            raise fault("LF1030", f"a set of files is complete by one thing, and {found} is given", remedy)
+        return self
+
+
 class LandingDocument(Document):
     path: LandingPath
+    complete: CompleteDocument | None = None
 
 
 class DatasetDocument(Document):
@@ -144,10 +166,11 @@ class PortDocument(Document):
 
 class ScheduleDocument(Document):
     schedule: Schedule
+    time_zone: TimeZone = "UTC"
 
 
 Trigger = Annotated[
-    Annotated[Literal["landing"], Tag("text")] | Annotated[ScheduleDocument, Tag("mapping")],
+    Annotated[Literal["landing", "upstream"], Tag("text")] | Annotated[ScheduleDocument, Tag("mapping")],
     Discriminator(text_or_mapping),
 ]
 
@@ -155,6 +178,8 @@ Trigger = Annotated[
 class RunDocument(Document):
     on: list[Trigger] | None = None
     settle: Duration | None = None
+    max_wait: Duration | None = None
+    max_files: Annotated[int, Field(ge=1, le=50_000)] | None = None
     max_parallel_nodes: Annotated[int, Field(ge=1, le=1000)] | None = None
     retries: Annotated[int, Field(ge=0, le=10)] | None = None
     retry_delay: Duration | None = None

@@ -3,6 +3,7 @@
 import codecs
 import re
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -74,10 +75,27 @@ def _check_landing_path(value: str) -> str:
     return value
 
 
+def _check_marker_path(value: str) -> str:
+    problem = pattern_problem(value, hidden=True)
+    if problem is not None:
+        remedy = "write a name such as _SUCCESS, or a path such as orders/{day:date}/_SUCCESS"
+        raise fault("LF1026", f"path '{value}': {problem}", remedy)
+    return value
+
+
+def _check_time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        remedy = nearest_remedy(value, sorted(available_timezones()), "write a name such as Europe/Berlin")
+        raise fault("LF1027", f"time zone '{value}' is not known", remedy) from error
+    return value
+
+
 def _check_schedule(value: str) -> str:
     problem = schedule_problem(value)
     if problem is not None:
-        raise fault("LF1027", f"schedule '{value}': {problem}", "write five fields such as '0 6 * * *' (UTC)")
+        raise fault("LF1027", f"schedule '{value}': {problem}", "write five fields such as '0 6 * * *'")
     return value
 
 
@@ -177,6 +195,8 @@ FilePath = Annotated[str, StringConstraints(pattern=FILE_PATTERN)]
 TypeName = Annotated[str, AfterValidator(_canonical_type)]
 Connection = Annotated[str, AfterValidator(_check_connection)]
 LandingPath = Annotated[str, StringConstraints(min_length=1), AfterValidator(_check_landing_path)]
+MarkerPath = Annotated[str, StringConstraints(min_length=1), AfterValidator(_check_marker_path)]
+TimeZone = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_check_time_zone)]
 Schedule = Annotated[str, AfterValidator(_check_schedule)]
 Regex = Annotated[str, AfterValidator(_check_regex)]
 Character = Annotated[str, AfterValidator(_check_character)]

@@ -1,20 +1,78 @@
-"""Checks landing patterns: which files below ``landing/{domain}/{product}/`` belong to a dataset.
+"""Landing patterns: which files below ``landing/{domain}/{product}/`` belong to a dataset, and what their paths say.
 
 ``*`` stands for any characters within one folder or file name, ``?`` for one such character, and ``**`` as a
-whole name for any number of folders. Everything else stands for itself; upper and lower case differ.
+whole name for any number of folders. ``{name}`` stands for one or more characters within a name and keeps them as
+a value, ``{name:int}`` for one to nine digits, ``{name:date}`` for a date such as 2026-01-31. Everything else stands
+for itself; upper and lower case differ.
 """
 
 import re
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
+
+MOST_DIGITS = 9
+"""Digits of an ``int`` in a path: any such number is an int of Spark."""
 
 _FORBIDDEN = re.compile(r"[\s%\\\[\]{}#:|<>\"'$&+;=@!,()^`]")
+_CAPTURE = re.compile(r"\{([^{}/:]*)(?::([^{}/]*))?\}")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_TOKEN = re.compile(r"\{([a-z][a-z0-9_]*)(?::(\w+))?\}|(\*)|(\?)")
+
+CapturedValue = str | int
 
 
-def pattern_problem(pattern: str) -> str | None:
-    """Return what is wrong with a pattern, ``None`` if it is sound."""
-    forbidden = _FORBIDDEN.search(pattern)
+class CaptureType(StrEnum):
+    TEXT = "text"
+    INT = "int"
+    DATE = "date"
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnyCharacter:
+    """``?``, one character of a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnyText:
+    """``*``, any characters of a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """``{name}`` or ``{name:type}``, a value."""
+
+    name: str
+    type: CaptureType = CaptureType.TEXT
+
+
+Token = Literal | AnyCharacter | AnyText | Capture
+
+_EXPRESSIONS = {
+    CaptureType.TEXT: "[^/]+",
+    CaptureType.INT: f"[0-9]{{1,{MOST_DIGITS}}}",
+    CaptureType.DATE: "[0-9]{4}-[0-9]{2}-[0-9]{2}",
+}
+_COLUMN_TYPES = {CaptureType.TEXT: "string", CaptureType.INT: "int", CaptureType.DATE: "date"}
+
+
+def pattern_problem(pattern: str, *, hidden: bool = False) -> str | None:
+    """Return what is wrong with a pattern, ``None`` if it is sound.
+
+    Args:
+        hidden: Whether names may start with ``_`` or ``.``, as those of markers do.
+    """
+    problem = _capture_problem(pattern)
+    if problem is not None:
+        return problem
+    forbidden = _FORBIDDEN.search(_CAPTURE.sub("x", pattern))
     if forbidden is not None:
         return f"'{forbidden[0]}' cannot stand in a landing path"
     if pattern.startswith("/"):
@@ -27,7 +85,7 @@ def pattern_problem(pattern: str) -> str | None:
     for segment in segments:
         if segment in (".", ".."):
             return f"'{segment}' is not a folder name"
-        if segment.startswith(("_", ".")):
+        if segment.startswith(("_", ".")) and not hidden:
             return (
                 f"'{segment}' starts with '{segment[0]}', and files and folders so named are never taken in"
             )
@@ -36,89 +94,103 @@ def pattern_problem(pattern: str) -> str | None:
     return None
 
 
-def common_path(first: str, second: str) -> str | None:
-    """Return a path that both patterns match, ``None`` if there is none.
+def _capture_problem(pattern: str) -> str | None:
+    seen: set[str] = set()
+    for name, kind in _CAPTURE.findall(pattern):
+        if not _NAME.fullmatch(name):
+            return (
+                f"'{{{name}}}' names no value: use lower-case letters, digits and underscores, a letter first"
+            )
+        if kind and kind not in list(CaptureType):
+            return f"'{{{name}:{kind}}}' is of no known type; there are {', '.join(CaptureType)}"
+        if name in seen:
+            return f"it holds '{{{name}}}' twice"
+        seen.add(name)
+    return None
 
-    Walks both patterns at once over every pair of states that one path can reach: at most about
-    ``len(first) * len(second)`` pairs.
-    """
-    # Rather a path in which every `*` stands for something: it reads like a file that may come.
-    return _common(_states(first, least=1), _states(second, least=1)) or _common(
-        _states(first), _states(second)
+
+@lru_cache(maxsize=4096)
+def parse_pattern(pattern: str) -> tuple[tuple[Token, ...] | None, ...]:
+    """Return the names between the slashes of a sound pattern, each as its tokens, ``None`` for ``**``."""
+    return tuple(None if segment == "**" else tuple(_tokens(segment)) for segment in pattern.split("/"))
+
+
+def _tokens(segment: str) -> Iterator[Token]:
+    at = 0
+    for found in _TOKEN.finditer(segment):
+        if found.start() > at:
+            yield Literal(segment[at : found.start()])
+        name, kind, star, _ = found.groups()
+        if name:
+            yield Capture(name, CaptureType(kind or CaptureType.TEXT))
+        else:
+            yield AnyText() if star else AnyCharacter()
+        at = found.end()
+    if at < len(segment):
+        yield Literal(segment[at:])
+
+
+def captures_of(pattern: str) -> tuple[Capture, ...]:
+    """Return what a pattern takes from paths, in order."""
+    return tuple(
+        token for segment in parse_pattern(pattern) for token in segment or () if isinstance(token, Capture)
     )
 
 
-def _common(left: list["_State"], right: list["_State"]) -> str | None:
-    start = (0, 0)
-    paths: dict[tuple[int, int], str] = {start: ""}
-    waiting = deque([start])
-    while waiting:
-        at = waiting.popleft()
-        if at == (len(left) - 1, len(right) - 1):
-            return paths[at]
-        for following, character in _moves(left, right, at):
-            if following not in paths:
-                paths[following] = paths[at] + character
-                # A move without a character goes first, so that the path found is a short one.
-                (waiting.append if character else waiting.appendleft)(following)
-    return None
+def captures_of_folders(pattern: str) -> tuple[Capture, ...]:
+    """Return what a pattern takes from the folders of paths, in order."""
+    folder, slash, _ = pattern.rpartition("/")
+    return captures_of(folder) if slash else ()
 
 
-# Takes any character but '/'. A pattern holds no NUL.
-_IN_NAME = "\0"
+def captured_types(pattern: str) -> dict[str, str]:
+    """Return the Spark SQL type of each value that a pattern takes from paths, in order."""
+    return {capture.name: _COLUMN_TYPES[capture.type] for capture in captures_of(pattern)}
 
 
-@dataclass(slots=True)
-class _State:
-    """One position in a pattern: where it goes with a character, and where without."""
+def match_path(pattern: str, path: str) -> Mapping[str, CapturedValue] | None:
+    """Return the values that ``path`` gives a pattern, ``None`` if it does not match; a date is its ISO text."""
+    found = _expression(pattern).fullmatch(path)
+    if found is None:
+        return None
+    values: dict[str, CapturedValue] = {}
+    for capture in captures_of(pattern):
+        text = found[capture.name]
+        if capture.type is CaptureType.DATE and not _is_date(text):
+            return None
+        values[capture.name] = int(text) if capture.type is CaptureType.INT else text
+    return values
 
-    reads: list[tuple[str, int]] = field(default_factory=list)
-    skips_to: int | None = None
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
-def _states(pattern: str, *, least: int = 0) -> list[_State]:
-    """Return the states of a pattern, its start first, its end last; ``least`` characters stand for a ``*``."""
-    states: list[_State] = []
-    segments = pattern.split("/")
+@lru_cache(maxsize=4096)
+def _expression(pattern: str) -> re.Pattern[str]:
+    out = []
+    segments = parse_pattern(pattern)
     for index, segment in enumerate(segments):
-        here = len(states)
-        if segment == "**":
-            # Between two folders, and inside the name of one.
-            states.append(_State([(_IN_NAME, here + 1)], skips_to=here + 2))
-            states.append(_State([(_IN_NAME, here + 1), ("/", here)]))
+        if segment is None:
+            out.append("(?:.*/)?" if index < len(segments) - 1 else ".*")
             continue
-        for character in segment + ("/" if index < len(segments) - 1 else ""):
-            here = len(states)
-            if character == "*":
-                states.extend(_State([(_IN_NAME, here + 1)]) for _ in range(least))
-                here += least
-                states.append(_State([(_IN_NAME, here)], skips_to=here + 1))
-            else:
-                states.append(_State([(_IN_NAME if character == "?" else character, here + 1)]))
-    states.append(_State())
-    return states
+        out += [_token_expression(token) for token in segment]
+        if index < len(segments) - 1:
+            out.append("/")
+    return re.compile("".join(out))
 
 
-def _moves(
-    left: list[_State], right: list[_State], at: tuple[int, int]
-) -> Iterator[tuple[tuple[int, int], str]]:
-    """Yield the pairs of states one step further, each with the character read (none where a side skips)."""
-    one, two = left[at[0]], right[at[1]]
-    if one.skips_to is not None:
-        yield (one.skips_to, at[1]), ""
-    if two.skips_to is not None:
-        yield (at[0], two.skips_to), ""
-    for a, left_next in one.reads:
-        for b, right_next in two.reads:
-            character = _common_character(a, b)
-            if character is not None:
-                yield (left_next, right_next), character
-
-
-def _common_character(a: str, b: str) -> str | None:
-    if a == b:
-        return "x" if a == _IN_NAME else a
-    for wild, other in ((a, b), (b, a)):
-        if wild == _IN_NAME:
-            return None if other == "/" else other
-    return None
+def _token_expression(token: Token) -> str:
+    match token:
+        case Literal(text):
+            return re.escape(text)
+        case AnyCharacter():
+            return "[^/]"
+        case AnyText():
+            return "[^/]*"
+        case Capture(name, kind):
+            return f"(?P<{name}>{_EXPRESSIONS[kind]})"

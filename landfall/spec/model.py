@@ -206,12 +206,34 @@ class QualityRule:
 
 
 @dataclass(frozen=True, slots=True)
+class CompleteSet:
+    """What makes files that are taken in together complete: one of the first four fields is set.
+
+    The values that the landing path captures in its folders name the set. Without any, sets follow one another.
+
+    Attributes:
+        marker: Path pattern of the file that closes a set.
+        manifest: Path pattern of the file that lists the names of a set.
+        count: Number of files of a set.
+        names: Names of the files of a set.
+        within_s: Seconds from the first file of a set to its deadline.
+    """
+
+    within_s: float
+    marker: str | None = None
+    manifest: str | None = None
+    count: int | None = None
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """A table with a stable name.
 
     Attributes:
         source: Name of the source whose files land for it; ``None`` for what a transformation builds.
         landing: Path pattern below ``landing/{domain}/{product}/``; ``None`` for what a transformation builds.
+        complete: What landed files wait for; ``None`` if each may run by itself.
         columns: Declared columns; empty for a built dataset means whatever its transformation yields.
         max_quarantined_share: Largest share of its rows, from 0 to 1, that one run may quarantine; with more the
             node fails.
@@ -221,6 +243,7 @@ class Dataset:
     layer: Layer
     source: str | None = None
     landing: str | None = None
+    complete: CompleteSet | None = None
     columns: tuple[Column, ...] = ()
     quality: tuple[QualityRule, ...] = ()
     description: str = ""
@@ -347,13 +370,23 @@ class OnFailure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a run starts: a cron expression of five fields, and the IANA time zone it is meant in."""
+
+    cron: str
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class RunSettings:
     """How a product runs; durations in seconds.
 
     Attributes:
         on_landing: Whether a landed file starts a run.
-        schedules: Cron expressions (five fields, UTC).
-        settle_s: Pause that lets files which arrive together run together.
+        on_upstream: Whether a run starts when a port of another product that this one reads was published.
+        settle_s: Pause without a new file after which those that have landed run together.
+        max_wait_s: Longest time that the first of them waits for others.
+        max_files: Files of one run; as many as that wait for no others.
         retries: Further attempts after an infrastructure failure.
         retry_delay_s: Pause before the second attempt; it doubles with every further one.
         retry_delay_max_s: Longest pause between two attempts.
@@ -362,8 +395,11 @@ class RunSettings:
     """
 
     on_landing: bool = True
-    schedules: tuple[str, ...] = ()
+    on_upstream: bool = False
+    schedules: tuple[Schedule, ...] = ()
     settle_s: float = 1.0
+    max_wait_s: float = 60.0
+    max_files: int = 5000
     max_parallel_nodes: int = 8
     retries: int = 2
     node_timeout_s: int = 3600

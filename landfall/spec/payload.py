@@ -7,6 +7,7 @@ from typing import Any
 from landfall.spec.model import (
     Check,
     Column,
+    CompleteSet,
     Dataset,
     DatasetName,
     DatasetRef,
@@ -20,6 +21,7 @@ from landfall.spec.model import (
     Product,
     QualityRule,
     RunSettings,
+    Schedule,
     Severity,
     SnapshotPer,
     Source,
@@ -70,7 +72,7 @@ def product_from_payload(payload: Mapping[str, Any]) -> Product:
         run=RunSettings(
             **{
                 **run,
-                "schedules": tuple(run["schedules"]),
+                "schedules": tuple(Schedule(**item) for item in run["schedules"]),
                 "on_failure": OnFailure(run.get("on_failure", OnFailure.CONTINUE)),
                 "stated": tuple(run.get("stated", ())),
             }
@@ -103,11 +105,16 @@ def _dataset(item: Mapping[str, Any]) -> Dataset:
         layer=Layer(item["layer"]),
         source=item["source"],
         landing=item["landing"],
+        complete=_complete(item["complete"]),
         columns=tuple(Column(**column) for column in item["columns"]),
         quality=tuple(_rule(rule) for rule in item["quality"]),
         description=item["description"],
         max_quarantined_share=item["max_quarantined_share"],
     )
+
+
+def _complete(item: Mapping[str, Any] | None) -> CompleteSet | None:
+    return None if item is None else CompleteSet(**{**item, "names": tuple(item["names"])})
 
 
 def _rule(item: Mapping[str, Any]) -> QualityRule:

@@ -11,7 +11,7 @@ from landfall.spec.connections import has_password
 from landfall.spec.documents import NodeRunDocument, ProjectDocument, RunDocument
 from landfall.spec.durations import seconds
 from landfall.spec.faults import Fault, InvalidSpec, NoProject, UnknownTarget, nearest_remedy
-from landfall.spec.model import NodeSettings, RunSettings
+from landfall.spec.model import NodeSettings, RunSettings, Schedule
 from landfall.spec.shape import empty_keys, shape_faults, without_extensions
 from landfall.spec.yaml_source import Mark, YamlFile, read_yaml
 
@@ -143,11 +143,18 @@ def run_settings(document: RunDocument, defaults: RunSettings) -> RunSettings:
     changes: dict[str, Any] = {}
     if document.on is not None:
         changes["on_landing"] = "landing" in document.on
+        changes["on_upstream"] = "upstream" in document.on
         changes["schedules"] = tuple(
-            trigger.schedule for trigger in document.on if not isinstance(trigger, str)
+            Schedule(trigger.schedule, trigger.time_zone)
+            for trigger in document.on
+            if not isinstance(trigger, str)
         )
     if document.settle is not None:
         changes["settle_s"] = seconds(document.settle)
+    if document.max_wait is not None:
+        changes["max_wait_s"] = seconds(document.max_wait)
+    if document.max_files is not None:
+        changes["max_files"] = document.max_files
     if document.timeout is not None:
         changes["node_timeout_s"] = max(1, round(seconds(document.timeout)))
     if document.max_parallel_nodes is not None:

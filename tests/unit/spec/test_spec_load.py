@@ -6,7 +6,7 @@ import pytest
 
 from landfall.spec.faults import InvalidSpec, NoProject, UnknownProduct, UnknownTarget
 from landfall.spec.load import check_products, load_products
-from landfall.spec.model import Layer, RunSettings, Severity
+from landfall.spec.model import Layer, RunSettings, Schedule, Severity
 from landfall.spec.project import find_project, load_project
 from tests.unit.spec.conftest import PRODUCT, PRODUCT_PATH, WriteProject
 
@@ -110,11 +110,10 @@ def test_run_defaults_of_the_project_hold_where_the_product_says_nothing(write_p
     (product,) = load_products(root)
 
     assert product.run == RunSettings(
-        True,
-        ("0 6 * * *",),
+        schedules=(Schedule("0 6 * * *"),),
         settle_s=0.5,
         retries=4,
-        stated=("on_landing", "retries", "schedules", "settle_s"),
+        stated=("on_landing", "on_upstream", "retries", "schedules", "settle_s"),
     )
 
 

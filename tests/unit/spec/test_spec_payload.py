@@ -11,6 +11,7 @@ from landfall.spec.load import load_products
 from landfall.spec.model import (
     Check,
     Column,
+    CompleteSet,
     Dataset,
     DatasetName,
     DatasetRef,
@@ -22,6 +23,7 @@ from landfall.spec.model import (
     Product,
     QualityRule,
     RunSettings,
+    Schedule,
     Severity,
     SnapshotPer,
     Source,
@@ -60,6 +62,10 @@ DATASETS = st.builds(
     st.sampled_from(Layer),
     st.none() | NAMES,
     st.none() | TEXTS,
+    st.none()
+    | st.builds(
+        CompleteSet, st.floats(1, 10**6), st.none() | TEXTS, st.none() | TEXTS, st.none(), tuples(TEXTS)
+    ),
     tuples(st.builds(Column, NAMES, TEXTS, st.booleans(), TEXTS)),
     tuples(RULES),
     TEXTS,
@@ -104,8 +110,11 @@ SOURCES = st.builds(
 RUNS = st.builds(
     RunSettings,
     st.booleans(),
-    tuples(TEXTS),
+    st.booleans(),
+    tuples(st.builds(Schedule, TEXTS, TEXTS)),
     st.floats(0, 3600),
+    st.floats(0, 3600),
+    st.integers(1, 5000),
     st.integers(1, 1000),
     st.integers(0, 10),
     st.integers(1, 10**6),
