@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Generator
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -30,14 +31,22 @@ activities.services.connect_in_background()
 @app.event_grid_trigger(arg_name="event")
 @app.durable_client_input(client_name="client")
 async def on_blob_created(event: func.EventGridEvent, client: Any) -> None:
-    payload = {
-        "id": event.id,
-        "subject": event.subject,
-        "eventType": event.event_type,
-        "eventTime": event.event_time.isoformat() if event.event_time else None,
-        "data": event.get_json(),
-    }
-    await activities.events.on_blob_created(payload, DurableInstances(client))
+    await activities.events.on_event(_event_payload(event), DurableInstances(client))
+
+
+# Event Grid cannot push into a private network: there it writes into this queue. Of the two ways, app settings
+# switch off the other one (AzureWebJobs.NAME.Disabled).
+@app.queue_trigger(arg_name="message", queue_name="landfall-events", connection="LANDFALL_EVENTS_STORAGE")
+@app.durable_client_input(client_name="client")
+async def on_blob_created_queued(message: func.QueueMessage, client: Any) -> None:
+    await activities.events.on_message(message.get_body().decode(), DurableInstances(client))
+
+
+@app.queue_trigger(
+    arg_name="message", queue_name="landfall-events-poison", connection="LANDFALL_EVENTS_STORAGE"
+)
+async def on_poison_event(message: func.QueueMessage) -> None:
+    await activities.events.on_poison(message.get_body().decode())
 
 
 @app.timer_trigger(arg_name="timer", schedule="*/30 * * * * *", run_on_startup=False)
@@ -224,6 +233,18 @@ def _product(req: func.HttpRequest) -> str:
 
 def _new_id() -> RequestID:
     return RequestID(uuid4().hex)
+
+
+def _event_payload(event: func.EventGridEvent | func.CloudEvent) -> dict[str, Any]:
+    """Return an event as its sender wrote it: the subscription says in which of the two schemas."""
+    if isinstance(event, func.CloudEvent):
+        named = {"type": event.type, "time": event.time, "specversion": event.specversion}
+    else:
+        named = {"eventType": event.event_type, "eventTime": event.event_time}
+    instants = {
+        key: value.isoformat() if isinstance(value, datetime) else value for key, value in named.items()
+    }
+    return {"id": event.id, "subject": event.subject, **instants, "data": event.get_json()}
 
 
 def _actor(req: func.HttpRequest) -> str:

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from activities.instances import Instances
+from activities.landed import newer_versions_of
 from activities.runs import start_nodes
 from activities.services import Services
 from landfall import addresses
 from landfall.errors import LandfallError
 from landfall.jobs.protocol import Failure, JobRunID, JobRunStatus, JobState
 from landfall.jobs.tokens import idempotency_token
+from landfall.landing.ledger import claim_newer_versions
 from landfall.runs.attempts import (
     Attempt,
     product_of_run,
@@ -112,6 +114,7 @@ class NodeActivities:
 
     def _submit(self, work: NodeWork, attempt: Attempt) -> JobOutcome:
         domain, name = attempt.product.split("/")
+        attempt = self._with_files_of_now(work, attempt)
         spec = build_node_spec(
             work,
             product=attempt.product,
@@ -148,6 +151,19 @@ class NodeActivities:
             self._services.jobs.cancel(job_run_id)
             return JobOutcome(settled=True)
         return JobOutcome(job_run_id=job_run_id, timeout_s=attempt.timeout_s)
+
+    def _with_files_of_now(self, work: NodeWork, attempt: Attempt) -> Attempt:
+        """Return the attempt with the versions of its files that its job will find."""
+        newer = newer_versions_of(self._services.lake, attempt.files) if attempt.files else ()
+        if not newer:
+            return attempt
+        now = self._services.now()
+        self._services.database.transact(
+            lambda connection: claim_newer_versions(connection, work.run_id, newer, now=now)
+        )
+        return self._services.database.read(
+            lambda connection: read_attempt(connection, work.run_id, work.key)
+        )
 
     def _settle(self, work: NodeWork, outcome: JobOutcome) -> Settled | None:
         """Write the end of an attempt; ``None`` asks for another one."""

@@ -8,9 +8,12 @@ from activities.cancelling import CancelActivities
 from activities.instances import Instances, start_coordinator
 from activities.runs import start_nodes
 from activities.services import Services
+from landfall.landing.sets import check_deadlines
+from landfall.metadata.alarms import AlarmName
 from landfall.runs.closing import cancelled_runs
 from landfall.runs.ids import RUN_FINISHED_EVENT, coordinator_instance, node_instance, run_instance
 from landfall.runs.recovery import OpenRun, expected_work
+from landfall.runs.scheduling import due_schedules, request_due_run
 from landfall.spec.model import Product
 
 log = logging.getLogger(__name__)
@@ -25,7 +28,9 @@ class Reconcile:
         self._callbacks = CallbackActivities(services)
 
     async def reconcile(self, instances: Instances) -> None:
-        """Start lost coordinators and nodes, end jobs of cancelled runs, wake runs that ended, call who waits."""
+        """Start what is due and what was lost, end jobs of cancelled runs, wake runs that ended, call who waits."""
+        await self._check_sets()
+        await self._start_due_runs(instances)
         await self._reconcile_runs(instances)
         for cancelled in await asyncio.to_thread(self._services.database.read, cancelled_runs):
             await self._cancelling.cancel_jobs(cancelled, instances)
@@ -42,6 +47,28 @@ class Reconcile:
             # would never begin, so the next coordinator waits for its end.
             if product.key not in busy:
                 await self._reconcile_coordinator(instances, product)
+
+    async def _check_sets(self) -> None:
+        """Raise the alarm for sets of landed files that are past their deadline."""
+        now = self._services.now()
+        raised = await asyncio.to_thread(
+            self._services.database.transact, lambda connection: check_deadlines(connection, now=now)
+        )
+        for detail in raised:
+            log.warning("%s: %s", AlarmName.SET_INCOMPLETE, detail)
+
+    async def _start_due_runs(self, instances: Instances) -> None:
+        """Ask for the runs whose schedules are due, each in a transaction of its own."""
+        now = self._services.now()
+        database = self._services.database
+        due = await asyncio.to_thread(database.read, lambda connection: due_schedules(connection, now=now))
+        for schedule_id in due:
+            requested = await asyncio.to_thread(
+                database.transact,
+                lambda connection, schedule_id=schedule_id: request_due_run(connection, schedule_id, now=now),
+            )
+            if requested is not None and requested.start_coordinator:
+                await start_coordinator(instances, requested.product)
 
     async def _reconcile_run(self, instances: Instances, run: OpenRun) -> bool:
         """Start the lost nodes of a run that has an instance; return whether it has one."""

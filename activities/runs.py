@@ -4,11 +4,12 @@ import asyncio
 from typing import Any
 
 from activities.callbacks import CallbackActivities
-from activities.instances import Instances
+from activities.instances import Instances, start_coordinator
 from activities.services import Services
-from landfall.runs.closing import StartedNode, close_run, start_run
+from landfall.runs.closing import StartedNode, start_run
 from landfall.runs.ids import RunID, node_instance
 from landfall.runs.opening import open_run
+from landfall.runs.upstream import close_and_tell
 from landfall.runs.work import NodeWork
 
 
@@ -20,15 +21,17 @@ class RunActivities:
         self._callbacks = CallbackActivities(services)
 
     async def open_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
-        """Open the next run of a product, or give the lease back; answer with the run's id or ``None``."""
+        """Open the next run of a product, or give the lease back; answer with its id, or when to ask again."""
         now = self._services.now()
         opened = await asyncio.to_thread(
             self._services.database.transact,
-            lambda connection: open_run(connection, message["product"], RunID(message["run_id"]), now=now),
+            lambda connection: open_run(
+                connection, message["product"], RunID(message["run_id"]), now=now, settles=True
+            ),
         )
         # Requests for which there was nothing to run have ended here.
         await self._callbacks.start_due(instances)
-        return {"run_id": opened.run_id}
+        return {"run_id": opened.run_id, "wait_s": opened.wait_s}
 
     async def start_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
         """Set a run going and start its first nodes, or those that a lost task hub left unfinished."""
@@ -40,14 +43,20 @@ class RunActivities:
         return {"started": len(nodes)}
 
     async def close_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
-        """Close a run whose nodes have all ended; answer with its state, or ``None`` while one is open."""
+        """Close a run whose nodes have all ended; answer with its state, or ``None`` while one is open.
+
+        In the same transaction the products that read a port it has published ask for a run.
+        """
         run_id, now = RunID(message["run_id"]), self._services.now()
-        state = await asyncio.to_thread(
-            self._services.database.transact, lambda connection: close_run(connection, run_id, now=now)
+        closed = await asyncio.to_thread(
+            self._services.database.transact, lambda connection: close_and_tell(connection, run_id, now=now)
         )
-        if state is not None:
+        if closed.state is not None:
             await self._callbacks.start_due(instances)
-        return {"state": state}
+        for request in closed.requested:
+            if request.start_coordinator:
+                await start_coordinator(instances, request.product)
+        return {"state": closed.state}
 
 
 async def start_nodes(instances: Instances, run_id: RunID, nodes: tuple[StartedNode, ...]) -> None:

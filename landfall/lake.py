@@ -7,6 +7,7 @@ hierarchical namespace answers as well as the laptop's emulator; `docs/laptop.md
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -84,6 +85,23 @@ class LandedBlob:
     url: str
     etag: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob as it is now.
+
+    Attributes:
+        path: Path in its container.
+        etag: Entity tag without quotes.
+        size_bytes: Length of its content.
+        modified_at: When it was written, to the second.
+    """
+
+    path: str
+    etag: str
+    size_bytes: int
+    modified_at: datetime
 
 
 class Lake:
@@ -168,9 +186,45 @@ class Lake:
             StorageUnreachable: The account does not answer.
             StorageAccessDenied: The account refuses who we are.
         """
-        address = BlobAddress(self._account, CONTROL, path)
-        with _our_errors(self._endpoint, address):
-            return self._blob(address).download_blob().readall().decode()
+        return self._read(BlobAddress(self._account, CONTROL, path)).decode()
+
+    def read_landing(self, path: str, *, most_bytes: int) -> bytes:
+        """Return the first ``most_bytes`` of a blob in `landing`.
+
+        Raises:
+            BlobNotFound: It does not exist.
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+        """
+        return self._read(BlobAddress(self._account, LANDING, path), most_bytes)
+
+    def find_landed(self, path: str) -> StoredBlob | None:
+        """Return a file of `landing` as it is now, ``None`` if there is none (any more).
+
+        Raises:
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+        """
+        address = BlobAddress(self._account, LANDING, path)
+        try:
+            with _our_errors(self._endpoint, address):
+                found = self._blob(address).get_blob_properties()
+        except BlobNotFound:
+            return None
+        return StoredBlob(path, str(found.etag).strip('"'), int(found.size), found.last_modified)
+
+    def list_landed(self, folder: str) -> Iterator[StoredBlob]:
+        """Yield the files of `landing` below a folder; folders themselves, which are empty, are passed over.
+
+        Raises:
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+        """
+        prefix = folder.rstrip("/") + "/"
+        with _our_errors(self._endpoint, BlobAddress(self._account, LANDING, prefix)):
+            for blob in self._service.get_container_client(LANDING).list_blobs(name_starts_with=prefix):
+                if blob.size:
+                    yield StoredBlob(blob.name, str(blob.etag).strip('"'), int(blob.size), blob.last_modified)
 
     def read_control_result(self, folder: str) -> str | None:
         """Return the text that Spark wrote into a folder of `control`, or ``None`` if there is none (yet).
@@ -209,6 +263,11 @@ class Lake:
     def close(self) -> None:
         """Close the connections."""
         self._service.close()
+
+    def _read(self, address: BlobAddress, most_bytes: int | None = None) -> bytes:
+        with _our_errors(self._endpoint, address):
+            content: bytes = self._blob(address).download_blob(offset=0, length=most_bytes).readall()
+            return content
 
     def _blob(self, address: BlobAddress) -> BlobClient:
         return self._service.get_blob_client(address.container, address.path)

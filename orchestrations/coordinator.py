@@ -17,13 +17,18 @@ def product_coordinator(context: DurableContext) -> Generator[Any, Any, None]:
     """
     work = ProductWork.from_payload(context.get_input())
     if work.settle_s > 0:
-        # Files that arrive together run together.
+        # Files that arrive together run together. Asking anew keeps the history small however long they come.
         yield context.create_timer(context.current_utc_datetime + timedelta(seconds=work.settle_s))
     run_id = make_run_id(context.instance_id, context.current_utc_datetime)
     opened = yield context.call_activity("open_run", {"product": work.product, "run_id": run_id})
+    wait_s = opened.get("wait_s")
+    if wait_s is not None:
+        context.continue_as_new(ProductWork(work.product, wait_s).to_payload())
+        return
     if opened["run_id"] is None:
         return
     yield context.call_sub_orchestrator(
         "run", {"run_id": opened["run_id"]}, instance_id=run_instance(opened["run_id"])
     )
-    context.continue_as_new(work.to_payload())
+    # What came during the run has settled or not; the next look says.
+    context.continue_as_new(ProductWork(work.product, 0).to_payload())

@@ -1,15 +1,18 @@
-"""Taking in an event of a landed file: ledger row and lease in one transaction."""
+"""Taking in an event of a landed file: ledger row, set and lease in one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from landfall.landing.events import BlobEvent
-from landfall.landing.ledger import record_file
-from landfall.landing.matching import match_dataset, product_of
-from landfall.metadata.catalog import find_current_product
-from landfall.runs.leases import LeaseState, lock_lease, set_lease
+from landfall.landing.events import BlobEvent, DeletedBlob
+from landfall.landing.ledger import Fate, record_file, reject_gone
+from landfall.landing.matching import Match, match_file, product_of
+from landfall.landing.names import passed_over
+from landfall.landing.sets import Closing, add_to_set, close_set, closings_of, must_wait
+from landfall.metadata.catalog import CurrentProduct, find_current_product
+from landfall.runs.leases import Lease, LeaseState, lock_lease, set_lease
 from landfall.runs.states import FileState
 from landfall.spec.model import Product
 
@@ -21,59 +24,129 @@ class Intake:
     Attributes:
         new: Whether this blob version was seen for the first time.
         start: The product whose coordinator has to be started; ``None`` if none has to.
+        reads_content: The file is a manifest: nothing was written, call again with the names that it lists.
+        passed_over: Why the file is none that a dataset could expect.
     """
 
     new: bool
-    start: Product | None
+    start: Product | None = None
+    reads_content: bool = False
+    passed_over: str | None = None
 
 
-def take_in(connection: sa.Connection, event: BlobEvent, *, now: datetime) -> Intake:
+def take_in(
+    connection: sa.Connection, event: BlobEvent, *, now: datetime, names: Sequence[str] | None = None
+) -> Intake:
     """Record a finished write in the landing container, and take the product's lease if it is idle.
 
-    Nothing is dropped: what no dataset expects is kept as unmatched, an empty file as rejected.
+    Nothing is dropped: what no dataset expects is kept as unmatched, an empty file as rejected. Only names that
+    writers give to what lies beside their files are passed over.
+
+    Args:
+        names: What the file lists, if it was asked for as a manifest.
+    """
+    placed = product_of(event.path)
+    if event.path.endswith("/") or (placed is None and passed_over(event.path)):
+        return Intake(new=False, passed_over=passed_over(event.path))
+    current = find_current_product(connection, placed[0]) if placed else None
+    if placed is None or current is None:
+        reason = passed_over(placed[1]) if placed else None
+        if reason is not None:
+            return Intake(new=False, passed_over=reason)
+        why = f"no product {placed[0]!r} has been applied" if placed else "it lies in no product's folder"
+        fate = Fate(FileState.UNMATCHED, f"{why}; files land below DOMAIN/PRODUCT/")
+        return Intake(record_file(connection, event, fate, now=now) is not None)
+
+    closings = closings_of(current.product, placed[1])
+    if closings:
+        if names is None and any(closing.lists for closing in closings):
+            return Intake(new=False, reads_content=True)
+        return _take_in_closing(connection, event, current, closings, names, now)
+    reason = passed_over(placed[1])
+    if reason is not None:
+        return Intake(new=False, passed_over=reason)
+    found = match_file(current.product, placed[1])
+    if found is None:
+        patterns = ", ".join(item.landing for item in current.product.datasets if item.landing is not None)
+        fate = Fate(
+            FileState.UNMATCHED,
+            f"no dataset of {current.product.key} expects it; it expects {patterns or 'no files'}",
+            current.product_id,
+        )
+        return Intake(record_file(connection, event, fate, now=now) is not None)
+    return _take_in_file(connection, event, current, found, now)
+
+
+def take_out(connection: sa.Connection, event: DeletedBlob, *, now: datetime) -> bool:
+    """Reject the versions of a deleted or renamed file that no run has claimed, and return whether there were any.
+
+    A claimed one stays with its run, whose node fails if it cannot read it.
     """
     placed = product_of(event.path)
     current = find_current_product(connection, placed[0]) if placed else None
-    if placed is None or current is None:
-        reason = f"no product {placed[0]!r} has been applied" if placed else "it lies in no product's folder"
-        new = record_file(
-            connection,
-            event,
-            product_id=None,
-            dataset=None,
-            state=FileState.UNMATCHED,
-            reason=f"{reason}; files land below DOMAIN/PRODUCT/",
-            now=now,
-        )
-        return Intake(new, start=None)
+    if current is None:
+        return False
+    lock_lease(connection, current.product_id, now)
+    return reject_gone(connection, event.url, event.sequencer, now=now)
 
-    dataset = match_dataset(current.product, placed[1])
-    if dataset is None:
-        patterns = ", ".join(item.landing for item in current.product.datasets if item.landing is not None)
-        new = record_file(
-            connection,
-            event,
-            product_id=current.product_id,
-            dataset=None,
-            state=FileState.UNMATCHED,
-            reason=f"no dataset of {current.product.key} expects it; it expects {patterns or 'no files'}",
-            now=now,
-        )
-        return Intake(new, start=None)
 
-    empty = event.size_bytes == 0
+def _take_in_file(
+    connection: sa.Connection, event: BlobEvent, current: CurrentProduct, found: Match, now: datetime
+) -> Intake:
+    product_id, dataset = current.product_id, found.dataset
+    lease = lock_lease(connection, product_id, now)
+    state, reason = FileState.PENDING, None
+    if event.size_bytes == 0:
+        state, reason = FileState.REJECTED, "the file is empty (0 bytes)"
+    elif must_wait(connection, product_id, dataset, found.captured, event.occurred_at):
+        state = FileState.WAITING
+    fate = Fate(state, reason, product_id, dataset.name, found.captured)
+    recorded = record_file(connection, event, fate, now=now)
+    if recorded is None:
+        # Whatever a first event whose answer was lost left to start, the timer starts.
+        return Intake(new=False)
+    runs = recorded.state is FileState.PENDING
+    if recorded.state is FileState.WAITING:
+        runs = add_to_set(connection, product_id, dataset, found.captured, recorded.file_id, now=now)
+    return Intake(new=True, start=_take_lease(connection, current, lease, now) if runs else None)
+
+
+def _take_in_closing(
+    connection: sa.Connection,
+    event: BlobEvent,
+    current: CurrentProduct,
+    closings: Sequence[Closing],
+    names: Sequence[str] | None,
+    now: datetime,
+) -> Intake:
+    """Take in a marker or manifest: its row is done at once, since no run reads it."""
     lease = lock_lease(connection, current.product_id, now)
-    new = record_file(
-        connection,
-        event,
-        product_id=current.product_id,
-        dataset=dataset.name,
-        state=FileState.REJECTED if empty else FileState.PENDING,
-        reason="the file is empty (0 bytes)" if empty else None,
-        now=now,
+    kind = "manifest" if any(closing.lists for closing in closings) else "marker"
+    sets = ", ".join(
+        f"{item.dataset.name}[{item.key}]" if item.key else item.dataset.name for item in closings
     )
-    wanted = current.product.run.on_landing and not empty
-    if wanted and lease.wants_coordinator:
-        set_lease(connection, current.product_id, LeaseState.ACTIVE, now)
-        return Intake(new, start=current.product)
-    return Intake(new, start=None)
+    fate = Fate(FileState.DONE, f"{kind} of {sets}", current.product_id, closings[0].dataset.name)
+    if record_file(connection, event, fate, now=now) is None:
+        return Intake(new=False)
+    runs = [
+        close_set(
+            connection,
+            current.product_id,
+            closing,
+            written_at=event.occurred_at,
+            names=names if closing.lists else None,
+            now=now,
+        )
+        for closing in closings
+    ]
+    return Intake(new=True, start=_take_lease(connection, current, lease, now) if any(runs) else None)
+
+
+def _take_lease(
+    connection: sa.Connection, current: CurrentProduct, lease: Lease, now: datetime
+) -> Product | None:
+    """Return the product if landed files start its runs and its lease was idle, which is taken then."""
+    if not current.product.run.on_landing or not lease.wants_coordinator:
+        return None
+    set_lease(connection, current.product_id, LeaseState.ACTIVE, now)
+    return current.product

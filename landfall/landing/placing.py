@@ -6,7 +6,7 @@ from landfall.errors import LandfallError
 from landfall.landing.matching import match_dataset
 from landfall.spec.model import Dataset, Product
 
-_WILDCARDS = frozenset("*?")
+_WILDCARDS = frozenset("*?{")
 
 
 class UnknownLandedDataset(LandfallError):

@@ -9,14 +9,15 @@ import sqlalchemy as sa
 
 from landfall.addresses import LANDING, NotABlobAddress, parse_blob_url
 from landfall.errors import LandfallError
-from landfall.landing.ledger import batches, newer_versions
-from landfall.landing.matching import match_dataset, product_of
+from landfall.landing.ledger import batches, keep_captured, newer_versions
+from landfall.landing.matching import match_file, product_of
 from landfall.landing.queries import UnknownFile
 from landfall.metadata.acts import Act, FileAct, record_file_acts
 from landfall.metadata.catalog import CurrentProduct, find_current_product, get_current_product
 from landfall.metadata.tables import landed_files
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.states import FILE_CHANGES, FileState, sources_of
+from landfall.spec.landing_patterns import CapturedValue
 from landfall.spec.model import Product
 
 MOST_FILES = 5_000
@@ -79,6 +80,7 @@ class _Target:
 
     current: CurrentProduct
     dataset: str
+    captured: Mapping[str, CapturedValue]
 
 
 def replay_files(connection: sa.Connection, choice: FileChoice, *, actor: str, now: datetime) -> Replayed:
@@ -206,14 +208,14 @@ def _target(row: sa.Row[Any], current: CurrentProduct | None, newer: int | None)
         return _left(row, "it lies in no product's folder; files land below DOMAIN/PRODUCT/")
     if current is None:
         return _left(row, f"no product {placed[0]!r} has been applied; apply it first")
-    dataset = match_dataset(current.product, placed[1])
-    if dataset is None:
+    found = match_file(current.product, placed[1])
+    if found is None:
         patterns = ", ".join(item.landing for item in current.product.datasets if item.landing is not None)
         return _left(
             row,
             f"still no dataset of {current.product.key} expects it; it expects {patterns or 'no files'}",
         )
-    return _Target(current, dataset.name)
+    return _Target(current, found.dataset.name, found.captured)
 
 
 def _left(row: sa.Row[Any], reason: str) -> LeftFile:
@@ -234,3 +236,4 @@ def _put_back(connection: sa.Connection, row: sa.Row[Any], target: _Target) -> N
             FinishedAt=None,
         )
     )
+    keep_captured(connection, row.LandedFileID, target.captured)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from landfall.errors import LandfallError
 from landfall.metadata.authoring import write_authoring
 from landfall.metadata.catalog import UnknownProduct, get_current_product, list_products, named
+from landfall.metadata.circles import refuse_circles
 from landfall.metadata.difference import (
     Difference,
     ProductDifference,
@@ -22,6 +23,7 @@ from landfall.metadata.difference import (
 )
 from landfall.metadata.engine import Database
 from landfall.metadata.lineage import write_column_lineage
+from landfall.metadata.schedules import write_schedules
 from landfall.metadata.tables import data_products, metadata_versions, product_leases
 from landfall.runs.ids import coordinator_instance
 from landfall.spec.model import Product
@@ -89,6 +91,7 @@ def apply_products(
 
     Raises:
         ValueError: Two products have the same key.
+        CircularProducts: They and those applied before wait for each other through their ports.
         DatabaseUnreachable: The database could not be reached; nothing was written.
     """
     ordered = _by_key(products)
@@ -108,6 +111,8 @@ def apply_products(
             version = _write_version(connection, stored, product, payload, actor, now, given=ordered)
             earlier[key] = version
             written.append(version)
+        if written:
+            refuse_circles(connection)
         return tuple(written)
 
     return database.transact(work)
@@ -121,6 +126,7 @@ def rollback(database: Database, product_key: str, *, actor: str, now: datetime)
     Raises:
         UnknownProduct: The product was never applied.
         NothingToRollBack: Its current content is the first that was applied.
+        CircularProducts: Another product reads a port by now that the former content waits for.
         DatabaseUnreachable: The database could not be reached; nothing was written.
     """
     earlier: list[AppliedVersion] = []
@@ -136,6 +142,7 @@ def rollback(database: Database, product_key: str, *, actor: str, now: datetime)
         version = _write_version(
             connection, stored, product_from_payload(payload), payload, actor, now, restores=target
         )
+        refuse_circles(connection)
         earlier.append(version)
         return version
 
@@ -261,6 +268,7 @@ def _write_version(
     )
     write_authoring(connection, product_id, product)
     write_column_lineage(connection, product_id, version, product, given)
+    write_schedules(connection, product_id, product.run.schedules, now=now)
     return AppliedVersion(product.key, product_id, version, restores)
 
 

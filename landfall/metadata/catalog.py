@@ -168,6 +168,16 @@ def get_dataset(connection: sa.Connection, text: str) -> tuple[Product, Dataset]
     raise DatasetNotApplied(text, nearest(text.rpartition(".")[2], known))
 
 
+def get_product_key(connection: sa.Connection, product_id: int) -> str:
+    """Return ``domain/name`` of a product that was applied."""
+    row = connection.execute(
+        sa.select(data_products.c.Domain, data_products.c.Name).where(
+            data_products.c.DataProductID == product_id
+        )
+    ).one()
+    return f"{row.Domain}/{row.Name}"
+
+
 def get_product_version(connection: sa.Connection, product_id: int, version: int) -> Product:
     """Return a product as it was in ``version``, for example the one that a run pinned.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from landfall.planning.graph import GraphNode
 from landfall.planning.plan import NodeKind
+from landfall.spec.landing_patterns import captured_types
 from landfall.spec.model import (
     Column,
     Dataset,
@@ -64,6 +65,11 @@ class NodeDefinitions:
             and {
                 "format": None if source.format is None else source.format.value,
                 "options": _plain(source.options),
+                # What the landing path says of each file, as columns of its rows.
+                "captured": [
+                    {"name": name, "type": kind}
+                    for name, kind in captured_types(dataset.landing or "").items()
+                ],
             },
             "inputs": [],
             "columns": _columns(dataset.columns),

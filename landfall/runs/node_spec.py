@@ -80,10 +80,12 @@ def _inputs(
                         "uri": _file_uri(account, file),
                         "etag": file.etag,
                         "size_bytes": file.size_bytes,
+                        "captured": dict(file.captured),
                     }
                     for file in files
                 ],
                 "columns": definition["columns"],
+                "captured": source["captured"],
             }
         ]
     return [

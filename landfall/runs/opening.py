@@ -2,12 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from landfall.landing.ledger import PendingFile, claim_files, pending_files, put_back, reject_files
+from landfall.landing.ledger import (
+    Gathering,
+    PendingFile,
+    claim_files,
+    gathering_files,
+    pending_files,
+    put_back,
+    reject_files,
+)
 from landfall.metadata.acts import Act, FileAct, record_file_acts
 from landfall.metadata.catalog import CurrentProduct, get_current_product
 from landfall.metadata.effective import configured_run
@@ -28,16 +36,21 @@ from landfall.runs.published import foreign_ports, published_datasets
 from landfall.runs.requests import RequestState, Trigger
 from landfall.runs.rerunning import Rerun, plan_rerun
 from landfall.runs.states import FINAL_RUN_STATES, FileState, NodeState, RunState
-
-# Bounds the memory and the transaction of one run; what is left starts the next one at once.
-_MAX_FILES = 5_000
+from landfall.runs.upstream import ports_with_news
+from landfall.spec.model import RunSettings
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedRun:
-    """The run that the coordinator has to see to its end; ``None`` if nothing is left to do."""
+    """What the coordinator has to do next: see a run to its end, or ask again later, or end.
+
+    Attributes:
+        run_id: The run; ``None`` if there is none to open now.
+        wait_s: Seconds after which to ask again, for files still come in; ``None`` if nothing is left to do.
+    """
 
     run_id: RunID | None
+    wait_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +63,17 @@ class _Request:
     rerun: Rerun | None
 
 
-def open_run(connection: sa.Connection, product_key: str, run_id: RunID, *, now: datetime) -> OpenedRun:
+def open_run(
+    connection: sa.Connection, product_key: str, run_id: RunID, *, now: datetime, settles: bool = False
+) -> OpenedRun:
     """Open the next run of a product, or give its lease back if nothing is pending or the product is paused.
 
     A run of the product that is still open comes first: it is returned instead of a new one. So a repeated
     delivery gets the run it opened before, and a coordinator that was started anew takes up the run that
     its predecessor left.
+
+    Args:
+        settles: Whether files that have just landed wait for those that come with them.
     """
     current = get_current_product(connection, product_key)
     lease = lock_lease(connection, current.product_id, now)
@@ -69,7 +87,6 @@ def open_run(connection: sa.Connection, product_key: str, run_id: RunID, *, now:
         set_lease(connection, current.product_id, LeaseState.IDLE, now)
         return OpenedRun(None)
     while True:
-        files = pending_files(connection, current.product_id, limit=_MAX_FILES)
         requests = _pending_requests(connection, current.product_id)
         rerun = next((request for request in requests if request.rerun is not None), None)
         if rerun is not None:
@@ -77,15 +94,37 @@ def open_run(connection: sa.Connection, product_key: str, run_id: RunID, *, now:
             if _open_rerun(connection, current, run_id, rerun, now):
                 return OpenedRun(run_id)
             continue
-        if not files and not requests:
+        gathering = gathering_files(connection, current.product_id)
+        if gathering is None and not requests:
             set_lease(connection, current.product_id, LeaseState.IDLE, now)
             return OpenedRun(None)
+        if settles and gathering is not None and not requests:
+            wait_s = settle_wait_s(gathering, current.product.run, now=now)
+            if wait_s > 0:
+                return OpenedRun(None, wait_s)
+        # What is left starts the next run at once.
+        files = pending_files(connection, current.product_id, limit=current.product.run.max_files)
         files = _known_files(connection, current, files, now)
         plan = _plan(connection, current, files, requests)
         if plan.nodes:
             _write_run(connection, current, run_id, plan, files, requests, now)
             return OpenedRun(run_id)
         _answer(connection, requests, _why_nothing_runs(plan), now)
+
+
+def settle_wait_s(gathering: Gathering, settings: RunSettings, *, now: datetime) -> float:
+    """Return how many seconds files that have landed wait for others; 0 if they may run.
+
+    Files run once none has come for the settle window, or the first has waited as long as it may, or there are as
+    many as one run takes.
+    """
+    if gathering.count >= settings.max_files:
+        return 0
+    quiet_at = gathering.last_at + timedelta(seconds=settings.settle_s)
+    latest_at = gathering.first_at + timedelta(seconds=settings.max_wait_s)
+    left_s = (min(quiet_at, latest_at) - now).total_seconds()
+    # A clock that was set back must not make files wait any longer than they would have.
+    return max(0.0, min(left_s, settings.settle_s))
 
 
 def _open_rerun(
@@ -161,13 +200,16 @@ def _plan(
     landed = {file.dataset for file in files}
     built = {dataset.name for dataset in current.product.datasets if dataset.landing is None}
     asked = {name for request in requests for name in request.datasets}
+    # Whoever asks for no dataset asks for all that is new, in the landing zone and in the ports of others.
+    anything = any(not request.datasets for request in requests)
+    news = ports_with_news(connection, current) if anything else frozenset[str]()
     foreign = foreign_ports(connection, current)
     own = published_datasets(connection, current.product_id)
     return make_plan(
         current.product,
         metadata_version=current.version,
         # A landed dataset without new files has no ingest node to run: what it feeds is rebuilt by `full`.
-        changed=landed | (asked & built),
+        changed=landed | (asked & built) | news,
         published={*own, *foreign},
         rebuild=any(request.full for request in requests),
         port_layers=foreign,

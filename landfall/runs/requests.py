@@ -23,6 +23,7 @@ class Trigger(StrEnum):
     HTTP = "http"
     ADF = "adf"
     SCHEDULE = "schedule"
+    UPSTREAM = "upstream"
     RERUN = "rerun"
 
 

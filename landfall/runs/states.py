@@ -27,8 +27,12 @@ class NodeState(StrEnum):
 
 
 class FileState(StrEnum):
-    """A landed file ends as done, rejected with a reason, or unmatched."""
+    """A landed file ends as done, rejected with a reason, or unmatched.
 
+    Waiting is one whose set is not complete; pending one that waits for nothing but a run.
+    """
+
+    WAITING = "waiting"
     PENDING = "pending"
     CLAIMED = "claimed"
     DONE = "done"
@@ -63,6 +67,7 @@ NODE_CHANGES: Mapping[NodeState, frozenset[NodeState]] = {
 }
 
 FILE_CHANGES: Mapping[FileState, frozenset[FileState]] = {
+    FileState.WAITING: frozenset({FileState.PENDING, FileState.REJECTED}),
     FileState.PENDING: frozenset({FileState.CLAIMED, FileState.REJECTED}),
     # Back to pending: the run that claimed the file failed or was cancelled before it took the file in.
     FileState.CLAIMED: frozenset({FileState.DONE, FileState.REJECTED, FileState.PENDING}),

@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from landfall.planning.definition import NodeDefinitions
 from landfall.planning.graph import build_graph
 from landfall.planning.plan import NodeKind
+from landfall.spec.landing_patterns import captured_types
 from landfall.spec.model import TABLE_CHECKS, Column, Dataset, FileFormat, Product, Source, WriteMode
 from landfall.spec.model import Severity as DeclaredSeverity
 from landfall.spec.product_tests import ProductTest, Row
@@ -249,6 +250,10 @@ class Bench:
                 {"name": column.name, "type": column.type, "nullable": column.nullable}
                 for column in dataset.columns
             ],
+            # What is given has no path to take values from.
+            "captured": [
+                {"name": name, "type": kind} for name, kind in captured_types(dataset.landing or "").items()
+            ],
         }
 
     def _parquet(self, rows: Sequence[Row], columns: Sequence[Column], path: Path, where: str) -> Path:
@@ -265,6 +270,7 @@ class Bench:
 
     def _find_types(self, nodes: "_Nodes", dataset: Dataset) -> Mapping[str, str]:
         types = {column.name: column.type for column in dataset.columns}
+        types |= captured_types(dataset.landing or "")
         flagging = (rule for rule in dataset.quality if rule.check not in TABLE_CHECKS)
         if any(rule.severity is DeclaredSeverity.WARN for rule in flagging):
             types[_WARNINGS] = "array<string>"

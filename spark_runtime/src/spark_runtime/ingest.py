@@ -2,7 +2,7 @@
 
 from pyspark.sql import DataFrame
 
-from spark_runtime.casts import from_text
+from spark_runtime.casts import Conversion, from_text
 from spark_runtime.errors import AllFilesRejected, FilesMissing, RowsUnaccounted
 from spark_runtime.job import Job, log
 from spark_runtime.landed_files import null_texts, read_landed_files
@@ -28,9 +28,9 @@ def ingest(job: Job, source: FilesInput) -> None:
         QualityGateClosed: A rule of severity ``fail`` refused rows; nothing is published.
     """
     with job.findings.phase("read"):
-        records = read_landed_files(job.spark, source)
+        records = with_captured(read_landed_files(job.spark, source), source)
     with job.findings.phase("check"):
-        types = {column.name: column.type for column in source.columns}
+        types = {column.name: column.type for column in (*source.columns, *source.captured)}
         around = Surroundings(job.started_at, job.spec.former_rows)
         table_rules = compile_table_rules(job.spec.rules, types, around)
         staged = _stage(job, source, records)
@@ -62,7 +62,18 @@ def _stage(job: Job, source: FilesInput, records: DataFrame) -> Staged:
         )
         for at, column in enumerate(source.columns)
     ]
-    tests, unique = compile_rules(job.spec.rules, {column.name: column.type for column in source.columns})
+    columns += [
+        StagedColumn(
+            name=column.name,
+            type=column.type,
+            source=f"_lf_p{at}",
+            conversion=Conversion(f"_lf_p{at}", None),
+            nullable=True,
+            lost_as=f"type:{column.name}",
+        )
+        for at, column in enumerate(source.captured)
+    ]
+    tests, unique = compile_rules(job.spec.rules, {column.name: column.type for column in columns})
     uris = ", ".join(text_literal(file.uri) for file in source.files)
     origin = Origin(
         kind="_lf_kind",
@@ -73,6 +84,17 @@ def _stage(job: Job, source: FilesInput, records: DataFrame) -> Staged:
         source_file=f"element_at(array({uris}), _lf_file + 1)",
     )
     return stage(job, records, columns, tests, unique, origin=origin)
+
+
+def with_captured(records: DataFrame, source: FilesInput) -> DataFrame:
+    """Return the records with a column ``_lf_p0``, ``_lf_p1`` … for each value that paths of files hold."""
+    values = []
+    for at, column in enumerate(source.captured):
+        texts = (file.captured.get(column.name) for file in source.files)
+        literals = ", ".join("NULL" if text is None else text_literal(str(text)) for text in texts)
+        of_file = f"element_at(array({literals}), _lf_file + 1)"
+        values.append(f"CAST({of_file} AS {column.type}) AS _lf_p{at}")
+    return records.selectExpr("*", *values) if values else records
 
 
 def _settle_files(job: Job, source: FilesInput, tally: Tally) -> None:

@@ -111,18 +111,24 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class LandedFile:
+    """A file to read; ``captured`` holds what its path says of it, by column."""
+
     uri: str
     etag: str
     size_bytes: int
+    captured: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class FilesInput:
+    """Landed files; ``captured`` are the columns whose values come from the path of each file."""
+
     name: str
     format: FileFormat
     options: Mapping[str, Any]
     files: tuple[LandedFile, ...]
     columns: tuple[Column, ...]
+    captured: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +320,7 @@ def _input(item: SpecObject) -> FilesInput | TableInput:
             options=item.mapping("options"),
             files=tuple(_landed_file(file) for file in item.objects("files")),
             columns=_columns(item),
+            captured=_columns(item, "captured", optional=True),
         )
     else:
         item.fault("kind", f"{item.anything('kind')!r} is not one of files, table")
@@ -323,21 +330,26 @@ def _input(item: SpecObject) -> FilesInput | TableInput:
 
 
 def _landed_file(item: SpecObject) -> LandedFile:
-    file = LandedFile(item.text("uri"), item.text("etag", may_be_empty=True), item.integer("size_bytes"))
+    file = LandedFile(
+        item.text("uri"),
+        item.text("etag", may_be_empty=True),
+        item.integer("size_bytes"),
+        item.mapping("captured", optional=True),
+    )
     item.refuse_unknown()
     return file
 
 
-def _columns(item: SpecObject) -> tuple[Column, ...]:
+def _columns(item: SpecObject, key: str = "columns", *, optional: bool = False) -> tuple[Column, ...]:
     columns = []
-    for column in item.objects("columns"):
+    for column in item.objects(key, optional=optional):
         columns.append(
             Column(column.text("name"), column.text("type").strip(), column.boolean("nullable", default=True))
         )
         column.refuse_unknown()
     names = [column.name.casefold() for column in columns]
     for name in {name for name in names if names.count(name) > 1}:
-        item.fault("columns", f"'{name}' is declared twice (names differ by more than case)")
+        item.fault(key, f"'{name}' is declared twice (names differ by more than case)")
     return tuple(columns)
 
 

@@ -112,7 +112,10 @@ class SpecObject:
     def object(self, key: str) -> "SpecObject":
         return SpecObject(self.anything(key), f"{self._place}.{key}", self._faults)
 
-    def objects(self, key: str) -> "list[SpecObject]":
+    def objects(self, key: str, *, optional: bool = False) -> "list[SpecObject]":
+        if optional and self._values.get(key) is None:
+            self._asked.add(key)
+            return []
         values: list[Any] = self._typed(key, lambda value: isinstance(value, list), "a list", [])
         return [
             SpecObject(value, f"{self._place}.{key}[{at}]", self._faults) for at, value in enumerate(values)

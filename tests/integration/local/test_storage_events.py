@@ -15,7 +15,7 @@ import pytest
 from azure.storage.blob import BlobBlock
 
 from landfall.lake import Lake
-from landfall.landing.events import parse_blob_event
+from landfall.landing.events import BlobEvent, parse_storage_event
 from landfall.local.storage_events import READY
 from tests.fakes.event_webhook import Webhook
 from tests.loopback import Emulator, free_port, wait_until
@@ -122,8 +122,8 @@ def test_an_event_names_the_version_that_was_uploaded(
     wait_until(lambda: landed.address.path in webhook.paths())
 
     payload = next(event for _, event in webhook.events if event["data"]["url"] == landed.url)
-    event = parse_blob_event(payload)
-    assert event is not None
+    event = parse_storage_event(payload)
+    assert isinstance(event, BlobEvent)
     assert (event.path, event.container) == (landed.address.path, "landing")
     assert (event.etag, event.size_bytes) == (landed.etag, 5)
     assert payload["data"]["api"] == "PutBlob"

@@ -24,7 +24,9 @@ Changes = Mapping[StrEnum, frozenset[StrEnum]]
 TABLES = [
     pytest.param(RunState, RUN_CHANGES, {RunState.PENDING}, id="run"),
     pytest.param(NodeState, NODE_CHANGES, {NodeState.WAITING, NodeState.READY}, id="node"),
-    pytest.param(FileState, FILE_CHANGES, {FileState.PENDING, FileState.UNMATCHED}, id="file"),
+    pytest.param(
+        FileState, FILE_CHANGES, {FileState.WAITING, FileState.PENDING, FileState.UNMATCHED}, id="file"
+    ),
 ]
 
 

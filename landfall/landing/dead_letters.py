@@ -1,0 +1,159 @@
+"""Dead letters: messages that are no event of a finished file or could not be handled, kept with the reason."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from landfall.errors import LandfallError
+from landfall.landing.ledger import batches
+from landfall.metadata.tables import dead_letters
+
+MOST_LETTERS = 500
+"""Letters of one replay."""
+
+
+class LetterSource(StrEnum):
+    """What brought the message."""
+
+    EVENT_GRID = "event_grid"
+    QUEUE = "queue"
+    POISON = "poison"
+
+
+class LetterState(StrEnum):
+    DEAD = "dead"
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
+
+
+class UnknownDeadLetter(LandfallError):
+    """No dead letter has that id."""
+
+    code = "LF3121"
+
+    def __init__(self, letter_id: int) -> None:
+        super().__init__(
+            f"There is no dead letter {letter_id}. `landfall dead-letters list` shows those there are."
+        )
+        self.letter_id = letter_id
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message and why nothing came of it.
+
+    Attributes:
+        payload: The message as it came.
+        event_count: How often it came.
+        ended_by: Who replayed or discarded it.
+    """
+
+    letter_id: int
+    source: LetterSource
+    payload: str
+    error_code: str | None
+    reason: str
+    state: LetterState
+    event_count: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+    ended_at: datetime | None
+    ended_by: str | None
+
+
+def keep_dead_letter(
+    connection: sa.Connection,
+    payload: str,
+    *,
+    source: LetterSource,
+    reason: str,
+    error_code: str | None,
+    now: datetime,
+) -> None:
+    """Keep a message; one that comes again counts once more, and one that had ended is dead again."""
+    payload_hash = hashlib.sha256(payload.encode()).hexdigest()
+    seen = {
+        "Source": source,
+        "Reason": reason,
+        "ErrorCode": error_code,
+        "State": LetterState.DEAD,
+        "LastSeenAt": now,
+        "EndedAt": None,
+        "EndedBy": None,
+    }
+    known = connection.execute(
+        sa.update(dead_letters)
+        .where(dead_letters.c.PayloadHash == payload_hash)
+        .values(EventCount=dead_letters.c.EventCount + 1, **seen)
+    ).rowcount
+    if not known:
+        connection.execute(
+            sa.insert(dead_letters).values(
+                Payload=payload, PayloadHash=payload_hash, EventCount=1, FirstSeenAt=now, **seen
+            )
+        )
+
+
+def list_dead_letters(
+    connection: sa.Connection, *, state: LetterState | None = LetterState.DEAD, limit: int = 50
+) -> tuple[DeadLetter, ...]:
+    """Return the newest letters first, those of a state if one is given."""
+    query = sa.select(dead_letters).order_by(dead_letters.c.DeadLetterID.desc()).limit(limit)
+    if state is not None:
+        query = query.where(dead_letters.c.State == state)
+    return tuple(_letter(row) for row in connection.execute(query))
+
+
+def get_dead_letters(connection: sa.Connection, letter_ids: Sequence[int]) -> tuple[DeadLetter, ...]:
+    """Return the letters with these ids, in the order of their ids.
+
+    Raises:
+        UnknownDeadLetter: There is none with one of them.
+    """
+    rows = [
+        row
+        for batch in batches(sorted(set(letter_ids)))
+        for row in connection.execute(
+            sa.select(dead_letters)
+            .where(dead_letters.c.DeadLetterID.in_(batch))
+            .order_by(dead_letters.c.DeadLetterID)
+        )
+    ]
+    known = {row.DeadLetterID for row in rows}
+    for letter_id in sorted(letter_ids):
+        if letter_id not in known:
+            raise UnknownDeadLetter(letter_id)
+    return tuple(_letter(row) for row in rows)
+
+
+def end_dead_letter(
+    connection: sa.Connection, letter_id: int, state: LetterState, *, actor: str, now: datetime
+) -> bool:
+    """Note that a dead letter was replayed or discarded, and return whether it still was dead."""
+    return bool(
+        connection.execute(
+            sa.update(dead_letters)
+            .where(dead_letters.c.DeadLetterID == letter_id, dead_letters.c.State == LetterState.DEAD)
+            .values(State=state, EndedAt=now, EndedBy=actor)
+        ).rowcount
+    )
+
+
+def _letter(row: sa.Row[tuple[object, ...]]) -> DeadLetter:
+    return DeadLetter(
+        letter_id=row.DeadLetterID,
+        source=LetterSource(row.Source),
+        payload=row.Payload,
+        error_code=row.ErrorCode,
+        reason=row.Reason,
+        state=LetterState(row.State),
+        event_count=row.EventCount,
+        first_seen_at=row.FirstSeenAt,
+        last_seen_at=row.LastSeenAt,
+        ended_at=row.EndedAt,
+        ended_by=row.EndedBy,
+    )

@@ -1,0 +1,89 @@
+"""Alarms: what somebody has to know of, one row for as long as its cause lasts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from landfall.metadata.tables import alarms, data_products
+
+
+class AlarmName(StrEnum):
+    """Names that alert rules look for, in the table and in the log."""
+
+    SET_INCOMPLETE = "landing_set_incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One cause; ``cleared_at`` is ``None`` while it lasts, ``product`` is ``domain/name``."""
+
+    alarm_id: int
+    name: str
+    product: str | None
+    subject: str
+    detail: str
+    raised_at: datetime
+    cleared_at: datetime | None
+
+
+def raise_alarm(
+    connection: sa.Connection,
+    name: AlarmName,
+    *,
+    product_id: int | None,
+    subject: str,
+    detail: str,
+    now: datetime,
+) -> bool:
+    """Raise an alarm unless it is raised already; return whether it was raised now."""
+    open_alarm = connection.execute(sa.select(alarms.c.AlarmID).where(_open(name, subject))).first()
+    if open_alarm is not None:
+        return False
+    connection.execute(
+        sa.insert(alarms).values(
+            Name=name, DataProductID=product_id, Subject=subject, Detail=detail, RaisedAt=now
+        )
+    )
+    return True
+
+
+def clear_alarm(connection: sa.Connection, name: AlarmName, subject: str, *, now: datetime) -> bool:
+    """Note that the cause of an alarm is gone; return whether it was raised."""
+    return bool(
+        connection.execute(sa.update(alarms).where(_open(name, subject)).values(ClearedAt=now)).rowcount
+    )
+
+
+def list_alarms(
+    connection: sa.Connection, *, product: str | None = None, cleared: bool = False, limit: int = 50
+) -> tuple[Alarm, ...]:
+    """Return the newest alarms first: those that last, and the cleared ones too if asked for."""
+    query = (
+        sa.select(alarms, data_products.c.Domain, data_products.c.Name.label("ProductName"))
+        .select_from(alarms.outerjoin(data_products, data_products.c.DataProductID == alarms.c.DataProductID))
+        .order_by(alarms.c.AlarmID.desc())
+        .limit(limit)
+    )
+    if not cleared:
+        query = query.where(alarms.c.ClearedAt.is_(None))
+    if product is not None:
+        domain, _, name = product.partition("/")
+        query = query.where(data_products.c.Domain == domain, data_products.c.Name == name)
+    return tuple(
+        Alarm(
+            alarm_id=row.AlarmID,
+            name=row.Name,
+            product=f"{row.Domain}/{row.ProductName}" if row.Domain else None,
+            subject=row.Subject,
+            detail=row.Detail,
+            raised_at=row.RaisedAt,
+            cleared_at=row.ClearedAt,
+        )
+        for row in connection.execute(query)
+    )
+
+
+def _open(name: AlarmName, subject: str) -> sa.ColumnElement[bool]:
+    return sa.and_(alarms.c.Name == name, alarms.c.Subject == subject, alarms.c.ClearedAt.is_(None))
