@@ -19,10 +19,12 @@ from landfall.local.functions_host.hub import TaskHub
 from landfall.local.functions_host.keys import DURABLE_SYSTEM_KEY, Keys
 from landfall.local.functions_host.loading import ClientBinding, load_app
 from landfall.local.functions_host.management import ManagementApi
+from landfall.local.functions_host.queue_triggers import queue_triggers
 from landfall.local.functions_host.server import HOST, Front, listen
 from landfall.local.functions_host.store import Store
 from landfall.local.functions_host.timer_triggers import timer_triggers
 from landfall.local.functions_host.worker import Worker, thread_count
+from landfall.local.queue_service import QueueService
 
 GRACE_S = 5.0
 
@@ -57,13 +59,16 @@ class FunctionHost:
         runner: web.AppRunner,
         port: int,
         timers: list[asyncio.Task[None]],
+        queues: list[QueueService],
     ) -> None:
         self.hub = hub
         self.port = port
         self._dispatcher = dispatcher
         self._worker = worker
         self._runner = runner
+        # Timers and queues alike: what calls functions by itself.
         self._timers = timers
+        self._queues = queues
 
     @classmethod
     async def start(cls, options: HostOptions, environ: Mapping[str, str]) -> "FunctionHost":
@@ -88,7 +93,7 @@ class FunctionHost:
     async def _start(
         cls, options: HostOptions, environ: Mapping[str, str], settings: HostSettings, store: Store
     ) -> "FunctionHost":
-        functions = load_app(options.app)
+        functions = load_app(options.app).without_disabled(environ)
         clock = SystemClock()
         hub = TaskHub(store, clock, functions, settings.hub)
         keys = options.keys
@@ -124,8 +129,12 @@ class FunctionHost:
             asyncio.create_task(timer.run())
             for timer in timer_triggers(functions.of_type("timerTrigger"), environ, store, clock, worker)
         ]
+        watching, queues = await queue_triggers(
+            functions.of_type("queueTrigger"), environ, worker, settings.queues
+        )
+        timers += [asyncio.create_task(trigger.run()) for trigger in watching]
         log.event("host_started", address=origin, app=str(options.app), functions=[f.name for f in functions])
-        return cls(hub, dispatcher, worker, runner, port, timers)
+        return cls(hub, dispatcher, worker, runner, port, timers, queues)
 
     async def stop(self) -> bool:
         """Take no more work, let running activities finish for a few seconds, close everything.
@@ -136,6 +145,8 @@ class FunctionHost:
         for timer in self._timers:
             timer.cancel()
         await asyncio.gather(*self._timers, return_exceptions=True)
+        for service in self._queues:
+            await service.close()
         # Activities that run may still need the management API, so the server goes last.
         await self._dispatcher.stop(GRACE_S)
         await self._runner.cleanup()

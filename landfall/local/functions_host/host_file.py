@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from landfall.local.functions_host.errors import HostFileInvalid
 from landfall.local.functions_host.hub import HubSettings
+from landfall.local.functions_host.queue_triggers import QueueSettings
 
 _TIME_SPAN = re.compile(r"^(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,7}))?$")
 
@@ -25,6 +26,7 @@ class HostSettings:
         hub: Set-up of the task hub.
         max_activities: Activities that run at once.
         max_orchestrations: Episodes that run at once.
+        queues: How queue triggers take messages.
     """
 
     route_prefix: str = "api"
@@ -32,6 +34,7 @@ class HostSettings:
     hub: HubSettings = field(default_factory=HubSettings)
     max_activities: int = 20
     max_orchestrations: int = 20
+    queues: QueueSettings = field(default_factory=QueueSettings)
 
     @classmethod
     def from_folder(cls, folder: Path) -> Self:
@@ -59,6 +62,7 @@ class HostSettings:
         durable = extensions.get("durableTask") or {}
         cores = os.cpu_count() or 1
         timeout = content.get("functionTimeout")
+        queues = extensions.get("queues") or {}
         return cls(
             route_prefix=str((extensions.get("http") or {}).get("routePrefix", "api")).strip("/"),
             function_timeout=None if timeout in (None, "-1") else time_span(str(timeout)),
@@ -70,6 +74,13 @@ class HostSettings:
                 max_entity_batch=int(durable.get("maxEntityOperationBatchSize") or 5000),
             ),
             max_activities=int(durable.get("maxConcurrentActivityFunctions") or 10 * cores),
+            queues=QueueSettings(
+                batch_size=min(32, int(queues.get("batchSize") or 16)),
+                most_deliveries=int(queues.get("maxDequeueCount") or 5),
+                retry_after_s=round(
+                    time_span(str(queues.get("visibilityTimeout") or "00:00:00")).total_seconds()
+                ),
+            ),
             max_orchestrations=int(durable.get("maxConcurrentOrchestratorFunctions") or 10 * cores),
         )
 

@@ -23,7 +23,7 @@ SCRIPT = "function_app.py"
 MODULE = "function_app"
 DURABLE_TRIGGERS = frozenset({"orchestrationTrigger", "activityTrigger", "entityTrigger"})
 # Triggers that the host runs by itself; any other can still be called through /admin/functions.
-SERVED_TRIGGERS = DURABLE_TRIGGERS | {"httpTrigger", "timerTrigger", "eventGridTrigger"}
+SERVED_TRIGGERS = DURABLE_TRIGGERS | {"httpTrigger", "timerTrigger", "eventGridTrigger", "queueTrigger"}
 # Bindings besides the trigger that the host fills in.
 _SERVED_BINDINGS = frozenset({"durableClient", "http"})
 
@@ -85,6 +85,17 @@ class FunctionTable:
 
     def __iter__(self) -> Any:
         return iter(self._all)
+
+    def without_disabled(self, environ: Mapping[str, str]) -> "FunctionTable":
+        """Return the functions that no app setting ``AzureWebJobs.NAME.Disabled`` switches off."""
+        kept = []
+        for function in self._all:
+            names = (f"AzureWebJobs{sep}{function.name}{sep}Disabled" for sep in (".", "__"))
+            if any(environ.get(name, "").lower() in ("true", "1") for name in names):
+                log.event("function_disabled", function=function.name)
+            else:
+                kept.append(function)
+        return FunctionTable(kept)
 
     def find(self, name: str) -> AppFunction | None:
         """Return the function of that Functions name."""
