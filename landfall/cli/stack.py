@@ -30,12 +30,18 @@ def up(
     host: Annotated[
         bool, typer.Option(help="Start the local function host; --no-host leaves its port to `func start`.")
     ] = True,
+    events: Annotated[
+        str,
+        typer.Option(
+            help="How storage events reach the function host: webhook, or queue as in a private network."
+        ),
+    ] = "webhook",
     blob_port: Annotated[int | None, typer.Option(help="Port of the storage emulator.")] = None,
     spark_port: Annotated[int | None, typer.Option(help="Port of the Spark Connect server.")] = None,
     jobs_port: Annotated[int | None, typer.Option(help="Port of the jobs server.")] = None,
     functions_port: Annotated[int | None, typer.Option(help="Port of the function host.")] = None,
-    queue_port: Annotated[int | None, typer.Option(help="Port of queues, for `func start` only.")] = None,
-    table_port: Annotated[int | None, typer.Option(help="Port of tables, for `func start` only.")] = None,
+    queue_port: Annotated[int | None, typer.Option(help="Port of queues, where they are served.")] = None,
+    table_port: Annotated[int | None, typer.Option(help="Port of tables, where they are served.")] = None,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Give up after so long.")] = 60.0,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -46,6 +52,8 @@ def up(
     """
     from landfall.local import stack
 
+    if events not in list(stack.EventsBy):
+        raise typer.BadParameter(f"{events!r} is none of {', '.join(stack.EventsBy)}", param_hint="--events")
     given = {
         "blob": blob_port,
         "spark": spark_port,
@@ -56,7 +64,12 @@ def up(
     }
     ports = stack.Ports(**{name: port for name, port in given.items() if port is not None})
     info = stack.start(
-        invocation(context).folder(), with_host=host, ports=ports, on_progress=report, timeout_s=timeout
+        invocation(context).folder(),
+        with_host=host,
+        events=stack.EventsBy(events),
+        ports=ports,
+        on_progress=report,
+        timeout_s=timeout,
     )
     show_rows(service_rows(info), _STATUS_COLUMNS, output)
     note("it ran already" if info.already_running else f"ready; variables are in {_shown(info.env_file)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from landfall.local.azurite import ACCOUNT, ACCOUNT_KEY
 from landfall.local.laptop_env import read_environment, write_private
 from landfall.local.layout import LOOPBACK, Layout, Ports
+from landfall.local.services import EventsBy, events_environment
 
 # As many as host.json lets the Durable extension fetch at once; by default it would be a handful.
 _THREADS = 16
@@ -29,6 +30,8 @@ def func_settings(variables: Mapping[str, str], *, queue_port: int, table_port: 
             )
         ),
     }
+    # Events are pushed to the webhook; without its storage account the host would refuse the other form.
+    values |= events_environment(Ports(), EventsBy.WEBHOOK)
     return json.dumps({"IsEncrypted": False, "Values": values | dict(variables)}, indent=2) + "\n"
 
 

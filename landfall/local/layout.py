@@ -11,7 +11,7 @@ LOOPBACK: Final = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The loopback port of each server; queues and tables are served to the real Functions host only."""
+    """The loopback port of each server; queues and tables are served where something needs them."""
 
     blob: int = 10000
     spark: int = 15002
@@ -38,10 +38,12 @@ class Ports:
         for field in fields(self):
             yield field.name, getattr(self, field.name)
 
-    def listened_on(self, *, with_host: bool) -> Iterator[tuple[str, int]]:
+    def listened_on(self, *, with_host: bool, with_queues: bool = False) -> Iterator[tuple[str, int]]:
         """Yield the name and number of each port that the stack itself takes."""
         # Without our host its port belongs to the real one, which keeps its state in queues and tables.
-        others = {"queue", "table"} if with_host else {"functions"}
+        others = set() if with_host else {"functions"}
+        if with_host and not with_queues:
+            others |= {"queue", "table"}
         return ((name, port) for name, port in self.named() if name not in others)
 
 

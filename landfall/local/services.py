@@ -4,12 +4,14 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from landfall.local import azurite, storage_events
 from landfall.local.functions_host.keys import EVENT_GRID_SYSTEM_KEY, open_keys
 from landfall.local.laptop_env import blob_endpoint, spark_remote
 from landfall.local.layout import LOOPBACK, Layout, Ports
+from landfall.local.queue_service import QueueAccount
 
 AZURITE: Final = "azurite"
 SPARK: Final = "spark"
@@ -50,12 +52,39 @@ class Service:
     grace_s: float = 5.0
 
 
-def laptop_services(layout: Layout, ports: Ports, *, with_host: bool) -> tuple[Service, ...]:
+class EventsBy(StrEnum):
+    """How storage events reach the function app: pushed to its webhook, or through a storage queue."""
+
+    WEBHOOK = "webhook"
+    QUEUE = "queue"
+
+
+EVENTS_QUEUE: Final = "landfall-events"
+# The function of function_app.py that takes events in either way, and what else watches the queue.
+_OF_WEBHOOK: Final = ("on_blob_created",)
+_OF_QUEUE: Final = ("on_blob_created_queued", "on_poison_event")
+
+
+def events_environment(ports: Ports, events: EventsBy) -> dict[str, str]:
+    """Return the app settings that choose how events reach the function app."""
+    unused = _OF_WEBHOOK if events is EventsBy.QUEUE else _OF_QUEUE
+    variables = {f"AzureWebJobs.{name}.Disabled": "true" for name in unused}
+    if events is EventsBy.QUEUE:
+        endpoint = f"http://{LOOPBACK}:{ports.queue}/{azurite.ACCOUNT}"
+        account = QueueAccount(azurite.ACCOUNT, azurite.ACCOUNT_KEY, endpoint)
+        variables["LANDFALL_EVENTS_STORAGE"] = account.connection_string()
+    return variables
+
+
+def laptop_services(
+    layout: Layout, ports: Ports, *, with_host: bool, events: EventsBy = EventsBy.WEBHOOK
+) -> tuple[Service, ...]:
     """Return the services of a project's stack, in the order they are started in.
 
     Raises:
         AzuriteNotInstalled: The storage emulator is missing.
     """
+    needs_queues = not with_host or events is EventsBy.QUEUE
     services = [
         Service(
             AZURITE,
@@ -64,9 +93,9 @@ def laptop_services(layout: Layout, ports: Ports, *, with_host: bool) -> tuple[S
                 layout.root,
                 port=ports.blob,
                 data=layout.azurite,
-                # The real Functions host, in place of ours, keeps its state in queues and tables.
-                queue_port=None if with_host else ports.queue,
-                table_port=None if with_host else ports.table,
+                # For events, or for the real Functions host, which keeps its state in queues and tables.
+                queue_port=ports.queue if needs_queues else None,
+                table_port=ports.table if needs_queues else None,
             ),
             port=ports.blob,
             # It writes its index when it ends; killed, it forgets the last seconds.
@@ -102,6 +131,7 @@ def laptop_services(layout: Layout, ports: Ports, *, with_host: bool) -> tuple[S
                     *("--data", str(layout.functions), "--keys", str(layout.functions_keys)),
                 ),
                 port=ports.functions,
+                environment=events_environment(ports, events),
                 needs_provisioned=True,
             )
         )
@@ -112,17 +142,24 @@ def laptop_services(layout: Layout, ports: Ports, *, with_host: bool) -> tuple[S
             _python(
                 "landfall.local.storage_events",
                 *("--endpoint", blob_endpoint(ports), "--outbox", str(layout.outbox)),
-                "--webhook",
-                f"http://{LOOPBACK}:{ports.functions}/runtime/webhooks/eventgrid?functionName=on_blob_created",
+                *_destination(ports, events),
             ),
             ready_line=storage_events.READY.encode(),
             environment={
-                "LANDFALL_EVENTGRID_KEY": open_keys(layout.functions_keys).system[EVENT_GRID_SYSTEM_KEY]
+                "LANDFALL_EVENTGRID_KEY": open_keys(layout.functions_keys).system[EVENT_GRID_SYSTEM_KEY],
+                **events_environment(ports, events),
             },
             follows=AZURITE,
         )
     )
     return tuple(services)
+
+
+def _destination(ports: Ports, events: EventsBy) -> tuple[str, str]:
+    if events is EventsBy.QUEUE:
+        return "--queue", EVENTS_QUEUE
+    host = f"http://{LOOPBACK}:{ports.functions}"
+    return "--webhook", f"{host}/runtime/webhooks/eventgrid?functionName=on_blob_created"
 
 
 def job_slots() -> int:

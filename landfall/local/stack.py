@@ -23,6 +23,7 @@ from landfall.local.processes import (
     process_name,
     process_runs,
 )
+from landfall.local.services import EventsBy
 from landfall.local.stack_state import ServiceInfo, ServiceState, StackInfo, StackPhase, read_state
 
 _LOOK_EVERY_S: Final = 0.03
@@ -82,6 +83,7 @@ def start(
     root: Path,
     *,
     with_host: bool = True,
+    events: EventsBy = EventsBy.WEBHOOK,
     ports: Ports | None = None,
     on_progress: Progress | None = None,
     timeout_s: float = 60.0,
@@ -91,6 +93,7 @@ def start(
     Args:
         root: Folder of the project.
         with_host: Whether to start the local function host; without it `func start` can take its port.
+        events: How storage events reach the function app.
         ports: Ports to use; ``None`` means the default ones.
         on_progress: Called with each change of a service.
         timeout_s: How long to wait, in seconds.
@@ -108,8 +111,8 @@ def start(
     if not running:
         _remove_leftovers(layout)
         azurite.command(layout.root, port=chosen.blob, data=layout.azurite)
-        _require_free(chosen, with_host=with_host)
-        process = _launch(layout, chosen, with_host=with_host)
+        _require_free(chosen, with_host=with_host, with_queues=events is EventsBy.QUEUE)
+        process = _launch(layout, chosen, with_host=with_host, events=events)
     info = _wait_until_ready(layout, process, on_progress, timeout_s)
     # Of two that start at the same time, one finds the other's supervisor.
     ours = process is not None and info.supervisor_pid == process.pid
@@ -199,9 +202,9 @@ def _remove_leftovers(layout: Layout) -> bool:
     return found
 
 
-def _require_free(ports: Ports, *, with_host: bool) -> None:
+def _require_free(ports: Ports, *, with_host: bool, with_queues: bool) -> None:
     taken = []
-    for name, port in ports.listened_on(with_host=with_host):
+    for name, port in ports.listened_on(with_host=with_host, with_queues=with_queues):
         if not _is_free(port):
             pid = listener_on(port)
             owner = "" if pid is None else f"process {pid} ({process_name(pid)})"
@@ -221,7 +224,7 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _launch(layout: Layout, ports: Ports, *, with_host: bool) -> subprocess.Popen[bytes]:
+def _launch(layout: Layout, ports: Ports, *, with_host: bool, events: EventsBy) -> subprocess.Popen[bytes]:
     layout.logs.mkdir(parents=True, exist_ok=True)
     layout.state_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "landfall.local.supervisor", "--root", str(layout.root)]
@@ -229,6 +232,7 @@ def _launch(layout: Layout, ports: Ports, *, with_host: bool) -> subprocess.Pope
         command += [f"--{name}-port", str(port)]
     if not with_host:
         command.append("--no-host")
+    command += ["--events", str(events)]
     with layout.log("supervisor").open("wb") as log:
         return subprocess.Popen(
             command,
@@ -276,6 +280,7 @@ def _why_not(layout: Layout) -> str:
 
 
 __all__ = [
+    "EventsBy",
     "PortInUse",
     "Ports",
     "ServiceInfo",

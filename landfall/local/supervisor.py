@@ -24,7 +24,7 @@ from landfall.local.layout import Layout, Ports
 from landfall.local.process_log import ProcessLog
 from landfall.local.processes import die_with_parent
 from landfall.local.saved_job import ensure_saved_job
-from landfall.local.services import JOBS, Service, laptop_services
+from landfall.local.services import JOBS, EventsBy, Service, laptop_services
 from landfall.local.stack_state import ServiceInfo, ServiceState, StackInfo, StackPhase, write_state
 
 logger = logging.getLogger(__name__)
@@ -150,13 +150,15 @@ class RunningService:
 class Supervisor:
     """The services of one project, from start to end."""
 
-    def __init__(self, layout: Layout, ports: Ports, *, with_host: bool) -> None:
+    def __init__(
+        self, layout: Layout, ports: Ports, *, with_host: bool, events: EventsBy = EventsBy.WEBHOOK
+    ) -> None:
         self._layout = layout
         self._ports = ports
         self._phase = StackPhase.STARTING
         self._fault: str | None = None
         self._variables = laptop_environment(layout, ports)
-        services = laptop_services(layout, ports, with_host=with_host)
+        services = laptop_services(layout, ports, with_host=with_host, events=events)
         self._running = [self._prepare(service) for service in services]
 
     async def run(self) -> None:
@@ -333,6 +335,7 @@ def main() -> None:
     for name, port in Ports().named():
         parser.add_argument(f"--{name}-port", type=int, default=port)
     parser.add_argument("--no-host", action="store_true", help="leave the function host to `func start`")
+    parser.add_argument("--events", type=EventsBy, choices=list(EventsBy), default=EventsBy.WEBHOOK)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     layout = Layout(options.root.resolve())
@@ -342,7 +345,8 @@ def main() -> None:
         return
     ports = Ports(*(getattr(options, f"{name}_port") for name, _ in Ports().named()))
     try:
-        asyncio.run(Supervisor(layout, ports, with_host=not options.no_host).run())
+        supervisor = Supervisor(layout, ports, with_host=not options.no_host, events=options.events)
+        asyncio.run(supervisor.run())
     except (StartFailed, LandfallError) as error:
         logger.error("%s", error)
         sys.exit(1)

@@ -1,17 +1,12 @@
-"""Sending what waits in the outbox to the function host, as Event Grid sends to a webhook."""
+"""Sending what waits in the outbox to where events go, as Event Grid does."""
 
 import asyncio
 import contextlib
 import logging
 import time
-import uuid
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-import aiohttp
-
-from landfall.local.azurite import ACCOUNT
-from landfall.local.storage_events.events import validation_request
+from landfall.local.storage_events.destinations import Destination, DestinationAway
 from landfall.local.storage_events.outbox import Outbox, Waiting
 
 logger = logging.getLogger(__name__)
@@ -19,7 +14,6 @@ logger = logging.getLogger(__name__)
 AT_ONCE: Final = 8
 # Event Grid gives up after 30 attempts; a host that is away is none.
 LAST_ATTEMPT: Final = 30
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=2)
 _FIRST_DELAY_S: Final = 0.2
 _LONGEST_DELAY_S: Final = 30.0
 _FIRST_PAUSE_S: Final = 0.05
@@ -29,26 +23,17 @@ _TAKEN: Final = range(200, 205)
 _FINAL: Final = frozenset({400, 413})
 
 
-class HostAway(Exception):
-    """The function host does not answer, or does not want events yet."""
-
-
 class Delivery:
     """Delivers at least once: an event leaves the outbox when the host has answered that it took it.
 
     Args:
         outbox: Where the events wait.
-        session: Connections to the host.
-        webhook: URL of the Event Grid webhook with the function's name, without a key.
-        key: Key of the webhook, ``None`` for a host that asks for none.
+        destination: Where they go.
     """
 
-    def __init__(
-        self, outbox: Outbox, session: aiohttp.ClientSession, *, webhook: str, key: str | None
-    ) -> None:
+    def __init__(self, outbox: Outbox, destination: Destination) -> None:
         self._outbox = outbox
-        self._session = session
-        self._url = f"{webhook}&code={key}" if key else webhook
+        self._destination = destination
         self._awake = asyncio.Event()
         self._in_flight: set[int] = set()
         self._subscribed = False
@@ -87,32 +72,18 @@ class Delivery:
             return False
         if not self._subscribed:
             try:
-                await self._subscribe()
-            except HostAway as away:
+                await self._destination.subscribe()
+            except DestinationAway as away:
                 self._pause(str(away))
                 return False
             self._subscribed = True
+            logger.info("events are taken")
         return True
 
-    async def _subscribe(self) -> None:
-        code = str(uuid.uuid4())
-        question = validation_request(code, account=ACCOUNT, now=datetime.now(UTC))
-        status, answer = await self._post(question, {"aeg-event-type": "SubscriptionValidation"})
-        if status != 200 or code not in answer:
-            raise HostAway(f"it answered the handshake with {status}: {answer[:200]}")
-        logger.info("the function host takes events")
-
     async def _deliver(self, waiting: Waiting) -> None:
-        headers = {
-            "aeg-event-type": "Notification",
-            "aeg-subscription-name": "LAPTOP",
-            "aeg-delivery-count": str(waiting.attempts),
-            "aeg-data-version": waiting.event["dataVersion"],
-            "aeg-metadata-version": waiting.event["metadataVersion"],
-        }
         try:
-            status, answer = await self._post(waiting.event, headers)
-        except HostAway as away:
+            status, answer = await self._destination.send(waiting.event, waiting.attempts)
+        except DestinationAway as away:
             self._pause(str(away))
         else:
             self._pause_s = 0.0
@@ -144,12 +115,3 @@ class Delivery:
             logger.warning("the function host is away, events wait: %s", reason)
         self._pause_s = min(max(2 * self._pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
         self._resume_at = time.monotonic() + self._pause_s
-
-    async def _post(self, event: dict[str, Any], headers: dict[str, str]) -> tuple[int, str]:
-        try:
-            async with self._session.post(
-                self._url, json=[event], headers=headers, timeout=_TIMEOUT
-            ) as answer:
-                return answer.status, await answer.text()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise HostAway(str(error) or type(error).__name__) from error
