@@ -12,7 +12,7 @@ from landfall.spec.order import circles
 class CircularProducts(LandfallError):
     """Datasets of several products are built from each other, so none of them could ever be up to date."""
 
-    code = "LF2105"
+    code = "LF2120"
 
     def __init__(self, path: Sequence[str]) -> None:
         super().__init__(
