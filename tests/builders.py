@@ -8,6 +8,7 @@ from landfall.landing.events import BlobEvent
 from landfall.spec.model import (
     Check,
     Column,
+    CompleteSet,
     Dataset,
     DatasetName,
     DatasetRef,
@@ -58,6 +59,7 @@ def a_landed_dataset(
     name: str = "orders_landed",
     *,
     landing: str | None = None,
+    complete: CompleteSet | None = None,
     columns: Sequence[Column] = (Column("id", "int"),),
     quality: Sequence[QualityRule] = (),
     layer: Layer = Layer.BRONZE,
@@ -67,6 +69,7 @@ def a_landed_dataset(
         layer,
         source="files",
         landing=landing or f"{name}/*.csv",
+        complete=complete,
         columns=tuple(columns),
         quality=tuple(quality),
     )

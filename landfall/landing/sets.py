@@ -98,10 +98,18 @@ def must_wait(
     """
     if dataset.complete is None:
         return False
-    latest = _latest(connection, product_id, dataset.name, set_key(dataset, captured))
-    if latest is None or latest.state is SetState.OPEN:
-        return True
-    return not latest.key and (latest.closed_at is None or written_at > latest.closed_at)
+    key = set_key(dataset, captured)
+    if key:
+        latest = _latest(connection, product_id, dataset.name, key)
+        return latest is None or latest.state is SetState.OPEN
+    closed_at: datetime | None = connection.execute(
+        sa.select(sa.func.max(landing_sets.c.ClosedAt)).where(
+            landing_sets.c.DataProductID == product_id,
+            landing_sets.c.DataSetName == dataset.name,
+            landing_sets.c.State == SetState.COMPLETE,
+        )
+    ).scalar_one()
+    return closed_at is None or written_at > closed_at
 
 
 def add_to_set(
