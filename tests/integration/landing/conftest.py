@@ -56,8 +56,8 @@ class Zone:
     """One product's landing zone, and what happens in it; the clock moves only by hand."""
 
     database: Database
-    lake: FakeLanding = field(default_factory=FakeLanding)
-    jobs: FakeJobs = field(default_factory=FakeJobs)
+    lake: Any = field(default_factory=FakeLanding)
+    jobs: Any = field(default_factory=FakeJobs)
     instances: FakeInstances = field(default_factory=FakeInstances)
     clock: datetime = START
     settings: Any = None
