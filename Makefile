@@ -9,7 +9,7 @@ PYTHON_STAMP := $(VENV)/.landfall-setup
 AZURITE_STAMP := .landfall/tools/azurite/.landfall-setup
 AZURITE := landfall/local/azurite
 
-.PHONY: help setup demo test test-fast chaos fmt lint types up down bench migration docs requirements
+.PHONY: help setup demo test test-fast chaos fmt lint types up down bench migration histories docs requirements
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench: setup  ## run the benchmarks and print their figures
 migration: setup  ## write a migration from the tables: make migration name=add_watermarks
 	@test -n "$(name)" || { echo "say what it does: make migration name=add_watermarks" >&2; exit 2; }
 	$(BIN)/python -m landfall.metadata.migrations.new "$(name)"
+
+histories: setup  ## record what changed orchestrators decide, as a new version beside the old one
+	$(BIN)/python -m tests.replay.record
 
 docs: setup  ## write the generated files: JSON Schema of the product file, error codes, requirements.txt
 	$(BIN)/python -m landfall.spec.json_schema

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -60,9 +60,6 @@ RECONCILE_EVERY_S = 30.0
 # Long after the last wait that any orchestrator has.
 LINGER_S = 200.0
 
-# Every episode parses every instant of its history anew, which took a fifth of the time of these tests.
-_events: Any = sys.modules["azure.durable_functions.models.history.HistoryEvent"]
-_events.dt_parse = lru_cache(100_000)(_events.dt_parse)
 # Time stands still while an activity runs here, so waiting for another instance's end would wait in vain.
 activities.instances._CLOSING_S = 0.0
 

@@ -1,9 +1,12 @@
 """Runs are in flight while we deploy: histories recorded earlier replay on today's orchestrators."""
 
+import ast
 import json
-from collections.abc import Callable, Generator, Sequence
-from datetime import datetime
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -14,21 +17,12 @@ from landfall.local.functions_host.episode import EpisodeInput, EpisodeResult, H
 from landfall.local.functions_host.history import EventType
 from landfall.local.functions_host.json_text import compact
 from landfall.local.functions_host.replay import Identity
-from orchestrations.callback import callback
-from orchestrations.coordinator import product_coordinator
-from orchestrations.node import node
-from orchestrations.run import run
-from tests.replay.record import HISTORIES
+from tests.replay.record import HISTORIES, decisions, play, read, recordings
+from tests.replay.scenarios import ORCHESTRATORS, SCENARIOS
 
-ORCHESTRATORS: dict[str, Callable[[Any], Generator[Any, Any, Any]]] = {
-    "product_coordinator": product_coordinator,
-    "run": run,
-    "node": node,
-    "callback": callback,
-}
-ACTIVITIES = frozenset(
-    {"open_run", "start_run", "close_run", "submit_job", "check_job", "finish_node", "deliver_callback"}
-)
+ACTIVITIES = frozenset(name for scenario in SCENARIOS.values() for name in scenario.answers)
+SOURCES = Path(__file__).parents[2] / "orchestrations"
+MOST_EPISODES = 20
 
 
 class Names:
@@ -66,23 +60,98 @@ def _replay(
     return run_episode(given, Orchestrator.create(code), Names())
 
 
+def _generations(path: Path) -> list[dict[str, Any]]:
+    """Return what a file holds: all generations of a scenario, or one that was taken from a task hub."""
+    content = json.loads(path.read_text())
+    return content if isinstance(content, list) else [content]
+
+
 def _episodes(recorded: dict[str, Any]) -> list[int]:
-    """Return the lengths of the history after each of its episodes."""
+    """Return the lengths of the history after its episodes."""
     kinds = [row["event"]["EventType"] for row in recorded["rows"]]
-    return [index + 1 for index, kind in enumerate(kinds) if kind == EventType.ORCHESTRATOR_COMPLETED]
+    lengths = [index + 1 for index, kind in enumerate(kinds) if kind == EventType.ORCHESTRATOR_COMPLETED]
+    # Of a history that repeats itself, the beginning, the end and some in between.
+    return lengths if len(lengths) <= MOST_EPISODES else [*lengths[:5], *lengths[5:-5:10], *lengths[-5:]]
 
 
 @pytest.mark.parametrize("path", sorted(HISTORIES.glob("*.json")), ids=lambda path: path.stem)
 def test_a_recorded_history_replays_without_divergence(path: Path) -> None:
-    recorded = json.loads(path.read_text())
-    code = ORCHESTRATORS[recorded["orchestrator"]]
+    for recorded in _generations(path):
+        code = ORCHESTRATORS[recorded["orchestrator"]]
+        for length in _episodes(recorded):
+            replayed = _replay(recorded, code, length=length)
 
-    for length in _episodes(recorded):
-        replayed = _replay(recorded, code, length=length)
+            assert replayed.ending is None or replayed.ending.status is not Status.FAILED, replayed.ending
+            assert replayed.decisions == (), f"new work after {length} rows"
+            assert [finding for finding in replayed.found if finding.event == "task_cross_wired"] == []
 
-        assert replayed.ending is None or replayed.ending.status is not Status.FAILED, replayed.ending
-        assert replayed.decisions == (), f"new work after {length} rows"
-        assert [finding for finding in replayed.found if finding.event == "task_cross_wired"] == []
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_what_orchestrators_decide_is_recorded(name: str) -> None:
+    versions = recordings(name)
+    recorded = decisions(read(versions[-1])) if versions else None
+
+    assert decisions(play(SCENARIOS[name])) == recorded, (
+        f"{name}: today's orchestrators decide differently, and runs in flight have the recorded decisions behind "
+        "them. If that is meant, write the reason into docs/decisions and run `make histories`: it records the "
+        "next version beside this one, which must go on to replay."
+    )
+
+
+def test_the_scenarios_reach_every_line_of_every_orchestrator() -> None:
+    folder = f"{SOURCES}/"
+    reached: set[tuple[str, int]] = set()
+
+    def trace(frame: FrameType, _event: str, _argument: object) -> Any:
+        if not frame.f_code.co_filename.startswith(folder):
+            return None
+        reached.add((frame.f_code.co_filename.removeprefix(folder), frame.f_lineno))
+        return trace
+
+    def traced(code: Callable[[Any], Any]) -> Callable[[Any], Generator[Any, Any, Any]]:
+        def orchestrator(context: Any) -> Generator[Any, Any, Any]:
+            steps, value = code(context), None
+            while True:
+                # Only while the orchestrator itself runs: to trace the SDK as well takes minutes.
+                before = sys.gettrace()
+                sys.settrace(trace)
+                try:
+                    task = steps.send(value)
+                except StopIteration as end:
+                    return end.value
+                finally:
+                    sys.settrace(before)
+                value = yield task
+
+        return orchestrator
+
+    code = {name: traced(each) for name, each in ORCHESTRATORS.items()}
+    for scenario in SCENARIOS.values():
+        play(scenario, code)
+
+    missed = sorted(set(_lines_of_orchestrators()) - reached)
+    assert missed == [], "no scenario in tests/replay/scenarios.py gets there"
+
+
+def _lines_of_orchestrators() -> Iterator[tuple[str, int]]:
+    """Yield file and number of every line in the functions of ``orchestrations/``, but for interfaces."""
+    for path in SOURCES.glob("*.py"):
+        if path.name in {"__init__.py", "context.py"}:
+            continue
+        tree = ast.parse(path.read_text())
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef):
+                for statement in ast.walk(function):
+                    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+                    if isinstance(statement, ast.stmt) and statement is not function and not is_text:
+                        yield path.name, statement.lineno
+
+
+def test_a_changed_wait_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "node_tried_again"
+    monkeypatch.setattr("orchestrations.node.retry_delay", lambda _key, _attempt: timedelta(seconds=17))
+
+    assert decisions(play(SCENARIOS[name])) != decisions(read(recordings(name)[-1]))
 
 
 def test_a_changed_orchestrator_is_noticed() -> None:
@@ -99,6 +168,6 @@ def test_a_changed_orchestrator_is_noticed() -> None:
 
 
 def test_every_orchestrator_has_a_recorded_history() -> None:
-    recorded = {json.loads(path.read_text())["orchestrator"] for path in HISTORIES.glob("*.json")}
+    recorded = {each["orchestrator"] for path in HISTORIES.glob("*.json") for each in _generations(path)}
 
     assert recorded == set(ORCHESTRATORS)
