@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Generator
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -11,9 +12,10 @@ import azure.functions as func
 
 from activities.app import App
 from activities.instances import DurableInstances
-from landfall.api import config, files, health, lineage, products, runs, why
-from landfall.api.reply import Acted, Reply
+from landfall.api import config, files, health, letters, lineage, products, runs, why
+from landfall.api.reply import Acted, Reply, problem_of
 from landfall.calling_back import CallbackPolicy
+from landfall.landing.dead_letters import UnknownDeadLetter
 from landfall.runs.ids import RequestID
 from orchestrations.callback import callback as drive_callback
 from orchestrations.coordinator import product_coordinator as coordinate
@@ -155,6 +157,36 @@ async def show_lineage(req: func.HttpRequest) -> func.HttpResponse:
 @app.durable_client_input(client_name="client")
 async def replay_files(req: func.HttpRequest, client: Any) -> func.HttpResponse:
     return await _act(req, client, files.request_replay, req.get_body())
+
+
+@app.route("dead-letters", methods=[func.HttpMethod.GET])
+async def show_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(letters.show_dead_letters, req.params.get("state"))
+
+
+@app.route("dead-letters/replay", methods=[func.HttpMethod.POST])
+@app.durable_client_input(client_name="client")
+async def replay_dead_letters(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    ids, refusal = letters.letter_ids(req.get_body())
+    if refusal is not None:
+        return _http(refusal)
+    try:
+        replayed = await activities.events.replay(ids, DurableInstances(client), actor=_actor(req))
+    except UnknownDeadLetter as error:
+        return _http(problem_of(error, status=404))
+    return _http(Reply(200, {"letters": [asdict(letter) for letter in replayed]}))
+
+
+@app.route("dead-letters/discard", methods=[func.HttpMethod.POST])
+@app.durable_client_input(client_name="client")
+async def discard_dead_letters(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    return await _act(req, client, letters.request_discard, req.get_body())
+
+
+@app.route("alarms", methods=[func.HttpMethod.GET])
+async def show_alarms(req: func.HttpRequest) -> func.HttpResponse:
+    cleared = req.params.get("all", "").lower() == "true"
+    return await _read(letters.show_alarms, req.params.get("product"), cleared=cleared)
 
 
 @app.route("config", methods=[func.HttpMethod.GET])

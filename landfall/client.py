@@ -168,6 +168,26 @@ class FunctionsClient:
         """
         return self._post(_product_path(product, "resume"), {})[0]
 
+    def replay_dead_letters(self, letter_ids: Sequence[int]) -> Sequence[Mapping[str, Any]]:
+        """Handle dead letters again, and return what came of each.
+
+        Raises:
+            RequestRefused: There is none with one of the ids.
+            FunctionsUnreachable: The function app does not answer.
+            FunctionsAccessDenied: It refuses the key.
+        """
+        answer: Sequence[Mapping[str, Any]] = self._post(
+            "api/dead-letters/replay", {"letter_ids": list(letter_ids)}
+        )[0]["letters"]
+        return answer
+
+    def discard_dead_letters(self, letter_ids: Sequence[int]) -> Sequence[int]:
+        """Give dead letters up, and return the ids of those that were dead; raises as ``replay_dead_letters``."""
+        answer: Sequence[int] = self._post("api/dead-letters/discard", {"letter_ids": list(letter_ids)})[0][
+            "discarded"
+        ]
+        return answer
+
     def replay_files(
         self, file_ids: Sequence[int] = (), *, state: str | None = None, product: str | None = None
     ) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from landfall.cli import (
     database,
     demo,
     landing,
+    letters,
     lineage,
     operating,
     product_tests,
@@ -70,6 +71,7 @@ products.register(app)
 product_tests.register(app)
 stack.register(app)
 landing.register(app)
+letters.register(app)
 runs.register(app)
 operating.register(app)
 lineage.register(app)

@@ -297,6 +297,14 @@ def count_waiting(connection: sa.Connection, set_id: int) -> int:
     return count
 
 
+def set_of_file(connection: sa.Connection, file_id: int) -> int | None:
+    """Return the set that a file belongs to, ``None`` if it belongs to none."""
+    set_id: int | None = connection.execute(
+        sa.select(landing_set_files.c.LandingSetID).where(landing_set_files.c.LandedFileID == file_id)
+    ).scalar_one_or_none()
+    return set_id
+
+
 def open_sets(
     connection: sa.Connection, product_id: int, dataset: str | None = None
 ) -> tuple[LandingSet, ...]:

@@ -10,6 +10,7 @@ from landfall.errors import LandfallError
 from landfall.landing.ledger import newer_versions
 from landfall.landing.matching import match_dataset, product_of
 from landfall.landing.queries import LandedFile, UnknownFile, get_file
+from landfall.landing.sets import LandingSet, count_waiting, missing_of, open_sets, set_of_file
 from landfall.metadata.catalog import (
     CurrentProduct,
     find_current_product,
@@ -29,6 +30,7 @@ from landfall.runs.why.values import (
     DatasetEvidence,
     Evidence,
     FileEvidence,
+    OpenSet,
     ProductEvidence,
     Publication,
     RunEvidence,
@@ -97,6 +99,7 @@ def file_evidence(connection: sa.Connection, text: str) -> FileEvidence:
         product=_product(connection, current) if current else None,
         expected_by=expected.name if expected else None,
         newer=newer_versions(connection, [row]).get(file.file_id),
+        open_set=_set_of(connection, current, row) if current else None,
     )
 
 
@@ -138,11 +141,44 @@ def dataset_evidence(connection: sa.Connection, product: str, name: str) -> Data
         published=_publication(connection, current.product_id, name),
         missing=tuple(str(ref) for ref in node.inputs if str(ref) not in available) if node else (),
         waiting=_waiting(connection, current.product_id, _landed_upstream(graph, node)),
+        open_sets=_open_sets(connection, current, _landed_upstream(graph, node)),
         rejected=files if files is not None and files.state is FileState.REJECTED else None,
         landed=files is not None,
         unmatched=_unmatched(connection, product, current.product_id) if files is None else 0,
         last=run_evidence(connection, last) if last else None,
         left_out=_left_out(connection, current.product_id, node.key, after=last) if node else None,
+    )
+
+
+def _set_of(connection: sa.Connection, current: CurrentProduct, file: sa.Row[Any]) -> OpenSet | None:
+    """Return the set that a file waits in."""
+    if file.State != FileState.WAITING:
+        return None
+    set_id = set_of_file(connection, file.LandedFileID)
+    for landing_set in open_sets(connection, current.product_id, file.DataSetName):
+        if landing_set.set_id == set_id:
+            return _open_set(connection, current, landing_set)
+    return None
+
+
+def _open_sets(
+    connection: sa.Connection, current: CurrentProduct, datasets: Iterable[str]
+) -> tuple[OpenSet, ...]:
+    names = set(datasets)
+    found = open_sets(connection, current.product_id)
+    return tuple(_open_set(connection, current, item) for item in found if item.dataset in names)
+
+
+def _open_set(connection: sa.Connection, current: CurrentProduct, landing_set: LandingSet) -> OpenSet:
+    dataset = next((item for item in current.product.datasets if item.name == landing_set.dataset), None)
+    missing = missing_of(connection, dataset, landing_set) if dataset is not None else None
+    return OpenSet(
+        dataset=landing_set.dataset,
+        key=landing_set.key,
+        missing=missing or "its deadline",
+        files=count_waiting(connection, landing_set.set_id),
+        opened_at=landing_set.opened_at,
+        deadline_at=landing_set.deadline_at,
     )
 
 
@@ -163,6 +199,7 @@ def _product(connection: sa.Connection, current: CurrentProduct) -> ProductEvide
     return ProductEvidence(
         key=current.product.key,
         settle_s=current.product.run.settle_s,
+        max_wait_s=current.product.run.max_wait_s,
         on_landing=current.product.run.on_landing,
         lease=read_lease(connection, current.product_id),
         open_run=RunID(open_run) if open_run else None,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from landfall.runs.states import NodeState
 from landfall.runs.why.files import rejected
-from landfall.runs.why.products import waits
+from landfall.runs.why.products import set_incomplete, waits
 from landfall.runs.why.runs import explain_node, left_out
 from landfall.runs.why.values import MOST_NAMES, Cause, DatasetEvidence, FileEvidence, Finding, counted, some
 
@@ -46,6 +46,8 @@ def _obstacles(evidence: DatasetEvidence, now: datetime) -> Iterable[Finding]:
     for waiting in evidence.waiting:
         about = f"{counted(waiting.count)} for {waiting.dataset}"
         yield waits(about, evidence.product, waiting.since, now)
+    for found in evidence.open_sets:
+        yield set_incomplete(found.dataset, found, now)
     pause = evidence.product.lease.pause
     if pause is not None and not evidence.waiting:
         why = f": {pause.reason}" if pause.reason else ""

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from landfall.runs.states import FileState
-from landfall.runs.why.products import waits
+from landfall.runs.why.products import set_incomplete, waits
 from landfall.runs.why.values import Cause, FileEvidence, Finding
 
 
@@ -13,6 +13,8 @@ def explain_file(evidence: FileEvidence, now: datetime) -> Finding:
     match file.state:
         case FileState.PENDING if product is not None:
             return waits(about, product, file.landed_at, now)
+        case FileState.WAITING if evidence.open_set is not None:
+            return set_incomplete(about, evidence.open_set, now)
         case FileState.CLAIMED:
             return Finding(
                 about,
@@ -24,7 +26,9 @@ def explain_file(evidence: FileEvidence, now: datetime) -> Finding:
             return Finding(
                 about,
                 Cause.DONE,
-                f"run {file.run_id} took it in for {file.dataset}",
+                f"run {file.run_id} took it in for {file.dataset}"
+                if file.run_id
+                else file.reason or "taken in",
                 since=file.finished_at,
             )
         case FileState.UNMATCHED:

@@ -3,10 +3,25 @@
 from datetime import datetime, timedelta
 
 from landfall.runs.leases import LeaseState
-from landfall.runs.why.values import Cause, Finding, ProductEvidence
+from landfall.runs.why.values import Cause, Finding, OpenSet, ProductEvidence, counted
 
 # A coordinator that is this late beyond its settle window was lost or cannot work.
 _LATE = timedelta(seconds=60)
+
+
+def set_incomplete(about: str, found: OpenSet, now: datetime) -> Finding:
+    """Return what a set of landed files waits for."""
+    name = f"{found.dataset} {found.key}".strip()
+    is_late = found.deadline_at is not None and now >= found.deadline_at
+    until = f"{found.deadline_at:%Y-%m-%d %H:%M:%S} UTC" if found.deadline_at else "no deadline"
+    deadline = f"its deadline has passed ({until})" if is_late else f"its deadline is {until}"
+    return Finding(
+        about,
+        Cause.SET_INCOMPLETE,
+        f"the set {name} is not complete: {found.missing} did not come yet, {counted(found.files)} wait; {deadline}",
+        "land what is missing, or run what is there with `landfall files replay --state waiting`",
+        found.opened_at,
+    )
 
 
 def waits(about: str, product: ProductEvidence, since: datetime, now: datetime) -> Finding:
@@ -29,7 +44,7 @@ def waits(about: str, product: ProductEvidence, since: datetime, now: datetime) 
             f"`landfall runs watch {product.open_run}`; `landfall why {product.open_run}` if it takes too long",
             since,
         )
-    late = now - since > timedelta(seconds=product.settle_s) + _LATE
+    late = now - since > timedelta(seconds=max(product.settle_s, product.max_wait_s)) + _LATE
     if product.lease.state is LeaseState.IDLE and not product.on_landing:
         return Finding(
             about,

@@ -22,6 +22,7 @@ class Cause(StrEnum):
     PAUSED = "paused"
     RUN_OPEN = "run_open"
     SETTLING = "settling"
+    SET_INCOMPLETE = "set_incomplete"
     COORDINATOR_LATE = "coordinator_late"
     NO_TRIGGER = "no_trigger"
     CLAIMED = "claimed"
@@ -69,9 +70,28 @@ class ProductEvidence:
 
     key: str
     settle_s: float
+    max_wait_s: float
     on_landing: bool
     lease: Lease
     open_run: RunID | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSet:
+    """A set of landed files that is not complete.
+
+    Attributes:
+        key: What names the set; empty where sets follow one another.
+        missing: What it waits for, in words.
+        files: Files of it that are there.
+    """
+
+    dataset: str
+    key: str
+    missing: str
+    files: int
+    opened_at: datetime
+    deadline_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +102,14 @@ class FileEvidence:
         product: The product in whose folder it lies, if that has been applied.
         expected_by: The dataset that expects it by the metadata applied now.
         newer: A later version of the same path.
+        open_set: The set whose rest it waits for.
     """
 
     file: LandedFile
     product: ProductEvidence | None
     expected_by: str | None
     newer: int | None
+    open_set: OpenSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +149,7 @@ class DatasetEvidence:
         version: The metadata version applied now.
         missing: Inputs that have never been published.
         waiting: Files that wait, of this dataset and of those upstream of it.
+        open_sets: Sets of files that are not complete, of the same datasets.
         rejected: The newest file of a landed dataset, if it was rejected.
         landed: Whether any file ever landed for it.
         unmatched: Files in the product's folder that no dataset expects.
@@ -142,6 +165,7 @@ class DatasetEvidence:
     published: Publication | None
     missing: tuple[str, ...] = ()
     waiting: tuple[WaitingFiles, ...] = ()
+    open_sets: tuple[OpenSet, ...] = ()
     rejected: LandedFile | None = None
     landed: bool = True
     unmatched: int = 0

@@ -1,0 +1,139 @@
+"""What becomes of each kind of storage event, however it comes."""
+
+import json
+
+import sqlalchemy as sa
+
+from activities.events import EventActivities
+from activities.landed import newer_versions_of
+from landfall.landing.dead_letters import LetterState, list_dead_letters
+from landfall.landing.ledger import claim_newer_versions, claimed_files
+from landfall.metadata.tables import landed_files
+from landfall.runs.ids import RunID
+from tests.builders import a_landed_dataset, a_product, a_transformation
+from tests.integration.landing.conftest import BLOBS, Zone
+
+
+async def test_names_that_writers_leave_beside_their_files_are_passed_over(zone: Zone) -> None:
+    zone.apply(a_product(a_transformation(), landed=[a_landed_dataset("orders_landed", landing="**/*")]))
+
+    await zone.land(
+        "sales/orders/a.csv",
+        "sales/orders/_temporary/0/a.csv",
+        "sales/orders/.a.csv.crc",
+        "sales/orders/a.csv.tmp",
+        "sales/orders/x/_SUCCESS",
+        "sales/orders/folder/",
+    )
+
+    assert zone.files() == {"a.csv": "pending"}
+
+
+async def test_a_cloud_event_and_a_batch_say_the_same(zone: Zone) -> None:
+    zone.apply(a_product(a_transformation()))
+    first, second = (zone.write(f"sales/orders/orders_landed/{name}.csv") for name in "ab")
+    cloud = {**second, "specversion": "1.0", "type": second["eventType"], "time": second["eventTime"]}
+    del cloud["eventType"], cloud["eventTime"]
+
+    await EventActivities(zone).on_message(json.dumps([first, cloud, first]), zone.instances)
+
+    assert set(zone.files().values()) == {"pending"}
+    assert len(zone.files()) == 2
+
+
+async def test_what_is_no_event_is_kept_listed_and_replayed_once_it_can_be(zone: Zone) -> None:
+    events = EventActivities(zone)
+    await events.on_message("no json", zone.instances)
+    await events.on_message('{"eventType": "Microsoft.Storage.BlobCreated", "data": 7}', zone.instances)
+    await events.on_message("no json", zone.instances)
+    renamed = _renamed("sales/orders/orders_landed/_a.csv", "sales/orders/orders_landed/a.csv")
+    await zone.send(renamed)
+    letters = zone.database.read(list_dead_letters)
+
+    zone.apply(a_product(a_transformation()))
+    zone.write("sales/orders/orders_landed/a.csv")
+    ids = [letter.letter_id for letter in letters]
+    answers = await events.replay(ids, zone.instances, actor="ada")
+
+    assert [letter.event_count for letter in letters] == [1, 1, 2]
+    assert [answer.state for answer in answers] == ["dead", "dead", "replayed"]
+    assert zone.files() == {"orders_landed/a.csv": "pending"}
+    (done,) = zone.database.read(lambda c: list_dead_letters(c, state=LetterState.REPLAYED))
+    assert done.ended_by == "ada"
+
+
+async def test_a_renamed_file_is_taken_in_where_it_is_and_not_where_it_was(zone: Zone) -> None:
+    zone.apply(a_product(a_transformation(), landed=[a_landed_dataset("orders_landed", landing="**/*.csv")]))
+    await zone.land("sales/orders/in/a.csv")
+    zone.lake.blobs["sales/orders/out/a.csv"] = zone.lake.blobs.pop("sales/orders/in/a.csv")
+
+    await zone.send(_renamed("sales/orders/in/a.csv", "sales/orders/out/a.csv"))
+
+    assert zone.files() == {"in/a.csv": "rejected", "out/a.csv": "pending"}
+
+
+async def test_a_renamed_folder_brings_all_its_files(zone: Zone) -> None:
+    zone.apply(a_product(a_transformation(), landed=[a_landed_dataset("orders_landed", landing="**/*.csv")]))
+    for name in "ab":
+        zone.write(f"sales/orders/2026/{name}.csv")
+
+    await zone.send(_renamed("sales/orders/_tmp", "sales/orders/2026", kind="DirectoryRenamed"))
+
+    assert zone.files() == {"2026/a.csv": "pending", "2026/b.csv": "pending"}
+
+
+async def test_a_deletion_reaches_what_waits_and_never_what_was_claimed(zone: Zone) -> None:
+    zone.apply(a_product(a_transformation()))
+    await zone.land("sales/orders/orders_landed/claimed.csv")
+    zone.pass_time(minutes=1)
+    await zone.open_run("r1")
+    await zone.land("sales/orders/orders_landed/waiting.csv")
+
+    for name in ("claimed", "waiting"):
+        await zone.send(_deleted(f"sales/orders/orders_landed/{name}.csv"))
+
+    assert zone.files() == {"orders_landed/claimed.csv": "claimed", "orders_landed/waiting.csv": "rejected"}
+
+
+async def test_overwriting_a_claimed_file_gives_exactly_one_ingestion_of_what_is_there(zone: Zone) -> None:
+    zone.apply(a_product(a_transformation()))
+    path = "sales/orders/orders_landed/a.csv"
+    await zone.land(path)
+    zone.pass_time(minutes=1)
+    await zone.open_run("r1")
+    late = zone.write(path, b"id\n1\n2\n")
+
+    claimed = zone.database.read(lambda c: claimed_files(c, RunID("r1"), "orders_landed"))
+    newer = newer_versions_of(zone.lake, claimed)
+    for _ in range(2):
+        zone.database.transact(lambda c: claim_newer_versions(c, RunID("r1"), newer, now=zone.clock))
+    await zone.send(late)
+
+    rows = zone.database.read(lambda c: c.execute(sa.select(landed_files)).all())
+    assert {row.ETag: (row.State, row.RunID) for row in rows} == {
+        "0x1": ("rejected", "r1"),
+        "0x2": ("claimed", "r1"),
+    }
+
+
+def _renamed(source: str, target: str, *, kind: str = "BlobRenamed") -> dict[str, object]:
+    return {
+        "eventType": f"Microsoft.Storage.{kind}",
+        "subject": f"/blobServices/default/containers/landing/blobs/{target}",
+        "eventTime": "2026-01-05T12:00:00Z",
+        "data": {
+            "api": "RenameFile",
+            "sourceUrl": f"{BLOBS}/{source}",
+            "destinationUrl": f"{BLOBS}/{target}",
+            "sequencer": f"{10**6:020}",
+        },
+    }
+
+
+def _deleted(path: str) -> dict[str, object]:
+    return {
+        "eventType": "Microsoft.Storage.BlobDeleted",
+        "subject": f"/blobServices/default/containers/landing/blobs/{path}",
+        "eventTime": "2026-01-05T12:00:00Z",
+        "data": {"api": "DeleteBlob", "url": f"{BLOBS}/{path}", "sequencer": f"{10**6:020}"},
+    }
