@@ -227,3 +227,22 @@ def test_the_coordinator_takes_up_the_run_that_was_left(simulate: Callable[[Answ
     simulation.run()
 
     assert simulation.status("run-left") is Status.COMPLETED
+
+
+def test_the_coordinator_asks_again_while_files_come_in(simulate: Callable[[Answers], Simulation]) -> None:
+    looks: list[float] = []
+
+    def open_run(message: dict[str, Any]) -> dict[str, Any]:
+        looks.append(simulation.now_s)
+        if len(looks) <= 20:
+            return {"run_id": None, "wait_s": 3}
+        return {"run_id": None, "wait_s": None}
+
+    simulation = simulate({"open_run": open_run})
+    simulation.start("product_coordinator", ProductWork("sales/orders", settle_s=1).to_payload())
+    simulation.run()
+
+    assert simulation.status() is Status.COMPLETED
+    assert looks[0] == pytest.approx(1, abs=0.1)
+    assert [later - earlier for earlier, later in pairwise(looks)] == pytest.approx([3] * 20, abs=0.1)
+    assert len(simulation.history()) < 15

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from activities.events import EventActivities
 from activities.landed import newer_versions_of
+from activities.nodes import NodeActivities
 from landfall.landing.dead_letters import LetterState, list_dead_letters
 from landfall.landing.ledger import claim_newer_versions, claimed_files
 from landfall.metadata.tables import landed_files
@@ -137,3 +138,19 @@ def _deleted(path: str) -> dict[str, object]:
         "eventTime": "2026-01-05T12:00:00Z",
         "data": {"api": "DeleteBlob", "url": f"{BLOBS}/{path}", "sequencer": f"{10**6:020}"},
     }
+
+
+async def test_a_claimed_file_that_has_gone_fails_its_node_with_that_reason(zone: Zone) -> None:
+    zone.apply(a_product(a_transformation()))
+    await zone.land("sales/orders/orders_landed/a.csv", "sales/orders/orders_landed/b.csv")
+    zone.pass_time(minutes=1)
+    await zone.open_run("r1")
+    del zone.lake.blobs["sales/orders/orders_landed/b.csv"]
+
+    work = {"run_id": "r1", "key": "ingest.orders_landed"}
+    outcome = NodeActivities(zone).submit_job(work)
+
+    assert (outcome["end"], outcome["retryable"], outcome["error_code"]) == ("failed", False, "LF3122")
+    assert "1 of 2 claimed files have gone" in outcome["reason"]
+    assert "orders_landed/b.csv" in outcome["reason"]
+    assert zone.jobs.started == {}
