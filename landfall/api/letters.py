@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from landfall.api.body import BodyField, read_body
 from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
 from landfall.landing.dead_letters import (
     MOST_LETTERS,
     LetterState,
     UnknownDeadLetter,
-    end_dead_letter,
-    get_dead_letters,
+    discard_dead_letters,
     list_dead_letters,
 )
 from landfall.metadata.alarms import list_alarms
@@ -58,17 +55,11 @@ def request_discard(database: Database, body: bytes, *, actor: str, now: datetim
     ids, refusal = letter_ids(body)
     if refusal is not None:
         return Acted(refusal)
-
-    def discard(connection: sa.Connection) -> list[int]:
-        letters = get_dead_letters(connection, ids)
-        return [
-            letter.letter_id
-            for letter in letters
-            if end_dead_letter(connection, letter.letter_id, LetterState.DISCARDED, actor=actor, now=now)
-        ]
-
     try:
-        return Acted(Reply(200, {"discarded": database.transact(discard)}))
+        done = database.transact(
+            lambda connection: discard_dead_letters(connection, ids, actor=actor, now=now)
+        )
+        return Acted(Reply(200, {"discarded": list(done)}))
     except UnknownDeadLetter as error:
         return Acted(problem_of(error, status=404))
 

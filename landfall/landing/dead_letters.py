@@ -130,6 +130,21 @@ def get_dead_letters(connection: sa.Connection, letter_ids: Sequence[int]) -> tu
     return tuple(_letter(row) for row in rows)
 
 
+def discard_dead_letters(
+    connection: sa.Connection, letter_ids: Sequence[int], *, actor: str, now: datetime
+) -> tuple[int, ...]:
+    """Give letters up, and return the ids of those that were dead.
+
+    Raises:
+        UnknownDeadLetter: There is none with one of the ids.
+    """
+    return tuple(
+        letter.letter_id
+        for letter in get_dead_letters(connection, letter_ids)
+        if end_dead_letter(connection, letter.letter_id, LetterState.DISCARDED, actor=actor, now=now)
+    )
+
+
 def end_dead_letter(
     connection: sa.Connection, letter_id: int, state: LetterState, *, actor: str, now: datetime
 ) -> bool:
