@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from spark_runtime.casts import canonical_type
 from spark_runtime.errors import CommitConflict, is_commit_conflict, is_missing_table
 from spark_runtime.sql import quoted, text_literal
-from spark_runtime.tables import Action, Commit, MergeClause
+from spark_runtime.tables import Action, Commit, LoggedCommit, MergeClause
 
 COMMIT_ATTEMPTS = 5
 HISTORY_ROWS = 20
@@ -83,10 +83,24 @@ class DeltaTables:
 
         retry_conflicts(uri, once)
 
+    def commits(self, uri: str, first: int, last: int) -> tuple[LoggedCommit, ...]:
+        files = [f"{uri}/_delta_log/{version:020d}.json" for version in range(first, last + 1)]
+        try:
+            rows = self._spark.read.format("binaryFile").load(files)
+            texts = rows.selectExpr("path", "decode(content, 'UTF-8') AS text").collect()
+        except PySparkException as error:
+            if is_missing_table(error):
+                return ()
+            raise
+        # By version: Sail gives large files twice.
+        found = {int(PurePosixPath(row["path"]).stem): row["text"] for row in texts}
+        return tuple(_logged(version, found[version]) for version in sorted(found))
+
     def find_commit(self, uri: str, key: str) -> Commit | None:
         """Return the newest commit that carries a key as its user metadata, or the newest of all if none does.
 
-        MERGE cannot carry user metadata; the newest commit is then ours as long as a table has one writer.
+        MERGE cannot carry user metadata; the newest commit is then ours as long as a table has one writer. Nor is
+        there one where nothing was to be written; whose rows the newest commit wrote is then not known.
         """
         try:
             return _from_history(self._spark, uri, key)
@@ -119,7 +133,8 @@ def _from_history(spark: SparkSession, uri: str, key: str) -> Commit | None:
     if not rows:
         return None
     row = next((row for row in rows if row["userMetadata"] == key), rows[0])
-    return Commit(row["version"], _rows_in(row["operationMetrics"] or {}))
+    ours = row["userMetadata"] == key
+    return Commit(row["version"], _rows_in(row["operationMetrics"] or {}) if ours else None)
 
 
 def _from_log(spark: SparkSession, uri: str, key: str) -> Commit | None:
@@ -137,7 +152,22 @@ def _from_log(spark: SparkSession, uri: str, key: str) -> Commit | None:
     for line in newest[0]["text"].splitlines():
         if '"commitInfo"' in line:
             metrics = json.loads(line)["commitInfo"].get("operationMetrics", {})
-    return Commit(int(PurePosixPath(newest[0]["path"]).stem), _rows_in(metrics))
+    rows = _rows_in(metrics) if newest[0]["ours"] else None
+    return Commit(int(PurePosixPath(newest[0]["path"]).stem), rows)
+
+
+def _logged(version: int, text: str) -> LoggedCommit:
+    actions = [json.loads(line) for line in text.splitlines() if line.strip()]
+    info: Mapping[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    files = [action.get("add") or action.get("remove") for action in actions]
+    parameters = info.get("operationParameters", {})
+    return LoggedCommit(
+        version=version,
+        stamp=str(info.get("timestamp", "")),
+        key=str(info.get("userMetadata") or ""),
+        condition=str(parameters.get("predicate", "")) if info.get("operation") == "WRITE" else "",
+        changes_rows=any(file is not None and file.get("dataChange", True) for file in files),
+    )
 
 
 def _rows_in(metrics: Mapping[str, object]) -> int | None:

@@ -10,7 +10,16 @@ from time import perf_counter
 from pyspark.sql import SparkSession
 
 from spark_runtime.errors import Failure
-from spark_runtime.result import FileResult, NodeResult, NodeStatus, OutputResult, RuleResult
+from spark_runtime.result import (
+    FileResult,
+    InputResult,
+    LoadMode,
+    LoadResult,
+    NodeResult,
+    NodeStatus,
+    OutputResult,
+    RuleResult,
+)
 from spark_runtime.spec import NodeSpec
 from spark_runtime.steps.context import ViewNames
 from spark_runtime.tables import Tables
@@ -46,7 +55,14 @@ class Findings:
     rules: tuple[RuleResult, ...] = ()
     files: tuple[FileResult, ...] = ()
     output: OutputResult | None = None
+    inputs: tuple[InputResult, ...] = ()
+    load: LoadResult | None = None
     timings_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def starts_anew(self) -> bool:
+        """Whether an incremental node reads everything, so that what it appended before is there again."""
+        return self.load is not None and self.load.mode is LoadMode.FULL
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -67,6 +83,8 @@ class Findings:
             rules=self.rules,
             files=self.files,
             output=self.output,
+            inputs=self.inputs,
+            load=self.load,
             timings_s=self.timings_s,
             error=failure,
         )

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from spark_runtime.errors import Failure
+from spark_runtime.load_spec import TableState
 from spark_runtime.spec import NodeSpec, Severity
 
 
@@ -59,12 +60,35 @@ class OutputResult:
     columns: tuple[tuple[str, str], ...]
 
 
+class LoadMode(StrEnum):
+    FULL = "full"
+    INCREMENTAL = "incremental"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """How an incremental node read its first input; ``reason`` says since when, or why everything."""
+
+    mode: LoadMode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputResult:
+    """What a node read of an input; ``state`` is ``None`` where its version is not known."""
+
+    name: str
+    state: TableState | None
+
+
 @dataclass(frozen=True, slots=True)
 class NodeResult:
     """What one job did.
 
     Attributes:
         rows_read: Rows that reached the quality rules, plus those refused while reading or casting.
+        inputs: Versions of the tables that an incremental node read.
+        load: How it read the first of them; ``None`` for a node that reads everything each time.
         timings_s: Seconds per phase.
     """
 
@@ -76,6 +100,8 @@ class NodeResult:
     rules: tuple[RuleResult, ...] = ()
     files: tuple[FileResult, ...] = ()
     output: OutputResult | None = None
+    inputs: tuple[InputResult, ...] = ()
+    load: LoadResult | None = None
     timings_s: dict[str, float] = field(default_factory=dict)
     error: Failure | None = None
 
@@ -116,6 +142,15 @@ class NodeResult:
                 "version": output.version,
                 "columns": [{"name": name, "type": kind} for name, kind in output.columns],
             },
+            "inputs": [
+                {
+                    "name": item.name,
+                    "version": None if item.state is None else item.state.version,
+                    "stamp": None if item.state is None else item.state.stamp,
+                }
+                for item in self.inputs
+            ],
+            "load": None if self.load is None else {"mode": self.load.mode, "reason": self.load.reason},
             "timings_s": {phase: round(seconds, 3) for phase, seconds in self.timings_s.items()},
             "error": None
             if self.error is None

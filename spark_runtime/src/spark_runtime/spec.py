@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from spark_runtime.errors import InvalidNodeSpec
+from spark_runtime.load_spec import Load, parse_load
 from spark_runtime.spec_object import SpecObject
 from spark_runtime.write_spec import Write, WriteMode, parse_write
 
@@ -133,10 +134,16 @@ class FilesInput:
 
 @dataclass(frozen=True, slots=True)
 class TableInput:
-    """A Delta table; steps refer to it by ``name``."""
+    """A Delta table.
+
+    Attributes:
+        name: How steps refer to it.
+        version: The version to read, so that all nodes of a run read the same; ``None`` reads the newest.
+    """
 
     name: str
     uri: str
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +217,7 @@ class NodeSpec:
     Attributes:
         run_date: The date on which the run began (UTC), ``YYYY-MM-DD``; what a daily snapshot is called by.
         former_rows: Rows that former runs of the node published, the newest first; empty if no rule asks for them.
+        load: How an incremental node reads; ``None`` for one that reads everything each time.
     """
 
     run_id: str
@@ -225,6 +233,7 @@ class NodeSpec:
     trace: Mapping[str, str] = field(default_factory=dict)
     run_date: str = ""
     former_rows: tuple[int, ...] = ()
+    load: Load | None = None
 
     @property
     def idempotency_key(self) -> str:
@@ -274,6 +283,7 @@ def _node_spec(root: SpecObject) -> NodeSpec:
         result_uri=root.text("result_uri"),
         run_date=root.text("run_date", optional=True),
         former_rows=root.integers("former_rows"),
+        load=None if (load := root.optional_object("load")) is None else parse_load(load),
     )
     if spec.output.write.mode is WriteMode.SNAPSHOT and not _is_date(spec.run_date):
         root.fault("run_date", "a snapshot needs the date of its run, as in 2024-03-01")
@@ -312,7 +322,7 @@ def _check_inputs(spec: NodeSpec, root: SpecObject) -> None:
 def _input(item: SpecObject) -> FilesInput | TableInput:
     parsed: FilesInput | TableInput
     if item.anything("kind") == "table":
-        parsed = TableInput(item.text("name"), item.text("uri"))
+        parsed = TableInput(item.text("name"), item.text("uri"), item.optional_integer("version"))
     elif item.anything("kind") == "files":
         parsed = FilesInput(
             name=item.text("name"),

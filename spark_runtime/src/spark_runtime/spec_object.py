@@ -42,6 +42,12 @@ class SpecObject:
             )
         )
 
+    def optional_integer(self, key: str, *, minimum: int = 0) -> int | None:
+        if self._values.get(key) is None:
+            self._asked.add(key)
+            return None
+        return self.integer(key, minimum=minimum)
+
     def integer(self, key: str, *, minimum: int = 0) -> int:
         number: int = self._typed(
             key,
@@ -111,6 +117,12 @@ class SpecObject:
 
     def object(self, key: str) -> "SpecObject":
         return SpecObject(self.anything(key), f"{self._place}.{key}", self._faults)
+
+    def optional_object(self, key: str) -> "SpecObject | None":
+        if self._values.get(key) is None:
+            self._asked.add(key)
+            return None
+        return self.object(key)
 
     def objects(self, key: str, *, optional: bool = False) -> "list[SpecObject]":
         if optional and self._values.get(key) is None:

@@ -20,6 +20,24 @@ class Commit:
     output_rows: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedCommit:
+    """What the log of a table says of one version.
+
+    Attributes:
+        stamp: When the commit was made, as the log has it.
+        key: Idempotency key of the write, if it has one.
+        condition: The slice that the write replaced; empty if it was another kind of write.
+        changes_rows: Whether it added rows or took some away; compacting files does neither.
+    """
+
+    version: int
+    stamp: str
+    key: str
+    condition: str
+    changes_rows: bool
+
+
 class When(StrEnum):
     """Which rows of a merge a clause is about."""
 
@@ -98,4 +116,8 @@ class Tables(Protocol):
 
     def find_commit(self, uri: str, key: str) -> Commit | None:
         """Return the newest commit with a key, or the newest of all if none has it."""
+        ...
+
+    def commits(self, uri: str, first: int, last: int) -> tuple[LoggedCommit, ...]:
+        """Return what the log still has of some versions, both ends included, in order."""
         ...

@@ -16,9 +16,11 @@ from spark_runtime.errors import (
     is_missing_table,
 )
 from spark_runtime.frame import LOAD_COLUMNS, Frame, find_name
-from spark_runtime.job import Job
+from spark_runtime.increments import read_increment, table_state
+from spark_runtime.job import Job, log
 from spark_runtime.publishing import publish_directly, publish_staged
 from spark_runtime.references import look_up
+from spark_runtime.result import InputResult
 from spark_runtime.rules import compile_rules
 from spark_runtime.slices import added_columns
 from spark_runtime.spec import Column, Step, StepType, TableInput
@@ -44,6 +46,7 @@ def transform(job: Job, inputs: Sequence[TableInput]) -> None:
     try:
         with job.findings.phase("read"):
             frames = {item.name: _open(job, item) for item in inputs}
+            _choose_rows(job, inputs, frames)
         with job.findings.phase("transform"):
             frame = _apply_steps(job, frames, stagings, trail)
             types = _types_of(frame)
@@ -80,11 +83,22 @@ class _Stagings:
 
 def _open(job: Job, item: TableInput) -> Frame:
     try:
-        return Frame.resolve(job.tables.read(item.uri))
+        return Frame.resolve(job.tables.read(item.uri, version=item.version))
     except PySparkException as error:
         if is_missing_table(error):
             raise MissingTable(item.name, item.uri) from error
         raise
+
+
+def _choose_rows(job: Job, inputs: Sequence[TableInput], frames: dict[str, Frame]) -> None:
+    """Put the rows that an incremental node has to read in place of its first input; note what was read."""
+    load = job.spec.load
+    if load is None:
+        return
+    first = inputs[0]
+    frames[first.name], job.findings.load = read_increment(job, load, first, frames[first.name])
+    job.findings.inputs = tuple(InputResult(item.name, table_state(job, item)) for item in inputs)
+    log.info("%s: %s load, %s", job.spec.node, job.findings.load.mode, job.findings.load.reason)
 
 
 def _apply_steps(

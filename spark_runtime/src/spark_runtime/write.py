@@ -37,7 +37,8 @@ class Publication:
 def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Publication:
     """Write the rows of ``df`` to the node's table.
 
-    Overwrite takes the columns of ``df``, all other modes keep those of the table.
+    Overwrite takes the columns of ``df``, all other modes keep those of the table. An incremental node that
+    reads everything again and appends overwrites too.
 
     Args:
         df: Holds the columns by which a slice is found again, as ``slices.added_columns`` names them.
@@ -51,7 +52,7 @@ def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Publication:
     output = job.spec.output
     mode = output.write.mode
     rows: str | None = None
-    if mode is WriteMode.OVERWRITE:
+    if mode is WriteMode.OVERWRITE or (mode is WriteMode.APPEND and job.findings.starts_anew):
         job.tables.overwrite(output.uri, _nullable(job, df, types), key=job.spec.idempotency_key)
         rows = "true"
     elif mode in {WriteMode.APPEND, WriteMode.SNAPSHOT}:

@@ -70,6 +70,7 @@ class Workbench:
         self,
         *steps: Mapping[str, Any],
         inputs: Sequence[str] = ("orders",),
+        versions: Mapping[str, int | None] | None = None,
         dataset: str = "built",
         columns: str = "",
         mode: str = "overwrite",
@@ -78,7 +79,15 @@ class Workbench:
         """Run a transform node over tables of this workbench; a step is ``{type: config}``."""
         return self.run(
             kind="transform",
-            inputs=[{"kind": "table", "name": name, "uri": self.table(name)} for name in inputs],
+            inputs=[
+                {
+                    "kind": "table",
+                    "name": name,
+                    "uri": self.table(name),
+                    "version": (versions or {}).get(name),
+                }
+                for name in inputs
+            ],
             steps=[{"type": kind, "config": config} for step in steps for kind, config in step.items()],
             columns=columns_of(columns),
             dataset=dataset,
@@ -104,6 +113,7 @@ class Workbench:
         run_date: str = "2024-03-01",
         former_rows: Sequence[int] = (),
         max_quarantined_share: float | None = None,
+        load: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Write a node spec, run the job's entry point on it and return the result document it wrote."""
         self._results += 1
@@ -129,6 +139,7 @@ class Workbench:
             },
             "run_date": run_date,
             "former_rows": list(former_rows),
+            "load": load,
             "result_uri": str(control / "result"),
         }
         schema_of("node_spec").validate(spec)
