@@ -117,12 +117,9 @@ class NodeActivities:
         attempt = self._with_files_of_now(work, attempt)
         spec = build_node_spec(
             work,
-            product=attempt.product,
+            attempt,
             account=self._services.settings.storage_account,
-            definition=attempt.definition,
-            files=attempt.files,
             trace=self._trace_context(work),
-            former_rows=attempt.former_rows,
         )
         path = addresses.spec_path(domain, name, work.run_id, work.key, work.attempt)
         self._services.lake.write_control(path, json.dumps(spec))

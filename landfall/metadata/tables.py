@@ -610,6 +610,20 @@ published_data_sets = Table(
     Column("Rows", sa.BigInteger),
 )
 
+# What an incremental node last built from; written in the transaction that settles the node.
+transformation_states = Table(
+    "TransformationStates",
+    metadata,
+    _product(primary_key=True),
+    Column("NodeKey", _NODE_KEY, primary_key=True),
+    Column("RunID", _RUN_ID, nullable=False),
+    # What the node did then: another definition has other rows of the same input.
+    Column("DefinitionHash", sa.Unicode(64), nullable=False),
+    # Version and stamp of each input, by the name of the input.
+    *_json("Inputs"),
+    Column("BuiltAt", UtcDateTime, nullable=False),
+)
+
 # --- Lineage ---------------------------------------------------------------------------------------
 
 lineage_edges = Table(

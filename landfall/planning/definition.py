@@ -1,5 +1,7 @@
 """What a plan pins of each node: the part of its node spec that no attempt changes, as plain JSON."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +14,8 @@ from landfall.spec.model import (
     Dataset,
     DatasetRef,
     Layer,
+    Load,
+    LoadMode,
     NodeSettings,
     Output,
     Product,
@@ -29,11 +33,13 @@ class NodeDefinitions:
         product: A sound product.
         port_layers: Layer of each foreign port, by ``str(DatasetRef)``. The own product file does not say
             it; the layer of a port that is absent here is ``None``.
+        full: Whether incremental nodes are to read everything for once.
     """
 
-    def __init__(self, product: Product, port_layers: Mapping[str, Layer]) -> None:
+    def __init__(self, product: Product, port_layers: Mapping[str, Layer], *, full: bool = False) -> None:
         self._product = product.key
         self._port_layers = port_layers
+        self._full = full
         self._sources = {source.name: source for source in product.sources}
         self._datasets = {dataset.name: dataset for dataset in product.datasets}
         self._transformations = {item.name: item for item in product.transformations}
@@ -52,7 +58,19 @@ class NodeDefinitions:
             "steps": [_step(step) for step in transformation.steps],
             "rules": [_rule(rule) for rule in dataset.quality],
             "output": _output(transformation.output, dataset),
+            "load": self._load(transformation.load),
             **_run(transformation.run),
+        }
+
+    def _load(self, load: Load) -> dict[str, Any] | None:
+        if load.mode is LoadMode.FULL:
+            return None
+        restate = load.restate
+        return {
+            "full": self._full,
+            "groups": list(load.groups),
+            "restate": None if restate is None else {"column": restate.column, "days": restate.days},
+            "tolerate": [ref.dataset for ref in load.tolerate],
         }
 
     def _of_ingest(self, dataset: Dataset) -> dict[str, Any]:
@@ -76,6 +94,7 @@ class NodeDefinitions:
             "steps": [],
             "rules": [_rule(rule) for rule in dataset.quality],
             "output": _output(output, dataset),
+            "load": None,
         }
 
     def _input(self, ref: DatasetRef) -> dict[str, Any]:
@@ -88,7 +107,20 @@ class NodeDefinitions:
             "dataset": ref.dataset,
             "layer": None if layer is None else layer.value,
             "product": self._product if ref.product is None else ref.product,
+            # Of a port, when the run is opened; the product's own tables move with the run.
+            "version": None,
         }
+
+
+def definition_hash(definition: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what a node does, whatever versions it reads and whether it once reads everything."""
+    load = definition["load"] and {**definition["load"], "full": False}
+    inputs = [{**item, "version": None} for item in definition["inputs"]]
+    does = {key: value for key, value in definition.items() if key != "run"} | {
+        "load": load,
+        "inputs": inputs,
+    }
+    return hashlib.sha256(json.dumps(does, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
 
 
 def _name(node: GraphNode) -> Any:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NewType, Self
 
@@ -26,9 +26,10 @@ class PlanNode:
         depends_on: Nodes of this plan that must succeed before it starts.
         priority: Length of the longest path from this node to an end of the plan, itself included.
         definition: The node's share of a node spec that no attempt changes: ``kind``, ``source`` (format
-            and options of an ingest node), ``inputs`` (name, dataset, layer, product), ``columns``, ``steps``,
-            ``rules`` and ``output`` (dataset, layer, write, columns); logical names, no addresses. ``run`` where
-            the node has settings of its own, which its spec does not carry.
+            and options of an ingest node), ``inputs`` (name, dataset, layer, product, version), ``columns``, ``steps``,
+            ``rules``, ``output`` (dataset, layer, write, columns) and ``load`` (of an incremental node, else
+            ``None``); logical names, no addresses. ``run`` where the node has settings of its own, which its spec
+            does not carry.
     """
 
     key: NodeKey
@@ -55,6 +56,29 @@ class Plan:
     changed: tuple[str, ...]
     nodes: tuple[PlanNode, ...]
     left_out: Mapping[str, str]
+
+    def with_ports_at(self, versions: Mapping[str, int | None]) -> Self:
+        """Return the plan with the ports of other products pinned to versions of their tables.
+
+        Args:
+            versions: By ``str(DatasetRef)``; a port that is absent is read as it is when its node starts.
+        """
+        return replace(
+            self,
+            nodes=tuple(
+                replace(
+                    node,
+                    definition={
+                        **node.definition,
+                        "inputs": [
+                            {**item, "version": versions.get(name)}
+                            for name, item in zip(node.inputs, node.definition["inputs"], strict=True)
+                        ],
+                    },
+                )
+                for node in self.nodes
+            ),
+        )
 
     def to_payload(self) -> dict[str, Any]:
         """Return the plan as plain JSON values; ``from_payload`` reads them back."""

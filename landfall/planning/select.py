@@ -24,6 +24,7 @@ def make_plan(
     changed: Collection[str],
     published: Collection[str],
     rebuild: bool = False,
+    full: bool = False,
     port_layers: Mapping[str, Layer] | None = None,
 ) -> Plan:
     """Return the plan of one run: values in, a value out, in time linear in nodes and edges.
@@ -37,6 +38,7 @@ def make_plan(
         published: Datasets that have been written at least once, foreign ports included, as ``str(DatasetRef)``.
         rebuild: Start at every transformation and not only downstream of ``changed``. Together with an empty
             ``changed`` this builds the product again from what is published, without any landed file.
+        full: Have incremental nodes read everything for once.
         port_layers: Layer of each foreign port, by ``str(DatasetRef)``; the own product file does not say it.
 
     Returns:
@@ -49,7 +51,7 @@ def make_plan(
     """
     graph = build_graph(product)
     selection = select_nodes(graph, changed=changed, published=published, rebuild=rebuild)
-    definitions = NodeDefinitions(product, port_layers or {})
+    definitions = NodeDefinitions(product, port_layers or {}, full=full)
     chosen = {node.key for node in selection.nodes}
     waits_for = {
         node.key: tuple(key for key in node.predecessors if key in chosen) for node in selection.nodes

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,9 @@ from landfall.landing.ledger import ClaimedFile, claimed_files
 from landfall.metadata.tables import data_products, node_attempts, node_runs, runs
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.runs.ids import RunID
+from landfall.runs.increments import discarded_runs, find_built_from, load_of
 from landfall.runs.journal import change_node, write_event
+from landfall.runs.published import table_versions
 from landfall.runs.states import FINAL_NODE_STATES, NodeState
 from landfall.runs.verdict import Verdict
 
@@ -29,6 +31,10 @@ class Attempt:
         cancelled: Somebody asked to cancel the run.
         files: The files an ingest node takes in.
         former_rows: Rows that former runs of the node published, the newest first, where a rule asks for them.
+        versions: The version of each input that is to be read, by the input's name; of some it is not known.
+        load: How an incremental node reads, as the node spec has it.
+        discard_runs: Runs in which the node did not succeed although its job may have written rows.
+        run_date: The date on which the run was opened (UTC).
     """
 
     product: str
@@ -39,6 +45,10 @@ class Attempt:
     final: bool
     cancelled: bool
     files: tuple[ClaimedFile, ...]
+    versions: Mapping[str, int | None]
+    load: Mapping[str, Any] | None
+    discard_runs: tuple[str, ...]
+    run_date: date
     former_rows: tuple[int, ...] = ()
 
 
@@ -52,6 +62,7 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
             node_runs.c.Definition,
             runs.c.Settings,
             runs.c.CancelRequestedAt,
+            runs.c.CreatedAt,
             runs.c.DataProductID,
             data_products.c.Domain,
             data_products.c.Name,
@@ -67,8 +78,18 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
     files: tuple[ClaimedFile, ...] = ()
     if kind is NodeKind.INGEST:
         files = claimed_files(connection, run_id, row.Definition["output"]["dataset"])
+    product = f"{row.Domain}/{row.Name}"
+    # The product's own tables change only by nodes of this run, and those that this node reads are done.
+    own = table_versions(connection, row.DataProductID)
+    versions = {
+        item["name"]: own.get(item["dataset"]) if item["product"] == product else item["version"]
+        for item in row.Definition["inputs"]
+    }
+    built_from = None
+    if row.Definition["load"] is not None:
+        built_from = find_built_from(connection, row.DataProductID, key)
     return Attempt(
-        product=f"{row.Domain}/{row.Name}",
+        product=product,
         kind=kind,
         definition=row.Definition,
         number=row.Attempt,
@@ -77,6 +98,10 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
         cancelled=row.CancelRequestedAt is not None,
         files=files,
         former_rows=_former_rows(connection, row.DataProductID, run_id, key, row.Definition["rules"]),
+        versions=versions,
+        load=load_of(row.Definition, versions, built_from),
+        discard_runs=discarded_runs(connection, row.DataProductID, run_id, key),
+        run_date=row.CreatedAt.date(),
     )
 
 

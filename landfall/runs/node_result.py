@@ -40,7 +40,7 @@ def parse_node_result(text: str) -> dict[str, Any]:
         raise UnreadableResult(f"it is not JSON ({error})") from error
     if not isinstance(result, dict) or result.get("schema_version") != 1:
         raise UnreadableResult("it is not of schema version 1")
-    missing = [key for key in (*_REQUIRED, "files", "output", "error") if key not in result]
+    missing = [key for key in (*_REQUIRED, "files", "output", "inputs", "load", "error") if key not in result]
     if missing:
         raise UnreadableResult(f"it lacks {', '.join(missing)}")
     return result

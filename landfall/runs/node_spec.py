@@ -1,33 +1,29 @@
 """The node spec: a node's pinned definition with addresses and files, as the Spark runtime reads it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from landfall import addresses
 from landfall.landing.ledger import ClaimedFile
+from landfall.runs.attempts import Attempt
 from landfall.runs.work import NodeWork
 
 
 def build_node_spec(
     work: NodeWork,
+    attempt: Attempt,
     *,
-    product: str,
     account: str,
-    definition: Mapping[str, Any],
-    files: Sequence[ClaimedFile],
     trace: Mapping[str, str],
-    former_rows: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Return the node spec of one attempt, after ``node_spec.schema.json`` of the Spark runtime.
 
     Args:
-        product: ``domain/product``.
+        attempt: What starting it needs.
         account: Storage account of the lake.
-        definition: The node's definition from the pinned plan.
-        files: What an ingest node takes in.
         trace: W3C trace context of the attempt, empty if it is not traced.
-        former_rows: Rows that former runs of the node published, the newest first.
     """
+    product, definition = attempt.product, attempt.definition
     domain, name = product.split("/")
     output = definition["output"]
     return {
@@ -38,7 +34,8 @@ def build_node_spec(
         "attempt": work.attempt,
         "kind": definition["kind"],
         "trace": dict(trace),
-        "inputs": _inputs(definition, product=product, account=account, files=files),
+        "run_date": attempt.run_date.isoformat(),
+        "inputs": _inputs(attempt, account),
         "steps": definition["steps"],
         "rules": definition["rules"],
         "output": {
@@ -54,8 +51,10 @@ def build_node_spec(
             "columns": output["columns"],
             "write": output["write"],
             "max_quarantined_share": output.get("max_quarantined_share"),
+            "discard_runs": list(attempt.discard_runs),
         },
-        "former_rows": list(former_rows),
+        "former_rows": list(attempt.former_rows),
+        "load": attempt.load,
         "result_uri": addresses.abfss_uri(
             account,
             addresses.CONTROL,
@@ -64,9 +63,8 @@ def build_node_spec(
     }
 
 
-def _inputs(
-    definition: Mapping[str, Any], *, product: str, account: str, files: Sequence[ClaimedFile]
-) -> list[dict[str, Any]]:
+def _inputs(attempt: Attempt, account: str) -> list[dict[str, Any]]:
+    definition = attempt.definition
     source = definition["source"]
     if source is not None:
         return [
@@ -82,14 +80,19 @@ def _inputs(
                         "size_bytes": file.size_bytes,
                         "captured": dict(file.captured),
                     }
-                    for file in files
+                    for file in attempt.files
                 ],
                 "columns": definition["columns"],
                 "captured": source["captured"],
             }
         ]
     return [
-        {"kind": "table", "name": item["name"], "uri": _table_uri(account, product, item)}
+        {
+            "kind": "table",
+            "name": item["name"],
+            "uri": _table_uri(account, attempt.product, item),
+            "version": attempt.versions[item["name"]],
+        }
         for item in definition["inputs"]
     ]
 

@@ -32,7 +32,7 @@ from landfall.runs.ids import RequestID, RunID
 from landfall.runs.journal import write_event
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.policy import RunPolicy
-from landfall.runs.published import foreign_ports, published_datasets
+from landfall.runs.published import foreign_ports, port_versions, published_datasets
 from landfall.runs.requests import RequestState, Trigger
 from landfall.runs.rerunning import Rerun, plan_rerun
 from landfall.runs.states import FINAL_RUN_STATES, FileState, NodeState, RunState
@@ -212,6 +212,7 @@ def _plan(
         changed=landed | (asked & built) | news,
         published={*own, *foreign},
         rebuild=any(request.full for request in requests),
+        full=any(request.full for request in requests),
         port_layers=foreign,
     )
 
@@ -225,6 +226,7 @@ def _write_run(
     requests: Sequence[_Request],
     now: datetime,
 ) -> None:
+    plan = plan.with_ports_at(port_versions(connection, plan))
     settings, configured = configured_run(connection, current, at=now)
     trigger = requests[0].trigger if requests else Trigger.LANDING
     connection.execute(

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from landfall.metadata.catalog import CurrentProduct, find_current_product
 from landfall.metadata.tables import published_data_sets
+from landfall.planning.plan import Plan
 from landfall.spec.model import DatasetRef, Layer
 
 
@@ -25,6 +26,33 @@ def foreign_ports(connection: sa.Connection, current: CurrentProduct) -> Mapping
     refs = {ref for item in current.product.transformations for ref in item.inputs if ref.product is not None}
     layers = {str(ref): _published_layer(connection, ref) for ref in sorted(refs, key=str)}
     return {name: layer for name, layer in layers.items() if layer is not None}
+
+
+def table_versions(connection: sa.Connection, product_id: int) -> Mapping[str, int | None]:
+    """Return the version that the newest publication of each dataset of a product has, as far as it is known."""
+    rows = connection.execute(
+        sa.select(published_data_sets.c.DataSetName, published_data_sets.c.TableVersion).where(
+            published_data_sets.c.DataProductID == product_id
+        )
+    )
+    return {row.DataSetName: row.TableVersion for row in rows}
+
+
+def port_versions(connection: sa.Connection, plan: Plan) -> Mapping[str, int | None]:
+    """Return the newest published version of each port of other products that a plan reads, by its reference."""
+    reads = {
+        name: (item["product"], item["dataset"])
+        for node in plan.nodes
+        for name, item in zip(node.inputs, node.definition["inputs"], strict=True)
+        if item["product"] != plan.product
+    }
+    owners = {product: find_current_product(connection, product) for product, _ in reads.values()}
+    published = {
+        product: table_versions(connection, owner.product_id)
+        for product, owner in owners.items()
+        if owner is not None
+    }
+    return {name: published.get(product, {}).get(dataset) for name, (product, dataset) in reads.items()}
 
 
 def _published_layer(connection: sa.Connection, ref: DatasetRef) -> Layer | None:

@@ -10,6 +10,7 @@ from landfall.landing.ledger import claimed_files, settle_files
 from landfall.metadata.tables import data_quality_results, node_runs, published_data_sets, runs
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.runs.ids import RunID
+from landfall.runs.increments import record_built_from
 from landfall.runs.states import FileState, NodeState
 from landfall.runs.verdict import Verdict
 
@@ -47,6 +48,10 @@ def write_results(
         )
     if verdict.state is NodeState.SUCCEEDED:
         _publish(connection, node.DataProductID, dataset, run_id, verdict, now)
+        if node.Definition["load"] is not None:
+            record_built_from(
+                connection, node.DataProductID, run_id, key, node.Definition, verdict.inputs, now=now
+            )
     if node.Kind == NodeKind.INGEST:
         unreadable = verdict.rejected_files
         settle_files(

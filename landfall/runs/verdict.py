@@ -23,6 +23,7 @@ class Verdict:
         retryable: Whether another attempt may do better without a change by anybody.
         rules: Results of the quality rules, as in the node result.
         rejected_files: Reason by ``abfss://`` address of landed files that could not be read.
+        inputs: What an incremental node read of each input, as in the node result.
         result: The whole node result, for the record.
     """
 
@@ -36,6 +37,7 @@ class Verdict:
     table_version: int | None = None
     rules: Sequence[Mapping[str, Any]] = ()
     rejected_files: Mapping[str, str] = field(default_factory=dict)
+    inputs: Sequence[Mapping[str, Any]] = ()
     result: Mapping[str, Any] | None = None
 
 
@@ -63,7 +65,7 @@ def weigh(outcome: JobOutcome, result: Mapping[str, Any] | None) -> Verdict:
             reason=error["message"],
         )
     if outcome.end is JobEnd.SUCCEEDED:
-        return _with_result(NodeState.SUCCEEDED, result)
+        return _with_result(NodeState.SUCCEEDED, result, reason=_read_whole(result))
     return _with_result(
         NodeState.FAILED,
         result,
@@ -71,6 +73,12 @@ def weigh(outcome: JobOutcome, result: Mapping[str, Any] | None) -> Verdict:
         error_code=outcome.error_code or "LF3305",
         reason=f"the job wrote a good result and its run failed nevertheless: {outcome.reason}",
     )
+
+
+def _read_whole(result: Mapping[str, Any]) -> str | None:
+    """Return why an incremental node read everything; ``None`` if it did not."""
+    load = result["load"]
+    return f"read whole: {load['reason']}" if load is not None and load["mode"] == "full" else None
 
 
 def _without_result(outcome: JobOutcome) -> Verdict:
@@ -121,5 +129,6 @@ def _with_result(
             for file in result["files"]
             if file["status"] == "rejected"
         },
+        inputs=result["inputs"],
         result=result,
     )

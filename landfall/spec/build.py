@@ -13,6 +13,7 @@ from landfall.spec.documents import (
     TransformationDocument,
 )
 from landfall.spec.durations import seconds
+from landfall.spec.load_documents import LoadDocument
 from landfall.spec.model import (
     Check,
     Column,
@@ -22,11 +23,14 @@ from landfall.spec.model import (
     DatasetRef,
     FileFormat,
     Layer,
+    Load,
+    LoadMode,
     Output,
     Owner,
     Port,
     Product,
     QualityRule,
+    Restate,
     RunSettings,
     Source,
     SourceType,
@@ -153,7 +157,20 @@ def _transformation(document: TransformationDocument) -> Transformation:
         output=_output(document.output),
         depends_on=tuple(TransformationName(name) for name in document.depends_on),
         description=document.description.strip(),
+        load=_load(document.load),
         run=node_settings(document.run),
+    )
+
+
+def _load(document: LoadMode | LoadDocument) -> Load:
+    if isinstance(document, LoadMode):
+        return Load(document)
+    restate = document.restate
+    return Load(
+        mode=document.mode,
+        groups=tuple(document.groups),
+        restate=None if restate is None else Restate(restate.column, restate.days),
+        tolerate=tuple(a_reference(text) for text in document.tolerate),
     )
 
 

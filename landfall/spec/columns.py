@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from landfall.spec.faults import nearest_remedy, shown
 from landfall.spec.frames import Frame
 from landfall.spec.landing_patterns import captured_types
+from landfall.spec.load_checks import check_load
 from landfall.spec.model import (
     Dataset,
     DatasetName,
@@ -49,6 +50,8 @@ def follow_columns(
     for transformation in in_order(product.transformations):
         at: Path = ("transformations", indexes[transformation.name])
         yielded = _frame_of_steps(transformation, frames, foreign, at, report)
+        first = _input_frame(transformation.inputs[0], frames, foreign)
+        check_load(product, transformation, first, _relative(report, at))
         output = transformation.output
         if output.dataset not in frames:
             tested[output.dataset] = yielded

@@ -31,7 +31,8 @@ from landfall.spec.fields import (
     TypeName,
     fault,
 )
-from landfall.spec.model import FileFormat, Layer, OnFailure, SourceType, StepType
+from landfall.spec.load_documents import LoadField
+from landfall.spec.model import FileFormat, Layer, LoadMode, OnFailure, SourceType, StepType
 from landfall.spec.rule_documents import RuleDocument, Share
 from landfall.spec.step_documents import StepDocument
 from landfall.spec.write_documents import WriteDocument
@@ -135,6 +136,7 @@ class TransformationDocument(Document):
     description: Text = ""
     inputs: Annotated[list[Reference], Field(min_length=1)]
     depends_on: list[Name] = []
+    load: LoadField = LoadMode.FULL
     steps: Annotated[list[StepDocument], Field(min_length=1, max_length=200)] | None = None
     type: Annotated[StepType, Field(strict=False)] | None = Field(
         default=None, description="Type of the only step, in place of steps"

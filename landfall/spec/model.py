@@ -48,6 +48,13 @@ class SnapshotPer(StrEnum):
     RUN = "run"
 
 
+class LoadMode(StrEnum):
+    """Full reads every input whole; incremental reads what is new in the first input since the last success."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+
+
 class StepType(StrEnum):
     SELECT = "select"
     FILTER = "filter"
@@ -340,6 +347,29 @@ class NodeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Restate:
+    """Rows that an incremental load reads again: of the last ``days`` before the newest value of ``column``."""
+
+    column: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a transformation reads.
+
+    Attributes:
+        groups: Columns of the first input; of a group that new rows belong to all rows are read.
+        tolerate: Other inputs whose changes do not have everything built again.
+    """
+
+    mode: LoadMode = LoadMode.FULL
+    groups: tuple[str, ...] = ()
+    restate: Restate | None = None
+    tolerate: tuple[DatasetRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Transformation:
     """One node of the graph. The first input feeds the first step; ``join`` and ``union`` name the others."""
 
@@ -350,6 +380,7 @@ class Transformation:
     depends_on: tuple[TransformationName, ...] = ()
     description: str = ""
     run: NodeSettings = NodeSettings()
+    load: Load = Load()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from landfall.spec.model import (
     DatasetRef,
     FileFormat,
     Layer,
+    Load,
+    LoadMode,
     NodeSettings,
     OnFailure,
     Output,
@@ -20,6 +22,7 @@ from landfall.spec.model import (
     Port,
     Product,
     QualityRule,
+    Restate,
     RunSettings,
     Schedule,
     Severity,
@@ -134,9 +137,7 @@ def _transformation(item: Mapping[str, Any]) -> Transformation:
     output = item["output"]
     return Transformation(
         name=TransformationName(item["name"]),
-        inputs=tuple(
-            DatasetRef(DatasetName(ref["dataset"]), ref["product"], ref["version"]) for ref in item["inputs"]
-        ),
+        inputs=tuple(map(_ref, item["inputs"])),
         steps=tuple(Step(StepType(step["type"]), step["config"]) for step in item["steps"]),
         output=Output(
             DatasetName(output["dataset"]),
@@ -145,7 +146,21 @@ def _transformation(item: Mapping[str, Any]) -> Transformation:
         ),
         depends_on=tuple(TransformationName(name) for name in item["depends_on"]),
         description=item["description"],
+        load=_load(item["load"]),
         run=NodeSettings(**item.get("run", {})),
+    )
+
+
+def _ref(item: Mapping[str, Any]) -> DatasetRef:
+    return DatasetRef(DatasetName(item["dataset"]), item["product"], item["version"])
+
+
+def _load(item: Mapping[str, Any]) -> Load:
+    return Load(
+        mode=LoadMode(item["mode"]),
+        groups=tuple(item["groups"]),
+        restate=None if item["restate"] is None else Restate(**item["restate"]),
+        tolerate=tuple(map(_ref, item["tolerate"])),
     )
 
 

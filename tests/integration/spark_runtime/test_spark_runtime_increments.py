@@ -34,7 +34,7 @@ class Flow:
 
     def build(self, *, keep: bool = True, run: str = "", **more: Any) -> dict[str, Any]:
         """Build the node from what is landed; ``keep`` says whether the state moves on, as it does on success."""
-        load = {"since": self.state, "reason": "first build", "groups": [], "restate": None}
+        load: dict[str, Any] = {"since": self.state, "reason": "first build", "groups": [], "restate": None}
         load |= self.more.get("load", {})
         result = self.bench.transform(
             *self.steps,

@@ -203,6 +203,7 @@ def test_an_ingest_node_pins_what_its_job_needs() -> None:
             "write": {"mode": "append", "keys": []},
             "columns": [column],
         },
+        "load": None,
     }
 
 
@@ -236,8 +237,15 @@ def test_a_transformation_pins_what_its_job_needs() -> None:
                 "dataset": "orders_landed",
                 "layer": "bronze",
                 "product": "sales/orders",
+                "version": None,
             },
-            {"name": "airport", "dataset": "airport", "layer": "silver", "product": "mobility/airports"},
+            {
+                "name": "airport",
+                "dataset": "airport",
+                "layer": "silver",
+                "product": "mobility/airports",
+                "version": None,
+            },
         ],
         "columns": [],
         "steps": [{"type": "join", "config": {"with": "airport", "on": ["id"]}}],
@@ -256,6 +264,7 @@ def test_a_transformation_pins_what_its_job_needs() -> None:
             "write": {"mode": "merge", "keys": ["id"]},
             "columns": [],
         },
+        "load": None,
     }
 
 

@@ -24,6 +24,8 @@ def a_result(error: dict[str, str] | None = None, **changes: Any) -> dict[str, A
         "rules": [],
         "files": [],
         "output": {"name": "t", "uri": "u", "version": 3, "columns": []},
+        "inputs": [],
+        "load": None,
         "timings_s": {},
         "error": error,
     } | changes
@@ -34,6 +36,14 @@ def test_success_needs_both_the_platform_and_the_result() -> None:
 
     assert verdict.state is NodeState.SUCCEEDED
     assert (verdict.rows_read, verdict.rows_published, verdict.table_version) == (10, 8, 3)
+
+
+def test_an_incremental_node_that_read_everything_says_why() -> None:
+    whole = {"mode": "full", "reason": "orders was changed in version 3, and not by adding rows"}
+
+    verdict = weigh(JobOutcome(end=JobEnd.SUCCEEDED), a_result(load=whole))
+
+    assert verdict.reason == "read whole: orders was changed in version 3, and not by adding rows"
 
 
 @pytest.mark.parametrize(

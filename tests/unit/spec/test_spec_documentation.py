@@ -47,6 +47,7 @@ RULES
 transformations:
   - name: build
     inputs: [orders_landed, customers, returns]
+LOAD
     steps:
 STEPS
     output:
@@ -57,15 +58,17 @@ WRITE
 
 
 def product_with(example: str) -> str:
-    """Return a product around an example: a whole product, a list of rules or of steps, or a write."""
-    is_write = example.startswith("write:")
+    """Return a product around an example: a whole product, a list of rules or of steps, or how to load and write."""
+    is_write = example.startswith(("load:", "write:"))
     if not example.startswith("- ") and not is_write:
         return example
     is_rules = "check:" in example
     steps = "- filter: amount > 0\n" if is_rules or is_write else example
     # A rule may look values up elsewhere, and only what is built can do that.
     rules = "  - name: built\n    quality:\n" + textwrap.indent(example, "      ") if is_rules else ""
-    text = AROUND.replace("RULES\n", rules).replace("WRITE\n", f"      {example}" if is_write else "")
+    load, _, write = example.rpartition("write:") if is_write else ("", "", "")
+    text = AROUND.replace("RULES\n", rules).replace("WRITE\n", f"      write: {write}" if write else "")
+    text = text.replace("LOAD\n", f"    {load}" if load else "")
     return text.replace("STEPS\n", textwrap.indent(steps, "      "))
 
 

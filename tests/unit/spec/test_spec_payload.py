@@ -17,11 +17,14 @@ from landfall.spec.model import (
     DatasetRef,
     FileFormat,
     Layer,
+    Load,
+    LoadMode,
     Output,
     Owner,
     Port,
     Product,
     QualityRule,
+    Restate,
     RunSettings,
     Schedule,
     Severity,
@@ -98,6 +101,13 @@ TRANSFORMATIONS = st.builds(
     ),
     tuples(NAMES.map(TransformationName)),
     TEXTS,
+    st.builds(
+        Load,
+        st.sampled_from(LoadMode),
+        tuples(NAMES),
+        st.none() | st.builds(Restate, NAMES, st.integers(1, 99)),
+        tuples(REFS),
+    ),
 )
 SOURCES = st.builds(
     Source,
