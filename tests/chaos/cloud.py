@@ -26,6 +26,7 @@ from landfall.jobs.protocol import (
     JobRunStatus,
     JobState,
 )
+from landfall.lake import StoredBlob
 from landfall.local.functions_host.hub import Conflict, Refused, TaskHub
 from landfall.local.functions_host.instances import StartRequest
 from landfall.metadata.engine import Database
@@ -101,6 +102,7 @@ class SimulatedLake:
 
     def __init__(self, moments: Moments) -> None:
         self.control: dict[str, str] = {}
+        self.landed: dict[str, StoredBlob] = {}
         self.calls: Counter[str] = Counter()
         self.trouble: Trouble = lambda _: None
         self._moments = moments
@@ -120,6 +122,10 @@ class SimulatedLake:
     def read_control_result(self, folder: str) -> str | None:
         self._call("read_control_result")
         return self.control.get(f"{folder}/part-00000.txt")
+
+    def find_landed(self, path: str) -> StoredBlob | None:
+        self._call("find_landed")
+        return self.landed.get(path)
 
     def _call(self, name: str) -> None:
         self.calls[name] += 1

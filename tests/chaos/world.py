@@ -28,7 +28,7 @@ from activities.app import App
 from landfall.addresses import blob_url
 from landfall.errors import LandfallError
 from landfall.jobs.protocol import Jobs
-from landfall.lake import Lake
+from landfall.lake import Lake, StoredBlob
 from landfall.local.functions_host.activity_queue import ActivityWork
 from landfall.local.functions_host.hub import TaskHub
 from landfall.local.functions_host.loading import AppFunction, FunctionTable, load_app
@@ -170,6 +170,8 @@ class World:
         self.chance = random.Random(seed)  # noqa: S311  # decides what happens, guards nothing
         self.moments = Moments()
         self.deaths = 0
+        # Whether it is the test that looks into the database now, not the app.
+        self.is_watched = False
         self.on_death: Callable[[], None] = lambda: None
         migrated = a_database(folder)
         migrated.close()
@@ -222,6 +224,7 @@ class World:
         self._sequencer += 1
         event = _event("landing", path, etag_of(path, version), size_bytes, self._sequencer, self.now())
         self.landed.add((event["data"]["url"], event["data"]["eTag"]))
+        self.lake.landed[path] = StoredBlob(path, event["data"]["eTag"], size_bytes, self.now())
         self._mail += [Mail(self.now(), event) for _ in range(times)]
 
     def shuffle_mail(self, within_s: float) -> None:
@@ -389,7 +392,7 @@ class World:
                 node_runs.c.State != NodeState.SUCCEEDED,
             )
         )
-        with self.database.engine.connect() as connection:
+        with self._immortal(), self.database.engine.connect() as connection:
             early = connection.execute(query).all()
         self.started_too_early += [f"{spec.run_id}: {spec.node} before {row.FromNode}" for row in early]
 
@@ -442,6 +445,7 @@ class World:
     @contextmanager
     def _immortal(self) -> Iterator[None]:
         before, trouble = self.moments, self.database.trouble
+        self.is_watched = True
         self._set_moments(Moments())
         self.database.trouble = lambda _: None
         try:
@@ -449,6 +453,7 @@ class World:
         finally:
             self._set_moments(before)
             self.database.trouble = trouble
+            self.is_watched = False
 
 
 @cache

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import formatdate
 from urllib.parse import unquote
 
 import aiohttp
@@ -56,6 +57,7 @@ class StorageProxy:
     Attributes:
         calls: Requests that reached the storage, by method, ``LIST`` for listings, and container.
         struck: Requests that met trouble.
+        pretended: ETag and size of blobs, by ``CONTAINER/PATH``, that nobody reads: they are there by name only.
         trouble: Asked for each request, by method and path; an answer of ``None`` lets it pass.
         on_written: Called after each finished write.
     """
@@ -68,6 +70,7 @@ class StorageProxy:
         """
         self.calls: Counter[str] = Counter()
         self.struck = 0
+        self.pretended: dict[str, tuple[str, int]] = {}
         self.trouble: Callable[[str, str], Trouble | None] = lambda _method, _path: None
         self.on_written: Callable[[Written], None] = lambda _: None
         self.port = 0
@@ -125,6 +128,10 @@ class StorageProxy:
         listing = request.query.get("comp") == "list"
         container = found["container"] if found else request.path.strip("/").partition("/")[2]
         self.calls[f"{'LIST' if listing else request.method} {container}"] += 1
+        if found and request.method == "HEAD":
+            pretended = self.pretended.get(f"{found['container']}/{unquote(found['path'])}")
+            if pretended is not None:
+                return web.Response(headers=_properties(*pretended))
         headers = {name: value for name, value in request.headers.items() if name.lower() != "connection"}
         url = self._upstream + request.raw_path
         async with self._session.request(
@@ -146,6 +153,15 @@ class StorageProxy:
                 etag = upstream.headers.get("ETag", "").strip('"')
                 self.on_written(Written(found["container"], unquote(found["path"]), etag, len(body)))
             return web.Response(status=upstream.status, body=content, headers=kept)
+
+
+def _properties(etag: str, size_bytes: int) -> dict[str, str]:
+    return {
+        "ETag": f'"{etag}"',
+        "Content-Length": str(size_bytes),
+        "Last-Modified": formatdate(usegmt=True),
+        "x-ms-blob-type": "BlockBlob",
+    }
 
 
 def _is_part(request: web.Request) -> bool:
