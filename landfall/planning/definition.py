@@ -88,6 +88,7 @@ class NodeDefinitions:
                     {"name": name, "type": kind}
                     for name, kind in captured_types(dataset.landing or "").items()
                 ],
+                "drift": dataset.schema_drift.value,
             },
             "inputs": [],
             "columns": _columns(dataset.columns),
@@ -150,7 +151,23 @@ def _limits(item: object, *names: str) -> dict[str, Any]:
 
 
 def _columns(columns: Sequence[Column]) -> list[dict[str, Any]]:
-    return [{"name": column.name, "type": column.type, "nullable": column.nullable} for column in columns]
+    return [column_definition(column) for column in columns]
+
+
+def column_definition(column: Column) -> dict[str, Any]:
+    """Return a column as a node spec declares it; what says nothing of its own is left out."""
+    in_files = {
+        "from": column.source_name,
+        "format": column.format,
+        "start": column.start,
+        "width": column.width,
+    }
+    return {
+        "name": column.name,
+        "type": column.type,
+        "nullable": column.nullable,
+        **{key: value for key, value in in_files.items() if value is not None},
+    }
 
 
 def _step(step: Step) -> dict[str, Any]:

@@ -73,6 +73,8 @@ def _inputs(attempt: Attempt, account: str) -> list[dict[str, Any]]:
                 "name": definition["output"]["dataset"],
                 "format": source["format"],
                 "options": source["options"],
+                # Plans pinned before there was a choice say nothing.
+                "drift": source.get("drift", "quarantine"),
                 "files": [
                     {
                         "uri": _file_uri(account, file),

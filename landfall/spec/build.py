@@ -108,6 +108,7 @@ def _dataset(document: DatasetDocument, built: dict[DatasetName, Layer]) -> Data
         quality=tuple(_rule(item) for item in document.quality),
         description=document.description.strip(),
         max_quarantined_share=document.max_quarantined_share,
+        schema_drift=document.schema_drift,
     )
 
 
@@ -130,7 +131,16 @@ def _complete(path: str, document: CompleteDocument | None) -> CompleteSet | Non
 
 
 def _column(document: ColumnDocument) -> Column:
-    return Column(document.name, document.type, document.nullable, document.description.strip())
+    return Column(
+        document.name,
+        document.type,
+        document.nullable,
+        document.description.strip(),
+        source_name=document.source_name,
+        format=document.format,
+        start=document.start,
+        width=document.width,
+    )
 
 
 def _rule(document: RuleDocument) -> QualityRule:

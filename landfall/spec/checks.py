@@ -9,30 +9,22 @@ from landfall.spec.faults import nearest_remedy
 from landfall.spec.landing_patterns import captured_types, captures_of, captures_of_folders
 from landfall.spec.model import (
     Dataset,
-    FileFormat,
     Layer,
     Product,
-    SourceType,
     Transformation,
 )
 from landfall.spec.order import circles
 from landfall.spec.pattern_language import common_path, is_more_specific
 from landfall.spec.references import reads_of
+from landfall.spec.source_checks import check_landed_columns, check_sources
 
-# Options of a source that mean something for each format.
-_OPTIONS = {
-    FileFormat.CSV: {"header", "delimiter", "quote", "escape", "comment", "null_value", "encoding"},
-    FileFormat.JSON: {"encoding"},
-    FileFormat.PARQUET: set[str](),
-}
-_NESTED = ("array<", "map<", "struct<")
 _RESERVED_INPUT = "this"
 
 
 def check_product(draft: Draft, product: Product) -> None:
     """Add to the draft what is wrong between the objects of its product."""
     _check_repeated_names(draft, product)
-    _check_sources(draft, product)
+    check_sources(draft, product)
     builders = _check_outputs(draft, product)
     for index, dataset in enumerate(product.datasets):
         _check_dataset(draft, product, index, dataset, builders.get(dataset.name))
@@ -77,27 +69,6 @@ def _repeated(names: Sequence[str]) -> Iterable[tuple[int, str]]:
         if name in seen:
             yield index, name
         seen.add(name)
-
-
-def _check_sources(draft: Draft, product: Product) -> None:
-    for index, source in enumerate(product.sources):
-        at = ("sources", index)
-        if source.type is SourceType.FILE and source.format is None:
-            draft.report(
-                at, "LF1021", f"source '{source.name}' has no format", "add format: csv, json or parquet"
-            )
-        if source.type is not SourceType.FILE and source.connection is None:
-            message = f"source '{source.name}' of type {source.type.value} has no connection"
-            draft.report(at, "LF1021", message, "add connection: keyvault:<secret name>")
-        if source.type is SourceType.FILE and source.connection is not None:
-            message = f"source '{source.name}' has files that land by themselves, so it needs no connection"
-            draft.report((*at, "connection"), "LF1030", message, "remove connection:, or change type:")
-        meaningful = _OPTIONS[source.format or FileFormat.CSV]
-        for option in source.options:
-            if option not in meaningful:
-                kind = source.format.value if source.format is not None else "csv"
-                message = f"option '{option}' means nothing for format {kind}"
-                draft.report((*at, "options", option), "LF1030", message, "remove it")
 
 
 def _check_outputs(draft: Draft, product: Product) -> dict[str, Transformation]:
@@ -158,14 +129,8 @@ def _check_landed(draft: Draft, product: Product, index: int, dataset: Dataset) 
             (*at, "layer"), "LF1046", message, "write layer: bronze, and build the other layer from it"
         )
     source = sources.get(dataset.source or "")
-    if source is not None and source.format is not FileFormat.PARQUET and not dataset.columns:
-        message = (
-            f"'{dataset.name}' lands as {source.format.value if source.format else 'text'} without columns"
-        )
-        draft.report(
-            at, "LF1021", message, "add columns: with name and type of each, since the files hold no types"
-        )
-
+    if source is not None:
+        check_landed_columns(draft, index, dataset, source)
     captured = captured_types(dataset.landing or "")
     for number, column in enumerate(dataset.columns):
         if column.name.casefold() in captured:
@@ -174,11 +139,6 @@ def _check_landed(draft: Draft, product: Product, index: int, dataset: Dataset) 
             )
             remedy = "rename what is in braces in the path; it becomes a column of the dataset"
             draft.report((*at, "columns", number), "LF1041", message, remedy)
-        is_text = source is not None and source.format is not FileFormat.PARQUET
-        if is_text and column.type.startswith(_NESTED):
-            message = f"column '{column.name}' of type {column.type} cannot be read from a text file"
-            remedy = "declare it as string, and take it apart with from_json in a step"
-            draft.report((*at, "columns", number, "type"), "LF1023", message, remedy)
 
 
 def _check_landing_overlaps(draft: Draft, product: Product) -> None:

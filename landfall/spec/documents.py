@@ -9,18 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from landfall.spec.document import Document as Document
-from landfall.spec.document import text_or_list, text_or_mapping
+from landfall.spec.document import text_or_mapping
 from landfall.spec.fields import (
-    Character,
-    ColumnName,
-    Connection,
     Duration,
     Email,
-    Encoding,
     FilePath,
     LandingPath,
     MarkerPath,
-    MaybeCharacter,
     Name,
     PositiveInt,
     Reference,
@@ -28,12 +23,13 @@ from landfall.spec.fields import (
     Schedule,
     Text,
     TimeZone,
-    TypeName,
     fault,
 )
 from landfall.spec.load_documents import LoadField
-from landfall.spec.model import FileFormat, Layer, LoadMode, OnFailure, SourceType, StepType
+from landfall.spec.model import Layer, LoadMode, OnFailure, SchemaDrift, StepType
 from landfall.spec.rule_documents import RuleDocument, Share
+from landfall.spec.source_documents import ColumnDocument as ColumnDocument
+from landfall.spec.source_documents import SourceDocument as SourceDocument
 from landfall.spec.step_documents import StepDocument
 from landfall.spec.write_documents import WriteDocument
 
@@ -41,42 +37,9 @@ from landfall.spec.write_documents import WriteDocument
 LayerField = Annotated[Layer, Field(strict=False)]
 
 
-NullTexts = Annotated[
-    Annotated[Text, Tag("text")] | Annotated[list[Text], Tag("list")], Discriminator(text_or_list)
-]
-
-
 class OwnerDocument(Document):
     team: Annotated[str, Field(min_length=1)]
     email: Email
-
-
-class OptionsDocument(Document):
-    """How to read the files of a source; without options, CSV is read as RFC 4180 says, with a header."""
-
-    header: bool = True
-    delimiter: Character = ","
-    quote: MaybeCharacter = '"'
-    escape: MaybeCharacter = ""
-    comment: Character | None = None
-    null_value: NullTexts = ""
-    encoding: Encoding = "utf-8"
-
-
-class SourceDocument(Document):
-    name: Name
-    type: Annotated[SourceType, Field(strict=False)]
-    format: Annotated[FileFormat, Field(strict=False)] | None = None
-    options: OptionsDocument = OptionsDocument()
-    connection: Connection | None = None
-    description: Text = ""
-
-
-class ColumnDocument(Document):
-    name: ColumnName
-    type: TypeName
-    nullable: bool = True
-    description: Text = ""
 
 
 class CompleteDocument(Document):
@@ -109,6 +72,7 @@ class DatasetDocument(Document):
     landing: LandingDocument | None = None
     layer: LayerField | None = None
     columns: list[ColumnDocument] = []
+    schema_drift: Annotated[SchemaDrift, Field(strict=False)] = SchemaDrift.QUARANTINE
     quality: list[RuleDocument] = []
     max_quarantined_share: Share | None = Field(
         default=None, description="Largest share of the rows of a run that may go to quarantine, from 0 to 1"
@@ -215,6 +179,9 @@ class TargetDocument(Document):
     job_id: PositiveInt | None = None
     functions_url: Text | None = None
     managed_identity_client_id: Text | None = None
+    job_packages: list[Text] = Field(
+        default=[], description="Python packages in the environment of its jobs, beside the runtime's own"
+    )
     variables: dict[Name, Scalar] = {}
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from landfall.spec.checks import check_product
 from landfall.spec.columns import follow_columns
@@ -16,9 +15,11 @@ from landfall.spec.project import (
     PRODUCT_FILE,
     PRODUCTS_FOLDER,
     Project,
+    Target,
     read_project,
 )
 from landfall.spec.references import reads_of
+from landfall.spec.source_checks import check_target
 from landfall.spec.sql_text import SqlProblem
 from landfall.spec.yaml_source import Key, Mark
 
@@ -57,7 +58,7 @@ def check_products(
     if project is None:
         return (), tuple(sorted(set(faults)))
     asked_for = list(folders) if only is None else [only]
-    reading = _Reading(project, folders, project.variables_for(target))
+    reading = _Reading(project, folders, project.target(target))
     reading.read(asked_for)
     reading.check()
     products = []
@@ -82,7 +83,7 @@ class _Reading:
 
     project: Project
     folders: Mapping[str, Path]
-    variables: Mapping[str, Any]
+    target: Target
     drafts: dict[str, Draft] = field(default_factory=dict)
 
     def read(self, keys: Iterable[str]) -> None:
@@ -92,7 +93,9 @@ class _Reading:
             key = waiting.pop()
             if key in self.drafts or key not in self.folders:
                 continue
-            draft = self.drafts[key] = read_draft(self.project, self.folders[key], self.variables)
+            draft = self.drafts[key] = read_draft(
+                self.project, self.folders[key], {**self.project.variables, **self.target.variables}
+            )
             waiting.extend(ref.product for ref in _foreign_refs(draft) if ref.product is not None)
 
     def check(self) -> None:
@@ -106,6 +109,7 @@ class _Reading:
             if draft.product is None:
                 continue
             check_product(draft, draft.product)
+            check_target(draft, draft.product, self.target)
             foreign = {
                 str(ref): frames.get(str(ref.product), {}).get(ref.dataset) for ref in _foreign_refs(draft)
             }

@@ -20,7 +20,26 @@ class SourceType(StrEnum):
 class FileFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
+    FIXED = "fixed"
+    XML = "xml"
+    EXCEL = "excel"
     PARQUET = "parquet"
+    ORC = "orc"
+    AVRO = "avro"
+
+
+class SchemaDrift(StrEnum):
+    """What happens to files with other columns than the declared ones.
+
+    Their rows go to quarantine, or the node fails, or further columns are passed over, kept as JSON in a column of
+    their own, or added to the table.
+    """
+
+    QUARANTINE = "quarantine"
+    FREEZE = "freeze"
+    DISCARD = "discard"
+    RESCUE = "rescue"
+    EVOLVE = "evolve"
 
 
 class Layer(StrEnum):
@@ -176,12 +195,23 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; ``type`` is a Spark SQL type in lower case, for example ``decimal(10,2)``."""
+    """One column; ``type`` is a Spark SQL type in lower case, for example ``decimal(10,2)``.
+
+    Attributes:
+        source_name: What landed files call it, where that is not its name.
+        format: Datetime pattern of its texts in landed files, where that is not the source's.
+        start: First character in a line of fixed width, counted from 1; ``None`` for behind the column before.
+        width: Number of characters in a line of fixed width.
+    """
 
     name: str
     type: str
     nullable: bool = True
     description: str = ""
+    source_name: str | None = None
+    format: str | None = None
+    start: int | None = None
+    width: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +285,7 @@ class Dataset:
     quality: tuple[QualityRule, ...] = ()
     description: str = ""
     max_quarantined_share: float | None = None
+    schema_drift: SchemaDrift = SchemaDrift.QUARANTINE
 
 
 @dataclass(frozen=True, slots=True)

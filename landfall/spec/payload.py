@@ -25,6 +25,7 @@ from landfall.spec.model import (
     Restate,
     RunSettings,
     Schedule,
+    SchemaDrift,
     Severity,
     SnapshotPer,
     Source,
@@ -113,6 +114,7 @@ def _dataset(item: Mapping[str, Any]) -> Dataset:
         quality=tuple(_rule(rule) for rule in item["quality"]),
         description=item["description"],
         max_quarantined_share=item["max_quarantined_share"],
+        schema_drift=SchemaDrift(item.get("schema_drift", SchemaDrift.QUARANTINE)),
     )
 
 

@@ -31,11 +31,13 @@ class Target:
     Attributes:
         settings: What the file says of the fields of ``landfall.settings.Settings``, by their names.
         variables: Values that replace those of the project there.
+        job_packages: Python packages in the environment of its jobs, beside the runtime's own.
     """
 
     name: str
     settings: Mapping[str, str | int] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
+    job_packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,10 @@ def node_settings(document: NodeRunDocument) -> NodeSettings:
 def _project(root: Path, document: ProjectDocument) -> Project:
     targets = {
         name: Target(
-            name, target.model_dump(exclude_none=True, exclude={"variables"}), dict(target.variables)
+            name,
+            target.model_dump(exclude_none=True, exclude={"variables", "job_packages"}),
+            dict(target.variables),
+            tuple(target.job_packages),
         )
         for name, target in document.targets.items()
     }

@@ -12,7 +12,7 @@ from typing import Any
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from landfall.planning.definition import NodeDefinitions
+from landfall.planning.definition import NodeDefinitions, column_definition
 from landfall.planning.graph import build_graph
 from landfall.planning.plan import NodeKind
 from landfall.spec.landing_patterns import captured_types
@@ -246,10 +246,8 @@ class Bench:
             "format": file_format.value,
             "options": dict(source.options),
             "files": [{"uri": f"file://{path}", "etag": "test", "size_bytes": path.stat().st_size}],
-            "columns": [
-                {"name": column.name, "type": column.type, "nullable": column.nullable}
-                for column in dataset.columns
-            ],
+            "columns": [column_definition(column) for column in dataset.columns],
+            "drift": dataset.schema_drift.value,
             # What is given has no path to take values from.
             "captured": [
                 {"name": name, "type": kind} for name, kind in captured_types(dataset.landing or "").items()

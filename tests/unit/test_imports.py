@@ -134,8 +134,9 @@ PARTS: Mapping[str, Part] = {
     # Replayed code: what it decides may follow from its history alone.
     "orchestrations": Part(PURE, pure=True),
     "activities": Part(("landfall",), never=("landfall.api", "landfall.cli", "landfall.local")),
-    # pyarrow comes with pyspark and is what its Arrow functions (mapInArrow) hand over.
-    "spark_runtime": Part(("pyspark", "pyarrow")),
+    # pyarrow comes with pyspark and is what its Arrow functions (mapInArrow) hand over. The other two read one
+    # format each, inside the engine and only if its Python has them.
+    "spark_runtime": Part(("pyspark", "pyarrow", "fastavro", "openpyxl")),
 }
 
 # Only `settings` interprets variables; `function_app` hands them to it. The others are entry points of

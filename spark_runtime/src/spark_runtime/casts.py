@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from spark_runtime.errors import UnsupportedOption
 from spark_runtime.sql import text_literal
+from spark_runtime.text_formats import TextFormat, UnknownPattern, iso_text, plain_number
 
 _INTEGERS = {"tinyint", "byte", "smallint", "short", "int", "integer", "bigint", "long"}
 _FRACTIONS = {"float", "real", "double"}
@@ -53,13 +54,23 @@ def canonical_type(name: str) -> str:
     return base + bracket + rest
 
 
-def from_text(column: str, target: str, *, null_texts: tuple[str, ...] = ()) -> Conversion:
+PLAIN = TextFormat()
+
+
+def is_nested(kind: str) -> bool:
+    return kind.startswith(("array<", "map<", "struct<"))
+
+
+def from_text(
+    column: str, target: str, *, null_texts: tuple[str, ...] = (), layout: TextFormat = PLAIN
+) -> Conversion:
     """Return the conversion of a text from a file.
 
     Args:
         column: SQL of the text.
         target: Spark SQL type.
         null_texts: Texts that mean null in a column that is not text, besides the empty one.
+        layout: How the text is written.
 
     Raises:
         UnsupportedOption: The type cannot be read from a file.
@@ -67,18 +78,31 @@ def from_text(column: str, target: str, *, null_texts: tuple[str, ...] = ()) -> 
     kind = canonical_type(target)
     if kind == "string":
         return Conversion(column, None)
-    value = _parse_text(column, kind)
+    try:
+        value = _parse_text(column, kind, layout)
+    except UnknownPattern as error:
+        raise UnsupportedOption(str(error)) from error
+    return given_by_parser(column, value, null_texts=null_texts)
+
+
+def given_by_parser(column: str, value: str, *, null_texts: tuple[str, ...] = ()) -> Conversion:
+    """Return the conversion of a text of which ``value`` is SQL: null where the text does not fit."""
     nulls = ", ".join(text_literal(text) for text in ("", *null_texts))
     # Only what became null is looked at again, which keeps the clean majority cheap.
     lost = f"CASE WHEN {column} IS NULL OR ({value}) IS NOT NULL THEN false ELSE trim({column}) NOT IN ({nulls}) END"
     return Conversion(value, lost)
 
 
-def _parse_text(column: str, kind: str) -> str:
+def _parse_text(column: str, kind: str, layout: TextFormat) -> str:
     base = kind.partition("(")[0]
     trimmed = f"trim({column})"
     if base in _INTEGERS:
-        return f"try_cast({column} AS {kind})"
+        text = column if layout.thousands is None else plain_number(column, layout, exponent=False)
+        return f"try_cast({text} AS {kind})"
+    if not layout.has_plain_numbers and (base in _FRACTIONS or base == "decimal"):
+        return f"try_cast({plain_number(column, layout, exponent=base != 'decimal')} AS {kind})"
+    if layout.pattern is not None and base in {"date", "timestamp", "timestamp_ntz"}:
+        return f"try_cast({iso_text(column, layout.pattern)} AS {base})"
     if base in _FRACTIONS:
         return f"CASE WHEN NOT {column} RLIKE '[0-9.][dDfF][ ]*$' THEN try_cast({column} AS {kind}) END"
     if base == "decimal":

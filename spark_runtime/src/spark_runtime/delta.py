@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_runtime.casts import canonical_type
+from spark_runtime.casts import canonical_type, is_nested
 from spark_runtime.errors import CommitConflict, is_commit_conflict, is_missing_table
 from spark_runtime.sql import quoted, text_literal
 from spark_runtime.tables import Action, Commit, LoggedCommit, MergeClause
@@ -30,6 +31,16 @@ def table_name(uri: str) -> str:
 
 def schema_text(types: Mapping[str, str]) -> str:
     return ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
+
+
+def empty_frame(spark: SparkSession, types: Mapping[str, str]) -> DataFrame:
+    """Return a frame without rows; its columns may be null, whatever an engine sees in them.
+
+    Not of ``createDataFrame``: Sail gives the fields of its nested types marks that stay in the table, and takes no
+    row of other make into it.
+    """
+    columns = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
+    return spark.sql(f"SELECT {columns} WHERE false")
 
 
 class DeltaTables:
@@ -56,8 +67,30 @@ class DeltaTables:
     def create_if_missing(self, uri: str, types: Mapping[str, str]) -> None:
         # Nullable whatever the data: Sail turns a column that happens to have no null into one that must not
         # have any.
-        writer = self._spark.createDataFrame([], schema_text(types)).write.format("delta").mode("ignore")
+        writer = empty_frame(self._spark, types).write.format("delta").mode("ignore")
         retry_conflicts(uri, lambda: writer.save(uri))
+
+    def add_columns(self, uri: str, types: Mapping[str, str]) -> None:
+        added = f"ALTER TABLE {table_name(uri)} ADD COLUMNS ({schema_text(types)})"
+        try:
+            retry_conflicts(uri, lambda: self._spark.sql(added).collect())
+        except PySparkException:
+            # Sail cannot alter a table, but a merge of no rows gives it the columns of its source.
+            self._merge_columns(uri, types)
+
+    def _merge_columns(self, uri: str, types: Mapping[str, str]) -> None:
+        existing = self.types(uri) or {}
+        view = f"_lf_wider_{uuid4().hex}"
+        empty_frame(self._spark, {**existing, **types}).createOrReplaceTempView(view)
+        key = next(quoted(name) for name, kind in existing.items() if not is_nested(kind))
+        wider = (
+            f"MERGE WITH SCHEMA EVOLUTION INTO {table_name(uri)} AS target USING {view} AS source "
+            f"ON target.{key} = source.{key} WHEN NOT MATCHED THEN INSERT *"
+        )
+        try:
+            retry_conflicts(uri, lambda: self._spark.sql(wider).collect())
+        finally:
+            self._spark.catalog.dropTempView(view)
 
     def overwrite(self, uri: str, rows: DataFrame, *, key: str) -> None:
         writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")

@@ -149,6 +149,20 @@ class UnsupportedPartition(RuntimeFault):
         )
 
 
+class SchemaDrifted(RuntimeFault):
+    """A file has other columns than the declared ones, and its dataset freezes them."""
+
+    code = "LF4517"
+    kind = FaultKind.DATA
+
+    def __init__(self, uri: str, fault: str) -> None:
+        super().__init__(
+            f"{uri}: {fault}, and the columns of this dataset are frozen. Nothing was published; declare the columns "
+            "as the files have them, or another schema_drift, and land the file again."
+        )
+        self.uri = uri
+
+
 class QualityGateClosed(RuntimeFault):
     """A rule of severity ``fail`` refused rows; nothing is published."""
 

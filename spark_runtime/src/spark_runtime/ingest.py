@@ -2,14 +2,17 @@
 
 from pyspark.sql import DataFrame
 
-from spark_runtime.casts import Conversion, from_text
-from spark_runtime.errors import AllFilesRejected, FilesMissing, RowsUnaccounted
+from spark_runtime.casts import Conversion, canonical_type, from_text, given_by_parser, is_nested
+from spark_runtime.errors import AllFilesRejected, FilesMissing, RowsUnaccounted, SchemaDrifted
+from spark_runtime.further_columns import RESCUED, further_columns
 from spark_runtime.job import Job, log
-from spark_runtime.landed_files import null_texts, read_landed_files
+from spark_runtime.landed_files import read_landed_files
 from spark_runtime.publishing import publish_staged
+from spark_runtime.reader_options import null_texts, text_format
+from spark_runtime.readers.records import DRIFTED
 from spark_runtime.result import FileResult, FileStatus
 from spark_runtime.rules import compile_rules
-from spark_runtime.spec import FilesInput
+from spark_runtime.spec import Column, Drift, FilesInput
 from spark_runtime.sql import text_literal, timestamp_literal
 from spark_runtime.staging import Origin, Staged, StagedColumn, discard, stage
 from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
@@ -28,12 +31,14 @@ def ingest(job: Job, source: FilesInput) -> None:
         QualityGateClosed: A rule of severity ``fail`` refused rows; nothing is published.
     """
     with job.findings.phase("read"):
-        records = with_captured(read_landed_files(job.spark, source), source)
+        found = further_columns(job, source)
+        records = with_captured(read_landed_files(job.spark, source, found), source)
     with job.findings.phase("check"):
-        types = {column.name: column.type for column in (*source.columns, *source.captured)}
+        columns = (*source.columns, *found)
+        types = {column.name: column.type for column in (*columns, *source.captured)}
         around = Surroundings(job.started_at, job.spec.former_rows)
         table_rules = compile_table_rules(job.spec.rules, types, around)
-        staged = _stage(job, source, records)
+        staged = _stage(job, source, columns, records)
     try:
         with job.findings.phase("check"):
             tally = count_staged(staged, declared=job.spec.rules)
@@ -49,18 +54,17 @@ def ingest(job: Job, source: FilesInput) -> None:
         discard(job, staged)
 
 
-def _stage(job: Job, source: FilesInput, records: DataFrame) -> Staged:
-    nulls = null_texts(source)
+def _stage(job: Job, source: FilesInput, declared: tuple[Column, ...], records: DataFrame) -> Staged:
     columns = [
         StagedColumn(
             name=column.name,
             type=column.type,
             source=f"_lf_c{at}",
-            conversion=from_text(f"_lf_c{at}", column.type, null_texts=nulls),
+            conversion=_conversion(source, column, at),
             nullable=column.nullable,
             lost_as=f"type:{column.name}",
         )
-        for at, column in enumerate(source.columns)
+        for at, column in enumerate(declared)
     ]
     columns += [
         StagedColumn(
@@ -73,6 +77,9 @@ def _stage(job: Job, source: FilesInput, records: DataFrame) -> Staged:
         )
         for at, column in enumerate(source.captured)
     ]
+    if source.drift is Drift.RESCUE:
+        kept = Conversion("_lf_extra", None)
+        columns.append(StagedColumn(RESCUED, "string", "_lf_extra", kept, nullable=True, lost_as=""))
     tests, unique = compile_rules(job.spec.rules, {column.name: column.type for column in columns})
     uris = ", ".join(text_literal(file.uri) for file in source.files)
     origin = Origin(
@@ -80,6 +87,7 @@ def _stage(job: Job, source: FilesInput, records: DataFrame) -> Staged:
         file="_lf_file",
         fault="_lf_fault",
         raw="_lf_raw",
+        line="_lf_line",
         rows="_lf_rows",
         source_file=f"element_at(array({uris}), _lf_file + 1)",
     )
@@ -95,6 +103,13 @@ def with_captured(records: DataFrame, source: FilesInput) -> DataFrame:
         of_file = f"element_at(array({literals}), _lf_file + 1)"
         values.append(f"CAST({of_file} AS {column.type}) AS _lf_p{at}")
     return records.selectExpr("*", *values) if values else records
+
+
+def _conversion(source: FilesInput, column: Column, at: int) -> Conversion:
+    nulls = null_texts(source)
+    if is_nested(canonical_type(column.type)):
+        return given_by_parser(f"_lf_c{at}", f"_lf_n{at}", null_texts=nulls)
+    return from_text(f"_lf_c{at}", column.type, null_texts=nulls, layout=text_format(source, column))
 
 
 def _settle_files(job: Job, source: FilesInput, tally: Tally) -> None:
@@ -116,6 +131,8 @@ def _settle_files(job: Job, source: FilesInput, tally: Tally) -> None:
             )
         status = FileStatus.DONE if closed.fault is None else FileStatus.REJECTED
         results.append(FileResult(file.uri, status, closed.fault))
+        if source.drift is Drift.FREEZE and (closed.fault or "").startswith(DRIFTED):
+            raise SchemaDrifted(file.uri, (closed.fault or "").removeprefix(DRIFTED))
         if closed.fault is not None:
             log.warning("rejected %s: %s", file.uri, closed.fault)
     if missing:

@@ -17,6 +17,7 @@ QUARANTINE_TYPES = {
     "_rules": "array<string>",
     "_reason": "string",
     "_source_file": "string",
+    "_line": "bigint",
     "_row": "string",
     "_quarantined_at": "timestamp",
 }
@@ -25,7 +26,8 @@ QUARANTINE_TYPES = {
 def quarantine_rows(job: Job, staged: Staged, *, rejected: Sequence[int] = ()) -> DataFrame:
     """Return the refused rows of a staging in the columns of the quarantine table.
 
-    ``_row`` is the row as JSON, or as it stands in the file if it could not be parsed.
+    ``_line`` is the line of the file, for formats without lines the number of the record. ``_row`` is the row as JSON,
+    or as it stands in the file if it could not be parsed.
     """
     spec = job.spec
     refusing = [test for test in staged.tests if test.severity in REFUSING]
@@ -44,6 +46,7 @@ def quarantine_rows(job: Job, staged: Staged, *, rejected: Sequence[int] = ()) -
         f"{failed_names([(test.failed, test.name) for test in refusing])} AS _rules",
         f"concat_ws('; ', {reasons}) AS _reason",
         f"{staged.source_file} AS _source_file",
+        "_lf_line AS _line",
         # A rule on keys refuses rows after the staging, which wrote the JSON of the others.
         f"coalesce(_lf_row, to_json(named_struct({fields}))) AS _row",
         f"{timestamp_literal(job.started_at)} AS _quarantined_at",

@@ -25,7 +25,26 @@ class NodeKind(StrEnum):
 class FileFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
+    FIXED = "fixed"
+    XML = "xml"
+    EXCEL = "excel"
     PARQUET = "parquet"
+    ORC = "orc"
+    AVRO = "avro"
+
+
+class Drift(StrEnum):
+    """What happens to files with other columns than the declared ones.
+
+    Their rows go to quarantine, or the node fails, or further columns are passed over, kept as JSON in a column of
+    their own, or added to the table.
+    """
+
+    QUARANTINE = "quarantine"
+    FREEZE = "freeze"
+    DISCARD = "discard"
+    RESCUE = "rescue"
+    EVOLVE = "evolve"
 
 
 class Severity(StrEnum):
@@ -103,11 +122,22 @@ class StepType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A declared column; ``type`` is a Spark SQL type in lower case."""
+    """A declared column; ``type`` is a Spark SQL type in lower case.
+
+    Attributes:
+        source_name: What it is called in files; empty for its own name.
+        format: Datetime pattern of its texts; empty for that of the source.
+        start: First character in a line of fixed width, counted from 1.
+        width: Number of characters there; 0 in other formats.
+    """
 
     name: str
     type: str
     nullable: bool = True
+    source_name: str = ""
+    format: str = ""
+    start: int = 1
+    width: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +160,7 @@ class FilesInput:
     files: tuple[LandedFile, ...]
     columns: tuple[Column, ...]
     captured: tuple[Column, ...] = ()
+    drift: Drift = Drift.QUARANTINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +362,7 @@ def _input(item: SpecObject) -> FilesInput | TableInput:
             files=tuple(_landed_file(file) for file in item.objects("files")),
             columns=_columns(item),
             captured=_columns(item, "captured", optional=True),
+            drift=item.choice("drift", Drift, Drift.QUARANTINE, optional=True),
         )
     else:
         item.fault("kind", f"{item.anything('kind')!r} is not one of files, table")
@@ -352,10 +384,22 @@ def _landed_file(item: SpecObject) -> LandedFile:
 
 def _columns(item: SpecObject, key: str = "columns", *, optional: bool = False) -> tuple[Column, ...]:
     columns = []
+    start = 1
     for column in item.objects(key, optional=optional):
+        start = column.optional_integer("start", minimum=1) or start
+        width = column.optional_integer("width") or 0
         columns.append(
-            Column(column.text("name"), column.text("type").strip(), column.boolean("nullable", default=True))
+            Column(
+                column.text("name"),
+                column.text("type").strip(),
+                column.boolean("nullable", default=True),
+                source_name=column.text("from", optional=True),
+                format=column.text("format", optional=True),
+                start=start,
+                width=width,
+            )
         )
+        start += width
         column.refuse_unknown()
     names = [column.name.casefold() for column in columns]
     for name in {name for name in names if names.count(name) > 1}:

@@ -120,6 +120,7 @@ class Origin:
         file: Number of the row's file in the node spec.
         fault: Why a record could not be parsed.
         raw: Such a record as it stands in the file.
+        line: Line of the record in its file, or its number in a format without lines.
         rows: Number of records that a closing row vouches for.
         source_file: Address of the file, as far as the row knows it.
     """
@@ -128,6 +129,7 @@ class Origin:
     file: str = "CAST(NULL AS int)"
     fault: str = "CAST(NULL AS string)"
     raw: str = "CAST(NULL AS string)"
+    line: str = "CAST(NULL AS bigint)"
     rows: str = "CAST(NULL AS bigint)"
     source_file: str = "CAST(NULL AS string)"
 
@@ -224,11 +226,13 @@ def _judge(
         f"{origin.file} AS _lf_file",
         f"{origin.fault} AS _lf_fault",
         f"{origin.raw} AS _lf_raw",
+        f"{origin.line} AS _lf_line",
         f"{origin.rows} AS _lf_rows",
         f"{origin.source_file} AS _lf_source",
         *carried,
     )
-    kept = {"_lf_file": "int", "_lf_fault": "string", "_lf_rows": "bigint", "_lf_source": "string"}
+    kept = {"_lf_file": "int", "_lf_fault": "string", "_lf_line": "bigint", "_lf_rows": "bigint"}
+    kept["_lf_source"] = "string"
     kept |= dict.fromkeys(masks_of(first), "bigint")
     readable = f"_lf_kind = 0 AND {none_failed(first)}"
     filters = {f"_lf_t{at}": bit.test.filter for at, bit in enumerate(second) if bit.test.filter}

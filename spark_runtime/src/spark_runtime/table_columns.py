@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from spark_runtime.casts import same_type
 from spark_runtime.errors import ColumnMismatch
 from spark_runtime.frame import find_name
+from spark_runtime.further_columns import may_be_added
 from spark_runtime.job import Job
 
 
 def require_same_columns(job: Job, uri: str, types: Mapping[str, str]) -> None:
-    """Create the table, or refuse to write columns it does not have.
+    """Create the table, add the columns that may be added, or refuse to write columns it does not have.
 
     Engines do not agree on this: what one refuses the other drops without a word.
 
@@ -21,6 +22,14 @@ def require_same_columns(job: Job, uri: str, types: Mapping[str, str]) -> None:
     if existing is None:
         job.tables.create_if_missing(uri, types)
         return
+    new = {
+        column: kind
+        for column, kind in types.items()
+        if find_name(column, existing) is None and may_be_added(job.spec, column)
+    }
+    if new:
+        job.tables.add_columns(uri, new)
+        existing = job.tables.types(uri) or {}
     faults = [f"no column '{column}' in the table" for column in types if find_name(column, existing) is None]
     for column, kind in existing.items():
         own = find_name(column, types)

@@ -85,6 +85,10 @@ class Tables(Protocol):
         """Create an empty table with nullable columns, unless there is one."""
         ...
 
+    def add_columns(self, uri: str, types: Mapping[str, str]) -> None:
+        """Add columns, null in the rows that are there, to an existing table that has none of them."""
+        ...
+
     def overwrite(self, uri: str, rows: DataFrame, *, key: str) -> None:
         """Replace the table, its columns too.
 

@@ -92,7 +92,7 @@ def test_columns_are_matched_by_name_whatever_their_order_and_case(bench: Workbe
     [
         (b"id,name", "the file has missing column 'price'"),
         (b"id,name,price,tax", "the file has unexpected column 'tax'"),
-        (b"id,name,price,ID", "the file has repeated column 'id'"),
+        (b"id,name,price,ID", "the file has repeated column 'ID'"),
         (b'id,"name,price', "the header line cannot be read: a quoted field is never closed"),
     ],
 )

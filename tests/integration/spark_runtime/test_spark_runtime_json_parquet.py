@@ -81,6 +81,6 @@ def test_a_parquet_file_with_other_columns_goes_to_quarantine_and_a_cut_one_is_r
 
     assert counts(result) == (3, 2, 1)
     assert bench.quarantined() == [
-        (["readable_row"], "readable_row: the file has unexpected column 'name'", '{"id": 3, "name": "x"}')
+        (["readable_row"], "readable_row: the file has unexpected column 'name'", '{"id":"3","name":"x"}')
     ]
     assert [file["status"] for file in result["files"]] == ["done", "done", "rejected"]

@@ -44,6 +44,7 @@ class Workbench:
         format: str = "csv",  # noqa: A002 - the spec's own word
         options: Mapping[str, Any] | None = None,
         rules: Sequence[Mapping[str, Any]] = (),
+        drift: str = "quarantine",
         **more: Any,
     ) -> dict[str, Any]:
         """Run an ingest node and return its result document."""
@@ -55,6 +56,7 @@ class Workbench:
             "options": dict(options or {}),
             "files": list(files),
             "columns": declared,
+            "drift": drift,
         }
         return self.run(
             kind="ingest",
@@ -166,6 +168,11 @@ class Workbench:
         rows = self.rows(f"quarantine/{dataset}", "_rules", "_reason", "_row")
         return sorted(rows, key=lambda row: str(row[2]))
 
+    def refused_lines(self, dataset: str = "orders") -> list[tuple[int | None, str]]:
+        """Return line and reason of everything quarantined, by line."""
+        rows = self.rows(f"quarantine/{dataset}", "_line", "_reason")
+        return sorted(((row[0], row[1]) for row in rows), key=lambda row: (row[0] or 0, row[1]))
+
     def save(self, dataset: str, query: str) -> None:
         """Make the rows of a query a table."""
         writer = self.spark.sql(query).write.format("delta").mode("overwrite")
@@ -173,12 +180,15 @@ class Workbench:
 
 
 def columns_of(text: str) -> list[dict[str, Any]]:
-    """Return declared columns from ``id int not null; name string``."""
-    columns = []
+    """Return declared columns from ``id int not null; name string``; ``| width=8`` adds what files say otherwise."""
+    columns: list[dict[str, Any]] = []
     for part in filter(None, (part.strip() for part in text.split(";"))):
-        declared, _, _ = part.partition(" not null")
+        written, _, more = part.partition("|")
+        declared, _, _ = written.partition(" not null")
         name, kind = declared.split(maxsplit=1)
-        columns.append({"name": name, "type": kind, "nullable": "not null" not in part})
+        columns.append({"name": name, "type": kind.strip(), "nullable": "not null" not in written})
+        for key, _, value in (item.strip().partition("=") for item in more.split(",") if item):
+            columns[-1][key] = int(value) if key in ("start", "width") else value
     return columns
 
 

@@ -184,7 +184,7 @@ def test_an_ingest_node_pins_what_its_job_needs() -> None:
     column = {"name": "id", "type": "int", "nullable": False}
     assert plan.nodes[0].definition == {
         "kind": "ingest",
-        "source": {"format": "csv", "options": {"null_value": "NA"}, "captured": []},
+        "source": {"format": "csv", "options": {"null_value": "NA"}, "captured": [], "drift": "quarantine"},
         "inputs": [],
         "columns": [column],
         "steps": [],

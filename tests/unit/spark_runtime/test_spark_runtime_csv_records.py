@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from spark_runtime.readers.containers import as_utf8
 from spark_runtime.readers.read_csv import CsvLayout, read_csv
-from spark_runtime.readers.records import UnreadableFile
+from spark_runtime.readers.records import UnreadableFile, Wanted
 
-LAYOUT = CsvLayout(
-    columns=("a", "b"), header=False, delimiter=",", quote='"', escape=None, comment=None, null_values=()
-)
+LAYOUT = CsvLayout(header=False, delimiter=",", quote='"', escape=None, comment=None, null_values=())
+WANTED = Wanted(("a", "b"))
 Rows = list[tuple[str | None, ...]]
 
 
@@ -21,7 +20,7 @@ def parse(content: bytes, layout: CsvLayout = LAYOUT, chunk: int = 1 << 20) -> t
     """Return the good records and the texts of the refused ones."""
     rows: Rows = []
     refused: list[str] = []
-    for parsed in read_csv(as_utf8(chunks_of(content, chunk), "utf-8"), layout):
+    for parsed in read_csv(as_utf8(chunks_of(content, chunk), "utf-8"), layout, WANTED):
         rows += zip(*(column.to_pylist() for column in parsed.columns), strict=True)
         refused += [record.text for record in parsed.refused]
     return rows, refused
@@ -97,6 +96,7 @@ def test_bytes_of_another_encoding_make_the_file_unreadable() -> None:
 def test_utf_16_is_read_as_declared() -> None:
     content = "1,café\n".encode("utf-16")
 
-    parsed = [batch for batch in read_csv(as_utf8(chunks_of(content, 3), "utf-16"), LAYOUT) if batch.columns]
+    chunks = as_utf8(chunks_of(content, 3), "utf-16")
+    parsed = [batch for batch in read_csv(chunks, LAYOUT, WANTED) if batch.columns]
 
     assert parsed[0].columns[1].to_pylist() == ["café"]

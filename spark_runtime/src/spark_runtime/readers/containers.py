@@ -2,9 +2,11 @@
 
 import bz2
 import codecs
+import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,8 +18,8 @@ CHUNK_BYTES = 4 << 20
 def open_members(name: str, content: pa.Buffer) -> Iterator[Iterator[bytes]]:
     """Yield each data file inside a landed file as chunks of bytes; a plain file is its own only member.
 
-    Compression follows the name: ``.gz``, ``.bz2``, ``.zip``. Folders and the metadata that macOS adds to a zip are
-    passed over.
+    Compression follows the name: ``.gz``, ``.bz2``, ``.xz``, ``.zip``. Folders and the metadata that macOS
+    adds to a zip are passed over.
 
     Raises:
         UnreadableFile: The archive is broken, cut off or encrypted; also while the chunks are read.
@@ -28,7 +30,9 @@ def open_members(name: str, content: pa.Buffer) -> Iterator[Iterator[bytes]]:
     elif lowered.endswith(".gz"):
         yield _inflate(content)
     elif lowered.endswith(".bz2"):
-        yield _bunzip(content)
+        yield _decompress(content, bz2.BZ2Decompressor, "bzip2")
+    elif lowered.endswith(".xz"):
+        yield _decompress(content, lzma.LZMADecompressor, "xz")
     else:
         yield _slices(content)
 
@@ -121,19 +125,20 @@ def _inflate(content: pa.Buffer) -> Iterator[bytes]:
         raise UnreadableFile("the gzip data ends too early: the file was cut off; land it again")
 
 
-def _bunzip(content: pa.Buffer) -> Iterator[bytes]:
-    inflater = bz2.BZ2Decompressor()
+def _decompress(content: pa.Buffer, begin: Callable[[], Any], label: str) -> Iterator[bytes]:
+    """Decompress streams that follow each other."""
+    inflater = begin()
     for chunk in _slices(content):
         pending = chunk
         while pending or not (inflater.needs_input or inflater.eof):
             if inflater.eof:
-                inflater = bz2.BZ2Decompressor()
+                inflater = begin()
             try:
                 data = inflater.decompress(pending, CHUNK_BYTES)
-            except OSError as error:
-                raise UnreadableFile(f"not bzip2, or damaged ({error}); land the file again") from error
+            except (OSError, lzma.LZMAError) as error:
+                raise UnreadableFile(f"not {label}, or damaged ({error}); land the file again") from error
             if data:
                 yield data
             pending = inflater.unused_data if inflater.eof else b""
     if not inflater.eof:
-        raise UnreadableFile("the bzip2 data ends too early: the file was cut off; land it again")
+        raise UnreadableFile(f"the {label} data ends too early: the file was cut off; land it again")

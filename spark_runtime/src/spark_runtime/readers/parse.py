@@ -1,16 +1,21 @@
 """The function that the engine calls: rows of (path, content) in, rows of text and one closing row per file out."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from spark_runtime.readers.containers import as_utf8, open_members
-from spark_runtime.readers.read_csv import CsvLayout, read_csv
-from spark_runtime.readers.read_json import read_json_lines
-from spark_runtime.readers.read_parquet import read_parquet
-from spark_runtime.readers.records import Parsed, TextArray, UnreadableFile
+from spark_runtime.readers.nested import as_nested, nested_arrow_type
+from spark_runtime.readers.read_avro import avro_columns, read_avro
+from spark_runtime.readers.read_columnar import columns_of, read_columnar
+from spark_runtime.readers.read_csv import CsvLayout, header_names, read_csv
+from spark_runtime.readers.read_excel import ExcelLayout, read_excel, sheet_rows
+from spark_runtime.readers.read_fixed import FixedLayout, read_fixed
+from spark_runtime.readers.read_json import read_json_document, read_json_lines
+from spark_runtime.readers.read_xml import XmlLayout, read_xml
+from spark_runtime.readers.records import Parsed, TextArray, UnreadableFile, Wanted, loads
 
 # Kinds of output rows.
 GOOD, REFUSED, CLOSING = 0, 1, 2
@@ -25,32 +30,52 @@ class ExpectedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class JsonLayout:
+    """Whether a file is one JSON document instead of one object per line."""
+
+    document: bool
+
+
+Layout = CsvLayout | JsonLayout | FixedLayout | XmlLayout | ExcelLayout | None
+
+
+@dataclass(frozen=True, slots=True)
 class ReadPlan:
     """What the parser must know.
 
     Attributes:
-        format: ``csv``, ``json`` or ``parquet``.
+        format: ``csv``, ``json``, ``fixed``, ``xml``, ``excel``, ``parquet``, ``orc`` or ``avro``.
         encoding: Python's name of the encoding of text formats.
         files: Listed files by path without scheme and account.
+        layout: How the files are written; ``None`` for formats that say it themselves.
+        nested: Number and type of each declared column of a nested type.
     """
 
     format: str
     encoding: str
-    columns: tuple[str, ...]
+    wanted: Wanted
     files: dict[str, ExpectedFile]
-    csv: CsvLayout | None = field(default=None)
+    layout: Layout = None
+    nested: tuple[tuple[int, str], ...] = ()
 
 
-def output_names(columns: int) -> list[str]:
-    """Return the column names of the output: file, kind, fault, raw text, row count, and the values."""
-    return [
-        "_lf_file",
-        "_lf_kind",
-        "_lf_fault",
-        "_lf_raw",
-        "_lf_rows",
-        *(f"_lf_c{at}" for at in range(columns)),
-    ]
+def output_columns(columns: int, nested: tuple[tuple[int, str], ...]) -> dict[str, str]:
+    """Return the columns of the output and their types: where a row comes from, its texts, its nested values.
+
+    ``_lf_rows`` is the number of records in a closing row, ``_lf_extra`` holds further columns as JSON, ``_lf_c{n}``
+    is the text of declared column n and ``_lf_n{n}`` its value where its type is nested.
+    """
+    return {
+        "_lf_file": "int",
+        "_lf_kind": "int",
+        "_lf_fault": "string",
+        "_lf_raw": "string",
+        "_lf_rows": "bigint",
+        "_lf_line": "bigint",
+        "_lf_extra": "string",
+        **{f"_lf_c{at}": "string" for at in range(columns)},
+        **{f"_lf_n{at}": kind for at, kind in nested},
+    }
 
 
 def bare_path(path: str) -> str:
@@ -71,20 +96,45 @@ def make_parser(plan: ReadPlan) -> Callable[[Iterator[pa.RecordBatch]], Iterator
     """
 
     def parse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        done: set[int] = set()
-        for batch in batches:
-            paths: list[Any] = batch.column("path").to_pylist()
-            contents = batch.column("content")
-            for row, path in enumerate(paths):
-                file = plan.files.get(bare_path(path))
-                # Not listed: a pattern stood for a character that engines take for one. Seen before: Sail
-                # returns a large file once per scan partition; the rows were brought together by path.
-                if file is None or file.number in done:
-                    continue
-                done.add(file.number)
-                yield from _file_rows(path, contents[row].as_buffer(), file, plan)
+        for path, content, file in _listed(batches, plan):
+            yield from _file_rows(path, content, file, plan)
 
     return parse
+
+
+def make_finder(plan: ReadPlan) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return the function for ``mapInArrow`` that tells name and type of each column the files have."""
+
+    def find(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for path, content, _ in _listed(batches, plan):
+            try:
+                found = dict(_found_columns(path, content, plan))
+            except (UnreadableFile, pa.ArrowInvalid):
+                # Why it cannot be read is told when it is read.
+                found = {}
+            yield pa.RecordBatch.from_arrays(
+                [pa.array(list(found), pa.string()), pa.array(list(found.values()), pa.string())],
+                names=["name", "type"],
+            )
+
+    return find
+
+
+def _listed(
+    batches: Iterator[pa.RecordBatch], plan: ReadPlan
+) -> Iterator[tuple[str, pa.Buffer, ExpectedFile]]:
+    done: set[int] = set()
+    for batch in batches:
+        paths: list[Any] = batch.column("path").to_pylist()
+        contents = batch.column("content")
+        for row, path in enumerate(paths):
+            file = plan.files.get(bare_path(path))
+            # Not listed: a pattern stood for a character that engines take for one. Seen before: Sail
+            # returns a large file once per scan partition; the rows were brought together by path.
+            if file is None or file.number in done:
+                continue
+            done.add(file.number)
+            yield path, contents[row].as_buffer(), file
 
 
 def _file_rows(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan) -> Iterator[pa.RecordBatch]:
@@ -97,56 +147,103 @@ def _file_rows(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan
                 "the newer version comes with its own event"
             )
         for parsed in _parsed(path, content, plan):
-            good = len(parsed.columns[0]) if parsed.columns else 0
-            rows += good + len(parsed.refused)
-            if good:
-                yield _batch(good, file.number, GOOD, values=parsed.columns, width=len(plan.columns))
+            rows += parsed.good + len(parsed.refused)
+            if parsed.good:
+                yield _good_rows(parsed, file.number, plan)
             if parsed.refused:
                 yield _batch(
                     len(parsed.refused),
                     file.number,
                     REFUSED,
-                    faults=[record.reason for record in parsed.refused],
-                    raws=[record.text for record in parsed.refused],
-                    width=len(plan.columns),
+                    plan,
+                    {
+                        "_lf_fault": pa.array([record.reason for record in parsed.refused], pa.string()),
+                        "_lf_raw": pa.array([record.text for record in parsed.refused], pa.string()),
+                        "_lf_line": pa.array([record.line for record in parsed.refused], pa.int64()),
+                    },
                 )
     except UnreadableFile as error:
         fault = str(error)
     except pa.ArrowInvalid as error:
         fault = f"cannot be parsed: {error}"
-    yield _batch(1, file.number, CLOSING, faults=[fault], rows=rows, width=len(plan.columns))
+    yield _batch(
+        1,
+        file.number,
+        CLOSING,
+        plan,
+        {"_lf_fault": pa.array([fault], pa.string()), "_lf_rows": pa.array([rows], pa.int64())},
+    )
+
+
+def _good_rows(parsed: Parsed, number: int, plan: ReadPlan) -> pa.RecordBatch:
+    values: dict[str, TextArray] = {f"_lf_c{at}": column for at, column in enumerate(parsed.columns)}
+    wraps = plan.format == "xml"
+    for at, kind in plan.nested:
+        values[f"_lf_n{at}"] = as_nested(parsed.columns[at], kind, wraps=wraps)
+    if parsed.lines is not None:
+        values["_lf_line"] = parsed.lines
+    if parsed.extra is not None:
+        values["_lf_extra"] = parsed.extra
+    return _batch(parsed.good, number, GOOD, plan, values)
 
 
 def _parsed(path: str, content: pa.Buffer, plan: ReadPlan) -> Iterator[Parsed]:
-    if plan.format == "parquet":
-        yield from read_parquet(content, plan.columns)
-        return
-    for member in open_members(path, content):
-        chunks = as_utf8(member, plan.encoding)
-        if plan.csv is not None:
-            yield from read_csv(chunks, plan.csv)
+    layout, wanted = plan.layout, plan.wanted
+    if plan.format in ("parquet", "orc"):
+        yield from read_columnar(content, plan.format, wanted)
+    elif plan.format == "avro":
+        yield from read_avro(content, wanted)
+    elif isinstance(layout, ExcelLayout):
+        yield from read_excel(content, layout, wanted)
+    else:
+        for member in open_members(path, content):
+            if isinstance(layout, XmlLayout):
+                # It says its encoding itself.
+                yield from read_xml(member, layout, wanted)
+                continue
+            chunks = as_utf8(member, plan.encoding)
+            if isinstance(layout, CsvLayout):
+                yield from read_csv(chunks, layout, wanted)
+            elif isinstance(layout, FixedLayout):
+                yield from read_fixed(chunks, layout, wanted)
+            elif isinstance(layout, JsonLayout) and layout.document:
+                yield from read_json_document(chunks, wanted)
+            else:
+                yield from read_json_lines(chunks, wanted)
+
+
+def _found_columns(path: str, content: pa.Buffer, plan: ReadPlan) -> Iterator[tuple[str, str]]:
+    """Yield name and type of each column of a file; all are text where the format knows no types."""
+    layout = plan.layout
+    if plan.format in ("parquet", "orc"):
+        yield from columns_of(content, plan.format)
+    elif plan.format == "avro":
+        yield from ((name, "string") for name in avro_columns(content))
+    elif isinstance(layout, ExcelLayout):
+        first = next(sheet_rows(content, layout), (0, []))[1]
+        yield from ((name or f"_c{at}", "string") for at, name in enumerate(first))
+    elif isinstance(layout, CsvLayout):
+        for member in open_members(path, content):
+            names = header_names(as_utf8(member, plan.encoding), layout)
+            yield from ((name, "string") for name in names)
+    elif not isinstance(layout, FixedLayout):
+        # JSON and XML tell their fields with each record.
+        for parsed in _parsed(path, content, plan):
+            for text in parsed.extra.drop_null().to_pylist() if parsed.extra is not None else ():
+                yield from ((name, "string") for name in loads(str(text)))
+
+
+def _batch(length: int, file: int, kind: int, plan: ReadPlan, values: dict[str, TextArray]) -> pa.RecordBatch:
+    arrays: list[Any] = []
+    names = output_columns(len(plan.wanted.names), plan.nested)
+    kinds = {"int": pa.int32(), "bigint": pa.int64(), "string": pa.string()}
+    numbers = {"_lf_file": file, "_lf_kind": kind}
+    for name, type_name in names.items():
+        if name in numbers:
+            arrays.append(pa.repeat(pa.scalar(numbers[name], pa.int32()), length))
+        elif name in values:
+            arrays.append(values[name])
         else:
-            yield from read_json_lines(chunks, plan.columns)
-
-
-def _batch(
-    length: int,
-    file: int,
-    kind: int,
-    *,
-    width: int,
-    values: tuple[TextArray, ...] | None = None,
-    faults: list[str | None] | list[str] | None = None,
-    raws: list[str] | None = None,
-    rows: int | None = None,
-) -> pa.RecordBatch:
-    texts = pa.nulls(length, pa.string())
-    arrays = [
-        pa.repeat(pa.scalar(file, pa.int32()), length),
-        pa.repeat(pa.scalar(kind, pa.int32()), length),
-        texts if faults is None else pa.array(faults, pa.string()),
-        texts if raws is None else pa.array(raws, pa.string()),
-        pa.repeat(pa.scalar(rows, pa.int64()), length),
-        *(values or [texts] * width),
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=output_names(width))
+            arrow_type: Any = kinds.get(type_name) or nested_arrow_type(type_name)
+            arrays.append(pa.nulls(length, arrow_type))
+    return pa.RecordBatch.from_arrays(arrays, names=list(names))

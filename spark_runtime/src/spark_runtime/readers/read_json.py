@@ -1,82 +1,108 @@
-"""JSON lines: text of one file in, columns of text out, every line accounted for."""
+"""JSON: text of one file in, columns of text out, every record accounted for."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
+from spark_runtime.readers.records import (
+    Drifted,
+    Parsed,
+    Rows,
+    UnreadableFile,
+    Wanted,
+    as_json,
+    as_text,
+    loads,
+)
 
-from spark_runtime.readers.records import Parsed, RefusedRecord
+BATCH_RECORDS = 20_000
 
 
-def read_json_lines(chunks: Iterator[bytes], columns: tuple[str, ...]) -> Iterator[Parsed]:
+def read_json_lines(chunks: Iterator[bytes], wanted: Wanted) -> Iterator[Parsed]:
     """Yield the objects of one text, one line each; fields are matched by name, whatever their case.
 
-    A field that is absent is null. A line that is no JSON object, or has a field that is not declared, is refused.
+    A field that is absent is null. A line that is no JSON object, or has a field that may not be there, is refused.
     Numbers keep the digits they are written with.
     """
-    positions = {name.casefold(): at for at, name in enumerate(columns)}
+    reader = _Objects(wanted)
     carried = b""
+    number = 0
     for chunk in chunks:
         data = carried + chunk
         end = data.rfind(b"\n") + 1
         carried = data[end:]
-        yield _parse(data[:end], positions)
-    yield _parse(carried, positions)
+        for line in data[:end].split(b"\n")[:-1]:
+            number += 1
+            reader.read_line(line, number)
+        if len(reader.rows):
+            yield reader.rows.take()
+    reader.read_line(carried, number + 1)
+    yield reader.rows.take()
 
 
-def _parse(text: bytes, positions: dict[str, int]) -> Parsed:
-    columns: list[list[str | None]] = [[] for _ in positions]
-    refused = []
-    for line in text.split(b"\n"):
-        if not line.strip():
-            continue
-        values, fault = _values(line, positions)
-        if fault:
-            refused.append(RefusedRecord(line.decode().rstrip("\r"), fault))
-            continue
-        for column, value in zip(columns, values, strict=True):
-            column.append(value)
-    return Parsed(tuple(pa.array(column, pa.string()) for column in columns), tuple(refused))
+def read_json_document(chunks: Iterator[bytes], wanted: Wanted) -> Iterator[Parsed]:
+    """Yield the objects of one document: an array of objects, or a single object, over any number of lines.
 
+    The document is held whole. An element that is no object is refused; its number stands for its line.
 
-def _values(line: bytes, positions: dict[str, int]) -> tuple[list[str | None], str]:
+    Raises:
+        UnreadableFile: The text is not one JSON document.
+    """
+    text = b"".join(chunks)
+    if not text.strip():
+        return
     try:
-        document = json.loads(line, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+        document = loads(text)
     except (ValueError, RecursionError) as error:
-        return [], f"not JSON: {error}"
-    if not isinstance(document, dict):
-        return [], "not a JSON object"
-    values: list[str | None] = [None] * len(positions)
-    seen: set[int] = set()
-    for name, value in document.items():
-        at = positions.get(name.casefold())
-        if at is None:
-            return [], f"unexpected field '{name}'"
-        if at in seen:
-            return [], f"field '{name}' comes twice"
-        seen.add(at)
-        values[at] = _as_text(value)
-    return values, ""
+        raise UnreadableFile(f"not a JSON document: {error}") from error
+    del text
+    reader = _Objects(wanted)
+    for number, item in enumerate(document if isinstance(document, list) else [document], 1):
+        reader.read(item, number, as_json(item))
+        if len(reader.rows) >= BATCH_RECORDS:
+            yield reader.rows.take()
+    yield reader.rows.take()
 
 
-class _Number(str):
-    """A number as it is written, so that no digit is lost on the way to its declared type."""
+class _Objects:
+    """Takes the declared fields out of JSON objects."""
 
-    __slots__ = ()
+    def __init__(self, wanted: Wanted) -> None:
+        self.rows = Rows(wanted)
+        self._wanted = wanted
+        self._keys = {key: at for at, key in enumerate(wanted.keys())}
 
+    def read_line(self, line: bytes, number: int) -> None:
+        if not line.strip():
+            return
+        text = line.decode(errors="replace").rstrip("\r")
+        try:
+            document = loads(line)
+        except (ValueError, RecursionError) as error:
+            self.rows.refuse(text, f"not JSON: {error}", number)
+            return
+        self.read(document, number, text)
 
-def _as_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value if type(value) is not _Number else str(value)
-    return _as_json(value)
-
-
-def _as_json(value: Any) -> str:
-    if isinstance(value, _Number):
-        return str(value)
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key)}:{_as_json(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_as_json, value)) + "]"
-    return json.dumps(value)
+    def read(self, document: Any, number: int, text: str) -> None:
+        if not isinstance(document, dict):
+            self.rows.refuse(text, "not a JSON object", number)
+            return
+        values: list[str | None] = [None] * len(self._wanted.names)
+        extra: dict[str, Any] = {}
+        seen: set[int] = set()
+        for name, value in document.items():
+            at = self._wanted.position_of(name, self._keys)
+            if at is None:
+                if self._wanted.extra == "keep":
+                    extra[name] = value
+                elif self._wanted.extra == "fail":
+                    raise Drifted(f"record {number} has unexpected field '{name}'")
+                elif self._wanted.extra == "refuse":
+                    self.rows.refuse(text, f"unexpected field '{name}'", number)
+                    return
+                continue
+            if at in seen:
+                self.rows.refuse(text, f"field '{name}' comes twice", number)
+                return
+            seen.add(at)
+            values[at] = as_text(value)
+        self.rows.add(values, number, extra)

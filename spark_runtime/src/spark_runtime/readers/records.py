@@ -1,24 +1,93 @@
-"""What the parsers of all formats hand over, and why a file cannot be read at all."""
+"""What the parsers of all formats look for and hand over, and why a file cannot be read at all."""
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
 # A text for annotations only: pyarrow's stubs take parameters, its classes do not.
 TextArray: TypeAlias = "pa.Array[Any]"
 
+# How the fault of a frozen file begins, by which the job tells it from one that cannot be read.
+DRIFTED = "other columns than declared: "
+
 
 class UnreadableFile(Exception):
     """The file as a whole cannot be read; what was parsed of it must not be used."""
 
 
+class Drifted(UnreadableFile):
+    """The file has other columns than the declared ones, and these are frozen."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(DRIFTED + fault)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The declared columns as they are called in the files, and what to do with files that have others.
+
+    Attributes:
+        names: One name per declared column.
+        by_position: Whether columns are told by their place, whatever the file calls them.
+        extra: Further columns of a file refuse its rows, fail it, are passed over, or are kept as JSON.
+        fills_missing: Whether a column that a file lacks is null there.
+        cleaned_from: Number of the first column that was found in the files and not declared: from there on
+            names are compared as ``clean_name`` spells them.
+    """
+
+    names: tuple[str, ...]
+    by_position: bool = False
+    extra: Literal["refuse", "fail", "ignore", "keep"] = "refuse"
+    fills_missing: bool = False
+    cleaned_from: int | None = None
+
+    def keys(self) -> list[str]:
+        """Return one key per column; that of a name in a file is in ``key_positions``."""
+        first = len(self.names) if self.cleaned_from is None else self.cleaned_from
+        return [
+            name.strip().casefold() if at < first else clean_name(name).casefold()
+            for at, name in enumerate(self.names)
+        ]
+
+    def position_of(self, name: str, keys: dict[str, int]) -> int | None:
+        """Return which column a name in a file means.
+
+        Args:
+            keys: Position of each of ``keys()``.
+        """
+        at = keys.get(name.strip().casefold())
+        if at is None and self.cleaned_from is not None:
+            at = keys.get(clean_name(name).casefold())
+            at = at if at is not None and at >= self.cleaned_from else None
+        return at
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where each declared column stands in a file.
+
+    Attributes:
+        positions: Position per declared column, ``None`` where the file has no such column.
+        extra: Name and position of each further column to keep.
+        fault: Why the rows of the file are refused.
+    """
+
+    positions: tuple[int | None, ...] = ()
+    extra: tuple[tuple[str, int], ...] = ()
+    fault: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class RefusedRecord:
-    """A record that could not be parsed, as it stands in the file."""
+    """A record that could not be parsed, as it stands in the file, and its line, counted from 1."""
 
     text: str
     reason: str
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +97,148 @@ class Parsed:
     Attributes:
         columns: One text array per declared column, all of one length; empty when no record was good.
         refused: Records that could not be parsed.
+        lines: Line of each good record, counted from 1, or its number in a format without lines.
+        extra: JSON of the further columns of each good record, if they are kept and there are any.
     """
 
     columns: tuple[TextArray, ...]
-    refused: tuple[RefusedRecord, ...]
+    refused: tuple[RefusedRecord, ...] = ()
+    lines: "TextArray | None" = None
+    extra: "TextArray | None" = None
+
+    @property
+    def good(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
 
 
-def match_columns(found: list[str], declared: tuple[str, ...]) -> tuple[list[int], str | None]:
-    """Match a file's column names to the declared ones: by name, in any order, whatever their case.
+@dataclass(slots=True)
+class Rows:
+    """Good and refused records of a format that is read row by row, gathered until they make a part."""
 
-    Returns:
-        For each declared column its position in the file, and ``None``; or nothing, and what is wrong.
-    """
-    names = [name.strip().casefold() for name in found]
-    wanted = [name.casefold() for name in declared]
-    faults = []
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    missing = [name for name, key in zip(declared, wanted, strict=True) if key not in names]
-    unexpected = [name.strip() for name, key in zip(found, names, strict=True) if key not in wanted]
-    for label, columns in (("repeated", repeated), ("missing", missing), ("unexpected", unexpected)):
-        if columns:
-            faults.append(
-                f"{label} column{'s' if len(columns) > 1 else ''} {', '.join(repr(c) for c in columns[:10])}"
+    wanted: Wanted
+    values: list[list[str | None]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    extra: list[str | None] = field(default_factory=list)
+    refused: list[RefusedRecord] = field(default_factory=list)
+
+    def add(self, values: list[str | None], line: int, extra: dict[str, Any] | None = None) -> None:
+        self.values.append(values)
+        self.lines.append(line)
+        self.extra.append(as_json(extra) if extra else None)
+
+    def refuse(self, text: str, reason: str, line: int | None) -> None:
+        self.refused.append(RefusedRecord(text, reason, line))
+
+    def __len__(self) -> int:
+        return len(self.values) + len(self.refused)
+
+    def take(self) -> Parsed:
+        """Return what was gathered and begin anew."""
+        columns = (
+            tuple(
+                pa.array([row[at] for row in self.values], pa.string())
+                for at in range(len(self.wanted.names))
             )
+            if self.values
+            else ()
+        )
+        extra = pa.array(self.extra, pa.string()) if any(self.extra) else None
+        parsed = Parsed(columns, tuple(self.refused), pa.array(self.lines, pa.int64()), extra)
+        self.values, self.lines, self.extra, self.refused = [], [], [], []
+        return parsed
+
+
+def match_columns(found: Sequence[str], wanted: Wanted) -> Match:
+    """Match the column names of a file to the declared ones: by name, in any order, whatever their case.
+
+    Raises:
+        Drifted: The file has other columns, and the declared ones are frozen.
+    """
+    if wanted.by_position:
+        positions: list[int | None] = [at if at < len(found) else None for at in range(len(wanted.names))]
+        extra = [(name or f"_c{at}", at) for at, name in enumerate(found) if at >= len(wanted.names)]
+        repeated: list[str] = []
+    else:
+        keys = {key: at for at, key in enumerate(wanted.keys())}
+        positions, extra, repeated = [None] * len(wanted.names), [], []
+        for at, name in enumerate(found):
+            own = wanted.position_of(name, keys)
+            if own is None:
+                extra.append((name.strip(), at))
+            elif positions[own] is not None:
+                repeated.append(name.strip())
+            else:
+                positions[own] = at
+    missing = [name for name, at in zip(wanted.names, positions, strict=True) if at is None]
+    faults = []
+    for label, names in (
+        ("repeated", repeated),
+        ("missing", [] if wanted.fills_missing else missing),
+        ("unexpected", [name for name, _ in extra] if wanted.extra in ("refuse", "fail") else []),
+    ):
+        if names:
+            shown = ", ".join(repr(name) for name in names[:10])
+            faults.append(f"{label} column{'s' if len(names) > 1 else ''} {shown}")
     if faults:
-        return [], "the file has " + " and ".join(faults)
-    return [names.index(key) for key in wanted], None
+        fault = "the file has " + " and ".join(faults)
+        if wanted.extra == "fail":
+            raise Drifted(fault)
+        return Match(fault=fault)
+    return Match(tuple(positions), tuple(extra) if wanted.extra == "keep" else ())
+
+
+def clean_name(name: str) -> str:
+    """Return a column name that tables take, made of one that they may not take.
+
+    Letters, digits and underscores stay, anything else becomes an underscore; ``Tax (%)`` is ``Tax``.
+    """
+    cleaned = re.sub(r"\W+", "_", name).strip("_")
+    return cleaned if cleaned[:1].isalpha() else f"column_{cleaned}".rstrip("_")
+
+
+class Number(str):
+    """A number as it is written, so that no digit is lost on the way to its declared type."""
+
+    __slots__ = ()
+
+
+def loads(text: str | bytes) -> Any:
+    """Return what a JSON text says, its numbers as ``Number``.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=Number)
+
+
+def as_text(value: Any) -> str | None:
+    """Return a value of a JSON document as text: texts and numbers as they are, the rest as JSON."""
+    if value is None or isinstance(value, str):
+        return value if type(value) is not Number else str(value)
+    return as_json(value)
+
+
+def as_json(value: Any) -> str:
+    """Return a value as JSON, the ``Number`` in it with the digits they were written with."""
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, dict):
+        return (
+            "{"
+            + ",".join(
+                f"{json.dumps(key, ensure_ascii=False)}:{as_json(item)}" for key, item in value.items()
+            )
+            + "}"
+        )
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(as_json, value)) + "]"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def json_objects(names: Iterable[str], columns: Sequence[Sequence[Any]]) -> list[str]:
+    """Return one JSON object per row of columns of equal length; what is null is left out."""
+    names = list(names)
+    return [
+        as_json({name: value for name, value in zip(names, row, strict=True) if value is not None})
+        for row in zip(*columns, strict=True)
+    ]

@@ -1,0 +1,96 @@
+"""Checks of sources, and of the columns their files are read into."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from landfall.spec.draft import Draft
+from landfall.spec.model import Dataset, FileFormat, Product, SchemaDrift, Source, SourceType
+from landfall.spec.project import Target
+
+_OF_VALUES = {"null_value", "date_format", "timestamp_format", "decimal", "thousands"}
+_OF_TEXT = _OF_VALUES | {"encoding"}
+# Options of a source that mean something for each format.
+OPTIONS: Final[Mapping[FileFormat, frozenset[str]]] = {
+    FileFormat.CSV: frozenset(
+        _OF_TEXT | {"header", "match", "delimiter", "quote", "escape", "comment", "multi_line", "skip_lines"}
+    ),
+    FileFormat.JSON: frozenset(_OF_TEXT | {"multi_line"}),
+    FileFormat.FIXED: frozenset(_OF_TEXT | {"comment", "skip_lines", "trimmed"}),
+    FileFormat.XML: frozenset(_OF_TEXT | {"row_tag"}),
+    FileFormat.EXCEL: frozenset(_OF_VALUES | {"header", "match", "sheet", "skip_lines"}),
+    FileFormat.PARQUET: frozenset(),
+    FileFormat.ORC: frozenset(),
+    FileFormat.AVRO: frozenset(),
+}
+# What reads a format in the engine's Python, where that is not part of every engine.
+PACKAGES: Final[Mapping[FileFormat, str]] = {FileFormat.AVRO: "fastavro", FileFormat.EXCEL: "openpyxl"}
+_MOMENTS = ("date", "timestamp", "timestamp_ntz")
+
+
+def check_sources(draft: Draft, product: Product) -> None:
+    """Add to the draft what is wrong with the sources themselves."""
+    for index, source in enumerate(product.sources):
+        at = ("sources", index)
+        if source.type is SourceType.FILE and source.format is None:
+            known = ", ".join(FileFormat)
+            draft.report(at, "LF1021", f"source '{source.name}' has no format", f"add format: one of {known}")
+        if source.type is not SourceType.FILE and source.connection is None:
+            message = f"source '{source.name}' of type {source.type.value} has no connection"
+            draft.report(at, "LF1021", message, "add connection: keyvault:<secret name>")
+        if source.type is SourceType.FILE and source.connection is not None:
+            message = f"source '{source.name}' has files that land by themselves, so it needs no connection"
+            draft.report((*at, "connection"), "LF1030", message, "remove connection:, or change type:")
+        if source.format is FileFormat.XML and "row_tag" not in source.options:
+            message = f"source '{source.name}' does not say which elements are rows"
+            draft.report(at, "LF1021", message, "add options: {row_tag: <name of the element>}")
+        if source.options.get("decimal", ".") == source.options.get("thousands"):
+            message = "decimal and thousands are the same character"
+            draft.report((*at, "options", "thousands"), "LF1030", message, "change one of them")
+        _check_options(draft, index, source)
+
+
+def _check_options(draft: Draft, index: int, source: Source) -> None:
+    file_format = source.format or FileFormat.CSV
+    for option in source.options:
+        if option not in OPTIONS[file_format]:
+            message = f"option '{option}' means nothing for format {file_format.value}"
+            draft.report(("sources", index, "options", option), "LF1030", message, "remove it")
+
+
+def check_landed_columns(draft: Draft, index: int, dataset: Dataset, source: Source) -> None:
+    """Add to the draft what is wrong with the columns of a landed dataset, given how its files are written."""
+    at = ("datasets", index)
+    if not dataset.columns:
+        kind = source.format.value if source.format else "text"
+        message = f"'{dataset.name}' lands as {kind} without columns"
+        draft.report(at, "LF1021", message, "add columns: with name and type of each")
+    for number, column in enumerate(dataset.columns):
+        place = (*at, "columns", number)
+        if source.format is FileFormat.FIXED and column.width is None:
+            message = f"column '{column.name}' has no width, and its file is of fixed width"
+            draft.report(place, "LF1021", message, "add width: its number of characters")
+        if source.format is not FileFormat.FIXED and (column.width or column.start):
+            message = f"start and width mean nothing for format {source.format}"
+            draft.report(place, "LF1030", message, "remove them")
+        if column.format is not None and column.type not in _MOMENTS:
+            message = f"column '{column.name}' is {column.type}, and format is for dates and timestamps"
+            draft.report((*place, "format"), "LF1030", message, "remove it")
+    named = source.options.get("header", True) and source.options.get("match", "name") == "name"
+    if dataset.schema_drift is SchemaDrift.EVOLVE and (source.format is FileFormat.FIXED or not named):
+        message = "schema_drift: evolve needs files that name their columns"
+        draft.report((*at, "schema_drift"), "LF1030", message, "write discard, rescue or quarantine")
+
+
+def check_target(draft: Draft, product: Product, target: Target) -> None:
+    """Add to the draft the sources that the engine of a target cannot read."""
+    if "databricks_host" not in target.settings:
+        return
+    for index, source in enumerate(product.sources):
+        package = PACKAGES.get(source.format) if source.format is not None else None
+        if package is not None and package not in target.job_packages:
+            message = f"target '{target.name}' runs on Databricks, which cannot read {source.format} without {package}"
+            remedy = (
+                f"add {package} to the environment of the job and write job_packages: [{package}] at the target, "
+                "or land another format"
+            )
+            draft.report(("sources", index, "format"), "LF1059", message, remedy)

@@ -1,0 +1,95 @@
+"""The shape of sources and landed columns in a product file."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag
+
+from landfall.spec.datetime_patterns import pattern_fault
+from landfall.spec.document import Document, text_or_list
+from landfall.spec.fields import (
+    Character,
+    ColumnName,
+    Connection,
+    Encoding,
+    MaybeCharacter,
+    Name,
+    PositiveInt,
+    Text,
+    TypeName,
+    fault,
+)
+from landfall.spec.model import FileFormat, SourceType
+
+NullTexts = Annotated[
+    Annotated[Text, Tag("text")] | Annotated[list[Text], Tag("list")], Discriminator(text_or_list)
+]
+Sheet = Annotated[
+    Annotated[Text, Tag("text")] | Annotated[PositiveInt, Tag("number")],
+    Discriminator(lambda value: "text" if isinstance(value, str) else "number"),
+]
+
+
+def _check_pattern(value: str) -> str:
+    problem = pattern_fault(value)
+    if problem is not None:
+        raise fault(
+            "LF1028", f"date pattern {problem}", "write one such as dd.MM.yyyy or yyyy-MM-dd HH:mm:ss"
+        )
+    return value
+
+
+def _check_separator(value: str) -> str:
+    if len(value) != 1 or value.isalnum():
+        message = f"'{value}' must be one character that is neither letter nor digit"
+        raise fault("LF1021", message, "write one character in quotes")
+    return value
+
+
+DatePattern = Annotated[str, AfterValidator(_check_pattern)]
+Separator = Annotated[str, AfterValidator(_check_separator)]
+
+
+class OptionsDocument(Document):
+    """How to read the files of a source; without options, CSV is read as RFC 4180 says, with a header."""
+
+    header: bool = True
+    match: Literal["name", "position"] = "name"
+    delimiter: Character = ","
+    quote: MaybeCharacter = '"'
+    escape: MaybeCharacter = ""
+    comment: Character | None = None
+    multi_line: bool = Field(
+        default=True, description="csv: quoted fields may hold line ends; json: a file is one document"
+    )
+    skip_lines: Annotated[int, Field(ge=0)] = 0
+    trimmed: bool = Field(default=False, description="fixed: blanks at the end of a line may be cut off")
+    null_value: NullTexts = ""
+    date_format: DatePattern | None = None
+    timestamp_format: DatePattern | None = None
+    decimal: Literal[".", ","] = "."
+    thousands: Separator | None = None
+    encoding: Encoding = "utf-8"
+    row_tag: Annotated[str, Field(min_length=1)] | None = None
+    sheet: Sheet = 1
+
+
+class SourceDocument(Document):
+    name: Name
+    type: Annotated[SourceType, Field(strict=False)]
+    format: Annotated[FileFormat, Field(strict=False)] | None = None
+    options: OptionsDocument = OptionsDocument()
+    connection: Connection | None = None
+    description: Text = ""
+
+
+class ColumnDocument(Document):
+    name: ColumnName
+    type: TypeName
+    nullable: bool = True
+    source_name: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, alias="from", description="What files call it, where that is not its name"
+    )
+    format: DatePattern | None = Field(default=None, description="How files write a date or timestamp")
+    start: PositiveInt | None = Field(default=None, description="First character in a line of fixed width")
+    width: PositiveInt | None = Field(default=None, description="Number of characters of fixed width")
+    description: Text = ""

@@ -1,0 +1,134 @@
+"""What the options of a source mean: the layout that the parser of its format takes, or every fault in them."""
+
+import codecs
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spark_runtime.casts import canonical_type
+from spark_runtime.errors import UnsupportedOption
+from spark_runtime.readers.parse import JsonLayout, Layout
+from spark_runtime.readers.read_csv import CsvLayout
+from spark_runtime.readers.read_excel import ExcelLayout
+from spark_runtime.readers.read_fixed import FixedLayout
+from spark_runtime.readers.read_xml import XmlLayout
+from spark_runtime.spec import Column, FileFormat, FilesInput
+from spark_runtime.text_formats import TextFormat
+
+_OF_VALUES = {"null_value", "date_format", "timestamp_format", "decimal", "thousands"}
+_OF_TEXT = _OF_VALUES | {"encoding"}
+OPTIONS: Mapping[FileFormat, frozenset[str]] = {
+    FileFormat.CSV: frozenset(
+        _OF_TEXT | {"header", "match", "delimiter", "quote", "escape", "comment", "multi_line", "skip_lines"}
+    ),
+    FileFormat.JSON: frozenset(_OF_TEXT | {"multi_line"}),
+    FileFormat.FIXED: frozenset(_OF_TEXT | {"comment", "skip_lines", "trimmed"}),
+    FileFormat.XML: frozenset(_OF_TEXT | {"row_tag"}),
+    FileFormat.EXCEL: frozenset(_OF_VALUES | {"header", "match", "sheet", "skip_lines"}),
+    FileFormat.PARQUET: frozenset(),
+    FileFormat.ORC: frozenset(),
+    FileFormat.AVRO: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of one source, understood.
+
+    Attributes:
+        encoding: Python's name of the encoding.
+        by_position: Whether columns are told by their place.
+    """
+
+    layout: Layout
+    encoding: str
+    by_position: bool
+
+
+def read_options(source: FilesInput) -> Options:
+    """Return what the options of a source say.
+
+    Raises:
+        UnsupportedOption: An option is not known or has a value that cannot be honoured; all faults at once.
+    """
+    options = dict(source.options)
+    faults = [f"unknown option '{name}'" for name in sorted(options.keys() - OPTIONS[source.format])]
+    encoding = str(options.get("encoding") or "utf-8")
+    try:
+        encoding = codecs.lookup(encoding).name
+    except LookupError:
+        faults.append(f"encoding '{encoding}' is not known")
+    if options.get("decimal", ".") == options.get("thousands"):
+        faults.append("decimal and thousands are the same character")
+    layout = _layout(source, options, faults)
+    if faults:
+        known = ", ".join(sorted(OPTIONS[source.format])) or "none"
+        raise UnsupportedOption(
+            f"source of '{source.name}': {'; '.join(faults)}; options of {source.format}: {known}"
+        )
+    by_position = options.get("match") == "position" or source.format is FileFormat.FIXED
+    return Options(layout, encoding, by_position)
+
+
+def text_format(source: FilesInput, column: Column) -> TextFormat:
+    """Return how the texts of a column are written."""
+    options = source.options
+    is_date = canonical_type(column.type) == "date"
+    pattern = column.format or options.get("date_format" if is_date else "timestamp_format")
+    return TextFormat(str(options.get("decimal", ".")), options.get("thousands"), pattern or None)
+
+
+def null_texts(source: FilesInput) -> tuple[str, ...]:
+    """Return the texts that mean null, besides the empty one."""
+    value = source.options.get("null_value")
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    return tuple(str(text) for text in values)
+
+
+def _layout(source: FilesInput, options: Mapping[str, Any], faults: list[str]) -> Layout:
+    nulls = frozenset(null_texts(source))
+    skip_lines = int(options.get("skip_lines", 0))
+    if source.format is FileFormat.CSV:
+        return _csv(options, null_texts(source), skip_lines, faults)
+    if source.format is FileFormat.JSON:
+        return JsonLayout(bool(options.get("multi_line", False)))
+    if source.format is FileFormat.FIXED:
+        slices = tuple((column.start - 1, column.start - 1 + column.width) for column in source.columns)
+        faults.extend(f"column '{column.name}' has no width" for column in source.columns if column.width < 1)
+        comment = _character(options, "comment", None, faults)
+        return FixedLayout(slices, skip_lines, comment, bool(options.get("trimmed", False)), nulls)
+    if source.format is FileFormat.XML:
+        if not options.get("row_tag"):
+            faults.append("row_tag is missing, the name of the elements that are rows")
+        return XmlLayout(str(options.get("row_tag")), options.get("encoding"))
+    if source.format is FileFormat.EXCEL:
+        return ExcelLayout(options.get("sheet", 1), bool(options.get("header", True)), skip_lines, nulls)
+    return None
+
+
+def _csv(options: Mapping[str, Any], nulls: tuple[str, ...], skip_lines: int, faults: list[str]) -> CsvLayout:
+    quote = _character(options, "quote", '"', faults)
+    escape = _character(options, "escape", None, faults)
+    return CsvLayout(
+        header=bool(options.get("header", True)),
+        delimiter=_character(options, "delimiter", ",", faults) or ",",
+        quote=quote,
+        escape=None if escape == quote else escape,
+        comment=_character(options, "comment", None, faults),
+        null_values=nulls,
+        multi_line=bool(options.get("multi_line", True)),
+        skip_lines=skip_lines,
+    )
+
+
+def _character(options: Mapping[str, Any], name: str, default: str | None, faults: list[str]) -> str | None:
+    if name not in options:
+        return default
+    value = options[name]
+    if value is None or value == "":
+        return None
+    text = "\t" if value == "\\t" else str(value)
+    if len(text.encode()) != 1:
+        faults.append(f"{name} {text!r} is not a single ASCII character")
+        return default
+    return text
