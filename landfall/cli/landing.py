@@ -83,7 +83,8 @@ def list_files(
     context: typer.Context,
     product: Annotated[str | None, typer.Option(help="Only files of this domain/product.")] = None,
     state: Annotated[
-        str | None, typer.Option(help="Only files that are pending, claimed, done, rejected or unmatched.")
+        str | None,
+        typer.Option(help="Only files that are waiting, pending, claimed, done, rejected or unmatched."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Newest files to show.")] = 50,
     output: Output = OutputFormat.TABLE,
@@ -136,7 +137,8 @@ def replay(
         list[int] | None, typer.Argument(metavar="FILE_ID…", help="Ids that `files list` shows.")
     ] = None,
     state: Annotated[
-        str | None, typer.Option(help="All files that are unmatched, rejected or done, instead of ids.")
+        str | None,
+        typer.Option(help="All files that are waiting, unmatched, rejected or done, instead of ids."),
     ] = None,
     product: Annotated[
         str | None, typer.Option(help="With --state: only files in the folder of this domain/product.")
