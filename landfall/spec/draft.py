@@ -13,8 +13,10 @@ from landfall.spec.faults import Fault
 from landfall.spec.fields import kind_of
 from landfall.spec.model import Product
 from landfall.spec.project import PRODUCT_FILE, Project, read_file
+from landfall.spec.python_steps import with_sources
 from landfall.spec.salvage import without_faulty
 from landfall.spec.shape import empty_keys, shape_faults, without_extensions
+from landfall.spec.sql_text import SqlProblem
 from landfall.spec.step_documents import StepDocument
 from landfall.spec.variables import substitute
 from landfall.spec.yaml_source import Location, Mark
@@ -66,8 +68,13 @@ def read_draft(project: Project, folder: Path, variables: Mapping[str, Any]) -> 
     document = _validated(data, draft)
     if document is not None:
         _check_folder(document, data, draft)
-        draft.product = build_product(document, project.run)
+        product = build_product(document, project.run)
+        draft.product = with_sources(product, folder, lambda at, problem: _tell(draft, at, problem))
     return draft
+
+
+def _tell(draft: Draft, at: Sequence[str | int], problem: SqlProblem) -> None:
+    draft.report(at, problem.code, problem.message, problem.remedy)
 
 
 def _take_files_beside(root: Path, folder: Path, data: dict[str, Any], draft: Draft) -> None:

@@ -23,6 +23,7 @@ REFERENCE_PATTERN = (
 # What Delta tables and SQL text without quotes both take; a leading underscore is kept for load columns.
 COLUMN_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,127}$"
 EMAIL_PATTERN = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+PYTHON_PATTERN = r"^[a-z_][a-z0-9_]*(/[a-z_][a-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 FILE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*$"
 
 # Pattern to the code, the description of what was expected and the remedy of the fault.
@@ -46,6 +47,11 @@ PATTERN_FAULTS: dict[str, tuple[str, str, str]] = {
         "LF1025",
         "is not a duration",
         "write a number with ms, s, m or h, such as 500ms or 5s",
+    ),
+    PYTHON_PATTERN: (
+        "LF1021",
+        "names no function",
+        "write module:function, as in shaping:by_region",
     ),
     EMAIL_PATTERN: ("LF1021", "is not an email address", "write an address such as team@example.com"),
     FILE_PATTERN: (
@@ -191,6 +197,7 @@ ColumnRef = Annotated[str, StringConstraints(min_length=1)]
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 Duration = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), BeforeValidator(_has_unit)]
 Email = Annotated[str, StringConstraints(pattern=EMAIL_PATTERN)]
+PythonFunction = Annotated[str, StringConstraints(pattern=PYTHON_PATTERN)]
 FilePath = Annotated[str, StringConstraints(pattern=FILE_PATTERN)]
 TypeName = Annotated[str, AfterValidator(_canonical_type)]
 Connection = Annotated[str, AfterValidator(_check_connection)]

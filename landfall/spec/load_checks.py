@@ -136,6 +136,9 @@ def _problems(
         )
     elif step.type is StepType.UNION and transformation.output.write.mode is WriteMode.APPEND:
         yield "the union would append the rows of the other inputs each time", "write load: full, or merge"
+    elif step.type is StepType.PYTHON and not (load.groups or config.get("row_by_row")):
+        message = "nobody knows whether the function looks at several rows, and only new ones are read"
+        yield message, "say row_by_row: true if it does not, or add groups: to load"
     elif step.type is StepType.SQL and not load.groups:
         tree = read_query(config).tree
         if tree is not None and tree.find(*_SEVERAL_ROWS) is not None:
@@ -163,7 +166,7 @@ def _alive_after(step: Step, alive: Mapping[str, str]) -> Mapping[str, str]:
     if step.type in (StepType.AGGREGATE, StepType.PIVOT):
         kept = {name.casefold() for name in config["by"]}
         return {name: group for name, group in alive.items() if name in kept}
-    if step.type in (StepType.SQL, StepType.UNPIVOT):
+    if step.type in (StepType.SQL, StepType.PYTHON, StepType.UNPIVOT):
         return {}
     gone = {name.casefold() for name in _touched(step)}
     return {name: group for name, group in alive.items() if name not in gone}

@@ -103,6 +103,7 @@ class StepType(StrEnum):
     MASK = "mask"
     SAMPLE = "sample"
     SQL = "sql"
+    PYTHON = "python"
 
 
 class Check(StrEnum):

@@ -11,6 +11,7 @@ from landfall.spec.expression_columns import misplaced_aggregates, misplaced_win
 from landfall.spec.frames import ColumnType, Frame, type_of_expression
 from landfall.spec.input_steps import check_defaults, check_join_condition, check_set_operation
 from landfall.spec.model import Step, StepType
+from landfall.spec.python_steps import python_frame
 from landfall.spec.query_columns import query_frame
 from landfall.spec.row_steps import limit, sample, window
 from landfall.spec.shape_steps import explode, flatten, pivot, unpivot
@@ -78,6 +79,7 @@ def frame_after(step: Step, frame: Frame | None, inputs: Frames, report: Report)
         StepType.INTERSECT: columns.intersect_or_except,
         StepType.EXCEPT: columns.intersect_or_except,
         StepType.SQL: columns.sql,
+        StepType.PYTHON: python_frame,
     }
     return after[step.type](step.config)
 

@@ -11,6 +11,7 @@ from landfall.spec.fields import (
     Expression,
     Name,
     PositiveInt,
+    PythonFunction,
     Scalar,
     Text,
     TypeName,
@@ -252,6 +253,18 @@ class SampleDocument(Document):
     seed: int = Field(default=0, description="Another number gives another sample")
 
 
+class PythonDocument(Document):
+    function: PythonFunction = Field(
+        description="module:function of a file in the product's folder, as in shaping:by_region"
+    )
+    columns: Annotated[dict[ColumnName, TypeName], Field(min_length=1)] = Field(
+        description="Name and type of each column that it yields"
+    )
+    row_by_row: bool = Field(
+        default=False, description="It does the same to each row whatever other rows there are"
+    )
+
+
 class StepDocument(Document):
     """One step: a mapping with one key, the step's type."""
 
@@ -286,6 +299,7 @@ class StepDocument(Document):
     mask: Annotated[dict[ColumnRef, DataClass], Field(min_length=1)] | None = None
     sample: SampleDocument | None = None
     sql: Annotated[str, Field(min_length=1, max_length=100_000)] | None = None
+    python: PythonDocument | None = None
 
     @model_validator(mode="before")
     @classmethod

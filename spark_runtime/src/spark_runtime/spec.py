@@ -118,6 +118,7 @@ class StepType(StrEnum):
     MASK = "mask"
     SAMPLE = "sample"
     SQL = "sql"
+    PYTHON = "python"
 
 
 @dataclass(frozen=True, slots=True)

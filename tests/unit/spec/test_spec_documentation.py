@@ -72,10 +72,14 @@ def product_with(example: str) -> str:
     return text.replace("STEPS\n", textwrap.indent(steps, "      "))
 
 
+FUNCTIONS = "".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: str(example).splitlines()[0])
 def test_an_example_is_sound(example: str, write_project: WriteProject) -> None:
     is_project = example.startswith("name:")
-    root = write_project({"landfall.yml": example} if is_project else {PRODUCT_PATH: product_with(example)})
+    product = {PRODUCT_PATH: product_with(example), "data_products/sales/orders/shaping.py": FUNCTIONS}
+    root = write_project({"landfall.yml": example} if is_project else product)
 
     _, faults = check_products(root)
 

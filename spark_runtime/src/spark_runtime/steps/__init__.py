@@ -10,6 +10,7 @@ from spark_runtime.steps.columns import derive, drop, rename, select
 from spark_runtime.steps.context import StepContext
 from spark_runtime.steps.join import join, lookup
 from spark_runtime.steps.keys import sample, surrogate_key
+from spark_runtime.steps.python_code import python_code
 from spark_runtime.steps.rows import dedupe, filter_rows, limit, sort
 from spark_runtime.steps.shape import explode, flatten, pivot, unpivot
 from spark_runtime.steps.sql_query import sql_query
@@ -49,6 +50,7 @@ STEPS: Mapping[StepType, StepFunction] = {
     StepType.MASK: mask,
     StepType.SAMPLE: sample,
     StepType.SQL: sql_query,
+    StepType.PYTHON: python_code,
 }
 
 __all__ = ["STEPS", "StepContext", "StepFunction"]
