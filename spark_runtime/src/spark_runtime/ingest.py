@@ -51,7 +51,7 @@ def ingest(job: Job, source: FilesInput) -> None:
         }
         publish_staged(job, staged, tally, verdicts, refused_before=(), extra=extra, extra_types=LOAD_TYPES)
     finally:
-        discard(job, staged)
+        discard(job, staged.uri)
 
 
 def _stage(job: Job, source: FilesInput, declared: tuple[Column, ...], records: DataFrame) -> Staged:

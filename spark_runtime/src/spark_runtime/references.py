@@ -3,7 +3,7 @@
 The join is part of the one evaluation that stages the rows, because the other table may change while this job runs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,11 @@ class Looked:
 
 
 def look_up(
-    df: DataFrame, columns: Sequence[StagedColumn], rules: Sequence[Rule], inputs: Mapping[str, Frame]
+    df: DataFrame,
+    columns: Sequence[StagedColumn],
+    rules: Sequence[Rule],
+    inputs: Mapping[str, Frame],
+    keep: Callable[[DataFrame], DataFrame],
 ) -> Looked:
     """Join the keys of other tables to rows and return the tests that they were found.
 
@@ -43,6 +47,7 @@ def look_up(
         rules: Rules that look up: ``foreign_key``, and lists of values that stand in a table. A null among a row's
             values passes, as in SQL.
         inputs: The node's tables by name.
+        keep: Writes the keys of another table aside, so that the engine knows how many they are.
 
     Raises:
         RuleRefused: A rule names a table or column that is not there, or compares text with something else.
@@ -56,7 +61,7 @@ def look_up(
             *(f"{quoted(name)} AS {alias}" for name, alias in zip(keys.columns, aliases, strict=True))
         )
         # Each key once, or a row would come back as often as its key is there.
-        distinct = known.where(all_of([f"{alias} IS NOT NULL" for alias in aliases])).distinct()
+        distinct = keep(known.where(all_of([f"{alias} IS NOT NULL" for alias in aliases])).distinct())
         condition = all_of(
             [f"({column.conversion.value}) = {alias}" for column, alias in zip(own, aliases, strict=True)]
         )

@@ -75,6 +75,8 @@ class Staged:
         source_file: SQL of the address of the file a row came from.
         key_text: SQL of the key of a row as text, such as ``order_id=7``; ``None`` if no key is known.
         seconds: What typing, testing and writing the rows took.
+        masks: Columns of ``df`` that hold the verdict.
+        rest: Rows that fail no test, where only the others lie staged.
     """
 
     uri: str
@@ -84,6 +86,8 @@ class Staged:
     source_file: str
     key_text: str | None = None
     seconds: float = 0.0
+    masks: tuple[str, ...] = ()
+    rest: "Rest | None" = None
 
     @property
     def refused(self) -> str:
@@ -92,6 +96,8 @@ class Staged:
 
     def valid_rows(self, *, rejected: Sequence[int] = ()) -> DataFrame:
         """Return the rows to publish, without those of rejected files; all columns."""
+        if self.rest is not None:
+            return self._flagged_and_rest(self.rest.df)
         # The partition says almost all of it, and lets the engine pass over the other files.
         return self._rows(f"_lf_part = {VALID} AND NOT ({self.refused})", rejected)
 
@@ -104,11 +110,33 @@ class Staged:
         named = [(test.failed, test.name) for test in self.tests if test.severity is Severity.WARN]
         return failed_names(named) if named else None
 
+    def _flagged_and_rest(self, rest: DataFrame) -> DataFrame:
+        names = [quoted(name) for name in self.types]
+        if all(test.severity is not Severity.WARN for test in self.tests):
+            return rest.selectExpr(*names)
+        flagged = self.df.where(f"NOT ({self.refused})").selectExpr(*names, *self.masks)
+        return rest.selectExpr(*names, *(f"0L AS {mask}" for mask in self.masks)).union(flagged)
+
     def _rows(self, condition: str, rejected: Sequence[int]) -> DataFrame:
         rows = self.df.where(condition)
         if rejected:
             rows = rows.where(f"_lf_file NOT IN ({', '.join(map(str, rejected))})")
         return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Rows that fail no test and do not lie staged.
+
+    Attributes:
+        df: The rows, read anew each time; holds the published columns.
+        rows: How many they are.
+        filtered: Rows that each test with a filter was made on, staged ones included, by the test's name.
+    """
+
+    df: DataFrame
+    rows: int
+    filtered: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +172,7 @@ def stage(
     carried: Sequence[str] = (),
     origin: Origin,
     number: int = 0,
+    only_failing: bool = False,
 ) -> Staged:
     """Type and test the rows of ``df``, write them aside and return them.
 
@@ -153,13 +182,17 @@ def stage(
         unique: Declared rules on keys.
         carried: Further columns of ``df`` that tests read; they are not staged.
         number: Tells the stagings of one job apart.
+        only_failing: Leave out the rows that fail no test.
     """
     first = place_bits([test for column in columns for test in _column_tests(column)], "_lf_b")
     second = place_bits(tests, "_lf_m")
     judged = _judge(df, columns, first, second, carried, origin)
     uri = _staging_uri(job, number)
     started = perf_counter()
-    judged.df.write.mode("overwrite").partitionBy("_lf_part").parquet(uri)
+    rows = judged.df
+    if only_failing:
+        rows = rows.where(f"NOT ({none_failed(first)} AND {none_failed(second)})")
+    rows.write.mode("overwrite").partitionBy("_lf_part").parquet(uri)
     staged = job.spark.read.schema(
         ", ".join(f"{quoted(n)} {kind}" for n, kind in judged.types.items())
     ).parquet(uri)
@@ -177,7 +210,16 @@ def stage(
     staged, flagged = _flag_keys(staged, tuple(judged.types), unique, reached)
     types = {column.name: column.type for column in columns}
     seconds = perf_counter() - started
-    return Staged(uri, staged, types, (*placed, *flagged), "_lf_source", _key_text(job, types), seconds)
+    return Staged(
+        uri,
+        staged,
+        types,
+        (*placed, *flagged),
+        "_lf_source",
+        _key_text(job, types),
+        seconds,
+        (*masks_of(first), *masks_of(second)),
+    )
 
 
 def _key_text(job: Job, types: Mapping[str, str]) -> str | None:
@@ -262,13 +304,24 @@ def _judge(
     return _Judged(judged, types)
 
 
-def discard(job: Job, staged: Staged) -> None:
-    """Remove the staged rows; what a killed job leaves is removed by the lake's life cycle rule."""
+def keep_aside(job: Job, df: DataFrame, name: str) -> tuple[DataFrame, str]:
+    """Write few rows aside; return them and where they lie.
+
+    Engines join with the smaller side in memory only if they know how many rows it has.
+    """
+    uri = _staging_uri(job, name)
+    types = ", ".join(f"{quoted(field.name)} {field.dataType.simpleString()}" for field in df.schema.fields)
+    df.write.mode("overwrite").parquet(uri)
+    return job.spark.read.schema(types).parquet(uri), uri
+
+
+def discard(job: Job, uri: str) -> None:
+    """Remove staged rows; what a killed job leaves is removed by the lake's life cycle rule."""
     try:
-        job.spark.createDataFrame([], "done string").write.mode("overwrite").parquet(staged.uri)
+        job.spark.createDataFrame([], "done string").write.mode("overwrite").parquet(uri)
     except PySparkException as error:
         # The node's own outcome is what counts; an engine that died is told by whatever met it first.
-        log.warning("staged rows stay behind at %s: %s", staged.uri, error)
+        log.warning("staged rows stay behind at %s: %s", uri, error)
 
 
 def _column_tests(column: StagedColumn) -> list[Test]:
@@ -286,7 +339,7 @@ def _column_tests(column: StagedColumn) -> list[Test]:
     return tests
 
 
-def _staging_uri(job: Job, number: int) -> str:
+def _staging_uri(job: Job, number: int | str) -> str:
     output = job.spec.output
     folder, _, _ = output.uri.rpartition("/")
     return f"{folder}/_staging/{output.name}/{job.spec.idempotency_key}-{job.token}/{number}"

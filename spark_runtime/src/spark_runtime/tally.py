@@ -9,7 +9,7 @@ from pyspark.sql import Column, functions
 
 from spark_runtime.result import RuleResult
 from spark_runtime.spec import Rule
-from spark_runtime.staging import CLOSING, Staged
+from spark_runtime.staging import CLOSING, PlacedTest, Staged
 
 # Keys of failing rows that a result names per rule, at most.
 SAMPLES = 5
@@ -93,8 +93,9 @@ def count_staged(staged: Staged, *, declared: Sequence[Rule] = ()) -> Tally:
     groups = [row.asDict() for row in by_file.collect()]
     files = _files(groups)
     used = [group for group in groups if _is_used(files, group["_lf_file"])]
+    rest = staged.rest.rows if staged.rest is not None else 0
     return Tally(
-        rows=_total(used, "rows"),
+        rows=_total(used, "rows") + rest,
         refused=_total(used, "refused"),
         rules=_rule_results(staged, used, declared, started),
         files=files,
@@ -133,7 +134,7 @@ def _rule_results(
                 RuleResult(
                     test.name,
                     test.severity,
-                    _total(groups, f"checked{at}"),
+                    _checked(staged, test, _total(groups, f"checked{at}")),
                     failed,
                     version=versions.get(test.name),
                     seconds=seconds,
@@ -141,6 +142,13 @@ def _rule_results(
                 )
             )
     return tuple(results)
+
+
+def _checked(staged: Staged, test: PlacedTest, among_staged: int) -> int:
+    rest = staged.rest
+    if rest is None:
+        return among_staged
+    return rest.filtered.get(test.name, among_staged + rest.rows)
 
 
 def _samples(groups: list[dict[str, Any]], name: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
 
 from spark_runtime.casts import asked_for, canonical_type, to_declared
 from spark_runtime.errors import (
@@ -22,10 +23,11 @@ from spark_runtime.publishing import publish_directly, publish_staged
 from spark_runtime.references import look_up
 from spark_runtime.result import InputResult
 from spark_runtime.rules import compile_rules
+from spark_runtime.sifting import can_be_read_again, can_be_sifted, sift
 from spark_runtime.slices import added_columns
 from spark_runtime.spec import Column, Step, StepType, TableInput
 from spark_runtime.sql import quoted
-from spark_runtime.staging import Origin, Staged, StagedColumn, discard, stage
+from spark_runtime.staging import Origin, Staged, StagedColumn, discard, keep_aside, stage
 from spark_runtime.steps import STEPS, StepContext
 from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
 from spark_runtime.tally import Tally, count_staged
@@ -64,26 +66,70 @@ class _Stagings:
     job: Job
     refused: list[tuple[Staged, Tally]] = field(default_factory=list)
     staged: list[Staged] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
 
     def stage(
         self, frame: Frame, columns: Sequence[StagedColumn], *rules: Any, carried: Sequence[str] = ()
     ) -> Staged:
-        source = find_name("_source_file", frame.columns)
-        origin = Origin() if source is None else Origin(source_file=quoted(source))
-        staged = stage(
-            self.job, frame.df, columns, *rules, carried=carried, origin=origin, number=len(self.staged)
+        origin, number = _origin(frame), len(self.staged)
+        staged = stage(self.job, frame.df, columns, *rules, carried=carried, origin=origin, number=number)
+        self.staged.append(staged)
+        return staged
+
+    def sift(
+        self,
+        frame: Frame,
+        columns: Sequence[StagedColumn],
+        *rules: Any,
+        plain: DataFrame,
+        carried: Sequence[str],
+    ) -> Staged:
+        """Stage the rows that fail a test only, of a frame that can be read again."""
+        origin, number = _origin(frame), len(self.staged)
+        staged = sift(
+            self.job,
+            frame.df,
+            columns,
+            *rules,
+            plain=plain,
+            carried=carried,
+            origin=origin,
+            number=number,
+            keep=self.keep,
         )
         self.staged.append(staged)
         return staged
 
     def discard(self) -> None:
-        for staged in self.staged:
-            discard(self.job, staged)
+        for uri in (*(staged.uri for staged in self.staged), *self.kept):
+            discard(self.job, uri)
+
+    def keep(self, df: DataFrame) -> DataFrame:
+        """Write few rows aside that are joined to many."""
+        rows, uri = keep_aside(self.job, df, f"keys{len(self.kept)}")
+        self.kept.append(uri)
+        return rows
+
+
+def _origin(frame: Frame) -> Origin:
+    source = find_name("_source_file", frame.columns)
+    return Origin() if source is None else Origin(source_file=quoted(source))
+
+
+def _may_be_sifted(job: Job) -> bool:
+    """Return whether the node's rows can be read twice; which rows an incremental node reads is not asked again."""
+    spec = job.spec
+    return bool(spec.rules) and spec.load is None and can_be_read_again(spec.steps, spec.rules)
 
 
 def _open(job: Job, item: TableInput) -> Frame:
     try:
-        return Frame.resolve(job.tables.read(item.uri, version=item.version))
+        version = item.version
+        if version is None and _may_be_sifted(job):
+            # Whoever reads twice reads one version; no commit has this key, so the newest is found.
+            commit = job.tables.find_commit(item.uri, f"none-{job.token}")
+            version = None if commit is None else commit.version
+        return Frame.resolve(job.tables.read(item.uri, version=version))
     except PySparkException as error:
         if is_missing_table(error):
             raise MissingTable(item.name, item.uri) from error
@@ -175,7 +221,8 @@ def _write(
     tests, unique = compile_rules([rule for rule in job.spec.rules if rule not in lookups], tested)
     around = Surroundings(job.started_at, job.spec.former_rows, inputs)
     table_rules = compile_table_rules(job.spec.rules, tested, around)
-    looked = look_up(frame.df, columns, lookups, inputs)
+    plain = frame.df
+    looked = look_up(plain, columns, lookups, inputs, stagings.keep)
     frame = replace(frame, df=looked.df)
     tests = (*tests, *looked.tests)
     mode = job.spec.output.write.mode
@@ -184,7 +231,10 @@ def _write(
     has_rules = tests or unique or table_rules
     if can_refuse or has_rules or stagings.refused or job.spec.attempt > 1 or mode not in ONE_PASS:
         with job.findings.phase("check"):
-            staged = stagings.stage(frame, columns, tests, unique, carried=looked.found)
+            if mode in ONE_PASS and _may_be_sifted(job) and can_be_sifted(columns, unique):
+                staged = stagings.sift(frame, columns, tests, unique, plain=plain, carried=looked.found)
+            else:
+                staged = stagings.stage(frame, columns, tests, unique, carried=looked.found)
             tally = count_staged(staged, declared=job.spec.rules)
             verdicts = judge_table(staged, table_rules, around, rejected=tally.rejected)
         publish_staged(

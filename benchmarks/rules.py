@@ -1,0 +1,188 @@
+"""What quality rules cost beside a plain write: ``python benchmarks/rules.py [ROWS]``; 5,000,000 by default.
+
+Twenty rules (18 on rows, one on keys, one against another table) on generated rows of 16 columns, 7 % of which are
+refused. One JSON line per measurement, then a table. Seconds are of the clock, and of the engine's processors, which
+other programs on the machine do not disturb.
+"""
+
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from landfall.local.spark_engine import spark_engine
+from spark_runtime.run import run_node
+from spark_runtime.session import SETTINGS
+from spark_runtime.spec import parse_node_spec
+
+REPEATS = 3
+CUSTOMERS = 50_000
+
+# One fault in so many rows, by the column that has it; no row has two of them.
+_ROWS = """
+    CASE WHEN id % 1000 < 10 AND id % 2 = 1 THEN id - 1 ELSE id END AS order_id,
+    CAST(CASE WHEN id % 1000 BETWEEN 10 AND 19 THEN -1 - id % 7 ELSE id * 7919 % {customers} END AS int) AS customer_id,
+    CASE WHEN id % 1000 BETWEEN 20 AND 29 THEN NULL ELSE concat('user', id * 31 % 900000, '@mail.example') END AS email,
+    concat('Name ', id * 17 % 300000, ' of the family ', id * 13 % 70000) AS customer_name,
+    CASE WHEN id % 1000 BETWEEN 30 AND 39 THEN 'XX'
+         ELSE element_at(array('DE', 'FR', 'NL', 'GB', 'US'), CAST(id % 5 + 1 AS int)) END AS country,
+    CASE WHEN id % 1000 BETWEEN 40 AND 44 THEN ' ' ELSE concat('Town ', id * 11 % 40000) END AS city,
+    concat('Street of the ', id * 7 % 90000, 'th tree ', id % 200) AS street,
+    lpad(CAST(id * 3 % 99999 AS string), 5, '0') AS postcode,
+    CAST(id * 7919 % 1000000 / 100 - CASE WHEN id % 1000 BETWEEN 45 AND 54 THEN 20000 ELSE 0 END AS decimal(12,2))
+        AS amount,
+    CAST(id * 17 % 5000 / 100 AS decimal(12,2)) AS tax,
+    CAST(id * 13 % 20 + CASE WHEN id % 1000 BETWEEN 55 AND 59 THEN 1000 ELSE 1 END AS int) AS quantity,
+    CAST(id * 37 % 10007 AS double) / 7 AS weight,
+    date_add(date'2020-01-01', CAST(id * 5 % 1500 AS int)) AS placed_on,
+    date_add(date'2020-01-01', CAST(id * 5 % 1500 - CASE WHEN id % 1000 BETWEEN 60 AND 69 THEN 9 ELSE -3 END AS int))
+        AS shipped_on,
+    concat('SKU-', lpad(CAST(id * 41 % 1000000 AS string), 7, '0')) AS product,
+    concat('note ', id * 31 % 2000000, ' about order ', id) AS note
+"""
+
+
+def rule(name: str, check: str, **config: Any) -> dict[str, Any]:
+    return {"name": name, "check": check, "severity": "quarantine", "config": config, "filter": None}
+
+
+RULES = [
+    rule("has_number", "not_null", columns=["order_id"]),
+    rule("has_customer", "not_null", columns=["customer_id"]),
+    rule("has_email", "not_null", columns=["email"]),
+    rule("has_date", "not_null", columns=["placed_on"]),
+    rule("amount_plausible", "range", column="amount", min=0, max=100000),
+    rule("tax_plausible", "range", column="tax", min=0, max=100),
+    rule("quantity_plausible", "range", column="quantity", min=1, max=500),
+    rule("weight_plausible", "range", column="weight", min=0, max=2000),
+    rule("since_opening", "range", column="placed_on", min="2020-01-01", max="2030-01-01"),
+    rule("country_known", "accepted_values", column="country", values=["DE", "FR", "NL", "GB", "US"]),
+    rule("no_test_town", "forbidden_values", column="city", values=["Test", "Nowhere"]),
+    rule("email_fits", "length", column="email", min=6, max=80),
+    rule("note_fits", "length", column="note", max=200),
+    rule("postcode_fits", "length", column="postcode", min=5, max=5),
+    rule("city_not_blank", "not_empty", columns=["city"]),
+    rule("product_form", "regex", column="product", pattern="SKU-[0-9]{7}"),
+    rule("shipped_after_placed", "expression", expression="shipped_on >= placed_on"),
+    rule("tax_below_amount", "expression", expression="tax <= 100 OR amount > tax"),
+    rule("one_row_per_order", "unique", columns=["order_id"]),
+    rule("customer_exists", "foreign_key", columns=["customer_id"], references="customers"),
+]
+
+
+def main() -> None:
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000_000
+    with tempfile.TemporaryDirectory() as folder, spark_engine() as address:
+        spark = SparkSession.builder.remote(address).create()
+        measure(spark, Path(folder), rows, _child())
+        spark.stop()
+
+
+def _child() -> int:
+    """Return the process id of the engine, the only process that this one has started."""
+    (pid,) = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return int(pid)
+
+
+def measure(spark: SparkSession, folder: Path, rows: int, engine: int) -> None:
+    """Write the rows, then measure both ways in turns, so that a busy machine slows both."""
+    for key, value in SETTINGS.items():
+        spark.conf.set(key, value)
+    generated = spark.sql(f"SELECT {_ROWS.format(customers=CUSTOMERS)} FROM range({rows})")
+    generated.write.format("delta").save(str(folder / "orders"))
+    spark.range(CUSTOMERS).selectExpr("CAST(id AS int) AS customer_id").write.format("delta").save(
+        str(folder / "customers")
+    )
+    seconds: dict[str, list[tuple[float, float]]] = {"plain": [], "rules": []}
+    found: Mapping[str, Any] = {}
+    for number in range(REPEATS):
+        for name, rules in (("plain", []), ("rules", RULES)):
+            spec = _spec(folder, f"{name}{number}", rules)
+            took = _timed(lambda spec=spec: run_node(spark, parse_node_spec(spec)), engine)  # type: ignore[misc]
+            result = json.loads(took[2].to_json())
+            if result["error"] is not None:
+                raise SystemExit(f"the node failed: {result['error']['message']}")
+            seconds[name].append(took[:2])
+            line = {"what": name, "seconds": round(took[0], 2), "engine_cpu_seconds": round(took[1], 2)}
+            print(json.dumps(line | {"timings_s": result["timings_s"]}))
+            found = result if rules else found
+    _show(seconds, found, rows, engine)
+
+
+def _timed(work: Callable[[], Any], engine: int) -> tuple[float, float, Any]:
+    clock, cpu = time.perf_counter(), _cpu_seconds(engine)
+    result = work()
+    return time.perf_counter() - clock, _cpu_seconds(engine) - cpu, result
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _peak_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def _show(
+    seconds: Mapping[str, list[tuple[float, float]]], found: Mapping[str, Any], rows: int, engine: int
+) -> None:
+    middle = {
+        name: tuple(median(values) for values in zip(*all_, strict=True)) for name, all_ in seconds.items()
+    }
+    plain, rules = middle["plain"], middle["rules"]
+    summary = {
+        "rows": rows,
+        "rules": len(RULES),
+        "refused_share": round(found["rows_quarantined"] / found["rows_read"], 4),
+        "ratio": round(rules[0] / plain[0], 2),
+        "cpu_ratio": round(rules[1] / plain[1], 2),
+        "engine_peak_mb": round(_peak_mb(engine)),
+        "driver_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    print(json.dumps(summary))
+    print(f"\n{'':12}{'seconds':>10}{'cpu':>10}")
+    for name, values in middle.items():
+        print(f"{name:12}{values[0]:>10.2f}{values[1]:>10.2f}")
+    print(f"{'ratio':12}{summary['ratio']:>10.2f}{summary['cpu_ratio']:>10.2f}")
+    for item in found["rules"]:
+        if item["rows_failed"]:
+            print(f"  {item['name']:24}{item['rows_failed']:>10,} of {item['rows_checked']:,}")
+
+
+def _spec(folder: Path, name: str, rules: list[dict[str, Any]]) -> str:
+    tables = ("orders", "customers") if rules else ("orders",)
+    return json.dumps(
+        {
+            "schema_version": 1,
+            "run_id": name,
+            "product": "bench/rules",
+            "node": "build",
+            "attempt": 1,
+            "kind": "transform",
+            "inputs": [{"kind": "table", "name": table, "uri": str(folder / table)} for table in tables],
+            "steps": [],
+            "rules": rules,
+            "output": {
+                "name": name,
+                "uri": str(folder / name),
+                "quarantine_uri": str(folder / f"{name}_refused"),
+                "columns": [],
+                "write": {"mode": "overwrite", "keys": []},
+            },
+            "result_uri": str(folder / "result"),
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Rows that are read again are published and refused as if all of them had been staged."""
+
+from typing import Any
+
+import pytest
+
+from spark_runtime.publishing import publish_staged
+from spark_runtime.sifting import can_be_read_again
+from spark_runtime.spec import Step, StepType
+from tests.integration.spark_runtime.workbench import Workbench, counts, rule, rule_counts
+
+ROWS = """
+    SELECT id, CASE WHEN id % 7 = 0 THEN NULL WHEN id % 5 = 0 THEN id - 1 ELSE id END AS key,
+        CASE WHEN id % 11 = 0 THEN NULL ELSE id % 13 END AS amount, concat('r', id % 3) AS region
+    FROM range(500)
+"""
+RULES = [
+    rule("paid", "not_null", columns=["amount"]),
+    rule("small", "range", column="amount", max=10),
+    rule("small_here", "range", "warn", filter="region = 'r1'", column="amount", max=5),
+    rule("odd", "expression", "warn", expression="id % 2 = 1"),
+    rule("known", "foreign_key", columns=["region"], references="regions"),
+]
+UNIQUE = rule("one_each", "unique", columns=["key"])
+# Lets every row pass, and forbids a second look.
+LOT = rule("lot", "expression", expression="rand() >= 0")
+
+
+@pytest.fixture
+def shop(bench: Workbench) -> Workbench:
+    bench.save("orders", ROWS)
+    bench.save("regions", "SELECT * FROM VALUES ('r0'), ('r1'), ('r1') AS t(region)")
+    return bench
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [],
+        [UNIQUE],
+        [UNIQUE | {"severity": "warn"}],
+        [UNIQUE | {"filter": "region = 'r0'"}],
+        [rule("pairs", "unique", columns=["amount", "region"], filter="id < 20"), UNIQUE],
+    ],
+)
+def test_a_second_look_publishes_what_staging_would(shop: Workbench, more: list[dict[str, Any]]) -> None:
+    rules = [*RULES, *more]
+
+    seen_twice = shop.transform(rules=rules, inputs=("orders", "regions"), dataset="twice")
+    staged = shop.transform(rules=[*rules, LOT], inputs=("orders", "regions"), dataset="staged")
+
+    assert seen_twice["error"] is None
+    assert counts(seen_twice) == counts(staged)
+    assert rule_counts(seen_twice) | {"lot": (500, 0)} == rule_counts(staged)
+    assert shop.rows("twice") == shop.rows("staged")
+    assert shop.quarantined("twice") == shop.quarantined("staged")
+
+
+def test_an_input_that_moves_on_is_read_as_it_was(shop: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def move_on(*args: Any, **kwargs: Any) -> None:
+        shop.save("orders", "SELECT id, id AS key, 1L AS amount, 'r1' AS region FROM range(1000, 1500)")
+        publish_staged(*args, **kwargs)
+
+    monkeypatch.setattr("spark_runtime.transform.publish_staged", move_on)
+
+    result = shop.transform(rules=[*RULES, UNIQUE], inputs=("orders", "regions"))
+
+    assert result["error"] is None
+    assert counts(result)[0] == 500
+    assert all(row[0] < 500 for row in shop.rows("built", "id"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "again"),
+    [
+        ("filter", "amount > 3 and upper(code) = 'A'", True),
+        ("derive", {"x": "coalesce(amount, 0) + 1"}, True),
+        ("derive", {"x": "rand()"}, False),
+        ("derive", {"x": "Current_Date"}, False),
+        ("derive", {"x": "sum(amount) over (partition by code)"}, False),
+        ("derive", {"x": "main.tools.score(amount)"}, False),
+        ("aggregate", {"by": [], "measures": {"n": "count(*)"}}, False),
+    ],
+)
+def test_only_what_answers_the_same_is_read_again(kind: str, config: Any, again: bool) -> None:
+    assert can_be_read_again([Step(StepType(kind), config)], []) is again
