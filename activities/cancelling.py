@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 from activities.instances import Instances
+from activities.runs import start_nodes
 from activities.services import Services
 from landfall.errors import LandfallError
 from landfall.jobs.protocol import JobRunID
@@ -21,6 +22,7 @@ class CancelActivities:
 
     async def cancel_jobs(self, run: CancelledRun, instances: Instances) -> None:
         """Cancel the job runs of a cancelled run and wake the nodes that wait for them."""
+        await start_nodes(instances, run.start)
         if not run.at_work:
             await instances.wake(run_instance(run.run_id), RUN_FINISHED_EVENT)
             return

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from activities.instances import Instances
@@ -12,6 +13,7 @@ from activities.runs import start_nodes
 from activities.services import Services
 from landfall import addresses
 from landfall.errors import LandfallError
+from landfall.jobs.errors import JobNotAccepted
 from landfall.jobs.protocol import Failure, JobRunID, JobRunStatus, JobState
 from landfall.jobs.tokens import idempotency_token
 from landfall.landing.ledger import claim_newer_versions
@@ -22,16 +24,21 @@ from landfall.runs.attempts import (
     record_running,
     record_submission,
 )
-from landfall.runs.closing import StartedNode
+from landfall.runs.backoff import retry_delay
+from landfall.runs.claiming import ClaimedNode
+from landfall.runs.gate import hold_node
 from landfall.runs.ids import RUN_FINISHED_EVENT, RunID, run_instance
 from landfall.runs.node_result import UnreadableResult, parse_node_result
 from landfall.runs.node_spec import build_node_spec
-from landfall.runs.settling import Settled, end_node
+from landfall.runs.settling import Settled, TryAgain, end_node
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict, weigh
 from landfall.runs.work import JobEnd, JobOutcome, NodeWork
 
 log = logging.getLogger(__name__)
+
+# Between two tries at a Jobs API or a storage that does not answer.
+_LONGEST_WAIT_S = 60.0
 
 
 class NodeActivities:
@@ -51,12 +58,39 @@ class NodeActivities:
             return JobOutcome(settled=True).to_payload()
         if attempt.cancelled:
             return JobOutcome(end=JobEnd.CANCELLED, reason="the run was cancelled").to_payload()
+        now = self._services.now()
+        turn = attempt.submit_at
+        if attempt.held_until is not None and max(turn or now, now) < attempt.held_until:
+            turn = self._hold(work, attempt.hold_reason or "the Jobs API asked to wait", 0)
+        if turn is not None and turn > now:
+            return JobOutcome(wait_s=(turn - now).total_seconds()).to_payload()
         try:
             return self._submit(work, attempt).to_payload()
         except LandfallError as error:
-            return JobOutcome(
-                end=JobEnd.FAILED, retryable=error.retryable, error_code=error.code, reason=str(error)
-            ).to_payload()
+            return self._not_taken(work, attempt, error).to_payload()
+
+    def _not_taken(self, work: NodeWork, attempt: Attempt, error: LandfallError) -> JobOutcome:
+        """Return what follows when no job run came to be: another turn as long as waiting may help."""
+        now = self._services.now()
+        if isinstance(error, JobNotAccepted):
+            # The workspace is there and busy: that passes, however long it takes.
+            turn = self._hold(work, str(error), error.retry_after_s)
+            return JobOutcome(wait_s=max(0.0, (turn - now).total_seconds()))
+        if error.retryable and work.has_waited(now).total_seconds() < attempt.patience_s:
+            pause = retry_delay(f"{work.run_id}/{work.key}", work.waits + 1, cap_s=_LONGEST_WAIT_S)
+            self._hold(work, str(error), 0)
+            return JobOutcome(wait_s=pause.total_seconds())
+        return JobOutcome(
+            end=JobEnd.FAILED, retryable=error.retryable, error_code=error.code, reason=str(error)
+        )
+
+    def _hold(self, work: NodeWork, reason: str, hold_all_s: float) -> datetime:
+        now = self._services.now()
+        return self._services.database.transact(
+            lambda connection: hold_node(
+                connection, work.run_id, work.key, reason=reason, hold_all_s=hold_all_s, now=now
+            )
+        )
 
     def check_job(self, message: dict[str, Any]) -> dict[str, Any]:
         """Ask the Jobs API how a job run stands; ``end`` stays empty while it goes on."""
@@ -87,9 +121,10 @@ class NodeActivities:
         work = NodeWork.from_payload(message["work"])
         outcome = JobOutcome.from_payload(message["outcome"])
         settled = await asyncio.to_thread(self._settle, work, outcome)
-        if settled is None:
-            return {"retry": True}
-        await start_nodes(instances, work.run_id, tuple(StartedNode(key, 1) for key in settled.start))
+        if isinstance(settled, TryAgain):
+            return {"retry": True, "delay_s": settled.delay_s}
+        own = (ClaimedNode(work.run_id, key, 1) for key in settled.start)
+        await start_nodes(instances, (*own, *settled.start_elsewhere))
         if settled.run_ended:
             await instances.wake(run_instance(work.run_id), RUN_FINISHED_EVENT)
         return {"retry": False}
@@ -162,8 +197,8 @@ class NodeActivities:
             lambda connection: read_attempt(connection, work.run_id, work.key)
         )
 
-    def _settle(self, work: NodeWork, outcome: JobOutcome) -> Settled | None:
-        """Write the end of an attempt; ``None`` asks for another one."""
+    def _settle(self, work: NodeWork, outcome: JobOutcome) -> Settled | TryAgain:
+        """Write the end of an attempt."""
         now = self._services.now()
         token = idempotency_token(work.run_id, work.key, work.attempt)
         verdict = weigh(outcome, None) if outcome.job_run_id is None else self._verdict(work, outcome)
@@ -213,6 +248,7 @@ def _outcome(status: JobRunStatus, job_run_id: JobRunID) -> JobOutcome:
             return JobOutcome(
                 end=JobEnd.FAILED,
                 retryable=status.failure in {Failure.INFRASTRUCTURE, Failure.CAPACITY},
+                capacity=status.failure is Failure.CAPACITY,
                 error_code=status.code,
                 reason=status.message,
                 job_run_id=job_run_id,

@@ -41,6 +41,7 @@ class Reconcile:
         work = await asyncio.to_thread(
             self._services.database.transact, lambda connection: expected_work(connection, now=now)
         )
+        await start_nodes(instances, work.claimed)
         busy = {run.product for run in work.runs if await self._reconcile_run(instances, run)}
         for product in work.coordinators:
             # A run whose coordinator was lost goes on by itself; a second one under the same instance id
@@ -82,7 +83,7 @@ class Reconcile:
         )
         if lost:
             log.warning("run %s: starting %d lost nodes again", run.run_id, len(lost))
-            await start_nodes(instances, run.run_id, lost)
+            await start_nodes(instances, lost)
         return True
 
     async def _reconcile_coordinator(self, instances: Instances, product: Product) -> None:

@@ -1,12 +1,14 @@
 """Activities of the coordinator and the run: open, start, close."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from activities.callbacks import CallbackActivities
 from activities.instances import Instances, start_coordinator
 from activities.services import Services
-from landfall.runs.closing import StartedNode, start_run
+from landfall.runs.claiming import ClaimedNode
+from landfall.runs.closing import start_run
 from landfall.runs.ids import RunID, node_instance
 from landfall.runs.opening import open_run
 from landfall.runs.upstream import close_and_tell
@@ -39,7 +41,7 @@ class RunActivities:
         nodes = await asyncio.to_thread(
             self._services.database.transact, lambda connection: start_run(connection, run_id, now=now)
         )
-        await start_nodes(instances, run_id, nodes)
+        await start_nodes(instances, nodes)
         return {"started": len(nodes)}
 
     async def close_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
@@ -59,8 +61,8 @@ class RunActivities:
         return {"state": closed.state}
 
 
-async def start_nodes(instances: Instances, run_id: RunID, nodes: tuple[StartedNode, ...]) -> None:
+async def start_nodes(instances: Instances, nodes: Iterable[ClaimedNode]) -> None:
     """Start the orchestrations of claimed nodes; one that is alive is left alone."""
     for node in nodes:
-        work = NodeWork(run_id=run_id, key=node.key, attempt=node.attempt)
-        await instances.start("node", node_instance(run_id, node.key), work.to_payload())
+        work = NodeWork(run_id=node.run_id, key=node.key, attempt=node.attempt)
+        await instances.start("node", node_instance(node.run_id, node.key), work.to_payload())

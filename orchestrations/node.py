@@ -1,6 +1,7 @@
 """One node of a run: submit its job, wait for the end, settle it or try again."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from landfall.runs.backoff import poll_delay, retry_delay
@@ -20,6 +21,10 @@ def node(context: DurableContext) -> Generator[Any, Any, None]:
         outcome = JobOutcome.from_payload((yield context.call_activity("submit_job", work.to_payload())))
         if outcome.settled:
             return
+        if outcome.wait_s is not None:
+            yield context.create_timer(context.current_utc_datetime + timedelta(seconds=outcome.wait_s))
+            context.continue_as_new(work.waited(context.current_utc_datetime).to_payload())
+            return
         work = work.submitted(outcome, context.current_utc_datetime)
     if outcome.end is None:
         ended = yield from _wait_for_job(context, work)
@@ -30,10 +35,16 @@ def node(context: DurableContext) -> Generator[Any, Any, None]:
         "finish_node", {"work": work.to_payload(), "outcome": outcome.to_payload()}
     )
     if finished["retry"]:
-        yield context.create_timer(
-            context.current_utc_datetime + retry_delay(f"{work.run_id}/{work.key}", work.attempt)
-        )
+        yield context.create_timer(context.current_utc_datetime + _pause(finished, work))
         context.continue_as_new(work.next_attempt().to_payload())
+
+
+def _pause(finished: Mapping[str, Any], work: NodeWork) -> timedelta:
+    """Return the pause before the next attempt."""
+    if "delay_s" in finished:
+        return timedelta(seconds=finished["delay_s"])
+    # An answer recorded before the pause came with it.
+    return retry_delay(f"{work.run_id}/{work.key}", work.attempt)
 
 
 def _wait_for_job(context: DurableContext, work: NodeWork) -> Generator[Any, Any, JobOutcome | None]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from databricks.sdk import WorkspaceClient
+from databricks.sdk.clock import RealClock
 from databricks.sdk.config import Config
 from databricks.sdk.errors import (
     DeadlineExceeded,
@@ -37,6 +38,10 @@ from landfall.settings import Settings
 
 HTTP_TIMEOUT_S = 30
 RETRY_TIMEOUT_S = 60
+# The SDK sleeps in the caller's thread; beyond this the caller waits in its own way.
+LONGEST_PAUSE_S = 5.0
+# The hourly limit says nothing of when it ends.
+FULL_S = 60.0
 # The SDK's pool holds ten connections to a host; more callers would open and drop one for each call.
 CALLS_AT_A_TIME = 10
 LONGEST_TRACE_CHARACTERS = 4096
@@ -227,17 +232,45 @@ class DatabricksJobs:
             busy = isinstance(error, _BUSY) or type(error) is DatabricksError
             full = isinstance(error, InvalidState) or error.error_code in _FULL
             if submitting is not None and (busy or full):
-                raise JobNotAccepted(submitting, reason) from error
+                raise JobNotAccepted(submitting, reason, FULL_S if full else _retry_after_s(error)) from error
             if busy:
                 raise JobsUnreachable(host, purpose, reason) from error
             raise JobRefused(purpose, error.error_code, reason) from error
         except TimeoutError as error:
             # The SDK has lost its patience; what it met last is the cause.
             if submitting is not None and isinstance(error.__cause__, DatabricksError):
-                raise JobNotAccepted(submitting, _reason(error.__cause__)) from error
+                cause = error.__cause__
+                raise JobNotAccepted(submitting, _reason(cause), _retry_after_s(cause)) from error
             raise JobsUnreachable(host, purpose, str(error.__cause__ or error)) from error
+        except _LongPause as pause:
+            # The call was throttled; the SDK would have slept through what it was told to wait.
+            if submitting is not None:
+                raise JobNotAccepted(submitting, "too many requests", pause.seconds) from pause
+            raise JobsUnreachable(host, purpose, "too many requests") from pause
         except OSError as error:
             raise JobsUnreachable(host, purpose, str(error)) from error
+
+
+class _LongPause(Exception):
+    """The SDK was about to sleep for longer than a thread should."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"{seconds:g} s")
+        self.seconds = seconds
+
+
+class _Clock(RealClock):
+    """The SDK's clock, which refuses to sleep for long: whoever calls can wait without a thread."""
+
+    def sleep(self, seconds: float) -> None:
+        if seconds > LONGEST_PAUSE_S:
+            raise _LongPause(seconds)
+        super().sleep(seconds)
+
+
+def _retry_after_s(error: DatabricksError) -> float:
+    """Return for how long Databricks asks to wait, 0 if it says nothing."""
+    return float(getattr(error, "retry_after_secs", None) or 0)
 
 
 def _config(settings: Settings, patience_s: int) -> Config:
@@ -246,6 +279,7 @@ def _config(settings: Settings, patience_s: int) -> Config:
         "http_timeout_seconds": HTTP_TIMEOUT_S,
         "retry_timeout_seconds": patience_s,
         "product": "landfall",
+        "clock": _Clock(),
     }
     if settings.databricks_token is not None:
         return Config(token=settings.databricks_token, auth_type="pat", **options)

@@ -4,18 +4,23 @@ from landfall.errors import ErrorKind, LandfallError
 
 
 class JobNotAccepted(LandfallError):
-    """Databricks did not take a job run, and may take it later."""
+    """Databricks did not take a job run, and may take it later.
+
+    Attributes:
+        retry_after_s: For how long nobody should try again, in seconds; 0 if Databricks named no time.
+    """
 
     code = "LF4001"
     retryable = True
 
-    def __init__(self, run_name: str, reason: str) -> None:
+    def __init__(self, run_name: str, reason: str, retry_after_s: float = 0) -> None:
         super().__init__(
             f"{run_name}: Databricks did not take the job run ({reason}). It is tried again; "
             "if this repeats, lower the product's limit of parallel nodes."
         )
         self.run_name = run_name
         self.reason = reason
+        self.retry_after_s = retry_after_s
 
 
 class JobRefused(LandfallError):

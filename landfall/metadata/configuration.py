@@ -1,5 +1,6 @@
 """Effective-dated configuration: what a setting was, is and will be, and since when."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,17 +75,31 @@ def get_setting(connection: sa.Connection, category: str, key: str, *, at: datet
 
 def settings_at(connection: sa.Connection, *, at: datetime) -> dict[str, str | None]:
     """Return every value in effect at an instant by ``category.key``: what a run pins when it is opened."""
+    return _in_effect(connection, sa.true(), at)
+
+
+def _in_effect(
+    connection: sa.Connection, condition: sa.ColumnElement[bool], at: datetime
+) -> dict[str, str | None]:
     versions = configuration_version.c
     rows = connection.execute(
         sa.select(configuration_category.c.CategoryName, configuration_item.c.ItemKey, versions.ItemValue)
         .select_from(_JOINED)
         .where(
+            condition,
             versions.EffectiveDate <= at,
             versions.ExpirationDate.is_(None) | (versions.ExpirationDate > at),
         )
         .order_by(configuration_category.c.CategoryName, configuration_item.c.ItemKey)
     )
     return {f"{row.CategoryName}.{row.ItemKey}": row.ItemValue for row in rows}
+
+
+def values_in_effect(
+    connection: sa.Connection, categories: Sequence[str], *, at: datetime
+) -> dict[str, str | None]:
+    """Return the values of some categories in effect at an instant by ``category.key``."""
+    return _in_effect(connection, configuration_category.c.CategoryName.in_(categories), at)
 
 
 def history(connection: sa.Connection, category: str, key: str) -> tuple[SettingVersion, ...]:

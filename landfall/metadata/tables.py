@@ -383,6 +383,8 @@ runs = Table(
     Column("ActiveNodes", sa.Integer, nullable=False, default=0),
     # Never empty, though the column may be: SQLite adds no other to a table with rows.
     Column("ReadyNodes", sa.Integer, default=0),
+    # When a node of the run was given a place last: of products that hold as many, the other one comes first.
+    Column("LastPlaceAt", UtcDateTime),
     Column("MaxParallelNodes", sa.Integer, nullable=False),
     # The former run of which this one executes a part again.
     Column("RerunOf", _RUN_ID),

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from landfall.landing.ledger import ClaimedFile, claimed_files
-from landfall.metadata.tables import data_products, node_attempts, node_runs, runs
+from landfall.metadata.tables import data_products, node_attempts, node_gate, node_runs, runs
 from landfall.planning.plan import NodeKey, NodeKind
+from landfall.runs.backoff import retry_delay
 from landfall.runs.ids import RunID
 from landfall.runs.increments import discarded_runs, find_built_from, load_of
 from landfall.runs.journal import change_node, write_event
+from landfall.runs.policy import RunPolicy
 from landfall.runs.published import table_versions
 from landfall.runs.states import FINAL_NODE_STATES, NodeState
 from landfall.runs.verdict import Verdict
@@ -30,6 +32,9 @@ class Attempt:
         final: The node has reached a final state; nothing may be started.
         cancelled: Somebody asked to cancel the run.
         files: The files an ingest node takes in.
+        submit_at: The node's turn at the Jobs API; ``None`` means now.
+        held_until: Until when the Jobs API asked everybody to wait, for ``hold_reason``.
+        patience_s: How long the attempt waits for a Jobs API that does not answer.
         former_rows: Rows that former runs of the node published, the newest first, where a rule asks for them.
         versions: The version of each input that is to be read, by the input's name; of some it is not known.
         load: How an incremental node reads, as the node spec has it.
@@ -49,6 +54,10 @@ class Attempt:
     load: Mapping[str, Any] | None
     discard_runs: tuple[str, ...]
     run_date: date
+    patience_s: float
+    submit_at: datetime | None = None
+    held_until: datetime | None = None
+    hold_reason: str | None = None
     former_rows: tuple[int, ...] = ()
 
 
@@ -60,21 +69,26 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
             node_runs.c.State,
             node_runs.c.Attempt,
             node_runs.c.Definition,
+            node_runs.c.SubmitAt,
             runs.c.Settings,
             runs.c.CancelRequestedAt,
             runs.c.CreatedAt,
             runs.c.DataProductID,
             data_products.c.Domain,
             data_products.c.Name,
+            node_gate.c.HeldUntil,
+            node_gate.c.HoldReason.label("GateReason"),
         )
         .select_from(
-            node_runs.join(runs, runs.c.RunID == node_runs.c.RunID).join(
-                data_products, data_products.c.DataProductID == runs.c.DataProductID
-            )
+            node_runs.join(runs, runs.c.RunID == node_runs.c.RunID)
+            .join(data_products, data_products.c.DataProductID == runs.c.DataProductID)
+            # One row: so no node asks for it by itself.
+            .join(node_gate, sa.true())
         )
         .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)
     ).one()
     kind = NodeKind(row.Kind)
+    policy = RunPolicy.from_payload(row.Settings)
     files: tuple[ClaimedFile, ...] = ()
     if kind is NodeKind.INGEST:
         files = claimed_files(connection, run_id, row.Definition["output"]["dataset"])
@@ -93,7 +107,11 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
         kind=kind,
         definition=row.Definition,
         number=row.Attempt,
-        timeout_s=row.Settings["node_timeout_s"],
+        timeout_s=policy.timeout_s(row.Definition),
+        submit_at=row.SubmitAt,
+        held_until=row.HeldUntil,
+        hold_reason=row.GateReason,
+        patience_s=policy.patience_s,
         final=NodeState(row.State) in FINAL_NODE_STATES,
         cancelled=row.CancelRequestedAt is not None,
         files=files,
@@ -171,7 +189,7 @@ def record_submission(
         NodeState.SUBMITTED,
         now=now,
         detail=f"attempt {attempt}, job run {job_run_id}",
-        values={**job_run, "StartedAt": sa.func.coalesce(node_runs.c.StartedAt, now)},
+        values={**job_run, "HoldReason": None, "StartedAt": sa.func.coalesce(node_runs.c.StartedAt, now)},
     )
     if submitted:
         connection.execute(
@@ -214,6 +232,7 @@ def end_attempt(
     """Keep how an attempt ended, one that never got a job run included; repeating it changes nothing."""
     ended = {
         "State": verdict.state,
+        "Failure": verdict.failure if verdict.state is NodeState.FAILED else None,
         "ErrorCode": verdict.error_code,
         "Reason": verdict.reason,
         "FinishedAt": now,
@@ -236,23 +255,52 @@ def end_attempt(
 
 def begin_retry(
     connection: sa.Connection, run_id: RunID, key: NodeKey, attempt: int, verdict: Verdict, *, now: datetime
-) -> bool:
-    """Give a node another attempt after a failed one if it has one left; return whether it has.
+) -> float | None:
+    """Give a node another attempt after a failed one if it has one left for failures of that class.
 
-    A repeated call finds the next attempt begun and says so again.
+    A repeated call finds the next attempt begun and returns the same.
+
+    Returns:
+        Seconds until the next attempt; ``None`` if there is none.
     """
     row = connection.execute(
-        sa.select(node_runs.c.State, node_runs.c.Attempt, runs.c.Settings, runs.c.CancelRequestedAt)
+        sa.select(
+            node_runs.c.State,
+            node_runs.c.Attempt,
+            node_runs.c.Definition,
+            runs.c.Settings,
+            runs.c.CancelRequestedAt,
+        )
         .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
         .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)
     ).one()
     if NodeState(row.State) in FINAL_NODE_STATES or row.CancelRequestedAt is not None:
-        return False
+        return None
+    failures: int = connection.execute(
+        sa.select(sa.func.count())
+        .select_from(node_attempts)
+        .where(
+            node_attempts.c.RunID == run_id,
+            node_attempts.c.NodeKey == key,
+            node_attempts.c.Attempt <= attempt,
+            node_attempts.c.Failure == verdict.failure,
+        )
+    ).scalar_one()
+    retries = RunPolicy.from_payload(row.Settings).retries_after(verdict.failure, row.Definition)
+    if failures > retries.most:
+        return None
+    delay_s = retry_delay(
+        f"{run_id}/{key}", failures, first_s=retries.first_s, cap_s=retries.cap_s
+    ).total_seconds()
     if row.Attempt > attempt:
-        return True
-    if attempt > row.Settings["retries"]:
-        return False
-    values = {"Attempt": attempt + 1, "JobRunID": None, "JobRunUrl": None}
+        return delay_s
+    values = {
+        "Attempt": attempt + 1,
+        "JobRunID": None,
+        "JobRunUrl": None,
+        "SubmitAt": now + timedelta(seconds=delay_s),
+        "HoldReason": _retry_detail(attempt, verdict),
+    }
     if row.State == NodeState.READY:
         # The attempt never got a job run, so the state stays and only the number moves.
         connection.execute(
@@ -261,8 +309,8 @@ def begin_retry(
         write_event(
             connection, run_id, key, row.State, row.State, now=now, detail=_retry_detail(attempt, verdict)
         )
-        return True
-    return change_node(
+        return delay_s
+    moved = change_node(
         connection,
         run_id,
         key,
@@ -271,6 +319,7 @@ def begin_retry(
         detail=_retry_detail(attempt, verdict),
         values=values,
     )
+    return delay_s if moved else None
 
 
 def _retry_detail(attempt: int, verdict: Verdict) -> str:

@@ -10,15 +10,19 @@ _LAST_POLL_S = 30.0
 _FIRST_WAKE_S = 0.1
 
 
-def retry_delay(key: str, attempt: int) -> timedelta:
+def retry_delay(
+    key: str, attempt: int, *, first_s: float = _FIRST_RETRY_S, cap_s: float = _LAST_RETRY_S
+) -> timedelta:
     """Return how long to wait before the attempt that follows a failed one.
 
     Args:
         key: Identifies the node run; spreads retries of nodes that failed together.
         attempt: Number of the failed attempt, counted from 1.
+        first_s: Pause after the first failure, in seconds.
+        cap_s: Longest pause, in seconds.
 
     Returns:
-        A delay in [0.8, 1.2) x min(5 s * 2 ** (attempt - 1), 300 s).
+        A delay in [0.8, 1.2) x min(first_s * 2 ** (attempt - 1), cap_s).
 
     Raises:
         ValueError: ``attempt`` is below 1.
@@ -28,7 +32,7 @@ def retry_delay(key: str, attempt: int) -> timedelta:
     # The spread comes from the key, not from random(): orchestrators replay this call, and a delay
     # that differs on replay no longer matches the recorded history.
     spread = 0.8 + 0.4 * int.from_bytes(sha256(f"{key}/{attempt}".encode()).digest()[:4]) / 2**32
-    return timedelta(seconds=spread * min(_FIRST_RETRY_S * 2 ** (attempt - 1), _LAST_RETRY_S))
+    return timedelta(seconds=spread * min(first_s * 2 ** min(attempt - 1, 32), cap_s))
 
 
 def poll_delay(polls: int, *, woken: bool) -> timedelta:

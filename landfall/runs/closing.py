@@ -11,7 +11,8 @@ from landfall.landing.ledger import settle_files
 from landfall.lineage.datasets import dataset_edges
 from landfall.metadata.tables import lineage_edges, node_runs, run_plans, run_requests, runs
 from landfall.planning.plan import NodeKey, Plan
-from landfall.runs.claiming import claim_ready
+from landfall.runs.claiming import ClaimedNode, claim_places
+from landfall.runs.gate import hold_gate
 from landfall.runs.ids import RunID
 from landfall.runs.journal import change_run, write_event
 from landfall.runs.requests import RequestState
@@ -38,14 +39,6 @@ class RunEnded(LandfallError):
 
 
 @dataclass(frozen=True, slots=True)
-class StartedNode:
-    """A claimed node whose orchestration has to run, and the attempt it is at."""
-
-    key: NodeKey
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
 class WorkingNode:
     """A node of a cancelled run that is at work."""
 
@@ -56,20 +49,27 @@ class WorkingNode:
 
 @dataclass(frozen=True, slots=True)
 class CancelledRun:
-    """A run that somebody asked to cancel, and its nodes at work, whose jobs have to end."""
+    """A run that somebody asked to cancel, and its nodes at work, whose jobs have to end.
+
+    Attributes:
+        start: Nodes of other runs that got the places it gave back.
+    """
 
     run_id: RunID
     at_work: tuple[WorkingNode, ...]
+    start: tuple[ClaimedNode, ...] = ()
 
 
-def start_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> tuple[StartedNode, ...]:
+def start_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> tuple[ClaimedNode, ...]:
     """Set a run going, claim its first nodes, and return every claimed node that is still open.
 
     For a run that was going before, these are the nodes its former orchestrations may have left.
     """
+    hold_gate(connection, now)
     change_run(connection, run_id, RunState.RUNNING, now=now)
-    claim_ready(connection, run_id, claimed_by="run", now=now)
-    return _claimed_open_nodes(connection, run_id)
+    claimed = claim_places(connection, own_run=run_id, claimed_by="run", now=now)
+    elsewhere = tuple(node for node in claimed if node.run_id != run_id)
+    return (*_claimed_open_nodes(connection, run_id), *elsewhere)
 
 
 def close_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> RunState | None:
@@ -120,6 +120,8 @@ def cancel_run(connection: sa.Connection, run_id: RunID, *, actor: str, now: dat
         UnknownRun: There is no such run.
         RunEnded: It has ended.
     """
+    # Before its own row: whoever holds the gate may wait for that row.
+    hold_gate(connection, now)
     run = connection.execute(sa.select(runs).where(runs.c.RunID == run_id)).one_or_none()
     if run is None:
         raise UnknownRun(run_id)
@@ -135,7 +137,8 @@ def cancel_run(connection: sa.Connection, run_id: RunID, *, actor: str, now: dat
             connection, run_id, None, run.State, run.State, now=now, actor=actor, detail="cancel requested"
         )
     cancel_waiting_nodes(connection, run_id, actor=actor, now=now)
-    return CancelledRun(run_id, _nodes_at_work(connection, run_id))
+    start = claim_places(connection, own_run=run_id, claimed_by="cancel", now=now)
+    return CancelledRun(run_id, _nodes_at_work(connection, run_id), start)
 
 
 def cancelled_runs(connection: sa.Connection) -> tuple[CancelledRun, ...]:
@@ -161,7 +164,7 @@ def _nodes_at_work(connection: sa.Connection, run_id: str) -> tuple[WorkingNode,
     return tuple(WorkingNode(NodeKey(row.NodeKey), row.Attempt, row.JobRunID) for row in rows)
 
 
-def _claimed_open_nodes(connection: sa.Connection, run_id: RunID) -> tuple[StartedNode, ...]:
+def _claimed_open_nodes(connection: sa.Connection, run_id: RunID) -> tuple[ClaimedNode, ...]:
     rows = connection.execute(
         sa.select(node_runs.c.NodeKey, node_runs.c.Attempt)
         .where(
@@ -171,7 +174,7 @@ def _claimed_open_nodes(connection: sa.Connection, run_id: RunID) -> tuple[Start
         )
         .order_by(node_runs.c.Priority.desc(), node_runs.c.NodeRunID)
     )
-    return tuple(StartedNode(NodeKey(row.NodeKey), row.Attempt) for row in rows)
+    return tuple(ClaimedNode(run_id, NodeKey(row.NodeKey), row.Attempt) for row in rows)
 
 
 def _write_lineage(connection: sa.Connection, run_id: RunID, now: datetime) -> None:

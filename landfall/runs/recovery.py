@@ -15,7 +15,8 @@ from landfall.metadata.tables import (
     runs,
 )
 from landfall.planning.plan import NodeKey
-from landfall.runs.closing import StartedNode
+from landfall.runs.claiming import ClaimedNode, claim_places
+from landfall.runs.gate import hold_gate
 from landfall.runs.ids import RunID
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.requests import RequestState
@@ -32,7 +33,7 @@ class OpenRun:
 
     run_id: RunID
     product: str
-    nodes: tuple[StartedNode, ...]
+    nodes: tuple[ClaimedNode, ...]
     ended: bool
 
 
@@ -43,10 +44,12 @@ class ExpectedWork:
     Attributes:
         coordinators: Products whose lease is active.
         runs: Runs that are open, each with the nodes that should have an orchestration.
+        claimed: Ready nodes that stood beside a free place, and have it now.
     """
 
     coordinators: tuple[Product, ...]
     runs: tuple[OpenRun, ...]
+    claimed: tuple[ClaimedNode, ...] = ()
 
 
 def expected_work(connection: sa.Connection, *, now: datetime) -> ExpectedWork:
@@ -66,7 +69,9 @@ def expected_work(connection: sa.Connection, *, now: datetime) -> ExpectedWork:
     coordinators = tuple(
         get_current_product(connection, f"{row.Domain}/{row.Name}").product for row in active
     )
-    return ExpectedWork(coordinators=coordinators, runs=_open_runs(connection, now))
+    hold_gate(connection, now)
+    claimed = claim_places(connection, own_run=None, claimed_by="reconcile", now=now)
+    return ExpectedWork(coordinators=coordinators, runs=_open_runs(connection, now), claimed=claimed)
 
 
 def _idle_products_with_work(connection: sa.Connection) -> list[int]:
@@ -129,7 +134,7 @@ def _open_runs(connection: sa.Connection, now: datetime) -> tuple[OpenRun, ...]:
     )
 
 
-def _overdue_nodes(connection: sa.Connection, run_id: str, now: datetime) -> tuple[StartedNode, ...]:
+def _overdue_nodes(connection: sa.Connection, run_id: str, now: datetime) -> tuple[ClaimedNode, ...]:
     rows = connection.execute(
         sa.select(node_runs.c.NodeKey, node_runs.c.Attempt).where(
             node_runs.c.RunID == run_id,
@@ -137,4 +142,4 @@ def _overdue_nodes(connection: sa.Connection, run_id: str, now: datetime) -> tup
             node_runs.c.State.not_in(FINAL_NODE_STATES),
         )
     )
-    return tuple(StartedNode(NodeKey(row.NodeKey), row.Attempt) for row in rows)
+    return tuple(ClaimedNode(RunID(run_id), NodeKey(row.NodeKey), row.Attempt) for row in rows)

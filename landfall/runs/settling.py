@@ -1,20 +1,24 @@
 """Settling a node: its final state and all that follows from it, in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from landfall.metadata.tables import node_run_edges, node_runs, runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.attempts import begin_retry, end_attempt
-from landfall.runs.claiming import claim_ready, claimed_not_started
+from landfall.runs.claiming import ClaimedNode, claim_places, claimed_not_started
+from landfall.runs.gate import hold_gate
 from landfall.runs.ids import RunID
 from landfall.runs.journal import ORCHESTRATION, change_node, change_nodes
+from landfall.runs.policy import FailureClass
 from landfall.runs.publishing import write_results
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict
+from landfall.spec.model import OnFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,21 @@ class Settled:
     """What follows from a settled node.
 
     Attributes:
-        start: Nodes that this node has claimed and that have to be started.
+        start: Nodes of the run that this node has claimed and that have to be started.
+        start_elsewhere: The same of other runs, to which a place went that this node gave back.
         run_ended: No node of the run is open any more.
     """
 
     start: tuple[NodeKey, ...] = field(default=())
+    start_elsewhere: tuple[ClaimedNode, ...] = field(default=())
     run_ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """A node has another attempt before it, after a pause."""
+
+    delay_s: float
 
 
 def end_node(
@@ -39,19 +52,17 @@ def end_node(
     *,
     token: str,
     now: datetime,
-) -> Settled | None:
-    """Write the end of an attempt and settle its node; ``None`` if the node has another attempt before it.
+) -> Settled | TryAgain:
+    """Write the end of an attempt, and settle its node or give it another attempt.
 
     Args:
         token: Idempotency token of the attempt.
     """
     end_attempt(connection, run_id, key, attempt, verdict, token=token, now=now)
-    if (
-        verdict.state is NodeState.FAILED
-        and verdict.retryable
-        and begin_retry(connection, run_id, key, attempt, verdict, now=now)
-    ):
-        return None
+    if verdict.state is NodeState.FAILED and verdict.failure is not FailureClass.USER:
+        delay_s = begin_retry(connection, run_id, key, attempt, verdict, now=now)
+        if delay_s is not None:
+            return TryAgain(delay_s)
     return settle_node(connection, run_id, key, verdict, now=now)
 
 
@@ -84,18 +95,22 @@ def settle_node(
     if moved:
         write_results(connection, run_id, key, verdict, now)
         if verdict.state is NodeState.SUCCEEDED:
-            closed = 1
-            _count_down(connection, run_id, key, now)
+            ready = _count_down(connection, run_id, key, now)
+            hold_gate(connection, now)
+            _count(connection, run_id, closed=1, freed=1, ready=ready)
         else:
-            closed = 1 + _skip_descendants(connection, run_id, key, now)
-        connection.execute(
-            sa.update(runs)
-            .where(runs.c.RunID == run_id)
-            .values(OpenNodes=runs.c.OpenNodes - closed, ActiveNodes=runs.c.ActiveNodes - 1)
-        )
-        claim_ready(connection, run_id, claimed_by=key, now=now)
+            skipped = _skip_descendants(connection, run_id, key, now)
+            hold_gate(connection, now)
+            _count(connection, run_id, closed=1 + skipped, freed=1)
+            if verdict.state is NodeState.FAILED and _fails_fast(connection, run_id):
+                reason = f"{key} failed, and the run is to fail fast"
+                _end_unstarted(connection, run_id, NodeState.SKIPPED, reason, now=now)
+        claimed = claim_places(connection, own_run=run_id, claimed_by=key, now=now)
+    else:
+        claimed = claimed_not_started(connection, run_id, claimed_by=key)
     return Settled(
-        start=claimed_not_started(connection, run_id, claimed_by=key),
+        start=tuple(node.key for node in claimed if node.run_id == run_id),
+        start_elsewhere=tuple(node for node in claimed if node.run_id != run_id),
         run_ended=open_nodes(connection, run_id) == 0,
     )
 
@@ -107,9 +122,22 @@ def open_nodes(connection: sa.Connection, run_id: RunID) -> int:
 
 
 def cancel_waiting_nodes(connection: sa.Connection, run_id: RunID, *, actor: str, now: datetime) -> None:
-    """Cancel every node of a run that no attempt has begun."""
+    """Cancel every node of a run that no attempt has begun; the caller holds the gate."""
+    _end_unstarted(connection, run_id, NodeState.CANCELLED, "the run was cancelled", actor=actor, now=now)
+
+
+def _end_unstarted(
+    connection: sa.Connection,
+    run_id: RunID,
+    state: NodeState,
+    reason: str,
+    *,
+    actor: str = ORCHESTRATION,
+    now: datetime,
+) -> None:
+    """End every node of a run whose attempt no job run has taken, and give back the places they hold."""
     keys = connection.execute(
-        sa.select(node_runs.c.NodeKey, node_runs.c.ClaimedAt).where(
+        sa.select(node_runs.c.NodeKey, node_runs.c.State, node_runs.c.ClaimedAt).where(
             node_runs.c.RunID == run_id, node_runs.c.State.in_([NodeState.WAITING, NodeState.READY])
         )
     ).all()
@@ -117,21 +145,46 @@ def cancel_waiting_nodes(connection: sa.Connection, run_id: RunID, *, actor: str
         connection,
         run_id,
         [NodeKey(row.NodeKey) for row in keys],
-        NodeState.CANCELLED,
+        state,
         now=now,
         actor=actor,
-        detail="the run was cancelled",
-        values={"FinishedAt": now, "Reason": "the run was cancelled"},
+        detail=reason,
+        values={"FinishedAt": now, "Reason": reason},
     )
-    held = sum(1 for row in keys if row.ClaimedAt is not None)
+    ended = [row for row in keys if row.NodeKey in set(moved)]
+    held = sum(1 for row in ended if row.ClaimedAt is not None)
+    ready = sum(1 for row in ended if row.ClaimedAt is None and row.State == NodeState.READY)
+    _count(connection, run_id, closed=len(ended), freed=held, ready=-ready)
+
+
+def _count(connection: sa.Connection, run_id: RunID, *, closed: int, freed: int, ready: int = 0) -> None:
+    """Keep the counters of a run.
+
+    Args:
+        closed: Nodes that have reached a final state.
+        freed: Places that were given back.
+        ready: Nodes without a place that have become ready, less those that are no longer.
+    """
     connection.execute(
         sa.update(runs)
         .where(runs.c.RunID == run_id)
-        .values(OpenNodes=runs.c.OpenNodes - len(moved), ActiveNodes=runs.c.ActiveNodes - held)
+        .values(
+            OpenNodes=runs.c.OpenNodes - closed,
+            ActiveNodes=runs.c.ActiveNodes - freed,
+            ReadyNodes=runs.c.ReadyNodes + ready,
+        )
     )
 
 
-def _count_down(connection: sa.Connection, run_id: RunID, key: NodeKey, now: datetime) -> None:
+def _fails_fast(connection: sa.Connection, run_id: RunID) -> bool:
+    settings: Mapping[str, Any] = connection.execute(
+        sa.select(runs.c.Settings).where(runs.c.RunID == run_id)
+    ).scalar_one()
+    return bool(settings["on_failure"] == OnFailure.FAIL_FAST)
+
+
+def _count_down(connection: sa.Connection, run_id: RunID, key: NodeKey, now: datetime) -> int:
+    """Count the successors of a node down, and return how many became ready by that."""
     successors = sa.select(node_run_edges.c.ToNode).where(
         node_run_edges.c.RunID == run_id, node_run_edges.c.FromNode == key
     )
@@ -148,9 +201,10 @@ def _count_down(connection: sa.Connection, run_id: RunID, key: NodeKey, now: dat
             node_runs.c.WaitingFor == 0,
         )
     ).scalars()
-    change_nodes(
+    moved = change_nodes(
         connection, run_id, [NodeKey(name) for name in ready], NodeState.READY, now=now, actor=ORCHESTRATION
     )
+    return len(moved)
 
 
 def _skip_descendants(connection: sa.Connection, run_id: RunID, key: NodeKey, now: datetime) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from landfall.runs.policy import FailureClass
 from landfall.runs.states import NodeState
 from landfall.runs.work import JobEnd, JobOutcome
 
@@ -21,6 +22,7 @@ class Verdict:
     Attributes:
         state: Succeeded, failed or cancelled.
         retryable: Whether another attempt may do better without a change by anybody.
+        capacity: The platform had no room for it.
         rules: Results of the quality rules, as in the node result.
         rejected_files: Reason by ``abfss://`` address of landed files that could not be read.
         inputs: What an incremental node read of each input, as in the node result.
@@ -29,6 +31,7 @@ class Verdict:
 
     state: NodeState
     retryable: bool = False
+    capacity: bool = False
     error_code: str | None = None
     reason: str | None = None
     rows_read: int | None = None
@@ -39,6 +42,13 @@ class Verdict:
     rejected_files: Mapping[str, str] = field(default_factory=dict)
     inputs: Sequence[Mapping[str, Any]] = ()
     result: Mapping[str, Any] | None = None
+
+    @property
+    def failure(self) -> FailureClass:
+        """Whose failure it was, of an attempt that failed."""
+        if not self.retryable:
+            return FailureClass.USER
+        return FailureClass.CAPACITY if self.capacity else FailureClass.INFRASTRUCTURE
 
 
 def weigh(outcome: JobOutcome, result: Mapping[str, Any] | None) -> Verdict:
@@ -101,6 +111,7 @@ def _without_result(outcome: JobOutcome) -> Verdict:
     return Verdict(
         NodeState.FAILED,
         retryable=outcome.retryable,
+        capacity=outcome.capacity,
         error_code=outcome.error_code or "LF3303",
         reason=outcome.reason or "the job run failed without a reason",
     )

@@ -34,6 +34,8 @@ class NodeWork:
         polls: Polls of the Jobs API that earlier generations of the orchestration made for this attempt.
         job_run_id: The job run to wait for, once the attempt was submitted.
         deadline: Instant in ISO format at which the attempt has taken too long.
+        waits: How often the attempt has waited for its turn at the Jobs API.
+        waiting_since: Instant in ISO format of the first time that the Jobs API did not take it.
     """
 
     run_id: RunID
@@ -42,9 +44,15 @@ class NodeWork:
     polls: int = 0
     job_run_id: int | None = None
     deadline: str | None = None
+    waits: int = 0
+    waiting_since: str | None = None
 
     def to_payload(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return plain JSON; what came later is left out where it says nothing, as histories have it."""
+        payload = asdict(self)
+        if not self.waits:
+            del payload["waits"], payload["waiting_since"]
+        return payload
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Self:
@@ -55,7 +63,19 @@ class NodeWork:
             polls=payload.get("polls", 0),
             job_run_id=payload.get("job_run_id"),
             deadline=payload.get("deadline"),
+            waits=payload.get("waits", 0),
+            waiting_since=payload.get("waiting_since"),
         )
+
+    def waited(self, now: datetime) -> "NodeWork":
+        """Return the attempt as it comes back for its next turn."""
+        return replace(self, waits=self.waits + 1, waiting_since=self.waiting_since or now.isoformat())
+
+    def has_waited(self, now: datetime) -> timedelta:
+        """Return for how long the Jobs API has not taken the attempt."""
+        if self.waiting_since is None:
+            return timedelta()
+        return now - datetime.fromisoformat(self.waiting_since)
 
     def submitted(self, outcome: "JobOutcome", now: datetime) -> "NodeWork":
         """Return the attempt with its job run and the instant by which that has to end."""
@@ -90,6 +110,8 @@ class JobOutcome:
     Attributes:
         end: ``None`` while the job run goes on.
         retryable: Whether the failure lies outside data, metadata and code.
+        capacity: Whether the platform had no room.
+        wait_s: Come back after so many seconds: the attempt has no turn at the Jobs API before.
         timeout_s: How long a submitted attempt may take.
         settled: The node had reached a final state before; nothing is left to do.
     """
@@ -101,9 +123,17 @@ class JobOutcome:
     reason: str | None = None
     job_run_id: int | None = None
     timeout_s: int | None = None
+    capacity: bool = False
+    wait_s: float | None = None
 
     def to_payload(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return plain JSON; what came later is left out where it says nothing, as histories have it."""
+        payload = asdict(self)
+        if not self.capacity:
+            del payload["capacity"]
+        if self.wait_s is None:
+            del payload["wait_s"]
+        return payload
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Self:
@@ -116,4 +146,6 @@ class JobOutcome:
             reason=payload.get("reason"),
             job_run_id=payload.get("job_run_id"),
             timeout_s=payload.get("timeout_s"),
+            capacity=payload.get("capacity", False),
+            wait_s=payload.get("wait_s"),
         )

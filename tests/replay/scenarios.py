@@ -28,6 +28,7 @@ SUCCEEDED = JobOutcome(end=JobEnd.SUCCEEDED, job_run_id=7).to_payload()
 FAILED = JobOutcome(end=JobEnd.FAILED, error_code="LF3307", job_run_id=7).to_payload()
 SUBMITTED = JobOutcome(job_run_id=7, timeout_s=36_000).to_payload()
 SUBMITTED_FOR_A_MINUTE = JobOutcome(job_run_id=7, timeout_s=60).to_payload()
+WITHOUT_ITS_TURN = JobOutcome(wait_s=30).to_payload()
 REFUSED = JobOutcome(end=JobEnd.FAILED, error_code="LF4102", reason="no").to_payload()
 SETTLED = JobOutcome(settled=True).to_payload()
 WORK = NodeWork(RunID("r1"), NodeKey("orders")).to_payload()
@@ -133,6 +134,19 @@ SCENARIOS: Mapping[str, Scenario] = {
     "node_too_late": _node(SUBMITTED_FOR_A_MINUTE, *[GOING_ON] * 6, FAILED),
     "node_not_taken": _node(REFUSED),
     "node_settled_before": _node(SETTLED),
+    "node_without_its_turn": Scenario(
+        "node",
+        WORK,
+        {
+            "submit_job": [WITHOUT_ITS_TURN, SUBMITTED],
+            "check_job": [SUCCEEDED],
+            "finish_node": [{"retry": False}],
+        },
+        (),
+    ),
+    "node_tried_again_after_its_pause": _node(
+        SUBMITTED, FAILED, SUCCEEDED, finish=[{"retry": True, "delay_s": 90.0}, {"retry": False}]
+    ),
     "node_tried_again": _node(SUBMITTED, FAILED, SUCCEEDED, finish=[{"retry": True}, {"retry": False}]),
     "run_finished": _run("succeeded", events=[(5, RUN_FINISHED_EVENT)]),
     "run_finished_too_early": _run(None, None, "failed", events=[(5, RUN_FINISHED_EVENT)]),

@@ -132,6 +132,42 @@ def test_a_retry_is_a_new_attempt_after_a_pause(simulate: Callable[[Answers], Si
     assert simulation.status() is Status.COMPLETED
 
 
+def test_a_retry_waits_for_as_long_as_its_failure_asks(simulate: Callable[[Answers], Simulation]) -> None:
+    simulation = simulate(
+        {
+            "submit_job": lambda _: SUBMITTED,
+            "check_job": lambda _: SUCCEEDED,
+            "finish_node": lambda message: {"retry": message["work"]["attempt"] == 1, "delay_s": 90.0},
+        }
+    )
+    simulation.start("node", WORK)
+    simulation.run()
+
+    assert simulation.status() is Status.COMPLETED
+    assert 90 < simulation.ended_s() < 100
+
+
+def test_a_node_without_its_turn_comes_back_with_the_same_attempt(
+    simulate: Callable[[Answers], Simulation],
+) -> None:
+    simulation = simulate(
+        {
+            "submit_job": lambda work: (
+                SUBMITTED if work.get("waits") == 3 else JobOutcome(wait_s=30).to_payload()
+            ),
+            "check_job": lambda _: SUCCEEDED,
+            "finish_node": lambda _: {"retry": False},
+        }
+    )
+    simulation.start("node", WORK)
+    simulation.run()
+
+    tries = [call.input for call in simulation.started if call.name == "submit_job"]
+    assert [work["attempt"] for work in tries] == [1, 1, 1, 1]
+    assert len({work["waiting_since"] for work in tries[1:]}) == 1
+    assert 90 < simulation.ended_s() < 95
+
+
 def test_a_job_that_was_not_taken_is_settled_without_waiting(
     simulate: Callable[[Answers], Simulation],
 ) -> None:

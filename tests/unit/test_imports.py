@@ -32,6 +32,7 @@ PURE = (
     "landfall.runs.backoff",
     "landfall.runs.ids",
     "landfall.runs.policy",
+    "landfall.runs.sharing",
     "landfall.runs.states",
     "landfall.runs.verdict",
     "landfall.runs.work",

@@ -20,7 +20,7 @@ from landfall.runs.closing import cancel_run, close_run, start_run
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.opening import open_run
 from landfall.runs.rerunning import Rerun, request_rerun
-from landfall.runs.settling import end_node, settle_node
+from landfall.runs.settling import Settled, TryAgain, end_node, settle_node
 from landfall.runs.states import FINAL_NODE_STATES, FileState, NodeState, RunState
 from landfall.runs.verdict import Verdict
 from landfall.spec.model import Product, RunSettings
@@ -130,9 +130,9 @@ def test_a_failure_outside_the_node_is_tried_again_as_often_as_allowed(database:
     again = database.transact(lambda c: end_node(c, RUN, key, 1, lost, token="t1", now=NOW))
     second = database.transact(lambda c: end_node(c, RUN, key, 2, lost, token="t2", now=NOW))
 
-    assert first is None
-    assert again is None
-    assert second is not None
+    assert isinstance(first, TryAgain)
+    assert again == first
+    assert isinstance(second, Settled)
     assert _states(database)[key] == "failed"
 
 
@@ -243,6 +243,7 @@ def _check_books(database: Database, run_id: RunID = RUN) -> None:
     claimed = _claimed(database, run_id)
     assert run.OpenNodes == sum(NodeState(state) not in FINAL_NODE_STATES for state in states.values())
     assert run.ActiveNodes == len(claimed) <= run.MaxParallelNodes
+    assert run.ReadyNodes == sum(state == "ready" for key, state in states.items() if key not in claimed)
 
 
 def _apply(database: Database, product: Product) -> None:
@@ -314,4 +315,4 @@ def test_claims_of_a_settled_node_are_found_again(database: Database) -> None:
     first = _settle(database, "ingest.orders_landed", Verdict(NodeState.SUCCEEDED))
 
     again = database.read(lambda c: claimed_not_started(c, RUN, claimed_by="ingest.orders_landed"))
-    assert tuple(first) == again == ("build_orders",)
+    assert tuple(first) == tuple(node.key for node in again) == ("build_orders",)
