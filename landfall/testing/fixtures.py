@@ -91,8 +91,15 @@ def file_text(rows: Sequence[Row], columns: Sequence[Column], source: Source, wh
     Raises:
         WrongFixture: The format cannot hold a value.
     """
+    written = {column.name.casefold(): column.source_name or column.name for column in columns}
     if source.format is FileFormat.JSON:
-        return "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+        objects = ({written.get(name.casefold(), name): value for name, value in row.items()} for row in rows)
+        return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects)
+    if source.format is not FileFormat.CSV:
+        raise WrongFixture(
+            f"{where}: rows cannot be written as {source.format}; give the text of the file if the format is text, and "
+            "test what is built from it with rows of its table otherwise"
+        )
     options = source.options
     quote = str(options.get("quote", '"'))
     text = io.StringIO()
@@ -106,7 +113,7 @@ def file_text(rows: Sequence[Row], columns: Sequence[Column], source: Source, wh
         )
         names = [column.name for column in columns]
         if options.get("header", True):
-            writer.writerow(names)
+            writer.writerow([written[name.casefold()] for name in names])
         for row in rows:
             by_name = {name.casefold(): value for name, value in row.items()}
             writer.writerow([_text(by_name.get(name.casefold())) for name in names])

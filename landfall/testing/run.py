@@ -256,7 +256,9 @@ class Bench:
 
     def _parquet(self, rows: Sequence[Row], columns: Sequence[Column], path: Path, where: str) -> Path:
         types = {column.name: column.type for column in columns} or inferred_types(rows)
-        frame_of(self._spark, rows, types, where).coalesce(1).write.parquet(str(path))
+        written = {column.name: column.source_name or column.name for column in columns}
+        frame = frame_of(self._spark, rows, types, where).withColumnsRenamed(written)
+        frame.coalesce(1).write.parquet(str(path))
         return next(file for file in path.iterdir() if file.suffix == ".parquet")
 
     def _types_of(self, nodes: "_Nodes", name: str) -> Mapping[str, str]:

@@ -28,18 +28,18 @@ datasets:
     columns:
       - {name: id, type: bigint, nullable: false}
       - {name: name, type: string}
-      - {name: amount, type: "decimal(10,2)"}
+      - {name: amount, from: Total, type: "decimal(10,2)"}
       - {name: at, type: timestamp}
     quality:
       - {name: positive, check: range, column: amount, min: 0}
   - name: clicks_landed
     source: events
     landing: {path: "clicks/*.json"}
-    columns: [{name: id, type: bigint}, {name: page, type: string}]
+    columns: [{name: id, type: bigint}, {name: page, from: "Page (URL)", type: string}]
   - name: customers_landed
     source: shop_db
     landing: {path: "customers/*.parquet"}
-    columns: [{name: name, type: string}, {name: since, type: date}]
+    columns: [{name: name, type: string}, {name: since, from: "Since when", type: date}]
   - name: orders
     quality:
       - {name: known, check: not_null, columns: [since], severity: warn}
@@ -118,7 +118,7 @@ def test_every_test_of_the_example_passes(session: SparkSession, tmp_path: Path)
         """,
         """
         dataset: orders_landed
-        given: {orders_landed: "id;name;amount;at\\n1;a;-1.50;\\n2;b\\n3;c;many;\\n"}
+        given: {orders_landed: "id;name;Total;at\\n1;a;-1.50;\\n2;b\\n3;c;many;\\n"}
         expect:
           rows: []
           refused:
