@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 PYTHON_STAMP := $(VENV)/.landfall-setup
 AZURITE_STAMP := .landfall/tools/azurite/.landfall-setup
 AZURITE := landfall/local/azurite
+CLASSIC_STAMP := .landfall/tools/classic-spark/.landfall-setup
 
-.PHONY: help setup demo test test-fast chaos fmt lint types up down bench migration histories docs requirements
+.PHONY: help setup classic-spark demo test test-fast chaos fmt lint types up down bench migration histories docs requirements
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +23,15 @@ $(PYTHON_STAMP): pyproject.toml spark_runtime/pyproject.toml scripts/setup
 $(AZURITE_STAMP): $(AZURITE)/package.json $(AZURITE)/package-lock.json | $(PYTHON_STAMP)
 	@$(BIN)/python -m landfall.local.azurite
 
+classic-spark: $(CLASSIC_STAMP)  ## install Spark itself beside the laptop's engine, for the tests that compare them
+
+$(CLASSIC_STAMP): scripts/classic-spark | $(PYTHON_STAMP)
+	@scripts/classic-spark $@
+
 demo: setup  ## from nothing to gold tables: the example product on real data
 	@$(BIN)/landfall demo
 
-test: setup lint types  ## all that CI runs
+test: setup classic-spark lint types  ## all that CI runs
 	$(BIN)/pytest -n 2 --dist loadfile
 
 test-fast: setup  ## unit and replay tests

@@ -92,8 +92,10 @@ class DeltaTables:
         finally:
             self._spark.catalog.dropTempView(view)
 
-    def overwrite(self, uri: str, rows: DataFrame, *, key: str) -> None:
-        writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    def overwrite(self, uri: str, rows: DataFrame, types: Mapping[str, str], *, key: str) -> None:
+        # The same rows with columns that may be null, for Sail writes NOT NULL where it sees none.
+        nullable = empty_frame(self._spark, types).union(rows)
+        writer = nullable.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
         stamped = writer.option("userMetadata", key)
         retry_conflicts(uri, lambda: stamped.save(uri))
 

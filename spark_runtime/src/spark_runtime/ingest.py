@@ -1,5 +1,7 @@
 """An ingest node: landed files to a table of typed, tested rows, every record published or quarantined."""
 
+from collections.abc import Sequence
+
 from pyspark.sql import DataFrame
 
 from spark_runtime.casts import Conversion, canonical_type, from_text, given_by_parser, is_nested
@@ -11,8 +13,8 @@ from spark_runtime.publishing import publish_staged
 from spark_runtime.reader_options import null_texts, text_format
 from spark_runtime.readers.records import DRIFTED
 from spark_runtime.result import FileResult, FileStatus
-from spark_runtime.rules import compile_rules
-from spark_runtime.spec import Column, Drift, FilesInput
+from spark_runtime.rules import compile_rules, portable_rules
+from spark_runtime.spec import Column, Drift, FilesInput, Rule
 from spark_runtime.sql import text_literal, timestamp_literal
 from spark_runtime.staging import Origin, Staged, StagedColumn, discard, stage
 from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
@@ -37,8 +39,9 @@ def ingest(job: Job, source: FilesInput) -> None:
         columns = (*source.columns, *found)
         types = {column.name: column.type for column in (*columns, *source.captured)}
         around = Surroundings(job.started_at, job.spec.former_rows)
-        table_rules = compile_table_rules(job.spec.rules, types, around)
-        staged = _stage(job, source, columns, records)
+        rules = portable_rules(job.spec.rules, types, job.dialect)
+        table_rules = compile_table_rules(rules, types, around)
+        staged = _stage(job, source, columns, records, rules)
     try:
         with job.findings.phase("check"):
             tally = count_staged(staged, declared=job.spec.rules)
@@ -54,7 +57,9 @@ def ingest(job: Job, source: FilesInput) -> None:
         discard(job, staged.uri)
 
 
-def _stage(job: Job, source: FilesInput, declared: tuple[Column, ...], records: DataFrame) -> Staged:
+def _stage(
+    job: Job, source: FilesInput, declared: tuple[Column, ...], records: DataFrame, rules: Sequence[Rule]
+) -> Staged:
     columns = [
         StagedColumn(
             name=column.name,
@@ -80,7 +85,7 @@ def _stage(job: Job, source: FilesInput, declared: tuple[Column, ...], records: 
     if source.drift is Drift.RESCUE:
         kept = Conversion("_lf_extra", None)
         columns.append(StagedColumn(RESCUED, "string", "_lf_extra", kept, nullable=True, lost_as=""))
-    tests, unique = compile_rules(job.spec.rules, {column.name: column.type for column in columns})
+    tests, unique = compile_rules(rules, {column.name: column.type for column in columns})
     uris = ", ".join(text_literal(file.uri) for file in source.files)
     origin = Origin(
         kind="_lf_kind",

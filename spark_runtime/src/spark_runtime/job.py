@@ -10,6 +10,7 @@ from time import perf_counter
 from pyspark.sql import SparkSession
 
 from spark_runtime.errors import Failure
+from spark_runtime.portable.dialect import Dialect
 from spark_runtime.result import (
     FileResult,
     InputResult,
@@ -42,6 +43,7 @@ class Job:
     started_at: datetime
     views: ViewNames
     tables: Tables
+    dialect: Dialect
     findings: "Findings"
 
 

@@ -1,13 +1,15 @@
 """Quality rules as SQL: each becomes a condition under which a row fails, or a search for repeated keys."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spark_runtime.casts import asked_for
 from spark_runtime.errors import RuleRefused, UnsupportedOption
 from spark_runtime.frame import find_name
 from spark_runtime.patterns import PATTERNS
+from spark_runtime.portable import ascii_classes
+from spark_runtime.portable.dialect import Dialect, Different
 from spark_runtime.spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.sql import literal, quoted, text_literal
 from spark_runtime.verdict import Test
@@ -34,6 +36,29 @@ class UniqueTest:
     @property
     def reason(self) -> str:
         return f"{self.name}: {', '.join(self.keys)} repeated"
+
+
+def portable_rules(rules: Sequence[Rule], types: Mapping[str, str], dialect: Dialect) -> tuple[Rule, ...]:
+    """Return the rules with their SQL as the engine must read it.
+
+    Raises:
+        RuleRefused: The engine would come to another verdict than Spark.
+    """
+
+    def read(rule: Rule) -> Rule:
+        config = dict(rule.config)
+        if isinstance(config.get("expression"), str):
+            config |= {"expression": dialect.over_columns(types, config["expression"])}
+            config["written"] = rule.config["expression"]
+        return replace(rule, config=config, filter=rule.filter and dialect.over_columns(types, rule.filter))
+
+    found = []
+    for rule in rules:
+        try:
+            found.append(rule if dialect.is_spark else read(rule))
+        except Different as error:
+            raise RuleRefused(f"rule '{rule.name}': {error}") from error
+    return tuple(found)
 
 
 def compile_rules(
@@ -169,14 +194,14 @@ def _regex(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
 
 def _whole(pattern: str) -> str:
     # \A and \z, because $ also matches before a last line feed in Java.
-    return text_literal(rf"\A(?:{pattern})\z")
+    return text_literal(rf"\A(?:{ascii_classes(pattern)})\z")
 
 
 def _expression(rule: Rule, _types: Mapping[str, str]) -> tuple[str, str]:
     expression = rule.config.get("expression")
     if not isinstance(expression, str) or not expression.strip():
         raise RuleRefused(f"rule '{rule.name}': expression needs a SQL condition")
-    return f"({expression})", f"not {expression}"
+    return f"({expression})", f"not {rule.config.get('written', expression)}"
 
 
 _CONDITIONS = {

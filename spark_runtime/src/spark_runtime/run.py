@@ -10,6 +10,7 @@ from spark_runtime.delta import DeltaTables
 from spark_runtime.errors import Failure, describe_failure
 from spark_runtime.ingest import ingest
 from spark_runtime.job import Findings, Job, log
+from spark_runtime.portable.dialect import Dialect
 from spark_runtime.result import NodeResult
 from spark_runtime.spec import FilesInput, NodeKind, NodeSpec, TableInput
 from spark_runtime.steps.context import ViewNames
@@ -28,11 +29,13 @@ def run_node(spark: SparkSession, spec: NodeSpec, tables: Tables | None = None) 
     """
     findings = Findings()
     token = uuid4().hex[:12]
-    job = Job(spark, spec, token, datetime.now(UTC), ViewNames(token), tables or DeltaTables(spark), findings)
     failure: Failure | None = None
     started = perf_counter()
     try:
-        _build(job)
+        views, dialect = ViewNames(token), Dialect.of(spark)
+        _build(
+            Job(spark, spec, token, datetime.now(UTC), views, tables or DeltaTables(spark), dialect, findings)
+        )
     # The outermost edge of a job: what is not told here is told to nobody.
     except Exception as error:
         failure = describe_failure(error)

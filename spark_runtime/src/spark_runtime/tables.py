@@ -89,10 +89,11 @@ class Tables(Protocol):
         """Add columns, null in the rows that are there, to an existing table that has none of them."""
         ...
 
-    def overwrite(self, uri: str, rows: DataFrame, *, key: str) -> None:
+    def overwrite(self, uri: str, rows: DataFrame, types: Mapping[str, str], *, key: str) -> None:
         """Replace the table, its columns too.
 
         Args:
+            types: Columns of the rows in order, and their types; all of them become nullable.
             key: Idempotency key to find the commit by.
         """
         ...

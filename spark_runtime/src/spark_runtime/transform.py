@@ -22,7 +22,7 @@ from spark_runtime.job import Job, log
 from spark_runtime.publishing import publish_directly, publish_staged
 from spark_runtime.references import look_up
 from spark_runtime.result import InputResult
-from spark_runtime.rules import compile_rules
+from spark_runtime.rules import compile_rules, portable_rules
 from spark_runtime.sifting import can_be_read_again, can_be_sifted, sift
 from spark_runtime.slices import added_columns
 from spark_runtime.spec import Column, Step, StepType, TableInput
@@ -158,7 +158,8 @@ def _apply_steps(
             if step.type is StepType.CAST:
                 frame = _cast(frame, step, where, stagings)
             else:
-                frame = STEPS[step.type](frame, step.config, StepContext(job.spark, where, inputs, job.views))
+                context = StepContext(job.spark, where, inputs, job.views, job.dialect)
+                frame = STEPS[step.type](frame, step.config, context)
         except PySparkException as error:
             raise _located(error, trail, or_else=where) from error
         trail.append((where, frame))
@@ -217,10 +218,11 @@ def _write(
     """Test and publish the frame; without a test that could refuse a row, it is written in one pass."""
     columns = _output_columns(job, frame, types)
     tested = {column.name: column.type for column in columns}
-    lookups = [rule for rule in job.spec.rules if rule.looks_up]
-    tests, unique = compile_rules([rule for rule in job.spec.rules if rule not in lookups], tested)
+    rules = portable_rules(job.spec.rules, tested, job.dialect)
+    lookups = [rule for rule in rules if rule.looks_up]
+    tests, unique = compile_rules([rule for rule in rules if rule not in lookups], tested)
     around = Surroundings(job.started_at, job.spec.former_rows, inputs)
-    table_rules = compile_table_rules(job.spec.rules, tested, around)
+    table_rules = compile_table_rules(rules, tested, around)
     plain = frame.df
     looked = look_up(plain, columns, lookups, inputs, stagings.keep)
     frame = replace(frame, df=looked.df)

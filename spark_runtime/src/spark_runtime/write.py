@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, functions
 
-from spark_runtime.delta import schema_text
 from spark_runtime.errors import RepeatedMergeKeys
 from spark_runtime.history import history_types, write_history
 from spark_runtime.job import Job
@@ -53,7 +52,7 @@ def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Publication:
     mode = output.write.mode
     rows: str | None = None
     if mode is WriteMode.OVERWRITE or (mode is WriteMode.APPEND and job.findings.starts_anew):
-        job.tables.overwrite(output.uri, _nullable(job, df, types), key=job.spec.idempotency_key)
+        job.tables.overwrite(output.uri, df, types, key=job.spec.idempotency_key)
         rows = "true"
     elif mode in {WriteMode.APPEND, WriteMode.SNAPSHOT}:
         rows = replace_own_slice(job, df, types)
@@ -65,11 +64,6 @@ def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Publication:
     else:
         _merge(job, df, types)
     return Publication(job.tables.find_commit(output.uri, job.spec.idempotency_key), types, rows)
-
-
-def _nullable(job: Job, df: DataFrame, types: Mapping[str, str]) -> DataFrame:
-    """Return the same rows with columns that may be null, for Sail writes NOT NULL where it sees none."""
-    return job.spark.createDataFrame([], schema_text(types)).union(df)
 
 
 def _merge(job: Job, df: DataFrame, types: Mapping[str, str]) -> None:

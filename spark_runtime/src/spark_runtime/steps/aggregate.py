@@ -16,7 +16,7 @@ def aggregate(frame: Frame, config: Any, context: StepContext) -> Frame:
     column ``level`` is 0 for a plain group and else has a bit for each such column, the last one being 1.
     """
     keys = [frame.find(name, where=context.where) for name in config.get("by", [])]
-    measures = {name: _measure(measure) for name, measure in config["measures"].items()}
+    measures = {name: context.sql(_measure(measure), frame) for name, measure in config["measures"].items()}
     columns = [functions.col(quoted(key)) for key in keys]
     totals = config.get("totals")
     if totals is None:

@@ -11,14 +11,16 @@ from spark_runtime.sql import quoted
 from spark_runtime.steps.context import StepContext
 
 
-def select(frame: Frame, config: Any, _context: StepContext) -> Frame:
+def select(frame: Frame, config: Any, context: StepContext) -> Frame:
     """Keep what a list of SQL select expressions says."""
-    return Frame.resolve(frame.df.selectExpr(*config))
+    return Frame.resolve(frame.df.selectExpr(*(context.sql(text, frame) for text in config)))
 
 
-def derive(frame: Frame, config: Any, _context: StepContext) -> Frame:
+def derive(frame: Frame, config: Any, context: StepContext) -> Frame:
     """Add or replace columns; every expression sees the columns as they were before the step."""
-    named = {find_name(name, frame.columns) or name: expression for name, expression in config.items()}
+    named = {
+        find_name(name, frame.columns) or name: context.sql(text, frame) for name, text in config.items()
+    }
     df = frame.df.withColumns({name: functions.expr(expression) for name, expression in named.items()})
     return Frame(df, (*frame.columns, *(name for name in named if name not in frame.columns)))
 

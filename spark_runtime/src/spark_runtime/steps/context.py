@@ -1,13 +1,14 @@
 """What a step may use besides the running frame."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_runtime.errors import StepRefused
 from spark_runtime.frame import Frame
+from spark_runtime.portable.dialect import Dialect, Different
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,27 @@ class StepContext:
         where: How messages name the step, for example ``step 2 (join)``.
         inputs: The node's inputs by name.
         views: Source of names for temporary views that no other job uses.
+        dialect: How the engine reads SQL.
     """
 
     spark: SparkSession
     where: str
     inputs: Mapping[str, Frame]
     views: "ViewNames"
+    dialect: Dialect = field(default_factory=Dialect)
+
+    def sql(self, text: str, frame: Frame, *others: Frame) -> str:
+        """Return SQL of the product over the columns of frames as the engine must read it.
+
+        Raises:
+            StepRefused: The engine would come to another result than Spark, and it cannot be written away.
+        """
+        try:
+            if others:
+                return self.dialect.over_tables([frame.df, *(other.df for other in others)], text)
+            return self.dialect.over(frame.df, text)
+        except Different as error:
+            raise StepRefused(f"{self.where}: {error}") from error
 
     def input(self, name: str) -> Frame:
         """Return an input of the node.

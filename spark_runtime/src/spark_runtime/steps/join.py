@@ -52,7 +52,7 @@ def join(frame: Frame, config: Any, context: StepContext) -> Frame:
     equals = "<=>" if is_null_safe else "="
     conditions = [f"{quoted(mine)} {equals} {quoted(aliases[other])}" for mine, other in pairs]
     if config.get("condition") is not None:
-        conditions.append(config["condition"])
+        conditions.append(context.sql(config["condition"], frame, right))
         renamed += _named_side(frame, right, config, context)
     # An engine may drop a side that has no columns, and its rows with it.
     side = right.df.selectExpr(*(renamed or [f"true AS {quoted(prefix)}"]))

@@ -12,19 +12,19 @@ from spark_runtime.steps.context import StepContext
 _ORDER = re.compile(r"(?is)^(?P<key>.+?)(?:\s+(?P<way>asc|desc))?(?:\s+nulls\s+(?P<nulls>first|last))?\s*$")
 
 
-def filter_rows(frame: Frame, config: Any, _context: StepContext) -> Frame:
+def filter_rows(frame: Frame, config: Any, context: StepContext) -> Frame:
     """Keep the rows that meet a SQL condition."""
-    return Frame(frame.df.where(config), frame.columns)
+    return Frame(frame.df.where(context.sql(config, frame)), frame.columns)
 
 
-def sort(frame: Frame, config: Any, _context: StepContext) -> Frame:
+def sort(frame: Frame, config: Any, context: StepContext) -> Frame:
     """Order the rows; the table keeps them roughly so, which makes its files easier to skip."""
-    return Frame(frame.df.orderBy(*(_sort_key(item) for item in config)), frame.columns)
+    return Frame(frame.df.orderBy(*(_sort_key(context.sql(item, frame)) for item in config)), frame.columns)
 
 
-def limit(frame: Frame, config: Any, _context: StepContext) -> Frame:
+def limit(frame: Frame, config: Any, context: StepContext) -> Frame:
     """Keep the first rows by ``order_by``, ties broken by all columns, so that chance has no part in it."""
-    order = [_sort_key(item) for item in config.get("order_by") or ()]
+    order = [_sort_key(context.sql(item, frame)) for item in config.get("order_by") or ()]
     ties = [functions.col(quoted(name)).asc_nulls_first() for name in frame.columns]
     return Frame(frame.df.orderBy(*order, *ties).limit(config["rows"]), frame.columns)
 
@@ -49,7 +49,7 @@ def dedupe(frame: Frame, config: Any, context: StepContext) -> Frame:
     keys = [frame.find(name, where=context.where) for name in config["keys"]]
     partition = f"PARTITION BY {', '.join(map(quoted, keys))}"
     remaining = [quoted(name) for name in frame.columns if name not in keys]
-    order = ", ".join([*config.get("order_by", []), *remaining]) or "1"
+    order = ", ".join([*(context.sql(item, frame) for item in config.get("order_by", [])), *remaining]) or "1"
     number, size = f"{context.views.prefix()}number", f"{context.views.prefix()}size"
     windows = [f"row_number() OVER ({partition} ORDER BY {order}) AS {quoted(number)}"]
     wanted = f"{quoted(number)} = 1"

@@ -111,7 +111,7 @@ def pivot(frame: Frame, config: Any, context: StepContext) -> Frame:
         for measure, text in measures.items():
             new = name if len(measures) == 1 else f"{name}_{measure}"
             refuse_taken([new], [*keys, *measured], context)
-            measured[new] = f"{text} FILTER (WHERE {condition})"
+            measured[new] = context.sql(f"{text} FILTER (WHERE {condition})", frame)
     grouped = frame.df.groupBy(*(functions.col(quoted(key)) for key in keys))
     df = grouped.agg(*(functions.expr(text).alias(name) for name, text in measured.items()))
     return Frame(df, (*keys, *measured))

@@ -17,6 +17,7 @@ def sql_query(frame: Frame, config: Any, context: StepContext) -> Frame:
     sources = {"this": frame.df} | {
         name: source.df for name, source in context.inputs.items() if _mentions(text, name)
     }
+    text = context.sql(text, frame, *(source for name, source in context.inputs.items() if name in sources))
     views = {name: context.views.register(df) for name, df in sources.items() if _mentions(text, name)}
     if not views:
         return Frame.resolve(context.spark.sql(text))

@@ -48,7 +48,8 @@ def window(frame: Frame, config: Any, context: StepContext) -> Frame:
             parts.append(f"ORDER BY {', '.join([*order, *(rest if is_positional else [])])}")
         if rows is not None and called not in _WITHOUT_FRAME:
             parts.append(f"ROWS BETWEEN {_edge(rows[0])} AND {_edge(rows[1])}")
-        windows.append(f"{text} OVER ({' '.join(parts)}) AS {quoted(name)}")
+        measure = context.sql(f"{text} OVER ({' '.join(parts)})", frame)
+        windows.append(f"{measure} AS {quoted(name)}")
     df = frame.df.selectExpr(*map(quoted, frame.columns), *windows)
     return Frame(df, (*frame.columns, *measures))
 

@@ -1,0 +1,464 @@
+"""Writes SQL so that an engine which counts in its own way gives the values and types of Spark.
+
+Sail wraps whole numbers around, cuts decimals and takes the first type of a CASE for that of all its branches, all
+without a word. Where the types of operands are known, the text says what Spark would do: wider arithmetic and a cast
+back, which refuses what does not fit. Where a difference cannot be written away, it is refused.
+"""
+
+import re
+from collections.abc import Sequence
+
+from spark_runtime.portable import types
+from spark_runtime.portable.parse import Node, Pieces, Token
+from spark_runtime.portable.scope import Scope, literal_places
+from spark_runtime.portable.types import FRACTIONS, WHOLE, Digits, digits_of, is_decimal
+
+_ALL_DIGITS = 38
+# Digits that the engine keeps behind the point of a quotient, beyond those of the dividend.
+_QUOTIENT_DIGITS = 4
+_BACK_TO = {
+    **dict.fromkeys(("datediff", "date_diff", "regexp_count"), "int"),
+    **dict.fromkeys(("right", "md5", "substring_index"), "string"),
+}
+_CHOOSING = {"coalesce": 0, "ifnull": 0, "nvl": 0, "greatest": 0, "least": 0, "if": 1, "iff": 1, "nvl2": 1}
+_PATTERN_OF = frozenset(
+    {
+        "regexp_replace",
+        "regexp_extract",
+        "regexp_extract_all",
+        "regexp_like",
+        "regexp_count",
+        "regexp_substr",
+        "split",
+    }
+)
+REFUSED = {
+    "initcap": "write upper(left(x, 1)) || lower(substring(x, 2)), or keep the text as it is",
+    "percentile_approx": "use percentile",
+    "approx_percentile": "use percentile",
+    "rint": "use round",
+    "get_json_object": "use from_json with the type of the field",
+}
+
+
+class Different(Exception):
+    """The engine would come to another result than Spark; the message says what to write instead."""
+
+
+def rewritten(pieces: Pieces, scope: Scope) -> str:
+    """Return the text of the pieces of a whole text.
+
+    Raises:
+        Different: A difference cannot be written away.
+    """
+    return _Writer(scope).row(pieces, 0, len(scope.text))
+
+
+class _Writer:
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def row(self, pieces: Pieces, start: int, end: int) -> str:
+        """Return a stretch of the text with the arithmetic in it written anew."""
+        text, at, written = self._scope.text, start, []
+        for number, item in enumerate(pieces.items):
+            if isinstance(item, Node):
+                written += [text[at : item.start], self._in_place(pieces.items, number, item)]
+                at = item.end
+        return "".join([*written, text[at:end]])
+
+    def _in_place(self, items: Sequence[Node | Token], number: int, node: Node) -> str:
+        before = items[number - 1] if number else None
+        word = before.word if isinstance(before, Token) else ""
+        if word in {"rlike", "regexp"} and node.kind == "string":
+            return ascii_classes(self._scope.source(node))
+        if word == "in" and node.kind == "brackets" and number > 1:
+            return self._in_list(_tested(items, number), node)
+        return self.node(node)
+
+    def _in_list(self, tested: Node | Token, node: Node) -> str:
+        kind = self._scope.type_of(tested) if isinstance(tested, Node) else None
+        written = self.node(node)
+        if kind not in FRACTIONS or node.pieces[0].is_query:
+            return written
+        values = (self.node(item) for item in node.pieces[0].nodes)
+        return f"({', '.join(f'CAST({value} AS {kind})' for value in values)})"
+
+    def pieces(self, pieces: Pieces) -> str:
+        first, last = pieces.items[0], pieces.items[-1]
+        return self.row(pieces, first.start, last.end)
+
+    def node(self, node: Node) -> str:
+        match node.kind:
+            case "binary":
+                return self._binary(node)
+            case "case":
+                return self._chosen(node, range(int(node.to)))
+            case "call":
+                return self._call(node)
+            case "cast":
+                return self._cast(node)
+        return self._spliced(node)
+
+    def _spliced(self, node: Node, changed: dict[int, str] | None = None) -> str:
+        """Return the text of a node with what it holds written anew."""
+        text, at, written = self._scope.text, node.start, []
+        order = sorted(
+            range(len(node.pieces)),
+            key=lambda n: node.pieces[n].items[0].start if node.pieces[n].items else 0,
+        )
+        for number in order:
+            pieces = node.pieces[number]
+            if not pieces.items:
+                continue
+            start, end = pieces.items[0].start, pieces.items[-1].end
+            written += [text[at:start], (changed or {}).get(number) or self.pieces(pieces)]
+            at = end
+        return "".join([*written, text[at : node.end]])
+
+    def _binary(self, node: Node) -> str:
+        scope = self._scope
+        left, right = (scope.type_of_pieces(side) for side in node.pieces)
+        if node.name not in {"+", "-", "*", "/", "%"}:
+            return self._spliced(node)
+        first, second = (self.pieces(side) for side in node.pieces)
+        if left in WHOLE and right in WHOLE:
+            return self._of_whole(node, first, second, str(types.common([left, right])))
+        if (is_decimal(left) or is_decimal(right)) and not {left, right} & set(FRACTIONS):
+            digits = scope.digits(node)
+            if digits is None and node.name == "/":
+                raise Different(
+                    f"the digits of {scope.source(node)} cannot be told, and this engine divides decimals to others; "
+                    "cast both sides to decimal(p,s)"
+                )
+            return self._spliced(node) if digits is None else self._of_decimals(node, digits, first, second)
+        if "float" in (left, right) and left != right:
+            return f"({_as(first, 'double')} {node.name} {_as(second, 'double')})"
+        if node.name == "-" and left == right == "date":
+            raise Different(f"{scope.source(node)} is an interval on Spark and a number here; use datediff")
+        if node.name in "+-*" and all(kind is None or kind in WHOLE for kind in (left, right)):
+            unknown = node.pieces[0 if left is None else 1]
+            shown = scope.text[unknown.items[0].start : unknown.items[-1].end]
+            raise Different(
+                f"the type of {shown} cannot be told, and this engine lets whole numbers overflow; write "
+                f"cast({shown} as …)"
+            )
+        return self._spliced(node)
+
+    def _of_whole(self, node: Node, left: str, right: str, kind: str) -> str:
+        if node.name == "/":
+            return self._divided(node, left, right)
+        if node.name == "%":
+            return f"({left} % {right})"
+        wide = "bigint" if kind != "bigint" else f"decimal({19 if node.name == '*' else 20},0)"
+        return f"CAST(({_as(left, wide)} {node.name} {_as(right, wide)}) AS {kind})"
+
+    def _divided(self, node: Node, left: str, right: str) -> str:
+        """Return a quotient that is null where the dividend is, whatever it is divided by."""
+        if node.pieces[0].only is not None and node.pieces[0].only.kind == "number":
+            return f"({left} / {right})"
+        return f"CASE WHEN ({left}) IS NOT NULL THEN ({left}) / ({right}) END"
+
+    def _of_decimals(self, node: Node, digits: tuple[Digits, Digits], left: str, right: str) -> str:
+        result = types.arithmetic(node.name, *digits)
+        sides = [
+            _as(text, str(of)) if _is_written(side) else text
+            for text, of, side in zip((left, right), digits, node.pieces, strict=True)
+        ]
+        if node.name == "/":
+            scale = min(
+                result.scale + 1 - _QUOTIENT_DIGITS, _ALL_DIGITS - digits[0].precision + digits[0].scale
+            )
+            if scale > digits[0].scale:
+                sides[0] = _as(sides[0], str(Digits(_ALL_DIGITS, scale)))
+            return _as(self._divided(node, *sides), str(result))
+        value = f"({sides[0]} {node.name} {sides[1]})"
+        return self._within(_as(value, str(result)), result)
+
+    def _within(self, value: str, digits: Digits, or_else: str = "false") -> str:
+        """Return a decimal that must not have more than 38 digits: the engine keeps a 39th."""
+        if digits.precision < _ALL_DIGITS:
+            return value
+        most = "9" * (_ALL_DIGITS - digits.scale) + ("." + "9" * digits.scale if digits.scale else "")
+        limits = f"CAST('-{most}' AS {digits}) AND CAST('{most}' AS {digits})"
+        message = f"overflow: more than {_ALL_DIGITS} digits"
+        return f"CASE WHEN {value} NOT BETWEEN {limits} OR {or_else} THEN raise_error('{message}') ELSE {value} END"
+
+    def _chosen(self, node: Node, branches: range) -> str:
+        """Return a choice among values that all have the type of the whole."""
+        kinds = {number: self._scope.type_of_pieces(node.pieces[number]) for number in branches}
+        kind = types.common(list(kinds.values()))
+        if kind is None:
+            return self._spliced(node)
+        return self._spliced(
+            node,
+            {
+                number: _as(self.pieces(node.pieces[number]), kind)
+                for number, own in kinds.items()
+                if own != kind and own != "void"
+            },
+        )
+
+    def _cast(self, node: Node) -> str:
+        kind = self._scope.type_of_pieces(node.pieces[0])
+        target = self._scope.type_of(node) or ""
+        only = node.pieces[0].only
+        if only is not None and only.name == "get_json_object" and target != "string":
+            # Only the text of numbers differs.
+            return self._spliced(node, {0: self._spliced(only)})
+        value = self.pieces(node.pieces[0])
+        if kind == "string" and is_decimal(target):
+            has_exponent = f"{value} RLIKE '^[ ]*[+-]?[0-9.]+[eE][+-]?[0-9]+[ ]*$'"
+            plain = f"{node.name}({value} AS {target})"
+            return (
+                f"CASE WHEN {has_exponent} THEN CAST(try_cast({value} AS double) AS {target}) ELSE {plain} END"
+                if node.name == "cast"
+                else f"CASE WHEN {has_exponent} THEN try_cast(try_cast({value} AS double) AS {target}) ELSE {plain} END"
+            )
+        if target == "string" and kind is not None and (kind in FRACTIONS or "<" in kind):
+            raise Different(
+                f"{self._scope.source(node)}: this engine writes {kind} as text in another way; cast it "
+                "to decimal(p,s) before, or write its parts"
+            )
+        if kind == "timestamp" and target in {"int", "bigint"}:
+            return _as(f"floor(unix_micros({value}) / 1000000)", target)
+        return self._spliced(node)
+
+    def _call(self, node: Node) -> str:
+        name, scope = node.name, self._scope
+        arguments = node.pieces[: int(node.to)]
+        if name in REFUSED:
+            raise Different(f"{name} gives another result on this engine; {REFUSED[name]}")
+        if any("->" in argument.words() for argument in arguments):
+            inner, _ = scope.inside(arguments)
+            return _Writer(inner)._spliced(node)
+        if name in _CHOOSING:
+            return self._chosen(node, range(_CHOOSING[name], len(arguments)))
+        if name in _PATTERN_OF and len(arguments) > 1:
+            return self._with_pattern(node, arguments[1].only)
+        if name in _BACK_TO:
+            return _as(self._spliced(node), _BACK_TO[name])
+        written = _FUNCTIONS[name](self, node, arguments) if name in _FUNCTIONS and arguments else None
+        return self._spliced(node) if written is None else written
+
+    def _with_pattern(self, node: Node, pattern: Node | None) -> str:
+        if node.name == "split" and pattern is not None and self._scope.source(pattern) in ("''", '""'):
+            raise Different(
+                "split by an empty text gives further empty texts on this engine; use a separator"
+            )
+        changed = {}
+        if pattern is not None and pattern.kind == "string":
+            changed[1] = ascii_classes(self._scope.source(pattern))
+        text = self._spliced(node, changed)
+        return _as(text, "int") if node.name == "regexp_count" else text
+
+    def suffix(self, node: Node) -> str:
+        """Return FILTER and OVER of a call."""
+        if node.suffix is None:
+            return ""
+        text, at, written = self._scope.text, node.suffix, []
+        for pieces in node.pieces[int(node.to) :]:
+            if pieces.items:
+                start, end = pieces.items[0].start, pieces.items[-1].end
+                written += [text[at:start], self.pieces(pieces)]
+                at = end
+        return " " + "".join([*written, text[at : node.end]])
+
+    def total(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        kind = self._scope.type_of_pieces(arguments[0])
+        if kind is None:
+            shown = self._scope.source(node)
+            raise Different(
+                f"the type of what {shown} adds up cannot be told, and this engine lets whole numbers overflow; cast it"
+            )
+        if kind == "bigint":
+            inner = self._each(arguments[0], "decimal(38,0)")
+            return _as(f"{node.name}({inner}){self.suffix(node)}", "bigint")
+        digits = digits_of(kind)
+        result = None if digits is None or not is_decimal(kind) else types.total(digits)
+        if result is None or result.precision < _ALL_DIGITS:
+            return None
+        # Beyond 38 digits the engine's own numbers wrap around as well; doubles do not.
+        # The addend tells the two sums apart: the engine takes no two aggregates that differ in casts alone.
+        roughly = f"{node.name}({self._each(arguments[0], 'double')} + 0D){self.suffix(node)}"
+        return self._within(self._spliced(node), result, f"abs({roughly}) > 1.5e{_ALL_DIGITS - result.scale}")
+
+    def average(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        kind = self._scope.type_of_pieces(arguments[0])
+        digits = digits_of(kind) if kind is not None and is_decimal(kind) else None
+        if digits is None:
+            return None
+        result, suffix, value = types.average(digits), self.suffix(node), self.pieces(arguments[0])
+        scale = min(result.scale + 1 - _QUOTIENT_DIGITS, _ALL_DIGITS - digits.precision + digits.scale)
+        sums = _as(f"sum({value}){suffix}", str(Digits(_ALL_DIGITS, max(scale, digits.scale))))
+        return _as(f"({sums} / CAST(nullif(count({value}){suffix}, 0) AS decimal(20,0)))", str(result))
+
+    def least_number(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        if self._scope.type_of_pieces(arguments[0]) not in FRACTIONS:
+            return None
+        value, suffix = self.pieces(arguments[0]), self.suffix(node)
+        return f"coalesce(min(CASE WHEN NOT isnan({value}) THEN {value} END){suffix}, min({value}){suffix})"
+
+    def rounded(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        kind, places = self._scope.type_of_pieces(arguments[0]), literal_places(arguments)
+        digits = digits_of(kind) if kind is not None and is_decimal(kind) else None
+        if digits is None or places is None:
+            return None
+        return _as(self._spliced(node), str(types.rounded(digits, places)))
+
+    def first_kept(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        kind = self._scope.type_of_pieces(arguments[0])
+        return _as(self._spliced(node), kind) if kind is not None and digits_of(kind) is not None else None
+
+    def weekday(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        return f"((dayofweek({self.pieces(arguments[0])}) + 5) % 7)"
+
+    def is_nan(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        return f"coalesce({self._spliced(node)}, false)"
+
+    def holds(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        found = self._spliced(node)
+        array = self.pieces(arguments[0])
+        return f"CASE WHEN {found} OR NOT exists({array}, _lf_e -> _lf_e IS NULL) THEN {found} END"
+
+    def seconds(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        kind = self._scope.type_of_pieces(arguments[0])
+        if kind in WHOLE:
+            return None
+        return f"timestamp_micros(CAST(({self.pieces(arguments[0])}) * 1000000 AS bigint))"
+
+    def leftmost(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        if len(arguments) != 2:
+            return None
+        return f"substring({self.pieces(arguments[0])}, 1, greatest({self.pieces(arguments[1])}, 0))"
+
+    def formatted(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        if self._scope.type_of_pieces(arguments[0]) not in FRACTIONS:
+            return None
+        value = self.pieces(arguments[0])
+        endless = "CAST('Infinity' AS double)"
+        return (
+            f"CASE {value} WHEN {endless} THEN '∞' WHEN -{endless} THEN '-∞' ELSE {self._spliced(node)} END"
+        )
+
+    def from_json(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        schema = self._scope.source(arguments[1].only) if len(arguments) > 1 and arguments[1].only else ""
+        if re.search(r"(?i)\b(tinyint|byte|smallint|short|int|integer|bigint|long)\b", schema):
+            raise Different(
+                "from_json lets whole numbers overflow on this engine; read them as string and cast them after"
+            )
+        return None
+
+    def extracted(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        items = arguments[0].items
+        if isinstance(items[0], Node) and items[0].name == "epoch":
+            raise Different(
+                "extract(epoch from …) is not understood by every Spark engine; use unix_timestamp"
+            )
+        if isinstance(items[0], Node) and items[0].name in {"dow", "dayofweek"} and len(items) > 2:
+            return f"dayofweek({self.pieces(Pieces(items[2:]))})"
+        return None
+
+    def part(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        field = arguments[0].only
+        if (
+            field is not None
+            and field.name.strip("'\"").lower() in {"dow", "dayofweek"}
+            and len(arguments) > 1
+        ):
+            return f"dayofweek({self.pieces(arguments[1])})"
+        return None
+
+    def hashed(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        plain = {*WHOLE, "string", "boolean", "date", "timestamp"}
+        if any(self._scope.type_of_pieces(argument) not in plain for argument in arguments):
+            raise Different(
+                f"{self._scope.source(node)}: this engine hashes fractions and nested values in another way; use "
+                "sha2 of a text, or the step surrogate_key"
+            )
+        return None
+
+    def joined(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        for argument in arguments:
+            kind = self._scope.type_of_pieces(argument)
+            if kind in FRACTIONS:
+                raise Different(
+                    f"{self._scope.source(node)}: this engine writes {kind} as text in another way; cast it to "
+                    "decimal(p,s) before"
+                )
+        return None
+
+    def _each(self, pieces: Pieces, kind: str) -> str:
+        """Return the argument of an aggregate cast to a type, DISTINCT in front of it or not."""
+        first = pieces.items[0]
+        if isinstance(first, Token) and first.word in {"distinct", "all"}:
+            return f"{first.text} {_as(self.pieces(Pieces(pieces.items[1:])), kind)}"
+        return _as(self.pieces(pieces), kind)
+
+
+_FUNCTIONS = {
+    "sum": _Writer.total,
+    "avg": _Writer.average,
+    "mean": _Writer.average,
+    "try_avg": _Writer.average,
+    "min": _Writer.least_number,
+    "round": _Writer.rounded,
+    "nullif": _Writer.first_kept,
+    "weekday": _Writer.weekday,
+    "isnan": _Writer.is_nan,
+    "array_contains": _Writer.holds,
+    "timestamp_seconds": _Writer.seconds,
+    "extract": _Writer.extracted,
+    "left": _Writer.leftmost,
+    "format_number": _Writer.formatted,
+    "from_json": _Writer.from_json,
+    "date_part": _Writer.part,
+    "datepart": _Writer.part,
+    "hash": _Writer.hashed,
+    "xxhash64": _Writer.hashed,
+    "concat": _Writer.joined,
+    "concat_ws": _Writer.joined,
+}
+
+
+def ascii_classes(pattern: str) -> str:
+    r"""Return a regular expression, or its SQL text, with ``\w``, ``\d`` and ``\s`` spelt out.
+
+    They are ASCII for Java and Unicode for Rust.
+    """
+    spelt = {"w": "A-Za-z0-9_", "d": "0-9", "s": r" \t\n\x0B\f\r"}
+    if pattern[:1] in "'\"":
+        spelt["s"] = r" \\t\\n\\x0B\\f\\r"
+    slash = r"\\\\" if pattern[:1] in "'\"" else r"\\"
+    inside = False
+    written, at = [], 0
+    for match in re.finditer(
+        rf"(?P<class>{slash}(?P<letter>[wdsWDS]))|{slash}.|(?P<bracket>[\[\]])", pattern
+    ):
+        written.append(pattern[at : match.start()])
+        at = match.end()
+        letter = match["letter"]
+        if match["bracket"]:
+            inside = match["bracket"] == "["
+        if letter is None or (letter.isupper() and inside):
+            written.append(match[0])
+        elif inside:
+            written.append(spelt[letter])
+        else:
+            written.append(f"[{'^' if letter.isupper() else ''}{spelt[letter.lower()]}]")
+    return "".join([*written, pattern[at:]])
+
+
+def _as(text: str, kind: str) -> str:
+    return f"CAST({text} AS {kind})"
+
+
+def _tested(items: Sequence[Node | Token], number: int) -> Node | Token:
+    """Return what stands before IN or NOT IN, whose list is piece ``number``."""
+    before = items[number - 2]
+    is_negated = isinstance(before, Token) and before.word == "not" and number > 2
+    return items[number - 3] if is_negated else before
+
+
+def _is_written(pieces: Pieces) -> bool:
+    return pieces.only is not None and pieces.only.kind == "number" and pieces.only.name.isdigit()

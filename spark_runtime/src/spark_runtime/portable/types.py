@@ -1,0 +1,96 @@
+"""The types that Spark gives to arithmetic, which is what every engine has to give."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WHOLE = ("tinyint", "smallint", "int", "bigint")
+FRACTIONS = ("float", "double")
+# A decimal whose digits are not known, and a type that is not known at all.
+SOME_DECIMAL = "decimal"
+_DIGITS_OF = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 20}
+_MOST = 38
+_DECIMAL = re.compile(r"decimal\((\d+),(-?\d+)\)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """Precision and scale of a decimal."""
+
+    precision: int
+    scale: int
+
+    def __str__(self) -> str:
+        return f"decimal({self.precision},{self.scale})"
+
+
+def digits_of(kind: str) -> Digits | None:
+    """Return the digits of a decimal, or of a whole number taken for one; ``None`` for other types."""
+    match = _DECIMAL.match(kind)
+    if match:
+        return Digits(int(match[1]), int(match[2]))
+    return Digits(_DIGITS_OF[kind], 0) if kind in _DIGITS_OF else None
+
+
+def is_decimal(kind: str | None) -> bool:
+    return kind is not None and kind.startswith("decimal")
+
+
+def arithmetic(operator: str, left: Digits, right: Digits) -> Digits:
+    """Return the digits of a result: Spark's rules, which keep at least six digits behind the point."""
+    whole = max(left.precision - left.scale, right.precision - right.scale)
+    scale = max(left.scale, right.scale)
+    if operator in "+-":
+        return _fitted(whole + scale + 1, scale)
+    if operator == "*":
+        return _fitted(left.precision + right.precision + 1, left.scale + right.scale)
+    if operator == "/":
+        scale = max(6, left.scale + right.precision + 1)
+        return _fitted(left.precision - left.scale + right.scale + scale, scale)
+    whole = min(left.precision - left.scale, right.precision - right.scale)
+    return _fitted(whole + scale, scale)
+
+
+def average(of: Digits) -> Digits:
+    return Digits(min(of.precision + 4, _MOST), min(of.scale + 4, _MOST))
+
+
+def rounded(of: Digits, places: int) -> Digits:
+    whole = of.precision - of.scale + 1
+    if places < 0:
+        return Digits(min(max(whole, -places + 1), _MOST), 0)
+    scale = min(places, of.scale)
+    return Digits(min(whole + scale, _MOST), scale)
+
+
+def total(of: Digits) -> Digits:
+    return Digits(min(of.precision + 10, _MOST), of.scale)
+
+
+def _fitted(precision: int, scale: int) -> Digits:
+    if precision <= _MOST:
+        return Digits(precision, scale)
+    whole = precision - scale
+    return Digits(_MOST, max(_MOST - whole, min(scale, 6)))
+
+
+def common(kinds: Sequence[str | None]) -> str | None:
+    """Return the type that values of these types have together, ``None`` where it cannot be told."""
+    known = [kind for kind in kinds if kind != "void"]
+    if not known or any(kind is None or kind == SOME_DECIMAL for kind in known):
+        return None
+    plain = [str(kind) for kind in known]
+    if len(set(plain)) == 1:
+        return plain[0]
+    if all(kind in WHOLE for kind in plain):
+        return max(plain, key=WHOLE.index)
+    if any(kind in FRACTIONS for kind in plain) and all(
+        kind in FRACTIONS or digits_of(kind) is not None for kind in plain
+    ):
+        return "double"
+    digits = [digits_of(kind) for kind in plain]
+    if all(item is not None for item in digits):
+        whole = max(item.precision - item.scale for item in digits if item is not None)
+        scale = max(item.scale for item in digits if item is not None)
+        return str(Digits(whole + scale, scale)) if whole + scale <= _MOST else None
+    return None

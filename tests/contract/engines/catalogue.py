@@ -1,0 +1,135 @@
+"""The cases: YAML files of what is given and done, and beside each the verdict that every engine must reach."""
+
+import base64
+import bz2
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tests.integration.spark_runtime.workbench import columns_of
+
+FOLDER = Path(__file__).parent
+EXPECTED = FOLDER / "expected"
+# Not part of a verdict: messages are the engines' own words.
+PASSING = ("message", "seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case: its name as ``file/name``, and what the runner takes."""
+
+    id: str
+    document: dict[str, Any]
+
+
+def load_cases() -> list[Case]:
+    """Return all cases, by file and in their order; no two have one name."""
+    expected = load_expected()
+    cases = [case for path in sorted((FOLDER / "cases").glob("*.yml")) for case in _of_file(path)]
+    for case in cases:
+        known = expected.get(case.id, {})
+        if any("error" in found for found in (known, known.get("on_sail", {}))):
+            case.document["table"] = None  # It would spoil the others.
+    names = [case.id for case in cases]
+    repeated = {name for name in names if names.count(name) > 1}
+    assert not repeated, f"these cases are there twice: {sorted(repeated)}"
+    return cases
+
+
+def load_expected() -> dict[str, dict[str, Any]]:
+    """Return the expected verdict by case."""
+    return {
+        f"{path.stem}/{name}": found
+        for path in sorted(EXPECTED.glob("*.json"))
+        for name, found in json.loads(path.read_text()).items()
+    }
+
+
+def verdict_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if key not in PASSING}
+
+
+def _of_file(path: Path) -> Iterator[Case]:
+    document = YAML(typ="safe").load(path.read_text())
+    inputs = document.get("inputs", {})
+    for case in document.get("cases", ()):
+        yield _case(path.stem, str(case["name"]), case, inputs)
+    for group in document.get("expressions", ()):
+        for entry in group["each"]:
+            yield _case(path.stem, f"{group['on']}: {entry}", _expression(group, str(entry)), inputs)
+
+
+def _expression(group: Mapping[str, Any], text: str) -> dict[str, Any]:
+    if group.get("as") == "measure":
+        step: dict[str, Any] = {"aggregate": {"by": group.get("by", []), "measures": {"x": text}}}
+    elif group.get("as") == "query":
+        step = {"sql": text}
+    else:
+        step = {"select": [group.get("key", "id"), f"{text} AS x"]}
+    table = group["on"] if "select" in step else None
+    return {"on": [group["on"]], "steps": [step], "table": table}
+
+
+def _case(file: str, name: str, case: Mapping[str, Any], inputs: Mapping[str, str]) -> Case:
+    nodes = [_node(node, case, inputs) for node in case.get("nodes", [case])]
+    identity = f"{file}/{name}"
+    return Case(identity, {"id": identity, "kind": file, "nodes": nodes, "table": case.get("table")})
+
+
+def _node(node: Mapping[str, Any], case: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
+    asked = {**case, **node}
+    files = [_file(file) for file in asked.get("files", ())]
+    write = {"mode": "append" if files else "overwrite", "keys": []} | asked.get("write", {})
+    return {
+        "inputs": {name: inputs.get(name, name) for name in asked.get("on", ())} | asked.get("given", {}),
+        "files": files,
+        "format": asked.get("format", "csv"),
+        "options": asked.get("options", {}),
+        "columns": columns_of(asked.get("columns", "")),
+        "steps": asked.get("steps", []),
+        "rules": [
+            {"filter": None, "severity": "quarantine"} | _rule(rule) for rule in asked.get("rules", ())
+        ],
+        "write": write,
+        "run": asked.get("run", "r1"),
+        "attempt": asked.get("attempt", 1),
+    }
+
+
+def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    plain = ("name", "check", "severity", "filter")
+    config = {key: value for key, value in rule.items() if key not in plain}
+    return {"name": "rule", **{key: rule[key] for key in plain if key in rule}, "config": config}
+
+
+def _file(file: Any) -> dict[str, str]:
+    """Return name and bytes of a landed file.
+
+    Texts are UTF-8; ``{name, text, encoding}`` says more, ``hex`` gives bytes, ``cut`` leaves the last ones out.
+    """
+    given = {"text": file} if isinstance(file, str) else dict(file)
+    name = given.get("name", "landed.csv")
+    content = (
+        bytes.fromhex(given["hex"])
+        if "hex" in given
+        else given["text"].encode(given.get("encoding", "utf-8")) * int(given.get("times", 1))
+    )
+    if name.endswith(".gz"):
+        content = gzip.compress(content, mtime=0)
+    elif name.endswith(".bz2"):
+        content = bz2.compress(content)
+    elif name.endswith(".zip"):
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as files:
+            files.writestr(zipfile.ZipInfo("inner.csv"), content)
+        content = archive.getvalue()
+    if "cut" in given:
+        content = content[: -int(given["cut"])]
+    return {"name": name, "base64": base64.b64encode(content).decode()}

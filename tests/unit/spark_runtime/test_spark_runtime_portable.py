@@ -1,0 +1,165 @@
+"""SQL for an engine that counts in its own way; that the engine then agrees is tested in ``tests/contract/engines``."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spark_runtime.portable import Different, ascii_classes, portable
+from spark_runtime.portable.parse import Unreadable, parse
+from spark_runtime.portable.types import Digits, arithmetic, average, common, rounded
+from tests.contract.engines.catalogue import load_cases
+
+COLUMNS = {
+    "a": "int",
+    "b": "int",
+    "c": "bigint",
+    "d": "smallint",
+    "p": "decimal(10,2)",
+    "q": "decimal(10,2)",
+    "x": "double",
+    "xs": "array<int>",
+    "s": "struct<a:int,t:string>",
+    "day": "date",
+    "t": "timestamp",
+    "text": "string",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a + b", "CAST((CAST(a AS bigint) + CAST(b AS bigint)) AS int)"),
+        ("a + c AS z", "CAST((CAST(a AS decimal(20,0)) + CAST(c AS decimal(20,0))) AS bigint) AS z"),
+        ("d * d", "CAST((CAST(d AS bigint) * CAST(d AS bigint)) AS smallint)"),
+        ("s.a - 1", "CAST((CAST(s.a AS bigint) - CAST(1 AS bigint)) AS int)"),
+        ("t.a - 1", "CAST((CAST(t.a AS bigint) - CAST(1 AS bigint)) AS int)"),
+        (
+            "transform(xs, y -> y + a)",
+            "transform(xs, y -> CAST((CAST(y AS bigint) + CAST(a AS bigint)) AS int))",
+        ),
+        ("sum(c) FILTER (WHERE a > 1)", "CAST(sum(CAST(c AS decimal(38,0))) FILTER (WHERE a > 1) AS bigint)"),
+        ("sum(c) OVER (ORDER BY a)", "CAST(sum(CAST(c AS decimal(38,0))) OVER (ORDER BY a) AS bigint)"),
+        ("sum(DISTINCT c)", "CAST(sum(DISTINCT CAST(c AS decimal(38,0))) AS bigint)"),
+        ("p * 2", "CAST((p * CAST(2 AS decimal(1,0))) AS decimal(12,2))"),
+        ("if(a > 0, a, c)", "if(a > 0, CAST(a AS bigint), c)"),
+        (
+            "CASE WHEN a > 0 THEN p ELSE 0 END",
+            "CASE WHEN a > 0 THEN CAST(p AS decimal(12,2)) ELSE CAST(0 AS decimal(12,2)) END",
+        ),
+        ("x IN (0, 1.5)", "x IN (CAST(0 AS double), CAST(1.5 AS double))"),
+        ("text RLIKE '^\\\\w+$'", "text RLIKE '^[A-Za-z0-9_]+$'"),
+        ("weekday(day)", "((dayofweek(day) + 5) % 7)"),
+    ],
+)
+def test_arithmetic_says_what_spark_does(text: str, expected: str) -> None:
+    assert portable(text, COLUMNS) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x + 1",
+        "day + 1",
+        "t + interval 1 hour",
+        "p",
+        "count(*)",
+        "t.*",
+        "upper(text) || 'a + b'",
+        "a > 0 AND b IS NOT NULL -- a + b",
+        "`a + b` = 1",
+        "a BETWEEN 1 AND 3",
+        "SELECT * FROM t WHERE text LIKE 'x%'",
+    ],
+)
+def test_everything_else_stays_as_it_is_written(text: str) -> None:
+    assert portable(text, COLUMNS) == text
+
+
+def test_a_query_is_read_through_its_aliases() -> None:
+    query = "WITH w AS (SELECT a * b AS v FROM t) SELECT v + 1 AS n FROM w"
+
+    assert "CAST((CAST(v AS bigint) + CAST(1 AS bigint)) AS int) AS n" in portable(query, COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("unheard_of(a) + 1", "the type of unheard_of(a) cannot be told"),
+        ("cast(x AS string)", "writes double as text in another way"),
+        ("initcap(text)", "initcap gives another result"),
+        ("day - day", "use datediff"),
+        ("from_json(text, 'n int')", "lets whole numbers overflow"),
+    ],
+)
+def test_what_cannot_be_written_away_is_refused(text: str, message: str) -> None:
+    with pytest.raises(Different) as error:
+        portable(text, COLUMNS)
+
+    assert message in str(error.value)
+
+
+def test_the_engine_is_asked_for_a_type_that_does_not_follow() -> None:
+    assert portable("unheard_of(a) + 1.5D", COLUMNS, lambda _: ["double"]) == "unheard_of(a) + 1.5D"
+
+
+@pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.id)
+def test_every_expression_of_the_cases_can_be_read(case: object) -> None:
+    document = case.document  # type: ignore[attr-defined]
+    for node in document["nodes"]:
+        for step in node["steps"]:
+            for text in step.get("select", ()):
+                parse(text)
+
+
+@pytest.mark.parametrize(
+    ("operator", "left", "right", "expected"),
+    [
+        ("+", Digits(10, 2), Digits(5, 4), Digits(13, 4)),
+        ("*", Digits(38, 10), Digits(38, 10), Digits(38, 6)),
+        ("/", Digits(10, 2), Digits(10, 2), Digits(23, 13)),
+        ("%", Digits(10, 2), Digits(5, 4), Digits(5, 4)),
+    ],
+)
+def test_decimals_have_the_digits_of_spark(
+    operator: str, left: Digits, right: Digits, expected: Digits
+) -> None:
+    assert arithmetic(operator, left, right) == expected
+
+
+def test_means_and_roundings_have_the_digits_of_spark() -> None:
+    assert average(Digits(10, 2)) == Digits(14, 6)
+    assert rounded(Digits(38, 10), 2) == Digits(31, 2)
+    assert rounded(Digits(10, 2), -1) == Digits(9, 0)
+
+
+def test_common_types() -> None:
+    assert common(["int", "bigint", "void"]) == "bigint"
+    assert common(["decimal(10,2)", "int"]) == "decimal(12,2)"
+    assert common(["decimal(10,2)", "double"]) == "double"
+    assert common(["int", None]) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (r"\w+", "[A-Za-z0-9_]+"),
+        (r"[\w-]", "[A-Za-z0-9_-]"),
+        (r"\\w", r"\\w"),
+        (r"\D", "[^0-9]"),
+        (r"a\.b", r"a\.b"),
+    ],
+)
+def test_character_classes_are_ascii(pattern: str, expected: str) -> None:
+    assert ascii_classes(pattern) == expected
+
+
+@given(st.text(alphabet="ab(),.+-*/' `\"\\[]caseendwhenthen1 \n", min_size=1, max_size=40))
+def test_any_text_is_read_or_called_unreadable(text: str) -> None:
+    try:
+        parse(text)
+    except Unreadable:
+        return
+    with contextlib.suppress(Different):
+        assert portable(text, {"a": "double", "b": "double"})  # It has been read: no other error.
