@@ -89,7 +89,8 @@ def _read_text(spark: SparkSession, uri: str) -> str:
 
 def _write_text(spark: SparkSession, text: str, uri: str) -> None:
     """Write one text file into a folder, in place of what was there."""
-    spark.createDataFrame([(text,)], "value string").write.mode("overwrite").text(uri)
+    # Spark would give each of its cores a file, empty ones among them.
+    spark.createDataFrame([(text,)], "value string").coalesce(1).write.mode("overwrite").text(uri)
 
 
 __all__ = ["InvalidNodeSpec", "NodeFailed", "RuntimeFault", "run", "run_spec"]

@@ -2,6 +2,7 @@
 
 import logging
 
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 log = logging.getLogger("spark_runtime")
@@ -22,8 +23,11 @@ def open_session() -> SparkSession:
 
 def _fail_fast_on_the_laptop(spark: SparkSession) -> None:
     """Try a lost local server for seconds; the client's default is to be silent for many minutes."""
-    client = getattr(spark, "client", None)
-    if client is None or client.host not in LOOPBACK_HOSTS:
+    try:
+        client = spark.client
+    except (AttributeError, PySparkException):
+        return  # A classic cluster: its session has no client, and some say so by an error of their own.
+    if client.host not in LOOPBACK_HOSTS:
         return
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
