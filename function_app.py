@@ -12,6 +12,7 @@ import azure.functions as func
 
 from activities.app import App
 from activities.instances import DurableInstances
+from activities.purging import DurableHistories
 from landfall.api import config, files, health, letters, lineage, products, runs, why
 from landfall.api.reply import Acted, Reply, problem_of
 from landfall.calling_back import CallbackPolicy
@@ -24,6 +25,11 @@ from orchestrations.run import run as drive_run
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 activities = App()
+_ENDED = (
+    df.OrchestrationRuntimeStatus.Completed,
+    df.OrchestrationRuntimeStatus.Failed,
+    df.OrchestrationRuntimeStatus.Terminated,
+)
 activities.services.connect_in_background()
 
 
@@ -55,6 +61,12 @@ async def on_poison_event(message: func.QueueMessage) -> None:
 @app.durable_client_input(client_name="client")
 async def reconcile(timer: func.TimerRequest, client: Any) -> None:
     await activities.reconcile.reconcile(DurableInstances(client))
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 30 2 * * *", run_on_startup=False)
+@app.durable_client_input(client_name="client")
+async def purge(timer: func.TimerRequest, client: Any) -> None:
+    await activities.purging.purge(DurableHistories(client, _ENDED))
 
 
 # --- HTTP ------------------------------------------------------------------------------------------

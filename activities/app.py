@@ -6,6 +6,7 @@ from activities.acts import ActActivities
 from activities.callbacks import CallbackActivities
 from activities.events import EventActivities
 from activities.nodes import NodeActivities
+from activities.purging import Purging
 from activities.reconcile import Reconcile
 from activities.runs import RunActivities
 from activities.services import ConnectedServices
@@ -49,6 +50,10 @@ class App:
     @cached_property
     def callbacks(self) -> CallbackActivities:
         return CallbackActivities(self.services)
+
+    @cached_property
+    def purging(self) -> Purging:
+        return Purging(self.services)
 
     @cached_property
     def reconcile(self) -> Reconcile:

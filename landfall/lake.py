@@ -4,6 +4,7 @@ This is the only module that talks to Azure Storage. It uses the Blob service, w
 hierarchical namespace answers as well as the laptop's emulator; `docs/laptop.md` says why and what differs.
 """
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -248,6 +249,37 @@ class Lake:
         except BlobNotFound:
             # Spark replaces the file when it writes a result again; the next look finds the new one.
             return None
+
+    def list_control_runs(self, domain: str, product: str) -> tuple[str, ...]:
+        """Return the runs of a product that have specs or results in `control`.
+
+        Raises:
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+        """
+        prefix = f"{domain}/{product}/"
+        with _our_errors(self._endpoint, BlobAddress(self._account, CONTROL, prefix)):
+            found = self._service.get_container_client(CONTROL).walk_blobs(name_starts_with=prefix)
+            return tuple(sorted({item.name.removeprefix(prefix).strip("/") for item in found}))
+
+    def delete_control_run(self, domain: str, product: str, run_id: str) -> None:
+        """Delete the specs and results of a run; one that is gone is no fault.
+
+        Raises:
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+        """
+        prefix = f"{domain}/{product}/{run_id}/"
+        container = self._service.get_container_client(CONTROL)
+        with _our_errors(self._endpoint, BlobAddress(self._account, CONTROL, prefix)):
+            # An account with hierarchical namespace lists folders too, and they go only when they are empty.
+            names = sorted(
+                (blob.name for blob in container.list_blobs(name_starts_with=prefix)), reverse=True
+            )
+        for name in names:
+            address = BlobAddress(self._account, CONTROL, name)
+            with contextlib.suppress(BlobNotFound), _our_errors(self._endpoint, address):
+                self._blob(address).delete_blob()
 
     def exists(self, container: str, path: str) -> bool:
         """Return whether a blob exists.

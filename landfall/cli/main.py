@@ -19,6 +19,7 @@ from landfall.cli import (
     operating,
     product_tests,
     products,
+    purge,
     runs,
     stack,
     tables,
@@ -79,6 +80,7 @@ contract.register(app)
 tables.register(app)
 database.register(app)
 config.register(app)
+purge.register(app)
 demo.register(app)
 
 

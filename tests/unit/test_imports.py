@@ -103,6 +103,7 @@ PARTS: Mapping[str, Part] = {
     "landfall.runs.leases": Part((*PURE, "landfall.metadata", "sqlalchemy")),
     "landfall.runs": Part((*PURE, "landfall.metadata", "landfall.landing", "sqlalchemy")),
     "landfall.lake": Part((*PURE, "landfall.settings", "azure.storage", "azure.identity", "azure.core")),
+    "landfall.purging": Part((*PURE, "landfall.metadata", "landfall.runs", "landfall.lake")),
     "landfall.preview": Part(
         (*PURE, "landfall.settings", "deltalake", "pyarrow", "azure.identity", "azure.core")
     ),
