@@ -1,0 +1,108 @@
+"""Jobs killed at their commits, in processes of their own, and the same job run three times at once."""
+
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from tests.integration.spark_runtime import workbench
+from tests.integration.spark_runtime.workbench import Workbench
+
+ROWS = "SELECT * FROM VALUES {} AS t(id, at, op)"
+FIRST, SECOND = "(1, 1, 'U'), (2, 5, 'U')", "(1, 3, 'X'), (1, 2, 'U'), (2, 6, 'D'), (3, 1, 'U')"
+KEYED = {"keys": ["id"], "order_by": "at", "delete_when": "op = 'D'"}
+CASES: dict[str, dict[str, Any]] = {
+    "append": {"mode": "append"},
+    "scd1": {"mode": "scd1", "write": KEYED},
+    "scd2": {"mode": "scd2", "write": KEYED},
+    "replace_partitions": {"mode": "replace_partitions", "write": {"partition_by": ["id"]}},
+}
+
+# Runs a job and kills it at its nth commit: just before, or just after it.
+DOOMED = """
+import os, signal, sys
+from pyspark.sql import SparkSession
+from spark_runtime.delta import DeltaTables
+from spark_runtime.main import run_spec
+
+engine, spec, last, when = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+done = 0
+
+def deadly(write):
+    def once(*arguments, **named):
+        global done
+        done += 1
+        if done == last and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        write(*arguments, **named)
+        if done == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return once
+
+for name in ("overwrite", "replace_slice", "merge"):
+    setattr(DeltaTables, name, deadly(getattr(DeltaTables, name)))
+run_spec(SparkSession.builder.remote(engine).create(), spec)
+"""
+
+
+def built(bench: Workbench, case: str, dataset: str, values: str, run: str) -> None:
+    bench.save("orders", ROWS.format(values))
+    result = bench.transform(dataset=dataset, run_id=run, **CASES[case])
+    assert result["error"] is None, result["error"]
+
+
+@pytest.mark.parametrize(
+    ("case", "commit", "when"),
+    [
+        ("append", 1, "before"),
+        ("append", 1, "after"),
+        ("scd1", 1, "after"),
+        ("scd2", 1, "before"),
+        ("scd2", 1, "after"),
+        ("scd2", 2, "after"),
+        ("replace_partitions", 1, "after"),
+    ],
+)
+def test_a_killed_job_that_is_repeated_leaves_the_table_of_one_that_was_not(
+    bench: Workbench, engine: str, monkeypatch: pytest.MonkeyPatch, case: str, commit: int, when: str
+) -> None:
+    for dataset in ("built", "untouched"):
+        built(bench, case, dataset, FIRST, "r1")
+    bench.save("orders", ROWS.format(SECOND))
+
+    def die(_spark: SparkSession, spec: str) -> None:
+        command = [sys.executable, "-c", DOOMED, engine, spec, str(commit), when]
+        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+        raise ProcessLookupError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(workbench, "run_spec", die)
+        with pytest.raises(ProcessLookupError):
+            bench.transform(dataset="built", run_id="r2", **CASES[case])
+    for dataset in ("built", "untouched"):
+        built(bench, case, dataset, SECOND, "r2")
+
+    assert bench.rows("built") == bench.rows("untouched")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_same_job_three_times_at_once_leaves_the_table_of_once(
+    bench: Workbench, engine: str, case: str
+) -> None:
+    for dataset in ("built", "untouched"):
+        built(bench, case, dataset, FIRST, "r1")
+    built(bench, case, "untouched", SECOND, "r2")
+    sessions = [SparkSession.builder.remote(engine).create() for _ in range(3)]
+    twins = [Workbench(session, bench.folder, number * 100) for number, session in enumerate(sessions, 1)]
+
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(lambda twin: twin.transform(run_id="r2", **CASES[case]), twins))
+
+    for session in sessions:
+        session.stop()
+    assert [result["error"] for result in results] == [None] * 3
+    assert bench.rows("built") == bench.rows("untouched")
