@@ -293,11 +293,23 @@ class _Writer:
         sums = _as(f"sum({value}){suffix}", str(Digits(_ALL_DIGITS, max(scale, digits.scale))))
         return _as(f"({sums} / CAST(nullif(count({value}){suffix}, 0) AS decimal(20,0)))", str(result))
 
-    def least_number(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
-        if self._scope.type_of_pieces(arguments[0]) not in FRACTIONS:
+    def extreme(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        """Return the least or greatest of doubles, NaN being the greatest; the engine overlooks infinities and NaN."""
+        kind = self._scope.type_of_pieces(arguments[0])
+        if kind not in FRACTIONS:
             return None
         value, suffix = self.pieces(arguments[0]), self.suffix(node)
-        return f"coalesce(min(CASE WHEN NOT isnan({value}) THEN {value} END){suffix}, min({value}){suffix})"
+        special = ["-Infinity", "", "Infinity", "NaN"]
+        cases = []
+        for text in special if node.name == "min" else reversed(special):
+            this = f"CAST('{text}' AS {kind})"
+            met = f"isnan({value})" if text == "NaN" else f"{value} = {this}"
+            if text:
+                cases.append(f"WHEN count(CASE WHEN {met} THEN 1 END){suffix} > 0 THEN {this}")
+            else:
+                plain = f"CASE WHEN NOT isnan({value}) AND abs({value}) < CAST('Infinity' AS {kind}) THEN {value} END"
+                cases.append(f"WHEN count({plain}){suffix} > 0 THEN {node.name}({plain}){suffix}")
+        return f"CASE {' '.join(cases)} END"
 
     def rounded(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
         kind, places = self._scope.type_of_pieces(arguments[0]), literal_places(arguments)
@@ -401,7 +413,8 @@ _FUNCTIONS = {
     "avg": _Writer.average,
     "mean": _Writer.average,
     "try_avg": _Writer.average,
-    "min": _Writer.least_number,
+    "min": _Writer.extreme,
+    "max": _Writer.extreme,
     "round": _Writer.rounded,
     "nullif": _Writer.first_kept,
     "weekday": _Writer.weekday,
