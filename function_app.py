@@ -141,6 +141,20 @@ async def rerun(req: func.HttpRequest, client: Any) -> func.HttpResponse:
     )
 
 
+@app.route("runs/{run_id}/replay", methods=[func.HttpMethod.POST])
+@app.durable_client_input(client_name="client")
+async def replay_run(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    return await _act(
+        req,
+        client,
+        runs.start_replay,
+        req.route_params["run_id"],
+        req.get_body(),
+        at=req.url,
+        request_id=_new_id(),
+    )
+
+
 @app.route("why/datasets/{domain}/{product}/{dataset}", methods=[func.HttpMethod.GET])
 async def show_why_dataset(req: func.HttpRequest) -> func.HttpResponse:
     return await _read(

@@ -111,6 +111,17 @@ class FunctionsClient:
         )
         return self._started(answer, headers)
 
+    def replay_run(self, run_id: str) -> StartedRequest:
+        """Ask for a run that repeats a former one with its files, metadata and configuration.
+
+        Raises:
+            RequestRefused: There is no such run, or not all of its files can be taken in again.
+            FunctionsUnreachable: The function app does not answer.
+            FunctionsAccessDenied: It refuses the key.
+        """
+        answer, headers = self._post(f"api/runs/{quote(run_id)}/replay", {})
+        return self._started(answer, headers)
+
     def rerun(
         self,
         run_id: str,

@@ -18,6 +18,7 @@ from landfall.runs.closing import RunEnded, UnknownRun, cancel_run
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.pausing import find_pauses
 from landfall.runs.queries import RunDetail, RunSummary, get_run, list_runs
+from landfall.runs.replaying import FilesGone, request_replay
 from landfall.runs.requests import (
     IdempotencyKeyReused,
     Requested,
@@ -177,6 +178,42 @@ def start_rerun(
     except UnknownNode as error:
         return Acted(problem_of(error, status=400))
     except (RunGoesOn, NothingFailed, TakenInAlready, IdempotencyKeyReused) as error:
+        return Acted(problem_of(error))
+    return _accepted(requested, at)
+
+
+def start_replay(
+    database: Database,
+    run_id: str,
+    body: bytes,
+    *,
+    at: str,
+    actor: str,
+    request_id: RequestID,
+    now: datetime,
+) -> Acted:
+    """Answer ``POST /api/runs/{id}/replay``: 202 as for a start.
+
+    Args:
+        body: Empty, or JSON: ``idempotency_key`` (text).
+    """
+    fields, faults = read_body(body, {"idempotency_key": TEXT})
+    if faults:
+        return invalid(faults)
+    try:
+        requested: Requested = database.transact(
+            lambda connection: request_replay(
+                connection,
+                RunID(run_id),
+                request_id=request_id,
+                actor=actor,
+                now=now,
+                idempotency_key=fields.get("idempotency_key"),
+            )
+        )
+    except UnknownRun as error:
+        return Acted(problem_of(error, status=404))
+    except (RunGoesOn, FilesGone, IdempotencyKeyReused) as error:
         return Acted(problem_of(error))
     return _accepted(requested, at)
 

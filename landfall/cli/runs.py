@@ -66,6 +66,7 @@ def register(app: typer.Typer) -> None:
             "landfall runs rerun @last --node daily_delays --only --newest",
         )
     )(rerun)
+    group.command(epilog=examples("landfall runs replay @last"))(replay)
     app.add_typer(group, name="runs")
 
 
@@ -222,6 +223,24 @@ def rerun(
     started = client.rerun(
         _resolve(database, run), from_failed=from_failed, node=node, only=only, newest=newest
     )
+    _follow(database, started, output, wait=wait, timeout=timeout)
+
+
+def replay(
+    context: typer.Context,
+    run: RunArgument,
+    wait: Annotated[bool, typer.Option(help="Show progress until the new run has ended.")] = True,
+    timeout: Timeout = None,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Repeat a former run with exactly its files, metadata and configuration; its rows are replaced."""
+    from landfall.cli.products import actor
+    from landfall.client import FunctionsClient
+
+    here = invocation(context)
+    database = here.database()
+    client = FunctionsClient.connect(here.settings(), actor=actor())
+    started = client.replay_run(_resolve(database, run))
     _follow(database, started, output, wait=wait, timeout=timeout)
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from landfall.landing.events import BlobEvent
-from landfall.metadata.tables import landed_file_values, landed_files, landing_set_files
+from landfall.metadata.tables import landed_file_values, landed_files, landing_set_files, run_files
 from landfall.runs.ids import RunID
 from landfall.runs.states import FILE_CHANGES, FileState, sources_of
 from landfall.spec.landing_patterns import CapturedValue
@@ -209,6 +209,16 @@ def claim_files(
             .where(landed_files.c.LandedFileID.in_(batch), landed_files.c.State == FileState.PENDING)
             .values(State=FileState.CLAIMED, RunID=run_id, ClaimedAt=now, Reason=None)
         )
+    keep_files_of_run(connection, run_id)
+
+
+def keep_files_of_run(connection: sa.Connection, run_id: RunID) -> None:
+    """Keep which files a run has claimed: the ledger forgets it when another run claims them again."""
+    known = sa.select(run_files.c.LandedFileID).where(run_files.c.RunID == run_id)
+    claimed = sa.select(sa.literal(run_id), landed_files.c.LandedFileID).where(
+        landed_files.c.RunID == run_id, landed_files.c.LandedFileID.not_in(known)
+    )
+    connection.execute(sa.insert(run_files).from_select(["RunID", "LandedFileID"], claimed))
 
 
 def reject_files(connection: sa.Connection, files: Iterable[PendingFile], reason: str, now: datetime) -> None:

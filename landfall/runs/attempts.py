@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from landfall.landing.ledger import ClaimedFile, claimed_files
+from landfall.landing.run_files import former_runs_of_files
 from landfall.metadata.tables import data_products, node_attempts, node_gate, node_runs, runs
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.runs.backoff import retry_delay
-from landfall.runs.ids import RunID
+from landfall.runs.ids import REPLAY, RunID
 from landfall.runs.increments import discarded_runs, find_built_from, load_of
 from landfall.runs.journal import change_node, write_event
 from landfall.runs.policy import RunPolicy
@@ -35,6 +36,7 @@ class Attempt:
         submit_at: The node's turn at the Jobs API; ``None`` means now.
         held_until: Until when the Jobs API asked everybody to wait, for ``hold_reason``.
         patience_s: How long the attempt waits for a Jobs API that does not answer.
+        replaces: Rows of former runs that this one writes again: addresses of files by run, none for all of a run's.
         former_rows: Rows that former runs of the node published, the newest first, where a rule asks for them.
         versions: The version of each input that is to be read, by the input's name; of some it is not known.
         load: How an incremental node reads, as the node spec has it.
@@ -50,6 +52,7 @@ class Attempt:
     final: bool
     cancelled: bool
     files: tuple[ClaimedFile, ...]
+    replaces: Mapping[str, tuple[str, ...]]
     versions: Mapping[str, int | None]
     load: Mapping[str, Any] | None
     discard_runs: tuple[str, ...]
@@ -72,6 +75,8 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
             node_runs.c.SubmitAt,
             runs.c.Settings,
             runs.c.CancelRequestedAt,
+            runs.c.Trigger,
+            runs.c.RerunOf,
             runs.c.CreatedAt,
             runs.c.DataProductID,
             data_products.c.Domain,
@@ -90,8 +95,12 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
     kind = NodeKind(row.Kind)
     policy = RunPolicy.from_payload(row.Settings)
     files: tuple[ClaimedFile, ...] = ()
+    replaces: Mapping[str, tuple[str, ...]] = {}
     if kind is NodeKind.INGEST:
         files = claimed_files(connection, run_id, row.Definition["output"]["dataset"])
+        replaces = former_runs_of_files(connection, run_id, row.Definition["output"]["dataset"])
+    elif row.Trigger == REPLAY:
+        replaces = {row.RerunOf: ()}
     product = f"{row.Domain}/{row.Name}"
     # The product's own tables change only by nodes of this run, and those that this node reads are done.
     own = table_versions(connection, row.DataProductID)
@@ -115,6 +124,7 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
         final=NodeState(row.State) in FINAL_NODE_STATES,
         cancelled=row.CancelRequestedAt is not None,
         files=files,
+        replaces=replaces,
         former_rows=_former_rows(connection, row.DataProductID, run_id, key, row.Definition["rules"]),
         versions=versions,
         load=load_of(row.Definition, versions, built_from),

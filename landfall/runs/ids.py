@@ -43,4 +43,7 @@ def job_finished_event(attempt: int) -> str:
     return f"job_finished_{attempt}"
 
 
+REPLAY = "replay"
+"""Trigger of a run that repeats a former one."""
+
 RUN_FINISHED_EVENT = "run_finished"

@@ -52,6 +52,10 @@ def build_node_spec(
             "write": output["write"],
             "max_quarantined_share": output.get("max_quarantined_share"),
             "discard_runs": list(attempt.discard_runs),
+            "replaces": [
+                {"run_id": run_id, "files": [_file_uri(account, url) for url in urls]}
+                for run_id, urls in attempt.replaces.items()
+            ],
         },
         "former_rows": list(attempt.former_rows),
         "load": attempt.load,
@@ -77,7 +81,7 @@ def _inputs(attempt: Attempt, account: str) -> list[dict[str, Any]]:
                 "drift": source.get("drift", "quarantine"),
                 "files": [
                     {
-                        "uri": _file_uri(account, file),
+                        "uri": _file_uri(account, file.url),
                         "etag": file.etag,
                         "size_bytes": file.size_bytes,
                         "captured": dict(file.captured),
@@ -99,8 +103,8 @@ def _inputs(attempt: Attempt, account: str) -> list[dict[str, Any]]:
     ]
 
 
-def _file_uri(account: str, file: ClaimedFile) -> str:
-    address = addresses.parse_blob_url(file.url)
+def _file_uri(account: str, url: str) -> str:
+    address = addresses.parse_blob_url(url)
     return addresses.abfss_uri(account, address.container, address.path)
 
 

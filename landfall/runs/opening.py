@@ -16,6 +16,7 @@ from landfall.landing.ledger import (
     put_back,
     reject_files,
 )
+from landfall.landing.run_files import put_back_ended
 from landfall.metadata.acts import Act, FileAct, record_file_acts
 from landfall.metadata.catalog import CurrentProduct, get_current_product
 from landfall.metadata.effective import configured_run
@@ -33,6 +34,7 @@ from landfall.runs.journal import write_event
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.policy import RunPolicy
 from landfall.runs.published import foreign_ports, port_versions, published_datasets
+from landfall.runs.replaying import FilesGone, pin_as_before, plan_replay
 from landfall.runs.requests import RequestState, Trigger
 from landfall.runs.rerunning import Rerun, plan_rerun
 from landfall.runs.states import FINAL_RUN_STATES, FileState, NodeState, RunState
@@ -61,6 +63,7 @@ class _Request:
     full: bool
     requested_by: str
     rerun: Rerun | None
+    replay: RunID | None = None
 
 
 def open_run(
@@ -92,6 +95,11 @@ def open_run(
         if rerun is not None:
             # By itself, since it may pin another version; what has landed waits for the next run.
             if _open_rerun(connection, current, run_id, rerun, now):
+                return OpenedRun(run_id)
+            continue
+        replay = next((request for request in requests if request.replay is not None), None)
+        if replay is not None:
+            if _open_replay(connection, current, run_id, replay, now):
                 return OpenedRun(run_id)
             continue
         gathering = gathering_files(connection, current.product_id)
@@ -147,6 +155,41 @@ def _open_rerun(
     return True
 
 
+def _open_replay(
+    connection: sa.Connection, current: CurrentProduct, run_id: RunID, request: _Request, now: datetime
+) -> bool:
+    """Write the run that repeats a former one; return ``False`` if that is not possible any more."""
+    if request.replay is None:
+        return False
+    try:
+        planned = plan_replay(connection, current, request.replay)
+    except FilesGone as error:
+        _answer(connection, [request], str(error), now)
+        return False
+    _take_again(connection, current, planned.files, Act.REPLAY, request.requested_by, run_id, now)
+    _write_run(connection, planned.current, run_id, planned.plan, planned.files, [request], now)
+    pin_as_before(connection, run_id, planned)
+    return True
+
+
+def _take_again(
+    connection: sa.Connection,
+    current: CurrentProduct,
+    files: Sequence[PendingFile],
+    act: Act,
+    actor: str,
+    run_id: RunID,
+    now: datetime,
+) -> None:
+    """Put files that have ended back to pending, and write who wanted that."""
+    before = put_back_ended(connection, files)
+    acts = [
+        FileAct(file_id, current.product_id, state, f"taken in again by run {run_id}")
+        for file_id, state in before.items()
+    ]
+    record_file_acts(connection, act, acts, actor=actor, now=now)
+
+
 def _exists(connection: sa.Connection, run_id: RunID) -> bool:
     return connection.execute(sa.select(runs.c.RunID).where(runs.c.RunID == run_id)).first() is not None
 
@@ -176,6 +219,7 @@ def _pending_requests(connection: sa.Connection, product_id: int) -> tuple[_Requ
             requested_by=row.RequestedBy,
             # Parameters are the caller's; only a rerun's are ours.
             rerun=Rerun.from_payload(row.Parameters["rerun"]) if row.Trigger == Trigger.RERUN else None,
+            replay=RunID(row.Parameters["replay"]) if row.Trigger == Trigger.REPLAY else None,
         )
         for row in rows
     )

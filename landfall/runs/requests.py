@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from landfall.errors import LandfallError
 from landfall.metadata.catalog import get_current_product
 from landfall.metadata.tables import data_products, run_requests, runs
-from landfall.runs.ids import RequestID, RunID
+from landfall.runs.ids import REPLAY, RequestID, RunID
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.states import FINAL_RUN_STATES, RunState
 from landfall.spec.model import Product
@@ -25,6 +25,8 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     UPSTREAM = "upstream"
     RERUN = "rerun"
+    REPLAY = REPLAY
+    BACKFILL = "backfill"
 
 
 class RequestState(StrEnum):

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame
 
 from spark_runtime.job import Job
-from spark_runtime.sql import literal, quoted, text_literal, timestamp_literal
+from spark_runtime.slices import replaced_rows
+from spark_runtime.sql import all_of, any_of, literal, quoted, text_literal, timestamp_literal
 from spark_runtime.staging import REFUSING, UNREADABLE, Staged
 from spark_runtime.verdict import failed_names
 
@@ -56,11 +57,14 @@ def quarantine_rows(job: Job, staged: Staged, *, rejected: Sequence[int] = ()) -
 def write_quarantine(job: Job, frames: Sequence[DataFrame], rows: int) -> None:
     """Make the frames the quarantined rows of this run and node, whatever an earlier attempt wrote.
 
+    Rows of former runs that this one writes again leave the quarantine too.
+
     Args:
-        rows: How many rows the frames have; without any, the table is touched only if an attempt came before.
+        rows: How many rows the frames have; without any, the table is touched only if there may be rows of before.
     """
     spec = job.spec
-    if not rows and (spec.attempt == 1 or job.tables.types(spec.output.quarantine_uri) is None):
+    first = spec.attempt == 1 and not spec.output.replaces
+    if not rows and (first or job.tables.types(spec.output.quarantine_uri) is None):
         return
     if rows:
         job.tables.create_if_missing(spec.output.quarantine_uri, QUARANTINE_TYPES)
@@ -68,5 +72,7 @@ def write_quarantine(job: Job, frames: Sequence[DataFrame], rows: int) -> None:
     for frame in frames[1:]:
         df = df.union(frame)
     # Neither column is ever null.
-    mine = f"_run_id = {text_literal(spec.run_id)} AND _node = {text_literal(spec.node)}"
+    of_node = f"_node = {text_literal(spec.node)}"
+    of_run = f"_run_id = {text_literal(spec.run_id)}"
+    mine = any_of([all_of([of_node, rows_of]) for rows_of in (of_run, *replaced_rows(spec))])
     job.tables.replace_slice(spec.output.quarantine_uri, df, mine, key=spec.idempotency_key)

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 
 from spark_runtime.errors import RowsUnaccounted, TooManyPartitions, UnsupportedPartition
 from spark_runtime.job import Job
+from spark_runtime.spec import NodeSpec
 from spark_runtime.sql import all_of, any_of, quoted, text_literal
 from spark_runtime.table_columns import require_column, require_same_columns
 from spark_runtime.write_spec import SnapshotPer, WriteMode
@@ -45,9 +46,22 @@ def replace_own_slice(job: Job, df: DataFrame, types: Mapping[str, str]) -> str:
         column = quoted(RUN_COLUMN if output.write.mode is WriteMode.APPEND else output.write.snapshot_column)
         own = _is(column, text_literal(job.spec.run_id))
         runs = dict.fromkeys((job.spec.run_id, *output.discard_runs))
-        gone = any_of([_is(column, text_literal(run)) for run in runs])
+        gone = any_of([*(_is(column, text_literal(run)) for run in runs), *replaced_rows(job.spec)])
     job.tables.replace_slice(output.uri, df, gone, key=job.spec.idempotency_key)
     return own
+
+
+def replaced_rows(spec: NodeSpec) -> list[str]:
+    """Return the conditions of the rows that former runs wrote and this one writes again."""
+    return [
+        all_of(
+            [
+                _is(RUN_COLUMN, text_literal(replaced.run_id)),
+                *([_is_one_of("_source_file", replaced.files)] if replaced.files else []),
+            ]
+        )
+        for replaced in spec.output.replaces
+    ]
 
 
 def replace_partitions(job: Job, df: DataFrame, types: Mapping[str, str]) -> str:
@@ -98,6 +112,10 @@ def _equal_to(types: Mapping[str, str], row: Sequence[str | None]) -> list[str]:
 def _is(column: str, value: str) -> str:
     """Return a condition that is never null: Sail takes rows away where the condition of a slice is null."""
     return f"({column} IS NOT NULL AND {column} = {value})"
+
+
+def _is_one_of(column: str, values: Sequence[str]) -> str:
+    return f"({column} IS NOT NULL AND {column} IN ({', '.join(map(text_literal, values))}))"
 
 
 def _date(text: str) -> str:

@@ -224,6 +224,14 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """Rows that this attempt takes the place of: those a run wrote from some files, or all it wrote without any."""
+
+    run_id: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """Where valid and refused rows go.
 
@@ -231,6 +239,7 @@ class Output:
         columns: Declared columns; none means what the steps yield.
         discard_runs: Runs in which this node did not succeed, although its job may have written rows.
         max_quarantined_share: Largest share of the rows that may be refused before the node fails, from 0 to 1.
+        replaces: Rows of former runs that are written again, for modes that only add rows.
     """
 
     name: str
@@ -240,6 +249,7 @@ class Output:
     write: Write
     discard_runs: tuple[str, ...] = ()
     max_quarantined_share: float | None = None
+    replaces: tuple[Replaced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,6 +432,12 @@ def _rule(item: SpecObject) -> Rule:
     return rule
 
 
+def _replaced(item: SpecObject) -> Replaced:
+    replaced = Replaced(item.text("run_id"), item.texts("files"))
+    item.refuse_unknown()
+    return replaced
+
+
 def _output(item: SpecObject) -> Output:
     output = Output(
         name=item.text("name"),
@@ -431,6 +447,7 @@ def _output(item: SpecObject) -> Output:
         write=parse_write(item.object("write")),
         discard_runs=item.texts("discard_runs", optional=True),
         max_quarantined_share=item.maybe("max_quarantined_share", float),
+        replaces=tuple(_replaced(entry) for entry in item.objects("replaces", optional=True)),
     )
     item.refuse_unknown()
     return output

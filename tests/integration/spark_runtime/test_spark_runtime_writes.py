@@ -26,6 +26,37 @@ def test_an_attempt_done_twice_leaves_the_table_of_once(bench: Workbench) -> Non
     assert versions == sorted(set(versions))
 
 
+def test_a_file_taken_in_again_replaces_its_own_rows_and_no_others(bench: Workbench) -> None:
+    one, two = bench.land("a.csv", FILE), bench.land("b.csv", b"id,name\n7,box\ny,bag\n")
+    bench.ingest(COLUMNS, one, two, run_id="r1")
+    bench.ingest(COLUMNS, two, run_id="r2")
+    bench.land("a.csv", b"id,name\n1,pen\n3,jug\n4,mug\n")
+
+    again = bench.ingest(
+        COLUMNS, one, run_id="r3", output={"replaces": [{"run_id": "r1", "files": [one["uri"]]}]}
+    )
+
+    assert counts(again) == (3, 3, 0)
+    assert bench.rows("orders", "_run_id", "id") == [
+        ("r1", 7),
+        ("r2", 7),
+        ("r3", 1),
+        ("r3", 3),
+        ("r3", 4),
+    ]
+    assert bench.rows("quarantine/orders", "_run_id") == [("r1",), ("r2",)]
+
+
+def test_a_run_repeated_replaces_what_the_former_one_appended(bench: Workbench) -> None:
+    bench.save("orders", "SELECT 1 AS id UNION ALL SELECT 2")
+    for run_id in ("r1", "r2"):
+        bench.transform(mode="append", run_id=run_id)
+
+    bench.transform(mode="append", run_id="r3", output={"replaces": [{"run_id": "r1", "files": []}]})
+
+    assert bench.rows("built", "_run_id", "id") == [("r2", 1), ("r2", 2), ("r3", 1), ("r3", 2)]
+
+
 def test_a_later_attempt_takes_back_what_an_earlier_one_quarantined(bench: Workbench) -> None:
     bench.save("orders", "SELECT 1 AS id UNION ALL SELECT -1")
     positive = [rule("positive", "range", column="id", min=0)]

@@ -1,0 +1,125 @@
+"""Replays: a new run that repeats a former one with exactly its files, metadata and configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from landfall.errors import LandfallError
+from landfall.landing.ledger import PendingFile
+from landfall.landing.run_files import cannot_be_taken_again, files_of_run
+from landfall.metadata.catalog import CurrentProduct, get_product_version
+from landfall.metadata.tables import data_products, run_plans, runs
+from landfall.planning.plan import Plan
+from landfall.runs.closing import UnknownRun
+from landfall.runs.ids import RequestID, RunID
+from landfall.runs.requests import Requested, RunRequest, Trigger, request_run
+from landfall.runs.rerunning import RunGoesOn
+from landfall.runs.states import FINAL_RUN_STATES, RunState
+
+
+class FilesGone(LandfallError):
+    """Files that a run had cannot be taken in again, so it cannot be repeated as it was."""
+
+    code = "LF3213"
+
+    def __init__(self, run_id: str, reasons: Mapping[int, str]) -> None:
+        shown = "; ".join(f"file {file_id}: {reason}" for file_id, reason in list(reasons.items())[:5])
+        super().__init__(
+            f"Run {run_id} cannot be repeated as it was, for {len(reasons)} of its files cannot be taken in again: "
+            f"{shown}. `landfall runs rerun {run_id}` builds on what is there."
+        )
+        self.reasons = reasons
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedReplay:
+    """What a replay executes: all that its former run had pinned.
+
+    Attributes:
+        current: The product in the version of the former run.
+        settings: Columns of Runs to copy.
+    """
+
+    former: RunID
+    current: CurrentProduct
+    plan: Plan
+    files: tuple[PendingFile, ...]
+    settings: Mapping[str, Any]
+
+
+def request_replay(
+    connection: sa.Connection,
+    run_id: RunID,
+    *,
+    request_id: RequestID,
+    actor: str,
+    now: datetime,
+    idempotency_key: str | None = None,
+) -> Requested:
+    """Ask for a replay: a request like any other, which the product's coordinator answers.
+
+    Raises:
+        UnknownRun: There is no such run.
+        RunGoesOn: It has not ended.
+        FilesGone: Not every file that it had can be taken in again.
+    """
+    row = _former_run(connection, run_id)
+    if RunState(row.State) not in FINAL_RUN_STATES:
+        raise RunGoesOn(run_id, RunState(row.State))
+    reasons = cannot_be_taken_again(connection, files_of_run(connection, run_id))
+    if reasons:
+        raise FilesGone(run_id, reasons)
+    request = RunRequest(
+        product=f"{row.Domain}/{row.Name}",
+        trigger=Trigger.REPLAY,
+        requested_by=actor,
+        parameters={"replay": run_id},
+        idempotency_key=idempotency_key,
+    )
+    return request_run(connection, request, request_id=request_id, now=now)
+
+
+def plan_replay(connection: sa.Connection, current: CurrentProduct, run_id: RunID) -> PlannedReplay:
+    """Return what a replay executes; nothing is written.
+
+    Raises:
+        FilesGone: A file was replaced since the replay was asked for.
+    """
+    row = _former_run(connection, run_id)
+    files = files_of_run(connection, run_id)
+    reasons = cannot_be_taken_again(connection, files)
+    if reasons:
+        raise FilesGone(run_id, reasons)
+    pinned = get_product_version(connection, current.product_id, row.MetadataVersion)
+    return PlannedReplay(
+        former=run_id,
+        current=CurrentProduct(current.product_id, row.MetadataVersion, pinned),
+        plan=Plan.from_payload(row.Plan),
+        files=files,
+        settings={"Settings": row.Settings, "MaxParallelNodes": row.MaxParallelNodes},
+    )
+
+
+def pin_as_before(connection: sa.Connection, run_id: RunID, planned: PlannedReplay) -> None:
+    """Give a new run the settings that its former run had pinned."""
+    connection.execute(
+        sa.update(runs).where(runs.c.RunID == run_id).values(RerunOf=planned.former, **planned.settings)
+    )
+
+
+def _former_run(connection: sa.Connection, run_id: RunID) -> sa.Row[Any]:
+    row = connection.execute(
+        sa.select(runs, run_plans.c.Plan, data_products.c.Domain, data_products.c.Name)
+        .select_from(
+            runs.join(run_plans, run_plans.c.RunID == runs.c.RunID).join(
+                data_products, data_products.c.DataProductID == runs.c.DataProductID
+            )
+        )
+        .where(runs.c.RunID == run_id)
+    ).one_or_none()
+    if row is None:
+        raise UnknownRun(run_id)
+    return row
