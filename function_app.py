@@ -13,7 +13,7 @@ import azure.functions as func
 from activities.app import App
 from activities.instances import DurableInstances
 from activities.purging import DurableHistories
-from landfall.api import config, files, health, letters, lineage, products, runs, why
+from landfall.api import backfills, config, files, health, letters, lineage, products, runs, why
 from landfall.api.reply import Acted, Reply, problem_of
 from landfall.calling_back import CallbackPolicy
 from landfall.landing.dead_letters import UnknownDeadLetter
@@ -99,6 +99,32 @@ async def pause_product(req: func.HttpRequest, client: Any) -> func.HttpResponse
 @app.durable_client_input(client_name="client")
 async def resume_product(req: func.HttpRequest, client: Any) -> func.HttpResponse:
     return await _act(req, client, products.request_resume, _product(req))
+
+
+@app.route("products/{domain}/{product}/backfills", methods=[func.HttpMethod.POST])
+@app.durable_client_input(client_name="client")
+async def start_backfill(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    return await _act(
+        req, client, backfills.start_backfill, _product(req), req.get_body(), request_id=_new_id()
+    )
+
+
+@app.route("backfills", methods=[func.HttpMethod.GET])
+async def show_backfills(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(backfills.show_backfills, req.params.get("product"))
+
+
+@app.route("backfills/{backfill_id}", methods=[func.HttpMethod.GET])
+async def show_backfill(req: func.HttpRequest) -> func.HttpResponse:
+    return await _read(backfills.show_backfill, req.route_params["backfill_id"])
+
+
+@app.route("backfills/{backfill_id}/{act:regex(^(pause|resume|cancel)$)}", methods=[func.HttpMethod.POST])
+@app.durable_client_input(client_name="client")
+async def change_backfill(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    return await _act(
+        req, client, backfills.change_backfill, req.route_params["backfill_id"], req.route_params["act"]
+    )
 
 
 @app.route("requests/{request_id}", methods=[func.HttpMethod.GET])

@@ -111,6 +111,29 @@ class FunctionsClient:
         )
         return self._started(answer, headers)
 
+    def backfill(self, product: str, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ask for a backfill of ``domain/product``; return it, or with ``dry_run`` what it would take in.
+
+        Args:
+            choice: The body of ``POST /api/products/{domain}/{product}/backfills``.
+
+        Raises:
+            RequestRefused: The range is not sound, or there is nothing in it.
+            FunctionsUnreachable: The function app does not answer.
+            FunctionsAccessDenied: It refuses the key.
+        """
+        return self._post(_product_path(product, "backfills"), choice)[0]
+
+    def change_backfill(self, backfill_id: str, act: str) -> Mapping[str, Any]:
+        """Pause, resume or cancel a backfill and return it.
+
+        Raises:
+            RequestRefused: There is no such backfill, or it has ended.
+            FunctionsUnreachable: The function app does not answer.
+            FunctionsAccessDenied: It refuses the key.
+        """
+        return self._post(f"api/backfills/{quote(backfill_id)}/{act}", {})[0]
+
     def replay_run(self, run_id: str) -> StartedRequest:
         """Ask for a run that repeats a former one with its files, metadata and configuration.
 

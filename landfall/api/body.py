@@ -21,6 +21,9 @@ class BodyField:
 
 
 TEXT = BodyField("a text of 1 to 128 characters", lambda v: isinstance(v, str) and 0 < len(v) <= 128)
+NAMES = BodyField(
+    "a list of dataset names", lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v)
+)
 FLAG = BodyField("true or false", lambda v: isinstance(v, bool))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from landfall.api.body import FLAG, TEXT, BodyField, read_body
+from landfall.api.body import FLAG, NAMES, TEXT, BodyField, read_body
 from landfall.api.products import pause_object
 from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
 from landfall.calling_back import CallbackPolicy
@@ -42,9 +42,7 @@ _URI = BodyField("a text", lambda v: isinstance(v, str))
 _TRIGGERS = (Trigger.HTTP, Trigger.ADF)
 _START_FIELDS = {
     "trigger": BodyField(f"one of {', '.join(_TRIGGERS)}", lambda v: v in _TRIGGERS),
-    "datasets": BodyField(
-        "a list of dataset names", lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v)
-    ),
+    "datasets": NAMES,
     "full": FLAG,
     "parameters": BodyField("an object", lambda v: isinstance(v, dict)),
     "idempotency_key": TEXT,

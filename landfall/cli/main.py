@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from landfall.cli import (
+    backfills,
     config,
     contract,
     database,
@@ -75,6 +76,7 @@ landing.register(app)
 letters.register(app)
 runs.register(app)
 operating.register(app)
+backfills.register(app)
 lineage.register(app)
 contract.register(app)
 tables.register(app)

@@ -16,6 +16,8 @@ class Act(StrEnum):
     RERUN = "rerun"
     PAUSE = "pause"
     RESUME = "resume"
+    BACKFILL = "backfill"
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True)

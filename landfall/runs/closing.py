@@ -11,6 +11,7 @@ from landfall.landing.ledger import settle_files
 from landfall.lineage.datasets import dataset_edges
 from landfall.metadata.tables import lineage_edges, node_runs, run_plans, run_requests, runs
 from landfall.planning.plan import NodeKey, Plan
+from landfall.runs.backfills import settle_chunk
 from landfall.runs.claiming import ClaimedNode, claim_places
 from landfall.runs.gate import hold_gate
 from landfall.runs.ids import RunID
@@ -109,6 +110,7 @@ def close_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> Run
     connection.execute(
         sa.update(run_requests).where(run_requests.c.RunID == run_id).values(State=RequestState.DONE)
     )
+    settle_chunk(connection, run_id, state, reason, now=now)
     _write_lineage(connection, run_id, now)
     return state
 

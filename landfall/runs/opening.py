@@ -29,6 +29,7 @@ from landfall.metadata.tables import (
 )
 from landfall.planning.plan import Plan
 from landfall.planning.select import make_plan
+from landfall.runs.backfills import Chunk, begin_chunk, chunk_of, files_of_chunk, skip_chunk
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.journal import write_event
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
@@ -64,6 +65,7 @@ class _Request:
     requested_by: str
     rerun: Rerun | None
     replay: RunID | None = None
+    chunk: Chunk | None = None
 
 
 def open_run(
@@ -91,18 +93,14 @@ def open_run(
         return OpenedRun(None)
     while True:
         requests = _pending_requests(connection, current.product_id)
-        rerun = next((request for request in requests if request.rerun is not None), None)
-        if rerun is not None:
-            # By itself, since it may pin another version; what has landed waits for the next run.
-            if _open_rerun(connection, current, run_id, rerun, now):
-                return OpenedRun(run_id)
-            continue
-        replay = next((request for request in requests if request.replay is not None), None)
-        if replay is not None:
-            if _open_replay(connection, current, run_id, replay, now):
-                return OpenedRun(run_id)
-            continue
         gathering = gathering_files(connection, current.product_id)
+        lands = gathering is not None and current.product.run.on_landing
+        alone = _request_of_its_own(requests, files_first=lands)
+        if alone is not None:
+            if _open_alone(connection, current, run_id, alone, now):
+                return OpenedRun(run_id)
+            continue
+        requests = tuple(request for request in requests if request.chunk is None)
         if gathering is None and not requests:
             set_lease(connection, current.product_id, LeaseState.IDLE, now)
             return OpenedRun(None)
@@ -133,6 +131,29 @@ def settle_wait_s(gathering: Gathering, settings: RunSettings, *, now: datetime)
     left_s = (min(quiet_at, latest_at) - now).total_seconds()
     # A clock that was set back must not make files wait any longer than they would have.
     return max(0.0, min(left_s, settings.settle_s))
+
+
+def _request_of_its_own(requests: Sequence[_Request], *, files_first: bool) -> _Request | None:
+    """Return the next request that gets a run by itself, since it may pin another version or only some files.
+
+    A chunk of a backfill comes behind everything else that waits.
+    """
+    for request in requests:
+        if request.rerun is not None or request.replay is not None:
+            return request
+    chunks = [request for request in requests if request.chunk is not None]
+    return chunks[0] if chunks and len(chunks) == len(requests) and not files_first else None
+
+
+def _open_alone(
+    connection: sa.Connection, current: CurrentProduct, run_id: RunID, request: _Request, now: datetime
+) -> bool:
+    """Write the run of a request that gets one by itself; return ``False`` if nothing of it can run."""
+    if request.rerun is not None:
+        return _open_rerun(connection, current, run_id, request, now)
+    if request.replay is not None:
+        return _open_replay(connection, current, run_id, request, now)
+    return _open_chunk(connection, current, run_id, request, now)
 
 
 def _open_rerun(
@@ -169,6 +190,26 @@ def _open_replay(
     _take_again(connection, current, planned.files, Act.REPLAY, request.requested_by, run_id, now)
     _write_run(connection, planned.current, run_id, planned.plan, planned.files, [request], now)
     pin_as_before(connection, run_id, planned)
+    return True
+
+
+def _open_chunk(
+    connection: sa.Connection, current: CurrentProduct, run_id: RunID, request: _Request, now: datetime
+) -> bool:
+    """Write the run that takes in a chunk of a backfill; return ``False`` if nothing of it can run."""
+    if request.chunk is None:
+        return False
+    landed = {dataset.name for dataset in current.product.datasets if dataset.landing is not None}
+    files = [file for file in files_of_chunk(connection, request.chunk) if file.dataset in landed]
+    plan = _plan(connection, current, files, ())
+    if not plan.nodes:
+        reason = _why_nothing_runs(plan)
+        _answer(connection, [request], reason, now)
+        skip_chunk(connection, request.chunk, reason, now=now)
+        return False
+    _take_again(connection, current, files, Act.BACKFILL, request.requested_by, run_id, now)
+    _write_run(connection, current, run_id, plan, files, [request], now)
+    begin_chunk(connection, request.chunk, run_id)
     return True
 
 
@@ -220,6 +261,7 @@ def _pending_requests(connection: sa.Connection, product_id: int) -> tuple[_Requ
             # Parameters are the caller's; only a rerun's are ours.
             rerun=Rerun.from_payload(row.Parameters["rerun"]) if row.Trigger == Trigger.RERUN else None,
             replay=RunID(row.Parameters["replay"]) if row.Trigger == Trigger.REPLAY else None,
+            chunk=chunk_of(row.Parameters) if row.Trigger == Trigger.BACKFILL else None,
         )
         for row in rows
     )
