@@ -119,7 +119,7 @@ async def show_backfill(req: func.HttpRequest) -> func.HttpResponse:
     return await _read(backfills.show_backfill, req.route_params["backfill_id"])
 
 
-@app.route("backfills/{backfill_id}/{act:regex(^(pause|resume|cancel)$)}", methods=[func.HttpMethod.POST])
+@app.route("backfills/{backfill_id}/{act:alpha}", methods=[func.HttpMethod.POST])
 @app.durable_client_input(client_name="client")
 async def change_backfill(req: func.HttpRequest, client: Any) -> func.HttpResponse:
     return await _act(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from landfall.api.body import FLAG, NAMES, TEXT, BodyField, read_body
-from landfall.api.reply import Acted, Reply, invalid, problem_of
+from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
 from landfall.runs.backfill_acts import (
@@ -120,7 +120,12 @@ def start_backfill(
 
 def change_backfill(database: Database, backfill_id: str, act: str, *, actor: str, now: datetime) -> Acted:
     """Answer ``POST /api/backfills/{id}/pause``, ``…/resume`` and ``…/cancel``; repeating one changes nothing."""
-    change = _CHANGES[act]
+    change = _CHANGES.get(act)
+    if change is None:
+        known = ", ".join(_CHANGES)
+        return Acted(
+            problem(404, "LF6113", "UnknownAct", f"A backfill takes {known}; {act!r} is none of them.")
+        )
     try:
         changed = database.transact(lambda connection: change(connection, backfill_id, actor=actor, now=now))
     except UnknownBackfill as error:

@@ -86,7 +86,7 @@ class _Target:
 def replay_files(connection: sa.Connection, choice: FileChoice, *, actor: str, now: datetime) -> Replayed:
     """Put files back to pending, each matched anew against the current metadata, and write who did it.
 
-    The rows of a file that was taken in before are added again to a table that is appended to.
+    The rows of a file that was taken in before are replaced when a run takes it in again.
 
     Raises:
         NothingChosen: Neither ids nor a state are given.

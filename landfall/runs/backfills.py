@@ -210,8 +210,11 @@ def request_next_chunk(
             .values(State=BackfillState.DONE, FinishedAt=now)
         )
         return False
-    # A chunk is asked for again after each run of it that did not succeed.
-    seed = f"{backfill_id} {chunk.ChunkNumber} {chunk.RunID} {now.isoformat()}"
+    # A chunk may be asked for again, after a pause or a run that did not succeed.
+    asked: int = connection.execute(
+        sa.select(sa.func.count()).where(run_requests.c.DataProductID == row.DataProductID)
+    ).scalar_one()
+    seed = f"{backfill_id} {chunk.ChunkNumber} {asked} {now.isoformat()}"
     connection.execute(
         sa.insert(run_requests).values(
             RequestID=hashlib.sha256(seed.encode()).hexdigest()[:32],

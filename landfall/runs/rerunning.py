@@ -57,14 +57,14 @@ class NothingFailed(LandfallError):
 
 
 class TakenInAlready(LandfallError):
-    """An ingest node that succeeded is not run again: it would add the rows of its files a second time."""
+    """An ingest node that succeeded is not run again: a rerun builds on what was taken in."""
 
     code = "LF3209"
 
     def __init__(self, run_id: str, key: str) -> None:
         super().__init__(
-            f"{key} of run {run_id} has taken its files in; a rerun would add their rows twice. "
-            "If that is what you want, `landfall files replay` does it file by file."
+            f"{key} of run {run_id} has taken its files in, and a rerun builds on them. To take them in once more, use "
+            f"`landfall runs replay {run_id}` or, file by file, `landfall files replay`."
         )
         self.key = key
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,55 @@ def test_a_paused_product_takes_up_what_waited_when_it_is_resumed(laptop: Laptop
 
     assert laptop.ended_run(after=before).run.state == "succeeded"
     assert _ids(laptop, "silver/orders") == [8, 500]
+
+
+def test_a_replayed_run_gives_the_rows_it_gave(laptop: Laptop) -> None:
+    before = len(laptop.runs())
+    laptop.upload("sales/orders/orders/again.csv", b"id\n9\nx\n")
+    former = laptop.ended_run(after=before).run
+    rows = _all_rows(laptop)
+
+    # What is applied now would refuse the rows that the former run published.
+    _apply(laptop, PRODUCT.replace("max: 100", "max: 1"))
+    laptop.succeed("runs", "replay", former.run_id, "--timeout", "90")
+
+    replay = laptop.last_run().run
+    assert (replay.trigger, replay.rerun_of, replay.state) == ("replay", former.run_id, "succeeded")
+    assert replay.metadata_version == former.metadata_version
+    assert _all_rows(laptop) == rows
+    assert len(rows["quarantine"]) == 1
+
+
+def test_a_backfill_takes_everything_in_again_and_doubles_nothing(laptop: Laptop) -> None:
+    _apply(laptop, PRODUCT.replace("max: 100", "max: 10000"))
+    rows = _all_rows(laptop)
+    files = json.loads(laptop.succeed("files", "list", "-o", "json"))
+    first, last = min(file["file_id"] for file in files), max(file["file_id"] for file in files)
+    arguments = ("sales/orders", "--from", str(first), "--to", str(last), "--datasets", "orders_landed")
+
+    would = json.loads(laptop.succeed("backfill", *arguments, "--chunk", "2", "--dry-run", "-o", "json"))
+    asked = json.loads(laptop.succeed("backfill", *arguments, "--chunk", "2", "-o", "json"))
+    laptop.wait_for(
+        lambda: _backfill(laptop, asked["backfill_id"])["state"] not in {"running"}, "the end of the backfill"
+    )
+
+    shown = _backfill(laptop, asked["backfill_id"])
+    assert (shown["state"], shown["files_done"], would["files"]) == ("done", asked["files"], asked["files"])
+    assert _all_rows(laptop) == rows
+
+
+def _backfill(laptop: Laptop, backfill_id: str) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(laptop.succeed("backfills", "show", backfill_id, "-o", "json"))
+    return shown
+
+
+def _all_rows(laptop: Laptop) -> dict[str, list[Any]]:
+    """Return what is in the tables, but for what tells runs apart."""
+    return {
+        "bronze": _ids(laptop, "bronze/orders_landed"),
+        "silver": _ids(laptop, "silver/orders"),
+        "quarantine": sorted(row["_row"] for row in laptop.rows("quarantine/sales/orders/orders_landed")),
+    }
 
 
 def _apply(laptop: Laptop, spec: str) -> None:
