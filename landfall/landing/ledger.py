@@ -318,6 +318,7 @@ def claim_newer_versions(
             )
         ).scalar_one_or_none()
         keep_captured(connection, file_id, captured or {})
+    keep_files_of_run(connection, run_id)
 
 
 def settle_files(

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from landfall import addresses
-from landfall.landing.ledger import ClaimedFile
 from landfall.runs.attempts import Attempt
 from landfall.runs.work import NodeWork
 
