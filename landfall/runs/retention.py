@@ -4,7 +4,7 @@ In use are open runs, the run that published what a dataset holds now, the newes
 request still names, and every file of a run that stays.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -200,7 +200,7 @@ def _ended_before(product_id: int, instant: datetime) -> tuple[sa.ColumnElement[
 
 def _asked_for(connection: sa.Connection, product_id: int) -> list[str]:
     """Return the runs that waiting requests want to execute again."""
-    parameters = connection.execute(
+    parameters: Iterable[Mapping[str, Any]] = connection.execute(
         sa.select(run_requests.c.Parameters).where(
             run_requests.c.DataProductID == product_id, run_requests.c.State == RequestState.PENDING
         )
