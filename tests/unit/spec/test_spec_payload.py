@@ -19,6 +19,7 @@ from landfall.spec.model import (
     Layer,
     Load,
     LoadMode,
+    NodeSettings,
     Output,
     Owner,
     Port,
@@ -101,12 +102,18 @@ TRANSFORMATIONS = st.builds(
     ),
     tuples(NAMES.map(TransformationName)),
     TEXTS,
-    st.builds(
+    load=st.builds(
         Load,
         st.sampled_from(LoadMode),
         tuples(NAMES),
         st.none() | st.builds(Restate, NAMES, st.integers(1, 99)),
         tuples(REFS),
+    ),
+    run=st.builds(
+        NodeSettings,
+        st.none() | st.integers(0, 9),
+        st.none() | st.floats(0, 99),
+        timeout_s=st.none() | st.integers(1, 99),
     ),
 )
 SOURCES = st.builds(
