@@ -28,7 +28,7 @@ from landfall.jobs.protocol import (
 )
 from landfall.lake import StoredBlob
 from landfall.local.functions_host.hub import Conflict, Refused, TaskHub
-from landfall.local.functions_host.instances import StartRequest
+from landfall.local.functions_host.instances import Filter, StartRequest
 from landfall.metadata.engine import Database
 from spark_runtime.errors import Failure as NodeFailure
 from spark_runtime.errors import FaultKind
@@ -122,6 +122,20 @@ class SimulatedLake:
     def read_control_result(self, folder: str) -> str | None:
         self._call("read_control_result")
         return self.control.get(f"{folder}/part-00000.txt")
+
+    def list_control_runs(self, domain: str, product: str) -> tuple[str, ...]:
+        self._call("list_control_runs")
+        prefix = f"{domain}/{product}/"
+        return tuple(
+            sorted({path[len(prefix) :].split("/")[0] for path in self.control if path.startswith(prefix)})
+        )
+
+    def delete_control_run(self, domain: str, product: str, run_id: str) -> None:
+        self._call("delete_control_run")
+        prefix = f"{domain}/{product}/{run_id}/"
+        for path in [path for path in self.control if path.startswith(prefix)]:
+            del self.control[path]
+        self._moments.reach("blob")
 
     def find_landed(self, path: str) -> StoredBlob | None:
         self._call("find_landed")
@@ -286,11 +300,23 @@ class HubClient:
         found = self._hub.find(instance_id)
         return None if found is None else _Status(found.status.value)
 
+    async def purge_instance_history_by(
+        self, *, created_time_from: datetime, created_time_to: datetime, runtime_status: list[Any]
+    ) -> Any:
+        # The hub purges what has ended and nothing else, which is what every caller asks for.
+        deleted = self._hub.purge_all(Filter(created_from=created_time_from, created_to=created_time_to))
+        return _Purged(deleted)
+
     async def terminate(self, instance_id: str, reason: str) -> None:
         try:
             self._hub.terminate(instance_id, reason)
         except Refused as error:
             raise Exception(str(error)) from error
+
+
+@dataclass(frozen=True)
+class _Purged:
+    instances_deleted: int
 
 
 @dataclass(frozen=True)
