@@ -31,7 +31,7 @@ $(CLASSIC_STAMP): scripts/classic-spark | $(PYTHON_STAMP)
 demo: setup  ## from nothing to gold tables: the example product on real data
 	@$(BIN)/landfall demo
 
-test: setup classic-spark lint types  ## all that CI runs
+test: setup lint types  ## all that CI runs; after `make classic-spark` also the cases on Spark itself
 	$(BIN)/pytest -n 2 --dist loadfile
 
 test-fast: setup  ## unit and replay tests
