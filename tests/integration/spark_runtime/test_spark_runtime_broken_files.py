@@ -99,7 +99,9 @@ def test_other_encodings_are_read_as_declared(bench: Workbench, encoding: str) -
         ("turned.csv.gz", gzip.compress(LINES)[:300] + b"\xff" * 40 + gzip.compress(LINES)[340:]),
         ("plain.csv.zip", LINES),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",  # compressed bytes carry the time: no name for a case
+    ids=lambda value: (
+        value if isinstance(value, str) else ""
+    ),  # compressed bytes carry the time: no name for a case
 )
 def test_a_file_that_cannot_be_read_to_its_end_is_rejected_whole(
     bench: Workbench, name: str, content: bytes
