@@ -1,0 +1,37 @@
+"""Which datasets and columns were made of which."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
+
+from landfall.metadata.columns import UtcDateTime
+from landfall.metadata.tables.base import NAME, NODE_KEY, RUN_ID, STATE, id_column, metadata, product_column
+
+lineage_edges = Table(
+    "LineageEdges",
+    metadata,
+    id_column("LineageEdgeID"),
+    Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), nullable=False),
+    Column("NodeKey", NODE_KEY, nullable=False),
+    Column("SourceDataSet", sa.Unicode(400), nullable=False),
+    Column("TargetDataSet", sa.Unicode(400), nullable=False),
+    Column("RecordedAt", UtcDateTime, nullable=False),
+    UniqueConstraint("RunID", "SourceDataSet", "TargetDataSet"),
+    Index("IX_LineageEdges_TargetDataSet", "TargetDataSet"),
+)
+
+column_lineage = Table(
+    "ColumnLineage",
+    metadata,
+    id_column("ColumnLineageID"),
+    product_column(),
+    Column("MetadataVersion", sa.Integer, nullable=False),
+    Column("SourceDataSet", sa.Unicode(400), nullable=False),
+    Column("SourceColumn", NAME, nullable=False),
+    Column("TargetDataSet", sa.Unicode(400), nullable=False),
+    Column("TargetColumn", NAME, nullable=False),
+    Column("Kind", STATE, nullable=False),
+    Index("IX_ColumnLineage_DataProductID_MetadataVersion", "DataProductID", "MetadataVersion"),
+    # Lineage is walked from either end, one level of datasets at a time.
+    Index("IX_ColumnLineage_SourceDataSet", "SourceDataSet"),
+    Index("IX_ColumnLineage_TargetDataSet", "TargetDataSet"),
+)

@@ -1,0 +1,228 @@
+"""Requests, runs and their nodes, and what came of them."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
+
+from landfall.metadata.columns import BigId, ExactName, LongText, UtcDateTime
+from landfall.metadata.tables.base import (
+    NAME,
+    NODE_KEY,
+    RUN_ID,
+    STATE,
+    at_least,
+    id_column,
+    json_columns,
+    metadata,
+    product_column,
+)
+
+run_requests = Table(
+    "RunRequests",
+    metadata,
+    Column("RequestID", RUN_ID, primary_key=True),
+    product_column(),
+    Column("Trigger", STATE, nullable=False),
+    # Datasets to start from; empty means every landed dataset of the product.
+    *json_columns("DataSets"),
+    *json_columns("Parameters"),
+    Column("CallbackUri", sa.Unicode(2048)),
+    Column("IdempotencyKey", ExactName),
+    Column("State", STATE, nullable=False),
+    Column("Reason", LongText),
+    Column("RunID", RUN_ID, index=True),
+    Column("RequestedAt", UtcDateTime, nullable=False),
+    Column("RequestedBy", NAME, nullable=False),
+    Index("IX_RunRequests_DataProductID_State", "DataProductID", "State"),
+    Index(
+        "UQ_RunRequests_DataProductID_IdempotencyKey",
+        "DataProductID",
+        "IdempotencyKey",
+        unique=True,
+        # SQL Server counts two NULLs as equal in a unique index, so they stay outside of it.
+        mssql_where=sa.text("[IdempotencyKey] IS NOT NULL"),
+        sqlite_where=sa.text('"IdempotencyKey" IS NOT NULL'),
+    ),
+)
+
+runs = Table(
+    "Runs",
+    metadata,
+    Column("RunID", RUN_ID, primary_key=True),
+    product_column(),
+    Column("MetadataVersion", sa.Integer, nullable=False),
+    Column("Trigger", STATE, nullable=False),
+    Column("State", STATE, nullable=False),
+    Column("Reason", LongText),
+    Column("NodeCount", sa.Integer, nullable=False),
+    # Nodes not in a final state, nodes that hold one of the MaxParallelNodes places, and ready nodes that hold
+    # none: kept with every change of a node, so that no node has to count the others.
+    Column("OpenNodes", sa.Integer, nullable=False),
+    Column("ActiveNodes", sa.Integer, nullable=False, default=0),
+    # Never empty, though the column may be: SQLite adds no other to a table with rows.
+    Column("ReadyNodes", sa.Integer, default=0),
+    # When a node of the run was given a place last: of products that hold as many, the other one comes first.
+    Column("LastPlaceAt", UtcDateTime),
+    Column("MaxParallelNodes", sa.Integer, nullable=False),
+    # The former run of which this one executes a part again.
+    Column("RerunOf", RUN_ID),
+    # Settings and configuration values the run started with.
+    *json_columns("Settings"),
+    Column("CreatedAt", UtcDateTime, nullable=False),
+    Column("StartedAt", UtcDateTime),
+    Column("FinishedAt", UtcDateTime),
+    Column("CancelRequestedAt", UtcDateTime),
+    Column("CancelRequestedBy", NAME),
+    at_least("OpenNodes", 0),
+    at_least("ActiveNodes", 0),
+    Index("IX_Runs_DataProductID_CreatedAt", "DataProductID", "CreatedAt"),
+    Index("IX_Runs_State_CreatedAt", "State", "CreatedAt"),
+)
+
+# Every file that a run has claimed, kept when another run claims it again.
+run_files = Table(
+    "RunFiles",
+    metadata,
+    Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), primary_key=True),
+    Column(
+        "LandedFileID",
+        BigId,
+        ForeignKey("LandedFiles.LandedFileID"),
+        primary_key=True,
+        autoincrement=False,
+        index=True,
+    ),
+)
+
+run_plans = Table(
+    "RunPlans",
+    metadata,
+    Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), primary_key=True),
+    *json_columns("Plan"),
+    Column("PlanHash", sa.Unicode(64), nullable=False),
+)
+
+node_runs = Table(
+    "NodeRuns",
+    metadata,
+    id_column("NodeRunID"),
+    Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), nullable=False),
+    Column("NodeKey", NODE_KEY, nullable=False),
+    Column("Kind", STATE, nullable=False),
+    Column("State", STATE, nullable=False),
+    # Predecessors that have not succeeded yet; the node is ready at zero.
+    Column("WaitingFor", sa.Integer, nullable=False),
+    Column("Priority", sa.Integer, nullable=False),
+    Column("Attempt", sa.Integer, nullable=False, default=1),
+    # The node's part of the pinned plan, so that starting a node reads no more than the node.
+    *json_columns("Definition"),
+    # 'run/node' that claimed the place and has to start the node, or who else did.
+    Column("ClaimedBy", NODE_KEY),
+    Column("ClaimedAt", UtcDateTime),
+    # The node's turn at the Jobs API; HoldReason says why it waits beyond it.
+    Column("SubmitAt", UtcDateTime),
+    Column("HoldReason", LongText),
+    Column("StartedAt", UtcDateTime),
+    Column("FinishedAt", UtcDateTime),
+    Column("JobRunID", sa.BigInteger),
+    Column("JobRunUrl", sa.Unicode(1024)),
+    Column("ErrorCode", sa.Unicode(64)),
+    Column("Reason", LongText),
+    Column("RowsRead", sa.BigInteger),
+    Column("RowsPublished", sa.BigInteger),
+    Column("RowsQuarantined", sa.BigInteger),
+    *json_columns("Result", nullable=True),
+    UniqueConstraint("RunID", "NodeKey"),
+    at_least("WaitingFor", 0),
+    at_least("Attempt", 1),
+    Index("IX_NodeRuns_RunID_State_Priority", "RunID", "State", "Priority"),
+    Index("IX_NodeRuns_State_ClaimedAt", "State", "ClaimedAt"),
+)
+
+node_run_edges = Table(
+    "NodeRunEdges",
+    metadata,
+    Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), primary_key=True),
+    Column("FromNode", NODE_KEY, primary_key=True),
+    Column("ToNode", NODE_KEY, primary_key=True),
+)
+
+node_attempts = Table(
+    "NodeAttempts",
+    metadata,
+    id_column("NodeAttemptID"),
+    Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), nullable=False),
+    Column("NodeKey", NODE_KEY, nullable=False),
+    Column("Attempt", sa.Integer, nullable=False),
+    Column("IdempotencyKey", sa.Unicode(64), nullable=False),
+    Column("JobRunID", sa.BigInteger),
+    Column("State", STATE, nullable=False),
+    # Whose failure it was: user, infrastructure or capacity; empty unless the attempt failed.
+    Column("Failure", STATE),
+    Column("ErrorCode", sa.Unicode(64)),
+    Column("Reason", LongText),
+    Column("SubmittedAt", UtcDateTime, nullable=False),
+    Column("FinishedAt", UtcDateTime),
+    UniqueConstraint("RunID", "NodeKey", "Attempt"),
+)
+
+run_events = Table(
+    "RunEvents",
+    metadata,
+    id_column("RunEventID"),
+    Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), nullable=False),
+    Column("NodeKey", NODE_KEY),
+    Column("FromState", STATE),
+    Column("ToState", STATE, nullable=False),
+    Column("OccurredAt", UtcDateTime, nullable=False),
+    Column("Actor", NAME, nullable=False),
+    Column("Detail", LongText),
+    Index("IX_RunEvents_RunID_RunEventID", "RunID", "RunEventID"),
+)
+
+data_quality_results = Table(
+    "DataQualityResults",
+    metadata,
+    id_column("DataQualityResultID"),
+    Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), nullable=False),
+    Column("NodeKey", NODE_KEY, nullable=False),
+    Column("DataSetName", NAME, nullable=False),
+    Column("RuleName", NAME, nullable=False),
+    Column("Severity", STATE, nullable=False),
+    Column("RowsChecked", sa.BigInteger, nullable=False),
+    Column("RowsFailed", sa.BigInteger, nullable=False),
+    Column("RowsCorrected", sa.BigInteger),
+    # Hash of what the rule said; the runtime's built-in tests have none.
+    Column("RuleVersion", sa.Unicode(64)),
+    # Of the pass in which the rule was tested, together with others.
+    Column("DurationMs", sa.BigInteger),
+    # Keys of a few failing rows as a JSON list of texts; no check of its form can be added to a table on SQLite.
+    Column("SampleKeys", LongText),
+    Column("Detail", LongText),
+    Column("CheckedAt", UtcDateTime, nullable=False),
+    UniqueConstraint("RunID", "NodeKey", "RuleName"),
+)
+
+published_data_sets = Table(
+    "PublishedDataSets",
+    metadata,
+    product_column(primary_key=True),
+    Column("DataSetName", NAME, primary_key=True),
+    Column("RunID", RUN_ID, nullable=False),
+    Column("PublishedAt", UtcDateTime, nullable=False),
+    Column("TableVersion", sa.BigInteger),
+    Column("Rows", sa.BigInteger),
+)
+
+# What an incremental node last built from; written in the transaction that settles the node.
+transformation_states = Table(
+    "TransformationStates",
+    metadata,
+    product_column(primary_key=True),
+    Column("NodeKey", NODE_KEY, primary_key=True),
+    Column("RunID", RUN_ID, nullable=False),
+    # What the node did then: another definition has other rows of the same input.
+    Column("DefinitionHash", sa.Unicode(64), nullable=False),
+    # Version and stamp of each input, by the name of the input.
+    *json_columns("Inputs"),
+    Column("BuiltAt", UtcDateTime, nullable=False),
+)
