@@ -250,11 +250,11 @@ async def test_trigger_that_is_not_served_can_be_called_by_hand(
         "import azure.functions as func\n"
         "CALLS = []\n"
         "app = func.FunctionApp()\n"
-        "@app.queue_trigger(arg_name='message', queue_name='q', connection='C')\n"
-        "def on_message(message: func.QueueMessage): CALLS.append(message.get_body())\n"
+        "@app.blob_trigger(arg_name='blob', path='in/{name}', connection='C')\n"
+        "def on_blob(blob: func.InputStream): CALLS.append(blob.read())\n"
     )
 
-    answer = await host.call("POST", "/admin/functions/on_message", json={"input": "hello"})
+    answer = await host.call("POST", "/admin/functions/on_blob", json={"input": "hello"})
 
     assert answer.status == 202
     await eventually(lambda: calls() == [b"hello"])

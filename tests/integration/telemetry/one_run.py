@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from activities.traced import TracedNodeActivities, TracedRunActivities
 from landfall import telemetry
-from landfall.lake import Lake
+from landfall.lake import Lake, StoredBlob
 from landfall.landing.intake import take_in
 from landfall.metadata.apply import apply_products
 from landfall.metadata.engine import Database, create_engine
@@ -37,7 +37,7 @@ SETTINGS = Settings.from_environment(
 
 
 class FakeLake:
-    """Keeps node specs, and answers with the result that every job left."""
+    """Keeps node specs, has what landed as it was, and answers with the result that every job left."""
 
     def __init__(self) -> None:
         self.specs: dict[str, dict[str, Any]] = {}
@@ -47,6 +47,10 @@ class FakeLake:
 
     def abfss_uri(self, container: str, path: str) -> str:
         return f"abfss://{container}@contoso.dfs.core.windows.net/{path}"
+
+    def find_landed(self, path: str) -> StoredBlob | None:
+        event = a_blob_event(path)
+        return StoredBlob(event.path, event.etag, event.size_bytes, event.occurred_at)
 
     def read_control_result(self, path: str) -> str:
         return json.dumps(
@@ -61,6 +65,8 @@ class FakeLake:
                 "rows_quarantined": 2,
                 "rules": [{"name": "known", "severity": "quarantine", "rows_checked": 10, "rows_failed": 2}],
                 "files": [],
+                "inputs": {},
+                "load": None,
                 "output": {"version": 0},
                 "error": None,
                 "timings_s": {"read": 0.2, "check": 0.3, "write": 0.1, "total": 0.6},
