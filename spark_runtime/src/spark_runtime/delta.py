@@ -40,8 +40,8 @@ def empty_frame(spark: SparkSession, types: Mapping[str, str]) -> DataFrame:
     row of other make into it. Of a range and not of nothing: a branch that an optimiser sees to be empty leaves
     its union, and takes with it what it said of nulls.
     """
-    columns = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
-    return spark.sql(f"SELECT {columns} FROM range(1) WHERE id < 0")
+    columns = [f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items()]
+    return spark.range(1).where("id < 0").selectExpr(*columns)
 
 
 class DeltaTables:
