@@ -11,6 +11,9 @@ from azure.storage.blob import BlobServiceClient
 from landfall.local import azurite
 from landfall.settings import Settings
 
+PATIENCE_S = 240.0
+"""When a test gives up. It times nothing and only ends what hangs, so it is far above what a busy machine takes."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -18,7 +21,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for_port(port: int, *, timeout_s: float = 20) -> None:
+def wait_for_port(port: int, *, timeout_s: float = PATIENCE_S) -> None:
     give_up_at = time.monotonic() + timeout_s
     while True:
         try:
@@ -31,7 +34,7 @@ def wait_for_port(port: int, *, timeout_s: float = 20) -> None:
             return
 
 
-def wait_until(condition: Callable[[], bool], *, timeout_s: float = 10) -> None:
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = PATIENCE_S) -> None:
     give_up_at = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < give_up_at, "it did not happen"

@@ -22,6 +22,7 @@ from landfall.preview import open_table
 from landfall.runs.queries import RunDetail, RunSummary, get_run, list_runs
 from landfall.runs.states import FileState
 from landfall.settings import Settings
+from tests.loopback import PATIENCE_S
 
 LANDFALL_YML = "name: acceptance\ndefault_target: laptop\ntargets:\n  laptop: {}\n"
 
@@ -58,7 +59,7 @@ class Laptop:
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         program = "from landfall.cli.main import run; run()"
         command = [sys.executable, "-c", program, "--project", str(self.project), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
     def succeed(self, *arguments: str) -> str:
         done = self.run(*arguments)
@@ -105,7 +106,7 @@ class Laptop:
         running = stack.status(self.project)
         return next(info.pid for info in running.services if info.name == service) if running else None
 
-    def wait_for(self, look: Callable[[], Any], what: str, *, timeout_s: float = 90) -> Any:
+    def wait_for(self, look: Callable[[], Any], what: str, *, timeout_s: float = PATIENCE_S) -> Any:
         give_up_at = time.monotonic() + timeout_s
         while not (found := look()):
             assert time.monotonic() < give_up_at, f"waited in vain for {what}"

@@ -18,6 +18,7 @@ from landfall.local.layout import Layout, Ports
 from landfall.preview import open_table
 from landfall.settings import Settings
 from tests.acceptance.expected_flights import CHECKSUMS, GOLD_KEYS, LANDED, SILVER, Expected, compute
+from tests.loopback import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 DOMAIN, PRODUCT = "mobility", "flights"
@@ -32,7 +33,9 @@ pytestmark = pytest.mark.stack
 
 def _landfall(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from landfall.cli.main import run; run()", "--project", str(project)]
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
 
 
 @pytest.fixture(scope="module")

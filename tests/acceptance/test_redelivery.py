@@ -12,7 +12,7 @@ from landfall.local.laptop_env import read_environment
 from landfall.local.layout import Layout
 from tests.acceptance.chain import PRODUCT, PRODUCT_KEY, check_run
 from tests.acceptance.laptop import Laptop
-from tests.loopback import wait_for_port
+from tests.loopback import PATIENCE_S, wait_for_port
 
 pytestmark = pytest.mark.stack
 
@@ -44,7 +44,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
         yield laptop
     finally:
         host.terminate()
-        host.wait(20)
+        host.wait(PATIENCE_S)
         laptop.stop()
 
 

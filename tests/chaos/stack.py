@@ -35,7 +35,7 @@ from tests.contract.functions_host.running import HostProcess
 from tests.contract.jobs_server.serving import Server
 from tests.databases import a_database
 from tests.fakes.storage_proxy import StorageProxy, Written
-from tests.loopback import free_port, wait_for_port
+from tests.loopback import PATIENCE_S, free_port, wait_for_port
 
 ROOT = Path(__file__).parents[2]
 # A busy machine takes its time to import an app.
@@ -110,7 +110,7 @@ class Stack:
         self.database.close()
         self.proxy.stop()
         self._azurite.terminate()
-        self._azurite.wait(20)
+        self._azurite.wait(PATIENCE_S)
 
     # What a test does.
 

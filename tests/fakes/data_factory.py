@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from tests.loopback import PATIENCE_S
+
 
 @dataclass(frozen=True)
 class ActivityResult:
@@ -90,7 +92,7 @@ class DataFactory:
         return 200
 
     def web_activity(
-        self, method: str, url: str, body: Any = None, *, timeout_s: float = 90
+        self, method: str, url: str, body: Any = None, *, timeout_s: float = PATIENCE_S
     ) -> ActivityResult:
         """Run a Web activity: a 202 is followed to its Location until the answer is another; 2xx is success."""
         give_up_at = time.monotonic() + timeout_s
@@ -108,7 +110,9 @@ class DataFactory:
         # An activity hands on an object; anything else makes it fail.
         return ActivityResult("Succeeded", output) if isinstance(output, dict) else ActivityResult("Failed")
 
-    def webhook_activity(self, url: str, body: Mapping[str, Any], *, timeout_s: float = 90) -> ActivityResult:
+    def webhook_activity(
+        self, url: str, body: Mapping[str, Any], *, timeout_s: float = PATIENCE_S
+    ) -> ActivityResult:
         """Run a WebHook activity that reports its status on callback: send, then wait to be called."""
         uri = self.new_callback_uri()
         status, _, text = self.send("POST", url, {**body, "callBackUri": uri})
@@ -116,7 +120,7 @@ class DataFactory:
             return ActivityResult("Failed", error=text)
         return self.called_back(uri, timeout_s=timeout_s)
 
-    def called_back(self, uri: str, *, timeout_s: float = 90) -> ActivityResult:
+    def called_back(self, uri: str, *, timeout_s: float = PATIENCE_S) -> ActivityResult:
         """Wait until an address is called, and return what becomes of its activity."""
         parts = urlsplit(uri)
         waiting = self._waiting[f"{parts.path}?{parts.query}"]

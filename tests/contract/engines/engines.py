@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.contract.engines.catalogue import Case
-from tests.loopback import free_port, wait_for_port
+from tests.loopback import PATIENCE_S, free_port, wait_for_port
 
 ROOT = Path(__file__).parents[3]
 CLASSIC_PYTHON = ROOT / ".landfall" / "tools" / "classic-spark" / "bin" / "python"
@@ -40,7 +40,7 @@ def run_on_sail(cases: Sequence[Case], folder: Path) -> Outcomes:
         return _run(Path(sys.executable), cases, folder / "sail", f"sc://127.0.0.1:{port}")
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(PATIENCE_S)
 
 
 def run_on_classic(cases: Sequence[Case], folder: Path) -> Outcomes:

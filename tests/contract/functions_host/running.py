@@ -16,6 +16,7 @@ import aiohttp
 
 from landfall.local.functions_host.host import FunctionHost, HostOptions
 from landfall.local.functions_host.keys import Keys
+from tests.loopback import PATIENCE_S
 
 GALLERY = Path(__file__).parent / "apps" / "gallery"
 API = "/runtime/webhooks/durabletask"
@@ -81,7 +82,7 @@ class HostUnderTest:
 
     async def until(self, instance_id: str, holds: Callable[[Any], bool]) -> Any:
         """Wait until something holds for the status of an instance; return the status."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not holds(status := await self.status(instance_id)):
                 await asyncio.sleep(0.005)
         return status
@@ -95,7 +96,7 @@ class HostUnderTest:
 
 async def eventually(holds: Callable[[], bool]) -> None:
     """Wait until something holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():
             await asyncio.sleep(0.005)
 
@@ -111,7 +112,7 @@ class HostProcess:
     process: "subprocess.Popen[str] | None" = None
     port: int = 0
 
-    def start(self, within_s: float = 20) -> "HostProcess":
+    def start(self, within_s: float = PATIENCE_S) -> "HostProcess":
         port_file = self.folder / "port"
         port_file.unlink(missing_ok=True)
         self.process = self.spawn("--port", "0", "--port-file", str(port_file))
@@ -139,18 +140,18 @@ class HostProcess:
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
     def stop(self) -> int:
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(15)
+        return self.process.wait(PATIENCE_S)
 
     def log(self) -> str:
         return (self.folder / "host.log").read_text()
 
     def get(self, path: str) -> Any:
-        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
+        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE_S) as response:
             return json.loads(response.read())
 
     def begin(self, name: str, value: Any, instance_id: str) -> None:
@@ -158,7 +159,7 @@ class HostProcess:
 
         url = f"http://127.0.0.1:{self.port}{API}/orchestrators/{name}/{instance_id}"
         body = json.dumps(json.dumps(value)).encode()
-        with urlopen(urllib.request.Request(url, body, method="POST"), timeout=10):
+        with urlopen(urllib.request.Request(url, body, method="POST"), timeout=PATIENCE_S):
             pass
 
     def ended(self, instance_id: str) -> Any:
@@ -167,7 +168,7 @@ class HostProcess:
 
 
 def wait_for(
-    holds: Callable[[], bool], process: "subprocess.Popen[str] | None" = None, within_s: float = 20
+    holds: Callable[[], bool], process: "subprocess.Popen[str] | None" = None, within_s: float = PATIENCE_S
 ) -> None:
     """Wait until something holds; fail at once if the process has ended."""
     deadline = time.monotonic() + within_s

@@ -18,6 +18,7 @@ from landfall.local.functions_host.store import Store
 from tests.contract.functions_host.conftest import MakeSimulation
 from tests.contract.functions_host.running import HostProcess, HostUnderTest, wait_for
 from tests.contract.functions_host.simulation import START, Steps
+from tests.loopback import PATIENCE_S
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:azure.functions df_loads:DeprecationWarning"),
@@ -164,7 +165,7 @@ async def test_concurrent_messages(tmp_path: Path) -> None:
             def raise_event(instance_id: str) -> int:
                 url = f"http://127.0.0.1:{host.host.port}/durabletask/instances/{instance_id}/raiseEvent/go"
                 request = Request(url, b"1", {"Content-Type": "application/json"})
-                with urlopen(request, timeout=10) as answer:  # noqa: S310
+                with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
                     return int(answer.status)
 
             loop = asyncio.get_running_loop()
@@ -359,8 +360,8 @@ def test_a_second_process_on_the_same_folder_or_port_refuses(tmp_path: Path) -> 
     other_folder = tmp_path / "other"
     other_folder.mkdir()
     try:
-        same_folder = host.spawn("--port", "0").wait(20)
-        same_port = HostProcess(other_folder).spawn("--port", str(host.port)).wait(20)
+        same_folder = host.spawn("--port", "0").wait(PATIENCE_S)
+        same_port = HostProcess(other_folder).spawn("--port", str(host.port)).wait(PATIENCE_S)
     finally:
         host.stop()
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.functions_host.running import API, HostUnderTest
+from tests.loopback import PATIENCE_S
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:azure.functions df_loads:DeprecationWarning"),
@@ -382,7 +383,7 @@ async def test_entities_through_client_and_orchestration(gallery: HostUnderTest)
 async def entity_state(host: HostUnderTest, path: str, text: str | None) -> None:
     import asyncio
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             answer = await host.call("GET", path)
             if (answer.text if answer.status == 200 else None) == text:

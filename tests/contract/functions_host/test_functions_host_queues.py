@@ -10,7 +10,7 @@ import pytest
 from landfall.local import azurite
 from landfall.local.queue_service import QueueAccount, QueueService
 from tests.contract.functions_host.running import HostUnderTest, eventually
-from tests.loopback import free_port, wait_for_port
+from tests.loopback import PATIENCE_S, free_port, wait_for_port
 
 QUEUES = Path(__file__).parent / "apps" / "queues"
 
@@ -29,7 +29,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueueAccount]:
         yield QueueAccount(azurite.ACCOUNT, azurite.ACCOUNT_KEY, endpoint)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_S)
 
 
 @pytest.fixture

@@ -16,10 +16,11 @@ from databricks.sdk.config import Config
 from databricks.sdk.service.compute import Environment
 from databricks.sdk.service.jobs import JobEnvironment, PythonWheelTask, SubmitTask, TaskDependency
 
+from tests.loopback import PATIENCE_S
+
 PACKAGE = "landfall_test_jobs"
 ENTRY_POINTS = "[landfall.tests]\nok = landfall_test_jobs:ok\nrun = landfall_test_jobs:run\n"
 ENVIRONMENTS = [JobEnvironment("default", Environment(environment_version="4"))]
-PATIENCE_S = 20.0
 # The SDK marks every field of its answers as optional; here they must be there, or the test fails.
 Client = Any
 

@@ -24,6 +24,7 @@ from tests.contract.jobs_server.serving import (
     wait_until,
     wheel_task,
 )
+from tests.loopback import PATIENCE_S
 
 Start = Callable[..., Server]
 
@@ -141,7 +142,7 @@ def test_a_port_in_use_is_named(start: Start, tmp_path: Path) -> None:
         str(tmp_path / "other") if argument == str(first.data) else argument for argument in command
     ]
 
-    second = subprocess.run(other_data, stderr=subprocess.PIPE, timeout=20, check=False)
+    second = subprocess.run(other_data, stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False)
 
     assert second.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}".encode() in second.stderr
@@ -151,7 +152,7 @@ def test_a_second_server_on_the_same_data_leaves_the_first_alone(start: Start) -
     first = start()
     run_id, _ = start_waiting(first)
 
-    second = subprocess.run(first.command, stderr=subprocess.PIPE, timeout=20, check=False)
+    second = subprocess.run(first.command, stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False)
 
     assert second.returncode == 1
     assert b"another one works in" in second.stderr

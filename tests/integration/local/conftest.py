@@ -8,7 +8,7 @@ import pytest
 from landfall.addresses import CONTAINERS
 from landfall.lake import Lake
 from landfall.local import azurite
-from tests.loopback import Emulator, free_port, wait_for_port
+from tests.loopback import PATIENCE_S, Emulator, free_port, wait_for_port
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         yield running
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_S)
 
 
 @pytest.fixture

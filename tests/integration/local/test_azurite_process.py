@@ -10,7 +10,7 @@ from azure.storage.blob import BlobServiceClient
 
 from landfall.local import azurite
 from landfall.local.azurite import AzuriteNotInstalled
-from tests.loopback import free_port, wait_for_port, wait_until
+from tests.loopback import PATIENCE_S, free_port, wait_for_port, wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -23,7 +23,7 @@ def running(port: int, data: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.kill()
-        process.wait(20)
+        process.wait(PATIENCE_S)
 
 
 def test_a_confirmed_blob_survives_a_kill_soon_after(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from landfall.local.processes import listener_on
 from landfall.local.stack_state import ServiceState, StackInfo, StackPhase
 from landfall.settings import Settings
 from tests.fakes.event_webhook import Webhook
-from tests.loopback import wait_until
+from tests.loopback import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -178,6 +178,6 @@ def test_the_function_host_runs_the_app(root: Path) -> None:
 
     assert info.service("functions").state is ServiceState.READY
     url = f"http://127.0.0.1:{ports.functions}/admin/host/status"
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
         assert answer.status == 200
     assert replace(current(root), services=()).phase is StackPhase.READY

@@ -18,7 +18,7 @@ from landfall.lake import Lake
 from landfall.landing.events import BlobEvent, parse_storage_event
 from landfall.local.storage_events import READY
 from tests.fakes.event_webhook import Webhook
-from tests.loopback import Emulator, free_port, wait_until
+from tests.loopback import PATIENCE_S, Emulator, free_port, wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -79,7 +79,7 @@ class Events:
         self.process.stdin.close()
         self.process.stdout.close()
         self._log.close()
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE_S)
 
 
 Start = Callable[[], Events]
@@ -211,7 +211,7 @@ def test_events_on_their_way_survive_the_process(
     events = start()
     lake.upload_landing("d", folder, "kept.csv", b"x")
     events.process.kill()
-    events.process.wait(10)
+    events.process.wait(PATIENCE_S)
 
     webhook.start()
     start()

@@ -38,6 +38,7 @@ from landfall.metadata.engine import Database, create_engine
 from landfall.spec.model import Column, DatasetName, Port, Product, Transformation
 from tests.builders import a_built_dataset, a_landed_dataset, a_product, a_rule, a_transformation
 from tests.databases import a_database
+from tests.loopback import PATIENCE_S
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 ACTOR = "ana@contoso.example"
@@ -310,7 +311,7 @@ def test_appliers_at_once_give_every_version_once(database: Database, tmp_path: 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE_S)
 
     assert sorted(version.version for version in written) == list(range(1, 9))
     assert current(database) in products

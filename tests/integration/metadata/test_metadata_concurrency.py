@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from landfall.metadata.engine import Database, create_engine
 from landfall.metadata.tables import configuration_category, configuration_item
+from tests.loopback import PATIENCE_S
 
 THREADS = 16
 CHANGES_EACH = 25
@@ -56,7 +57,7 @@ def in_threads(number: int, work: Any) -> list[BaseException]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=120)
+        thread.join(timeout=PATIENCE_S)
     return failures
 
 
@@ -82,7 +83,7 @@ def test_processes_that_share_a_file_lose_no_change(database: Database, tmp_path
     ]
     for _ in range(changes):
         database.transact(add_one)
-    outcomes = [(process.communicate(timeout=120)[1], process.returncode) for process in processes]
+    outcomes = [(process.communicate(timeout=PATIENCE_S)[1], process.returncode) for process in processes]
 
     assert [code for _, code in outcomes] == [0, 0], outcomes
     assert database.read(counter) == 3 * changes
@@ -104,7 +105,7 @@ def test_a_read_sees_one_state_while_others_write(database: Database) -> None:
         ]
     finally:
         stop.set()
-        writer.join(timeout=60)
+        writer.join(timeout=PATIENCE_S)
 
     assert all(first == second for first, second in pairs)
     assert pairs[-1][0] > pairs[0][0]

@@ -26,6 +26,7 @@ from landfall.metadata.migrations import (
 )
 from landfall.metadata.migrations.new import write_revision
 from landfall.metadata.tables import metadata, run_events
+from tests.loopback import PATIENCE_S
 
 ADD_A_COLUMN = '''"""Add a note to every run.
 
@@ -236,7 +237,7 @@ def test_processes_that_upgrade_at_once_wait_for_each_other(tmp_path: Path) -> N
     processes = [
         subprocess.Popen([sys.executable, "-c", code, url], stderr=subprocess.PIPE) for _ in range(3)
     ]
-    outcomes = [(process.communicate(timeout=120)[1], process.returncode) for process in processes]
+    outcomes = [(process.communicate(timeout=PATIENCE_S)[1], process.returncode) for process in processes]
 
     assert [code for _, code in outcomes] == [0, 0, 0], outcomes
     assert current_revision(Database(create_engine(url))) == head()

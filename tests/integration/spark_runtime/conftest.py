@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.integration.spark_runtime.workbench import Workbench
-from tests.loopback import free_port, wait_for_port
+from tests.loopback import PATIENCE_S, free_port, wait_for_port
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, azurite_port: int) -> Itera
         yield f"sc://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_S)
 
 
 @pytest.fixture(scope="session")

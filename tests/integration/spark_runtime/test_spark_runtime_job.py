@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from landfall.local import azurite
 from spark_runtime.main import run_spec
 from tests.integration.spark_runtime.workbench import Workbench, columns_of, counts, read_result, rule
-from tests.loopback import Emulator, wait_for_port
+from tests.loopback import PATIENCE_S, Emulator, wait_for_port
 
 RUNNER = """
 import sys
@@ -36,7 +36,7 @@ def start_job(folder: Path, engine: str, *arguments: str) -> "subprocess.Complet
         env=os.environ | {"SPARK_REMOTE": engine},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -118,7 +118,7 @@ def emulator(tmp_path: Path, azurite_port: int) -> Iterator[Emulator]:
         yield Emulator(azurite_port, tmp_path / "access.log")
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_S)
 
 
 @pytest.mark.stack

@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from landfall import telemetry
 from landfall.settings import TelemetrySettings
 from tests.databases import a_database
+from tests.loopback import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 NODES = ("ingest.orders_landed", "build_orders")
@@ -91,7 +92,13 @@ def run_one(folder: Path, **environ: str) -> str:
         if not name.startswith(("OTEL_", "APPLICATIONINSIGHTS_"))
     }
     done = subprocess.run(
-        command, cwd=ROOT, env={**own, **environ}, capture_output=True, text=True, timeout=120, check=False
+        command,
+        cwd=ROOT,
+        env={**own, **environ},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -14,6 +14,7 @@ import typer
 from landfall.cli.main import app
 from landfall.metadata.engine import Database
 from tests.builders import a_product, a_transformation
+from tests.loopback import PATIENCE_S
 from tests.unit.cli.conftest import apply, open_a_run
 
 LANDFALL = (sys.executable, "-c", "from landfall.cli.main import run; run()")
@@ -24,7 +25,7 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
         [*LANDFALL, *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
         env={**os.environ, **environment},
     )
@@ -83,8 +84,13 @@ def test_an_interrupted_wait_ends_with_130_and_says_that_the_run_goes_on(
 ) -> None:
     apply(database, a_product(a_transformation()))
     run = open_a_run(database, "20260101-120000-aaaa")
+    python, option, program = LANDFALL
+    # What is started in the background of a script is born deaf to the signal, and so are its children.
+    hearing = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {program}"
     watching = subprocess.Popen(
-        [*LANDFALL, "--project", str(project), "runs", "watch"], stderr=subprocess.PIPE, text=True
+        [python, option, hearing, "--project", str(project), "runs", "watch"],
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert watching.stderr is not None
     # The first change it shows says that it waits.
@@ -93,7 +99,7 @@ def test_an_interrupted_wait_ends_with_130_and_says_that_the_run_goes_on(
     watching.send_signal(signal.SIGINT)
     rest = watching.stderr.read()
 
-    assert watching.wait(timeout=20) == 130
+    assert watching.wait(timeout=PATIENCE_S) == 130
     watching.stderr.close()
     assert "run" in first
     assert f"landfall runs watch {run}" in rest
