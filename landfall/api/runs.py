@@ -1,6 +1,7 @@
 """Runs over HTTP: start one, see how it stands, cancel it, run it again."""
 
 import re
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from landfall.metadata.engine import Database
 from landfall.planning.plan import NodeKey
 from landfall.runs.callbacks import list_callbacks, request_with_callback
 from landfall.runs.closing import RunEnded, UnknownRun, cancel_run
+from landfall.runs.former import RunGoesOn
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.pausing import find_pauses
 from landfall.runs.queries import RunDetail, RunSummary, get_run, list_runs
@@ -31,7 +33,6 @@ from landfall.runs.requests import (
 from landfall.runs.rerunning import (
     NothingFailed,
     Rerun,
-    RunGoesOn,
     TakenInAlready,
     UnknownNode,
     request_rerun,
@@ -160,24 +161,18 @@ def start_rerun(
         only=fields.get("only", False),
         newest=fields.get("newest", False),
     )
-    try:
-        requested: Requested = database.transact(
-            lambda connection: request_rerun(
-                connection,
-                rerun,
-                request_id=request_id,
-                actor=actor,
-                now=now,
-                idempotency_key=fields.get("idempotency_key"),
-            )
-        )
-    except UnknownRun as error:
-        return Acted(problem_of(error, status=404))
-    except UnknownNode as error:
-        return Acted(problem_of(error, status=400))
-    except (RunGoesOn, NothingFailed, TakenInAlready, IdempotencyKeyReused) as error:
-        return Acted(problem_of(error))
-    return _accepted(requested, at)
+    return _ask(
+        database,
+        lambda connection: request_rerun(
+            connection,
+            rerun,
+            request_id=request_id,
+            actor=actor,
+            now=now,
+            idempotency_key=fields.get("idempotency_key"),
+        ),
+        at=at,
+    )
 
 
 def start_replay(
@@ -198,20 +193,29 @@ def start_replay(
     fields, faults = read_body(body, {"idempotency_key": TEXT})
     if faults:
         return invalid(faults)
+    return _ask(
+        database,
+        lambda connection: request_replay(
+            connection,
+            RunID(run_id),
+            request_id=request_id,
+            actor=actor,
+            now=now,
+            idempotency_key=fields.get("idempotency_key"),
+        ),
+        at=at,
+    )
+
+
+def _ask(database: Database, act: Callable[..., Requested], *, at: str) -> Acted:
+    """Ask for a run that goes by a former one: 202 as for a start, or why that cannot be."""
     try:
-        requested: Requested = database.transact(
-            lambda connection: request_replay(
-                connection,
-                RunID(run_id),
-                request_id=request_id,
-                actor=actor,
-                now=now,
-                idempotency_key=fields.get("idempotency_key"),
-            )
-        )
+        requested: Requested = database.transact(act)
     except UnknownRun as error:
         return Acted(problem_of(error, status=404))
-    except (RunGoesOn, FilesGone, IdempotencyKeyReused) as error:
+    except UnknownNode as error:
+        return Acted(problem_of(error, status=400))
+    except (RunGoesOn, NothingFailed, TakenInAlready, FilesGone, IdempotencyKeyReused) as error:
         return Acted(problem_of(error))
     return _accepted(requested, at)
 

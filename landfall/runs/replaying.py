@@ -11,13 +11,11 @@ from landfall.errors import LandfallError
 from landfall.landing.ledger import PendingFile
 from landfall.landing.run_files import cannot_be_taken_again, files_of_run
 from landfall.metadata.catalog import CurrentProduct, get_product_version
-from landfall.metadata.tables import data_products, run_plans, runs
+from landfall.metadata.tables import runs
 from landfall.planning.plan import Plan
-from landfall.runs.closing import UnknownRun
+from landfall.runs.former import get_ended_run, get_former_run
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.requests import Requested, RunRequest, Trigger, request_run
-from landfall.runs.rerunning import RunGoesOn
-from landfall.runs.states import FINAL_RUN_STATES, RunState
 
 
 class FilesGone(LandfallError):
@@ -66,14 +64,12 @@ def request_replay(
         RunGoesOn: It has not ended.
         FilesGone: Not every file that it had can be taken in again.
     """
-    row = _former_run(connection, run_id)
-    if RunState(row.State) not in FINAL_RUN_STATES:
-        raise RunGoesOn(run_id, RunState(row.State))
+    former = get_ended_run(connection, run_id)
     reasons = cannot_be_taken_again(connection, files_of_run(connection, run_id))
     if reasons:
         raise FilesGone(run_id, reasons)
     request = RunRequest(
-        product=f"{row.Domain}/{row.Name}",
+        product=former.product,
         trigger=Trigger.REPLAY,
         requested_by=actor,
         parameters={"replay": run_id},
@@ -88,18 +84,18 @@ def plan_replay(connection: sa.Connection, current: CurrentProduct, run_id: RunI
     Raises:
         FilesGone: A file was replaced since the replay was asked for.
     """
-    row = _former_run(connection, run_id)
+    former = get_former_run(connection, run_id)
     files = files_of_run(connection, run_id)
     reasons = cannot_be_taken_again(connection, files)
     if reasons:
         raise FilesGone(run_id, reasons)
-    pinned = get_product_version(connection, current.product_id, row.MetadataVersion)
+    pinned = get_product_version(connection, current.product_id, former.version)
     return PlannedReplay(
         former=run_id,
-        current=CurrentProduct(current.product_id, row.MetadataVersion, pinned),
-        plan=Plan.from_payload(row.Plan),
+        current=CurrentProduct(current.product_id, former.version, pinned),
+        plan=former.plan,
         files=files,
-        settings={"Settings": row.Settings, "MaxParallelNodes": row.MaxParallelNodes},
+        settings=former.settings,
     )
 
 
@@ -108,18 +104,3 @@ def pin_as_before(connection: sa.Connection, run_id: RunID, planned: PlannedRepl
     connection.execute(
         sa.update(runs).where(runs.c.RunID == run_id).values(RerunOf=planned.former, **planned.settings)
     )
-
-
-def _former_run(connection: sa.Connection, run_id: RunID) -> sa.Row[Any]:
-    row = connection.execute(
-        sa.select(runs, run_plans.c.Plan, data_products.c.Domain, data_products.c.Name)
-        .select_from(
-            runs.join(run_plans, run_plans.c.RunID == runs.c.RunID).join(
-                data_products, data_products.c.DataProductID == runs.c.DataProductID
-            )
-        )
-        .where(runs.c.RunID == run_id)
-    ).one_or_none()
-    if row is None:
-        raise UnknownRun(run_id)
-    return row

@@ -1,6 +1,6 @@
 """Reruns: a new run that executes a part of a former one again and reuses what succeeded."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Self
@@ -10,28 +10,14 @@ import sqlalchemy as sa
 from landfall.errors import LandfallError
 from landfall.landing.ledger import PendingFile, files_to_take_again
 from landfall.metadata.catalog import CurrentProduct, get_product_version
-from landfall.metadata.tables import data_products, node_runs, run_plans, runs
 from landfall.planning.graph import ingest_key
 from landfall.planning.plan import NodeKey, NodeKind, Plan
 from landfall.planning.rerun import rerun_plan, with_descendants
 from landfall.planning.select import make_plan
-from landfall.runs.closing import UnknownRun
+from landfall.runs.former import FormerRun, get_ended_run, get_former_run, succeeded_nodes
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.published import foreign_ports, published_datasets
 from landfall.runs.requests import Requested, RunRequest, Trigger, request_run
-from landfall.runs.states import FINAL_RUN_STATES, NodeState, RunState
-
-
-class RunGoesOn(LandfallError):
-    """A run that has not ended cannot be run again."""
-
-    code = "LF3206"
-
-    def __init__(self, run_id: str, state: RunState) -> None:
-        super().__init__(
-            f"Run {run_id} is {state}. Wait for its end (`landfall runs watch {run_id}`) or cancel it first."
-        )
-        self.run_id = run_id
 
 
 class UnknownNode(LandfallError):
@@ -117,16 +103,6 @@ class PlannedRerun:
     files: tuple[PendingFile, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _FormerRun:
-    product: str
-    state: RunState
-    version: int
-    created_at: datetime
-    plan: Plan
-    succeeded: frozenset[NodeKey]
-
-
 def request_rerun(
     connection: sa.Connection,
     rerun: Rerun,
@@ -145,16 +121,7 @@ def request_rerun(
         NothingFailed: ``from_failed``, and every node succeeded.
         TakenInAlready: The node is an ingest node that succeeded.
     """
-    former = _former_run(connection, rerun.run_id)
-    if former.state not in FINAL_RUN_STATES:
-        raise RunGoesOn(rerun.run_id, former.state)
-    kinds = {node.key: node.kind for node in former.plan.nodes}
-    if rerun.from_failed and former.succeeded == kinds.keys():
-        raise NothingFailed(rerun.run_id)
-    if rerun.node is not None and rerun.node not in kinds:
-        raise UnknownNode(rerun.run_id, rerun.node, tuple(kinds))
-    if rerun.node in former.succeeded and kinds[rerun.node] is NodeKind.INGEST:
-        raise TakenInAlready(rerun.run_id, rerun.node)
+    former = check_rerun(connection, rerun)
     request = RunRequest(
         product=former.product,
         trigger=Trigger.RERUN,
@@ -165,19 +132,37 @@ def request_rerun(
     return request_run(connection, request, request_id=request_id, now=now)
 
 
+def check_rerun(connection: sa.Connection, rerun: Rerun) -> FormerRun:
+    """Return the former run if a part of it can be executed again; nothing is written.
+
+    Raises:
+        UnknownRun, RunGoesOn, UnknownNode, NothingFailed, TakenInAlready: As for ``request_rerun``.
+    """
+    former = get_ended_run(connection, rerun.run_id)
+    succeeded = succeeded_nodes(connection, rerun.run_id)
+    kinds = {node.key: node.kind for node in former.plan.nodes}
+    if rerun.from_failed and succeeded == kinds.keys():
+        raise NothingFailed(rerun.run_id)
+    if rerun.node is not None and rerun.node not in kinds:
+        raise UnknownNode(rerun.run_id, rerun.node, tuple(kinds))
+    if rerun.node in succeeded and kinds[rerun.node] is NodeKind.INGEST:
+        raise TakenInAlready(rerun.run_id, rerun.node)
+    return former
+
+
 def plan_rerun(connection: sa.Connection, current: CurrentProduct, rerun: Rerun) -> PlannedRerun:
     """Return what a rerun executes, by what is published and what waits now; nothing is written.
 
     Args:
         current: The product as it is applied now.
     """
-    former = _former_run(connection, rerun.run_id)
+    former = get_former_run(connection, rerun.run_id)
     if not rerun.newest:
         pinned = get_product_version(connection, current.product_id, former.version)
         current = CurrentProduct(current.product_id, former.version, pinned)
     published = published_datasets(connection, current.product_id)
     foreign = foreign_ports(connection, current)
-    roots = _roots(former, rerun)
+    roots = _roots(former, succeeded_nodes(connection, rerun.run_id), rerun)
     landed = {dataset.name for dataset in current.product.datasets if dataset.landing is not None}
     wanted = [
         node.output
@@ -222,46 +207,12 @@ def plan_rerun(connection: sa.Connection, current: CurrentProduct, rerun: Rerun)
     )
 
 
-def _roots(former: _FormerRun, rerun: Rerun) -> frozenset[NodeKey]:
+def _roots(former: FormerRun, succeeded: Collection[NodeKey], rerun: Rerun) -> frozenset[NodeKey]:
     """Return the nodes of the former run that are executed again for their own sake."""
     if rerun.node is not None:
         return frozenset({rerun.node})
     return frozenset(
         node.key
         for node in former.plan.nodes
-        if node.key not in former.succeeded or not (rerun.from_failed or node.kind is NodeKind.INGEST)
-    )
-
-
-def _former_run(connection: sa.Connection, run_id: RunID) -> _FormerRun:
-    row = connection.execute(
-        sa.select(
-            runs.c.State,
-            runs.c.MetadataVersion,
-            runs.c.CreatedAt,
-            run_plans.c.Plan,
-            data_products.c.Domain,
-            data_products.c.Name,
-        )
-        .select_from(
-            runs.join(run_plans, run_plans.c.RunID == runs.c.RunID).join(
-                data_products, data_products.c.DataProductID == runs.c.DataProductID
-            )
-        )
-        .where(runs.c.RunID == run_id)
-    ).one_or_none()
-    if row is None:
-        raise UnknownRun(run_id)
-    succeeded: Iterable[str] = connection.execute(
-        sa.select(node_runs.c.NodeKey).where(
-            node_runs.c.RunID == run_id, node_runs.c.State == NodeState.SUCCEEDED
-        )
-    ).scalars()
-    return _FormerRun(
-        product=f"{row.Domain}/{row.Name}",
-        state=RunState(row.State),
-        version=row.MetadataVersion,
-        created_at=row.CreatedAt,
-        plan=Plan.from_payload(row.Plan),
-        succeeded=frozenset(map(NodeKey, succeeded)),
+        if node.key not in succeeded or not (rerun.from_failed or node.kind is NodeKind.INGEST)
     )

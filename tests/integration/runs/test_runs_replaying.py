@@ -12,10 +12,10 @@ from landfall.metadata.engine import Database
 from landfall.metadata.tables import run_plans, runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.attempts import read_attempt
+from landfall.runs.former import RunGoesOn
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.replaying import FilesGone, request_replay
 from landfall.runs.requests import request_status
-from landfall.runs.rerunning import RunGoesOn
 from landfall.runs.states import FileState
 from landfall.spec.model import RunSettings
 from tests.builders import a_product, a_transformation

@@ -11,12 +11,12 @@ from landfall.metadata.acts import Act, acts_on_file
 from landfall.metadata.engine import Database
 from landfall.metadata.tables import run_requests, runs
 from landfall.planning.plan import NodeKey
+from landfall.runs.former import RunGoesOn
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.requests import Requested, RequestState
 from landfall.runs.rerunning import (
     NothingFailed,
     Rerun,
-    RunGoesOn,
     TakenInAlready,
     UnknownNode,
     request_rerun,
