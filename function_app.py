@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Generator
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -13,10 +12,9 @@ import azure.functions as func
 from activities.app import App
 from activities.instances import DurableInstances
 from activities.purging import DurableHistories
-from landfall.api import backfills, config, files, health, letters, lineage, products, runs, why
-from landfall.api.reply import Acted, Reply, problem_of
+from landfall.api import backfills, bulk, config, files, health, letters, lineage, products, runs, why
+from landfall.api.reply import Acted, Reply
 from landfall.calling_back import CallbackPolicy
-from landfall.landing.dead_letters import UnknownDeadLetter
 from landfall.runs.ids import RequestID
 from orchestrations.callback import callback as drive_callback
 from orchestrations.coordinator import product_coordinator as coordinate
@@ -137,6 +135,18 @@ async def show_runs(req: func.HttpRequest) -> func.HttpResponse:
     return await _read(runs.show_runs, req.params.get("product"))
 
 
+@app.route("runs/cancel", methods=[func.HttpMethod.POST])
+@app.durable_client_input(client_name="client")
+async def cancel_runs(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    return await _act(req, client, bulk.request_cancels, req.get_body())
+
+
+@app.route("runs/rerun", methods=[func.HttpMethod.POST])
+@app.durable_client_input(client_name="client")
+async def rerun_runs(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    return await _act(req, client, bulk.request_reruns, req.get_body())
+
+
 @app.route("runs/{run_id}", methods=[func.HttpMethod.GET])
 async def show_run(req: func.HttpRequest) -> func.HttpResponse:
     return await _read(runs.show_run, req.route_params["run_id"])
@@ -219,14 +229,13 @@ async def show_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("dead-letters/replay", methods=[func.HttpMethod.POST])
 @app.durable_client_input(client_name="client")
 async def replay_dead_letters(req: func.HttpRequest, client: Any) -> func.HttpResponse:
-    ids, refusal = letters.letter_ids(req.get_body())
-    if refusal is not None:
-        return _http(refusal)
-    try:
-        replayed = await activities.events.replay(ids, DurableInstances(client), actor=_actor(req))
-    except UnknownDeadLetter as error:
-        return _http(problem_of(error, status=404))
-    return _http(Reply(200, {"letters": [asdict(letter) for letter in replayed]}))
+    chosen = await asyncio.to_thread(
+        letters.choose, activities.services.database, req.get_body(), now=activities.services.now()
+    )
+    if isinstance(chosen, Reply):
+        return _http(chosen)
+    replayed = await activities.events.replay(chosen.letter_ids, DurableInstances(client), actor=_actor(req))
+    return _http(letters.acted_on(replayed, chosen.following))
 
 
 @app.route("dead-letters/discard", methods=[func.HttpMethod.POST])

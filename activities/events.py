@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -14,9 +13,11 @@ from landfall import addresses
 from landfall.errors import ErrorKind, LandfallError
 from landfall.lake import BlobNotFound
 from landfall.landing.dead_letters import (
+    ActedLetter,
     LetterSource,
     LetterState,
     end_dead_letter,
+    ended_before,
     get_dead_letters,
     keep_dead_letter,
 )
@@ -36,15 +37,6 @@ from landfall.runs.ids import RunID, job_finished_event, node_instance
 log = logging.getLogger(__name__)
 
 _POISONED = "it could not be handled, as often as the queue delivered it; the function app's log says why"
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayedLetter:
-    """What came of replaying a dead letter; ``reason`` is why it stays dead."""
-
-    letter_id: int
-    state: LetterState
-    reason: str | None = None
 
 
 class EventActivities:
@@ -77,7 +69,7 @@ class EventActivities:
 
     async def replay(
         self, letter_ids: Sequence[int], instances: Instances, *, actor: str
-    ) -> tuple[ReplayedLetter, ...]:
+    ) -> tuple[ActedLetter, ...]:
         """Handle dead letters again; those that are no better than before stay dead.
 
         Raises:
@@ -89,8 +81,7 @@ class EventActivities:
         answers = []
         for letter in letters:
             if letter.state is not LetterState.DEAD:
-                reason = f"it was {letter.state} by {letter.ended_by} before"
-                answers.append(ReplayedLetter(letter.letter_id, letter.state, reason))
+                answers.append(ended_before(letter))
                 continue
             try:
                 content = json.loads(letter.payload)
@@ -98,10 +89,10 @@ class EventActivities:
                     await self._handle(payload, instances)
             except ValueError as error:
                 reason = f"it is not JSON ({error})"
-                answers.append(ReplayedLetter(letter.letter_id, LetterState.DEAD, reason))
+                answers.append(ActedLetter(letter.letter_id, LetterState.DEAD, reason))
                 continue
             except LandfallError as error:
-                answers.append(ReplayedLetter(letter.letter_id, LetterState.DEAD, str(error)))
+                answers.append(ActedLetter(letter.letter_id, LetterState.DEAD, str(error)))
                 continue
             now = self._services.now()
             await asyncio.to_thread(
@@ -110,7 +101,7 @@ class EventActivities:
                     connection, letter_id, LetterState.REPLAYED, actor=actor, now=now
                 ),
             )
-            answers.append(ReplayedLetter(letter.letter_id, LetterState.REPLAYED))
+            answers.append(ActedLetter(letter.letter_id, LetterState.REPLAYED))
         return tuple(answers)
 
     async def _handle_or_keep(self, payload: Any, source: LetterSource, instances: Instances) -> None:

@@ -94,21 +94,31 @@ class FunctionsClient:
             raise MissingSetting("LANDFALL_FUNCTIONS_KEY")
         return cls(settings.functions_url, settings.functions_key, actor=actor)
 
-    def start_run(self, product: str, *, datasets: Sequence[str] = (), full: bool = False) -> StartedRequest:
+    def start_run(
+        self,
+        product: str,
+        *,
+        datasets: Sequence[str] = (),
+        full: bool = False,
+        on_failure: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> StartedRequest:
         """Ask for a run of ``domain/product``.
 
         Args:
             datasets: Start downstream of these; empty means of what has landed.
             full: Build every transformation again.
+            on_failure: ``continue`` or ``fail_fast``; ``None`` leaves it to the product's settings.
+            idempotency_key: The same key for the same product is the same request.
 
         Raises:
-            RequestRefused: The product or a dataset does not exist.
+            RequestRefused: The product or a dataset does not exist, or the key stands for another request.
             FunctionsUnreachable: The function app does not answer.
             FunctionsAccessDenied: It refuses the key.
         """
-        answer, headers = self._post(
-            _product_path(product, "runs"), {"datasets": list(datasets), "full": full}
-        )
+        body: dict[str, Any] = {"datasets": list(datasets), "full": full}
+        body |= _given(on_failure=on_failure, idempotency_key=idempotency_key)
+        answer, headers = self._post(_product_path(product, "runs"), body)
         return self._started(answer, headers)
 
     def backfill(self, product: str, choice: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -153,6 +163,7 @@ class FunctionsClient:
         node: str | None = None,
         only: bool = False,
         newest: bool = False,
+        on_failure: str | None = None,
     ) -> StartedRequest:
         """Ask for a new run of a part of a former one.
 
@@ -167,8 +178,7 @@ class FunctionsClient:
             FunctionsAccessDenied: It refuses the key.
         """
         body: dict[str, Any] = {"from_failed": from_failed, "only": only, "newest": newest}
-        if node is not None:
-            body["node"] = node
+        body |= _given(node=node, on_failure=on_failure)
         answer, headers = self._post(f"api/runs/{quote(run_id)}/rerun", body)
         return self._started(answer, headers)
 
@@ -202,43 +212,56 @@ class FunctionsClient:
         """
         return self._post(_product_path(product, "resume"), {})[0]
 
-    def replay_dead_letters(self, letter_ids: Sequence[int]) -> Sequence[Mapping[str, Any]]:
-        """Handle dead letters again, and return what came of each.
+    def act_on_letters(self, act: str, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Replay or discard dead letters, those named or those that meet a filter.
+
+        Args:
+            act: ``replay`` or ``discard``.
+            choice: The body of ``POST /api/dead-letters/replay``.
+
+        Returns:
+            ``letters`` (objects with ``letter_id``, ``state`` and ``reason``) and ``following`` (where to go on).
 
         Raises:
             RequestRefused: There is none with one of the ids.
             FunctionsUnreachable: The function app does not answer.
             FunctionsAccessDenied: It refuses the key.
         """
-        answer: Sequence[Mapping[str, Any]] = self._post(
-            "api/dead-letters/replay", {"letter_ids": list(letter_ids)}
-        )[0]["letters"]
-        return answer
+        return self._post(f"api/dead-letters/{act}", choice)[0]
 
-    def discard_dead_letters(self, letter_ids: Sequence[int]) -> Sequence[int]:
-        """Give dead letters up, and return the ids of those that were dead; raises as ``replay_dead_letters``."""
-        answer: Sequence[int] = self._post("api/dead-letters/discard", {"letter_ids": list(letter_ids)})[0][
-            "discarded"
-        ]
-        return answer
+    def act_on_runs(self, act: str, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Cancel or rerun all runs that meet a filter.
 
-    def replay_files(
-        self, file_ids: Sequence[int] = (), *, state: str | None = None, product: str | None = None
-    ) -> Mapping[str, Any]:
-        """Put landed files back to pending, those named or those in a state.
+        Args:
+            act: ``cancel`` or ``rerun``.
+            choice: The body of ``POST /api/runs/cancel`` or ``POST /api/runs/rerun``.
 
         Returns:
-            ``replayed`` (ids), ``left`` (objects with ``file_id`` and ``reason``) and ``more`` (whether there
-            are more files in that state than one replay takes).
+            ``runs`` (objects with ``run_id``, ``outcome`` and ``reason``) and ``following`` (where to go on).
+
+        Raises:
+            RequestRefused: The product does not exist.
+            FunctionsUnreachable: The function app does not answer.
+            FunctionsAccessDenied: It refuses the key.
+        """
+        return self._post(f"api/runs/{act}", choice)[0]
+
+    def replay_files(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Put landed files back to pending, those named or those that meet a filter.
+
+        Args:
+            choice: The body of ``POST /api/files/replay``.
+
+        Returns:
+            ``replayed`` (ids), ``left`` (objects with ``file_id`` and ``reason``) and ``following`` (where to go on
+            if there are more files than one replay takes).
 
         Raises:
             RequestRefused: A file or the product does not exist.
             FunctionsUnreachable: The function app does not answer.
             FunctionsAccessDenied: It refuses the key.
         """
-        choice = {"file_ids": list(file_ids), "state": state, "product": product}
-        answer, _ = self._post("api/files/replay", {key: value for key, value in choice.items() if value})
-        return answer
+        return self._post("api/files/replay", choice)[0]
 
     def _started(self, answer: Mapping[str, Any], headers: Message) -> StartedRequest:
         return StartedRequest(
@@ -263,6 +286,11 @@ class FunctionsClient:
             raise _refusal(url, error) from error
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             raise FunctionsUnreachable(url, str(getattr(error, "reason", error))) from error
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    """Return the fields that say something."""
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _product_path(product: str, act: str) -> str:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from landfall.api.body import FLAG, NAMES, TEXT, BodyField, read_body
+from landfall.api.body import FLAG, NAMES, TEXT, BodyField, read_body, read_instant
 from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
@@ -59,11 +59,7 @@ def read_bound(value: Any) -> int | datetime | None:
         return None
     if value.isdecimal() and len(value) < 8:
         return int(value)
-    try:
-        instant = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return read_instant(value)
 
 
 def start_backfill(

@@ -2,8 +2,9 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 
-from landfall.api.body import TEXT, BodyField, read_body
+from landfall.api.body import FLAG, SINCE, TEXT, BodyField, read_body, read_since
 from landfall.api.reply import Acted, Reply, invalid, problem_of
 from landfall.landing.queries import UnknownFile
 from landfall.landing.replay import MOST_FILES, REPLAYABLE, FileChoice, NothingChosen, replay_files
@@ -18,6 +19,10 @@ _REPLAY_FIELDS = {
     ),
     "state": BodyField(f"one of {', '.join(sorted(REPLAYABLE))}", lambda v: v in REPLAYABLE),
     "product": TEXT,
+    "dataset": TEXT,
+    "since": SINCE,
+    "after": BodyField("the id of a file", lambda v: type(v) is int),
+    "dry_run": FLAG,
 }
 
 
@@ -25,11 +30,12 @@ def request_replay(database: Database, body: bytes, *, actor: str, now: datetime
     """Answer ``POST /api/files/replay``.
 
     Args:
-        body: JSON: ``file_ids`` (a list), or ``state`` (a state of files that have ended) and, with it if need
-            be, ``product`` (``domain/name``).
+        body: JSON: ``file_ids`` (a list), or one or more of ``product`` (``domain/name``), ``dataset``, ``since``
+            (instant or age, of landing) and ``state``, which without it is rejected or unmatched; ``after`` (the
+            ``following`` of a former answer), ``dry_run`` (true or false).
     """
     fields, faults = read_body(body, _REPLAY_FIELDS)
-    if "file_ids" in fields and len(fields) > 1:
+    if "file_ids" in fields and fields.keys() - {"file_ids", "dry_run"}:
         faults.append("'file_ids' stands alone.")
     if faults:
         return invalid(faults)
@@ -37,16 +43,22 @@ def request_replay(database: Database, body: bytes, *, actor: str, now: datetime
         file_ids=tuple(fields.get("file_ids", ())),
         state=FileState(fields["state"]) if "state" in fields else None,
         product=fields.get("product"),
+        dataset=fields.get("dataset"),
+        since=read_since(fields.get("since"), now),
+        after=fields.get("after"),
     )
+    dry_run = fields.get("dry_run", False)
+    replay = partial(replay_files, choice=choice, actor=actor, now=now, dry_run=dry_run)
     try:
-        done = database.transact(lambda connection: replay_files(connection, choice, actor=actor, now=now))
+        done = database.read(replay) if dry_run else database.transact(replay)
     except NothingChosen as error:
         return Acted(problem_of(error, status=400))
     except (UnknownFile, UnknownProduct) as error:
         return Acted(problem_of(error, status=404))
     body_out = {
+        "dry_run": dry_run,
         "replayed": list(done.file_ids),
         "left": [asdict(file) for file in done.left],
-        "more": done.more,
+        "following": done.following,
     }
     return Acted(Reply(200, body_out), start=done.start)

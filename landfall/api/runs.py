@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from landfall.api.body import FLAG, NAMES, TEXT, BodyField, read_body
+from landfall.api.body import FLAG, NAMES, ON_FAILURE, TEXT, BodyField, read_body, read_on_failure
 from landfall.api.products import pause_object
 from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
 from landfall.calling_back import CallbackPolicy
@@ -45,13 +45,21 @@ _START_FIELDS = {
     "trigger": BodyField(f"one of {', '.join(_TRIGGERS)}", lambda v: v in _TRIGGERS),
     "datasets": NAMES,
     "full": FLAG,
+    "on_failure": ON_FAILURE,
     "parameters": BodyField("an object", lambda v: isinstance(v, dict)),
     "idempotency_key": TEXT,
     "callback_uri": _URI,
     # So Data Factory's WebHook activity calls it.
     "callBackUri": _URI,
 }
-_RERUN_FIELDS = {"from_failed": FLAG, "node": TEXT, "only": FLAG, "newest": FLAG, "idempotency_key": TEXT}
+_RERUN_FIELDS = {
+    "from_failed": FLAG,
+    "node": TEXT,
+    "only": FLAG,
+    "newest": FLAG,
+    "on_failure": ON_FAILURE,
+    "idempotency_key": TEXT,
+}
 _RETRY_AFTER_S = "2"
 
 
@@ -73,7 +81,8 @@ def start_run(
 
     Args:
         body: Empty, or JSON: ``trigger`` (http or adf), ``datasets`` (names), ``full`` (true or false),
-            ``parameters`` (object), ``idempotency_key`` (text), ``callback_uri`` (told how the run ends).
+            ``on_failure`` (continue or fail_fast), ``parameters`` (object), ``idempotency_key`` (text),
+            ``callback_uri`` (told how the run ends).
         policy: Which addresses may be called back.
         at: The URL that was called; ``Location`` is a whole one beside it.
     """
@@ -94,6 +103,7 @@ def start_run(
         requested_by=actor,
         datasets=tuple(fields.get("datasets", ())),
         full=fields.get("full", False),
+        on_failure=read_on_failure(fields),
         parameters=fields.get("parameters"),
         idempotency_key=fields.get("idempotency_key"),
     )
@@ -145,7 +155,7 @@ def start_rerun(
 
     Args:
         body: Empty, or JSON: ``from_failed`` (true or false) or ``node`` (a key) with ``only`` (true or false);
-            ``newest`` (true or false); ``idempotency_key`` (text).
+            ``newest`` (true or false); ``on_failure`` (continue or fail_fast); ``idempotency_key`` (text).
     """
     fields, faults = read_body(body, _RERUN_FIELDS)
     if fields.get("from_failed") and fields.get("node"):
@@ -170,6 +180,7 @@ def start_rerun(
             actor=actor,
             now=now,
             idempotency_key=fields.get("idempotency_key"),
+            on_failure=read_on_failure(fields),
         ),
         at=at,
     )

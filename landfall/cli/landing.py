@@ -1,14 +1,16 @@
 """`landfall land` and `landfall files`: into the landing zone, and what became of it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from landfall.cli.bulk import BulkAct, DryRun, Since, Yes, act_on_all, given
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
-from landfall.cli.output import Output, OutputFormat, note, show_rows
+from landfall.cli.output import Output, OutputFormat, Row, note, show_rows
 from landfall.cli.project import invocation
 from landfall.cli.runs import Timeout, exit_code_of_run
 
@@ -37,7 +39,8 @@ def register(app: typer.Typer) -> None:
     group.command(
         epilog=examples(
             "landfall files replay 17 18",
-            "landfall files replay --state unmatched --product mobility/flights",
+            "landfall files replay --state unmatched --product mobility/flights --dry-run",
+            "landfall files replay --dataset weather_landed --since 2026-01-31 --yes",
         )
     )(replay)
     app.add_typer(group, name="files")
@@ -134,15 +137,22 @@ def show(
 def replay(
     context: typer.Context,
     file_ids: Annotated[
-        list[int] | None, typer.Argument(metavar="FILE_ID…", help="Ids that `files list` shows.")
+        list[int] | None, typer.Argument(metavar="[FILE_ID…]", help="Ids that `files list` shows.")
     ] = None,
     state: Annotated[
         str | None,
-        typer.Option(help="All files that are waiting, unmatched, rejected or done, instead of ids."),
+        typer.Option(
+            help="All files that are waiting, unmatched, rejected or done, instead of ids; with another filter and "
+            "without a state, those that are rejected or unmatched."
+        ),
     ] = None,
     product: Annotated[
-        str | None, typer.Option(help="With --state: only files in the folder of this domain/product.")
+        str | None, typer.Option(help="Only files in the folder of this domain/product.")
     ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only files that were matched to this dataset.")] = None,
+    since: Since = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Put files that have ended back to pending, matched anew; a run takes them in."""
@@ -150,24 +160,36 @@ def replay(
     from landfall.client import FunctionsClient
     from landfall.landing.replay import REPLAYABLE
 
-    if bool(file_ids) == (state is not None):
-        raise typer.BadParameter("name files by their ids, or give --state; one of the two")
-    if file_ids and product is not None:
-        raise typer.BadParameter("--product goes with --state", param_hint="--product")
+    choice = given(state=state, product=product, dataset=dataset, since=since)
+    if bool(file_ids) == bool(choice):
+        raise typer.BadParameter(
+            "name files by their ids, or give --state, --product, --dataset or --since; one of the two"
+        )
     if state is not None and state not in REPLAYABLE:
         raise typer.BadParameter(
             f"{state!r} is none of {', '.join(sorted(REPLAYABLE))}", param_hint="--state"
         )
-    client = FunctionsClient.connect(invocation(context).settings(), actor=actor())
-    answer = client.replay_files(file_ids or (), state=state, product=product)
-    rows = [{"file_id": file_id, "state": "pending", "reason": None} for file_id in answer["replayed"]]
-    rows += [{**file, "state": "left"} for file in answer["left"]]
-    show_rows(rows, ("file_id", "state", "reason"), output)
-    if answer["more"]:
-        note("there are more; repeat the command to go on")
-    # Whoever names a file means that one; a state is a sweep, of which some files may stay.
-    if answer["left"] and (file_ids or not answer["replayed"]):
+    act = BulkAct(
+        call=FunctionsClient.connect(invocation(context).settings(), actor=actor()).replay_files,
+        rows=_replayed_rows,
+        columns=("file_id", "state", "reason"),
+        verb="replay",
+        noun=("file", "files"),
+    )
+    named = {"file_ids": list(file_ids)} if file_ids else choice
+    # Whoever names files has said yes to them.
+    rows = act_on_all(act, named, dry_run=dry_run, yes=yes or bool(file_ids), output=output)
+    left = [row for row in rows if row["state"] == "left"]
+    # Whoever names a file means that one; a filter is a sweep, of which some files may stay.
+    if left and (file_ids or len(left) == len(rows)):
         raise typer.Exit(ExitCode.REFUSED)
+
+
+def _replayed_rows(answer: Mapping[str, Any]) -> list[Row]:
+    rows: list[Row] = [
+        {"file_id": file_id, "state": "pending", "reason": None} for file_id in answer["replayed"]
+    ]
+    return [*rows, *({**file, "state": "left"} for file in answer["left"])]
 
 
 def _landed_row(dataset: str, blob: "LandedBlob") -> dict[str, object]:

@@ -1,13 +1,17 @@
 """`landfall dead-letters` and `landfall alarms`: what could not be handled, and what somebody has to know of."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated
+from functools import partial
+from operator import itemgetter
+from typing import Annotated, Any
 
 import typer
 
+from landfall.cli.bulk import BulkAct, DryRun, Since, Yes, act_on_all, given
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
-from landfall.cli.output import Output, OutputFormat, note, show_rows
+from landfall.cli.output import Output, OutputFormat, Row, show_rows
 from landfall.cli.project import invocation
 
 _LETTER_COLUMNS = ("letter_id", "source", "state", "event_count", "last_seen_at", "reason")
@@ -16,6 +20,17 @@ _ALARM_COLUMNS = ("alarm_id", "name", "subject", "raised_at", "cleared_at", "det
 LetterIds = Annotated[
     list[int], typer.Argument(metavar="LETTER_ID…", help="Ids that `dead-letters list` shows.")
 ]
+LettersOrNone = Annotated[
+    list[int] | None,
+    typer.Argument(metavar="[LETTER_ID…]", help="Ids that `dead-letters list` shows; or a filter instead."),
+]
+Source = Annotated[
+    str | None, typer.Option(help="All dead letters that came by event_grid, queue or poison.")
+]
+ErrorCode = Annotated[
+    str | None, typer.Option("--code", metavar="LFnnnn", help="Only those with this code of the error.")
+]
+AllLetters = Annotated[bool, typer.Option("--all", help="All dead letters, where no other filter is given.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +41,11 @@ def register(app: typer.Typer) -> None:
     )
     group.command("list", epilog=examples("landfall dead-letters list"))(list_letters)
     group.command(epilog=examples("landfall dead-letters show 3"))(show)
-    group.command(epilog=examples("landfall dead-letters replay 3 4"))(replay)
+    group.command(
+        epilog=examples(
+            "landfall dead-letters replay 3 4", "landfall dead-letters replay --since 12h --dry-run"
+        )
+    )(replay)
     group.command(epilog=examples("landfall dead-letters discard 3"))(discard)
     app.add_typer(group, name="dead-letters")
     app.command(epilog=examples("landfall alarms --product mobility/flights"))(alarms)
@@ -58,26 +77,70 @@ def show(context: typer.Context, letter_ids: LetterIds, output: Output = OutputF
     show_rows([asdict(letter) for letter in found], (*_LETTER_COLUMNS, "ended_by", "payload"), output)
 
 
-def replay(context: typer.Context, letter_ids: LetterIds, output: Output = OutputFormat.TABLE) -> None:
+def replay(
+    context: typer.Context,
+    letter_ids: LettersOrNone = None,
+    source: Source = None,
+    code: ErrorCode = None,
+    since: Since = None,
+    everything: AllLetters = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
     """Handle dead letters again, after their cause was put right."""
-    from landfall.cli.products import actor
-    from landfall.client import FunctionsClient
-
-    client = FunctionsClient.connect(invocation(context).settings(), actor=actor())
-    replayed = client.replay_dead_letters(letter_ids)
-    show_rows(replayed, ("letter_id", "state", "reason"), output)
-    if any(letter["state"] == "dead" for letter in replayed):
+    choice = _choice(letter_ids, source=source, error_code=code, since=since, all=everything)
+    done = _act(context, "replay", choice, dry_run=dry_run, yes=yes or bool(letter_ids), output=output)
+    if not dry_run and any(letter["state"] == "dead" for letter in done):
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def discard(context: typer.Context, letter_ids: LetterIds) -> None:
+def discard(
+    context: typer.Context,
+    letter_ids: LettersOrNone = None,
+    source: Source = None,
+    code: ErrorCode = None,
+    since: Since = None,
+    everything: AllLetters = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
     """Give dead letters up; they stay in the table with your name."""
+    choice = _choice(letter_ids, source=source, error_code=code, since=since, all=everything)
+    _act(context, "discard", choice, dry_run=dry_run, yes=yes or bool(letter_ids), output=output)
+
+
+def _choice(letter_ids: Sequence[int] | None, **filters: object) -> dict[str, Any]:
+    choice = given(**filters)
+    if bool(letter_ids) == bool(choice):
+        raise typer.BadParameter(
+            "name letters by their ids, or give --source, --code, --since or --all; one of the two"
+        )
+    return {"letter_ids": list(letter_ids)} if letter_ids else choice
+
+
+def _act(
+    context: typer.Context,
+    verb: str,
+    choice: Mapping[str, Any],
+    *,
+    dry_run: bool,
+    yes: bool,
+    output: OutputFormat,
+) -> list[Row]:
     from landfall.cli.products import actor
     from landfall.client import FunctionsClient
 
     client = FunctionsClient.connect(invocation(context).settings(), actor=actor())
-    done = client.discard_dead_letters(letter_ids)
-    note(f"{len(done)} of {len(set(letter_ids))} discarded")
+    act = BulkAct(
+        call=partial(client.act_on_letters, verb),
+        rows=itemgetter("letters"),
+        columns=("letter_id", "state", "reason"),
+        verb=verb,
+        noun=("letter", "letters"),
+    )
+    return act_on_all(act, choice, dry_run=dry_run, yes=yes, output=output)
 
 
 def alarms(

@@ -21,6 +21,7 @@ from landfall.cli import (
     product_tests,
     products,
     purge,
+    running,
     runs,
     stack,
     tables,
@@ -74,7 +75,7 @@ product_tests.register(app)
 stack.register(app)
 landing.register(app)
 letters.register(app)
-runs.register(app)
+running.register(app, runs.register(app))
 operating.register(app)
 backfills.register(app)
 lineage.register(app)

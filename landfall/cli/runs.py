@@ -1,8 +1,6 @@
-"""`landfall run` and `landfall runs`: start, see, follow, cancel and rerun runs."""
+"""`landfall runs`: see and follow runs."""
 
-import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +11,6 @@ from landfall.cli.output import Output, OutputFormat, note, show_fields, show_js
 from landfall.cli.project import invocation
 
 if TYPE_CHECKING:
-    from landfall.client import StartedRequest
     from landfall.metadata.engine import Database
     from landfall.runs.ids import RunID
     from landfall.runs.queries import RuleResult, RunDetail
@@ -42,14 +39,8 @@ _NODE_COLUMNS = (
 _RULE_COLUMNS = ("dataset", "rule", "severity", "rows_checked", "rows_failed", "share", "corrected", "found")
 
 
-def register(app: typer.Typer) -> None:
-    app.command(
-        "run",
-        epilog=examples(
-            "landfall run mobility/flights --full",
-            "landfall run mobility/flights --datasets weather --no-wait",
-        ),
-    )(start)
+def register(app: typer.Typer) -> typer.Typer:
+    """Add `landfall runs` and return it, for what acts on runs."""
     group = typer.Typer(
         no_args_is_help=True, rich_markup_mode=None, help="Runs: what is going on and what was."
     )
@@ -59,38 +50,8 @@ def register(app: typer.Typer) -> None:
     group.command(epilog=examples("landfall runs show @last"))(show)
     group.command(epilog=examples("landfall runs watch @last --timeout 600"))(watch)
     group.command(epilog=examples("landfall runs logs @last daily_delays"))(logs)
-    group.command(epilog=examples("landfall runs cancel @last"))(cancel)
-    group.command(
-        epilog=examples(
-            "landfall runs rerun @last --from-failed",
-            "landfall runs rerun @last --node daily_delays --only --newest",
-        )
-    )(rerun)
-    group.command(epilog=examples("landfall runs replay @last"))(replay)
     app.add_typer(group, name="runs")
-
-
-def start(
-    context: typer.Context,
-    product: Annotated[str, typer.Argument(metavar="PRODUCT", help="domain/product")],
-    full: Annotated[bool, typer.Option("--full", help="Build every transformation again.")] = False,
-    datasets: Annotated[
-        str, typer.Option(metavar="NAME,…", help="Start downstream of these; without it, of what has landed.")
-    ] = "",
-    wait: Annotated[bool, typer.Option(help="Show progress until the run has ended.")] = True,
-    timeout: Timeout = None,
-    output: Output = OutputFormat.TABLE,
-) -> None:
-    """Start a run of a product and wait for its end."""
-    from landfall.cli.products import actor
-    from landfall.client import FunctionsClient
-
-    here = invocation(context)
-    names = tuple(name.strip() for name in datasets.split(",") if name.strip())
-    started = FunctionsClient.connect(here.settings(), actor=actor()).start_run(
-        product, datasets=names, full=full
-    )
-    _follow(here.database(), started, output, wait=wait, timeout=timeout)
+    return group
 
 
 def list_runs(
@@ -128,14 +89,14 @@ def show(context: typer.Context, run: RunArgument, output: Output = OutputFormat
     from landfall.runs.queries import get_run
 
     database = invocation(context).database()
-    run_id = _resolve(database, run)
+    run_id = resolve(database, run)
     show_run(database.read(lambda connection: get_run(connection, run_id)), output)
 
 
 def watch(context: typer.Context, run: RunArgument = "@last", timeout: Timeout = None) -> None:
     """Follow a run until it ends; the exit code says how it ended."""
     database = invocation(context).database()
-    detail = _watch(database, _resolve(database, run), timeout)
+    detail = watch_to_end(database, resolve(database, run), timeout)
     note(summary_line(detail))
     raise typer.Exit(exit_code_of_run(detail))
 
@@ -154,7 +115,7 @@ def logs(
 
     here = invocation(context)
     database = here.database()
-    run_id = _resolve(database, run)
+    run_id = resolve(database, run)
     detail = database.read(lambda connection: get_run(connection, run_id))
     chosen = [found for found in detail.nodes if node in (None, found.key)]
     if not chosen:
@@ -169,79 +130,6 @@ def logs(
         for part in (told.logs, told.error, told.error_trace):
             if part:
                 print(part.rstrip())
-
-
-def cancel(context: typer.Context, run: RunArgument) -> None:
-    """Cancel a run: nodes at work are stopped, waiting ones never start."""
-    from landfall.cli.products import actor
-    from landfall.client import FunctionsClient, FunctionsUnreachable
-    from landfall.runs.closing import cancel_run
-
-    here = invocation(context)
-    database = here.database()
-    run_id = _resolve(database, run)
-    try:
-        FunctionsClient.connect(here.settings(), actor=actor()).cancel_run(run_id)
-    except FunctionsUnreachable as error:
-        # SQL is the truth: what is on record there takes effect once the app is back.
-        now = datetime.now(UTC)
-        database.transact(lambda connection: cancel_run(connection, run_id, actor=actor(), now=now))
-        note(str(error))
-        note(f"run {run_id}: the cancel is on record and takes effect when the function app answers again")
-        return
-    note(f"run {run_id}: asked to stop; `landfall runs watch {run_id}` shows how it ends")
-
-
-def rerun(
-    context: typer.Context,
-    run: RunArgument,
-    from_failed: Annotated[
-        bool, typer.Option("--from-failed", help="Only what did not succeed, its files included.")
-    ] = False,
-    node: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Only this node and what is downstream of it.")
-    ] = None,
-    only: Annotated[bool, typer.Option("--only", help="With --node: that node alone.")] = False,
-    newest: Annotated[
-        bool, typer.Option("--newest", help="On the metadata applied now, not the version the run pinned.")
-    ] = False,
-    wait: Annotated[bool, typer.Option(help="Show progress until the new run has ended.")] = True,
-    timeout: Timeout = None,
-    output: Output = OutputFormat.TABLE,
-) -> None:
-    """Run a former run again, on top of what it has taken in; without options, every transformation."""
-    from landfall.cli.products import actor
-    from landfall.client import FunctionsClient
-
-    if from_failed and node is not None:
-        raise typer.BadParameter("--from-failed and --node exclude each other")
-    if only and node is None:
-        raise typer.BadParameter("--only goes with --node", param_hint="--only")
-    here = invocation(context)
-    database = here.database()
-    client = FunctionsClient.connect(here.settings(), actor=actor())
-    started = client.rerun(
-        _resolve(database, run), from_failed=from_failed, node=node, only=only, newest=newest
-    )
-    _follow(database, started, output, wait=wait, timeout=timeout)
-
-
-def replay(
-    context: typer.Context,
-    run: RunArgument,
-    wait: Annotated[bool, typer.Option(help="Show progress until the new run has ended.")] = True,
-    timeout: Timeout = None,
-    output: Output = OutputFormat.TABLE,
-) -> None:
-    """Repeat a former run with exactly its files, metadata and configuration; its rows are replaced."""
-    from landfall.cli.products import actor
-    from landfall.client import FunctionsClient
-
-    here = invocation(context)
-    database = here.database()
-    client = FunctionsClient.connect(here.settings(), actor=actor())
-    started = client.replay_run(_resolve(database, run))
-    _follow(database, started, output, wait=wait, timeout=timeout)
 
 
 def show_run(detail: "RunDetail", output: OutputFormat) -> None:
@@ -320,35 +208,15 @@ def exit_code_of_run(detail: "RunDetail") -> ExitCode:
     return ExitCode.REFUSED
 
 
-def _resolve(database: "Database", text: str) -> "RunID":
+def resolve(database: "Database", text: str) -> "RunID":
+    """Return the run that somebody means."""
     from landfall.runs.queries import resolve_run_id
 
     return database.read(lambda connection: resolve_run_id(connection, text))
 
 
-def _follow(
-    database: "Database",
-    started: "StartedRequest",
-    output: OutputFormat,
-    *,
-    wait: bool,
-    timeout: float | None,
-) -> None:
-    """Follow the run that answers a request to its end, or tell which request it is."""
-    if started.product_paused:
-        note("the product is paused; the request waits for `landfall resume`")
-    if not wait:
-        show_fields(asdict(started), output)
-        return
-    deadline = None if timeout is None else time.monotonic() + timeout
-    run_id = _wait_for_run(database, started.request_id, timeout, deadline)
-    if run_id is None:
-        return
-    remaining = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-    _finish(_watch(database, run_id, remaining), output)
-
-
-def _watch(database: "Database", run_id: "RunID", timeout_s: float | None) -> "RunDetail":
+def watch_to_end(database: "Database", run_id: "RunID", timeout_s: float | None) -> "RunDetail":
+    """Show a run until it ends, and return how it ended."""
     from landfall.cli.progress import watch as watch_run
 
     try:
@@ -358,29 +226,3 @@ def _watch(database: "Database", run_id: "RunID", timeout_s: float | None) -> "R
             f"the run goes on; `landfall runs watch {run_id}` follows it, `landfall runs cancel {run_id}` stops it"
         )
         raise
-
-
-def _wait_for_run(
-    database: "Database", request_id: str, timeout_s: float | None, deadline: float | None
-) -> "RunID | None":
-    """Return the run that took a request up, ``None`` if there was nothing to run."""
-    from landfall.cli.progress import POLL_S, StillRunning
-    from landfall.runs.requests import request_status
-
-    while True:
-        status = database.read(lambda connection: request_status(connection, request_id))
-        if status.run_id is not None:
-            return status.run_id
-        if status.ended:
-            note(f"nothing was run: {status.reason or 'nothing has landed that is not taken in already'}")
-            return None
-        if deadline is not None and time.monotonic() >= deadline:
-            raise StillRunning(f"request {request_id}", timeout_s or 0)
-        time.sleep(POLL_S)
-
-
-def _finish(detail: "RunDetail", output: OutputFormat) -> None:
-    note(summary_line(detail))
-    if output is not OutputFormat.TABLE:
-        show_run(detail, output)
-    raise typer.Exit(exit_code_of_run(detail))

@@ -12,7 +12,7 @@ from landfall.errors import LandfallError
 from landfall.landing.ledger import batches
 from landfall.metadata.tables import dead_letters
 
-MOST_LETTERS = 500
+MOST_LETTERS = 200
 """Letters of one replay."""
 
 
@@ -40,6 +40,32 @@ class UnknownDeadLetter(LandfallError):
             f"There is no dead letter {letter_id}. `landfall dead-letters list` shows those there are."
         )
         self.letter_id = letter_id
+
+
+@dataclass(frozen=True, slots=True)
+class LetterChoice:
+    """The dead letters that an act is about: those named, or those that are dead and meet the other fields.
+
+    Attributes:
+        letter_ids: With any, the other fields are not looked at.
+        since: Letters that came, or came again, from then on.
+        after: Only letters with a larger id, to go on behind a former act.
+    """
+
+    letter_ids: tuple[int, ...] = ()
+    source: LetterSource | None = None
+    error_code: str | None = None
+    since: datetime | None = None
+    after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActedLetter:
+    """What came of an act on a letter; ``reason`` is why it did not come to it."""
+
+    letter_id: int
+    state: LetterState
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +156,51 @@ def get_dead_letters(connection: sa.Connection, letter_ids: Sequence[int]) -> tu
     return tuple(_letter(row) for row in rows)
 
 
+def choose_letters(
+    connection: sa.Connection, choice: LetterChoice
+) -> tuple[tuple[DeadLetter, ...], int | None]:
+    """Return the letters that are meant, as many as one act takes, and the last id if there are more.
+
+    Raises:
+        UnknownDeadLetter: There is none with one of the ids.
+    """
+    if choice.letter_ids:
+        return get_dead_letters(connection, choice.letter_ids), None
+    query = sa.select(dead_letters).where(dead_letters.c.State == LetterState.DEAD)
+    if choice.source is not None:
+        query = query.where(dead_letters.c.Source == choice.source)
+    if choice.error_code is not None:
+        query = query.where(dead_letters.c.ErrorCode == choice.error_code)
+    if choice.since is not None:
+        query = query.where(dead_letters.c.LastSeenAt >= choice.since)
+    if choice.after is not None:
+        query = query.where(dead_letters.c.DeadLetterID > choice.after)
+    found = [
+        _letter(row)
+        for row in connection.execute(query.order_by(dead_letters.c.DeadLetterID).limit(MOST_LETTERS + 1))
+    ]
+    following = found[MOST_LETTERS - 1].letter_id if len(found) > MOST_LETTERS else None
+    return tuple(found[:MOST_LETTERS]), following
+
+
+def ended_before(letter: DeadLetter) -> ActedLetter:
+    """Return a letter on which nothing can be done any more, with the reason."""
+    return ActedLetter(letter.letter_id, letter.state, f"it was {letter.state} by {letter.ended_by} before")
+
+
 def discard_dead_letters(
     connection: sa.Connection, letter_ids: Sequence[int], *, actor: str, now: datetime
-) -> tuple[int, ...]:
-    """Give letters up, and return the ids of those that were dead.
+) -> tuple[ActedLetter, ...]:
+    """Give letters up; those that have ended before stay as they are.
 
     Raises:
         UnknownDeadLetter: There is none with one of the ids.
     """
     return tuple(
-        letter.letter_id
-        for letter in get_dead_letters(connection, letter_ids)
+        ActedLetter(letter.letter_id, LetterState.DISCARDED)
         if end_dead_letter(connection, letter.letter_id, LetterState.DISCARDED, actor=actor, now=now)
+        else ended_before(letter)
+        for letter in get_dead_letters(connection, letter_ids)
     )
 
 

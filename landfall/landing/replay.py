@@ -15,7 +15,7 @@ from landfall.landing.queries import UnknownFile
 from landfall.metadata.acts import Act, FileAct, record_file_acts
 from landfall.metadata.catalog import CurrentProduct, find_current_product, get_current_product
 from landfall.metadata.tables import landed_files
-from landfall.runs.leases import LeaseState, lock_lease, set_lease
+from landfall.runs.leases import LeaseState, lock_lease, read_lease, set_lease
 from landfall.runs.states import FILE_CHANGES, FileState, sources_of
 from landfall.spec.landing_patterns import CapturedValue
 from landfall.spec.model import Product
@@ -26,28 +26,37 @@ MOST_FILES = 5_000
 REPLAYABLE = sources_of(FileState.PENDING, FILE_CHANGES) - {FileState.CLAIMED}
 """States from which an operator may put a file back; a claimed file is its run's."""
 
+_ENDED_BADLY = frozenset({FileState.REJECTED, FileState.UNMATCHED})
+
 
 class NothingChosen(LandfallError):
-    """A replay that names neither files nor a state."""
+    """A replay that says nothing of the files."""
 
     code = "LF3103"
 
     def __init__(self) -> None:
-        super().__init__("Say which files to replay: their ids, or a state, if need be of one product.")
+        super().__init__("Say which files to replay: their ids, or a product, dataset, state or instant.")
 
 
 @dataclass(frozen=True, slots=True)
 class FileChoice:
-    """The files to replay: those named, or those in a state.
+    """The files to replay: those named, or those that meet the other fields.
 
     Attributes:
         file_ids: Ids of the ledger; with any, the other fields are not looked at.
+        state: ``None`` takes those that were rejected or unmatched.
         product: ``domain/name``; ``None`` takes the files of all.
+        dataset: The dataset by which a file was matched.
+        since: Files that landed from then on.
+        after: Only files with a larger id, to go on behind a former replay.
     """
 
     file_ids: tuple[int, ...] = ()
     state: FileState | None = None
     product: str | None = None
+    dataset: str | None = None
+    since: datetime | None = None
+    after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +74,13 @@ class Replayed:
     Attributes:
         file_ids: Files that are pending now.
         start: Products whose coordinator has to be started.
-        more: Whether there are more files than one replay takes; repeating it goes on.
+        following: Id behind which more files may be meant than one replay takes; ``None`` if there are none.
     """
 
     file_ids: tuple[int, ...]
     left: tuple[LeftFile, ...]
     start: tuple[Product, ...]
-    more: bool = False
+    following: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +92,27 @@ class _Target:
     captured: Mapping[str, CapturedValue]
 
 
-def replay_files(connection: sa.Connection, choice: FileChoice, *, actor: str, now: datetime) -> Replayed:
+def replay_files(
+    connection: sa.Connection, choice: FileChoice, *, actor: str, now: datetime, dry_run: bool = False
+) -> Replayed:
     """Put files back to pending, each matched anew against the current metadata, and write who did it.
 
     The rows of a file that was taken in before are replaced when a run takes it in again.
 
+    Args:
+        dry_run: Write nothing, and return what would be done now.
+
     Raises:
-        NothingChosen: Neither ids nor a state are given.
+        NothingChosen: The choice says nothing.
         UnknownFile: An id is of no file.
         UnknownProduct: The product was never applied.
     """
-    file_ids, more = _chosen(connection, choice)
+    file_ids, following = _chosen(connection, choice)
     products = _products(connection, file_ids)
     # Leases first, always in one order: whoever claims files holds the lease of their product, so what is
     # read after this stays true until the end of the transaction.
     leases = {
-        product_id: lock_lease(connection, product_id, now)
+        product_id: read_lease(connection, product_id) if dry_run else lock_lease(connection, product_id, now)
         for product_id in sorted({current.product_id for current in products.values()})
     }
     rows = _rows(connection, file_ids)
@@ -112,32 +126,43 @@ def replay_files(connection: sa.Connection, choice: FileChoice, *, actor: str, n
             left.append(target)
             continue
         current = target.current
-        _put_back(connection, row, target)
+        if not dry_run:
+            _put_back(connection, row, target)
         moved.append(FileAct(row.LandedFileID, current.product_id, row.State, row.Reason))
         if leases[current.product_id].wants_coordinator and current.product.run.on_landing:
             start[current.product_id] = current.product
-    for product_id in start:
-        set_lease(connection, product_id, LeaseState.ACTIVE, now)
-    record_file_acts(connection, Act.REPLAY, moved, actor=actor, now=now)
+    if dry_run:
+        start = {}
+    else:
+        for product_id in start:
+            set_lease(connection, product_id, LeaseState.ACTIVE, now)
+        record_file_acts(connection, Act.REPLAY, moved, actor=actor, now=now)
     return Replayed(
         file_ids=tuple(act.file_id for act in moved),
         left=tuple(left),
         start=tuple(start.values()),
-        more=more,
+        following=following,
     )
 
 
-def _chosen(connection: sa.Connection, choice: FileChoice) -> tuple[list[int], bool]:
+def _chosen(connection: sa.Connection, choice: FileChoice) -> tuple[list[int], int | None]:
     if choice.file_ids:
         wanted = sorted(set(choice.file_ids))
         known = {row.LandedFileID for row in _rows(connection, wanted)}
         for file_id in wanted:
             if file_id not in known:
                 raise UnknownFile(str(file_id))
-        return wanted, False
-    if choice.state is None:
+        return wanted, None
+    if (choice.state, choice.product, choice.dataset, choice.since) == (None, None, None, None):
         raise NothingChosen
-    query = sa.select(landed_files.c.LandedFileID).where(landed_files.c.State == choice.state)
+    states = [choice.state] if choice.state is not None else sorted(_ENDED_BADLY)
+    query = sa.select(landed_files.c.LandedFileID).where(landed_files.c.State.in_(states))
+    if choice.dataset is not None:
+        query = query.where(landed_files.c.DataSetName == choice.dataset)
+    if choice.since is not None:
+        query = query.where(landed_files.c.LandedAt >= choice.since)
+    if choice.after is not None:
+        query = query.where(landed_files.c.LandedFileID > choice.after)
     if choice.product is not None:
         product_id = get_current_product(connection, choice.product).product_id
         # A file that came before its product was applied is nobody's; its folder says whose it would be.
@@ -153,7 +178,7 @@ def _chosen(connection: sa.Connection, choice: FileChoice) -> tuple[list[int], b
     found: list[int] = list(
         connection.execute(query.order_by(landed_files.c.LandedFileID).limit(MOST_FILES + 1)).scalars()
     )
-    return found[:MOST_FILES], len(found) > MOST_FILES
+    return found[:MOST_FILES], found[MOST_FILES - 1] if len(found) > MOST_FILES else None
 
 
 def _rows(connection: sa.Connection, file_ids: Sequence[int]) -> list[sa.Row[Any]]:

@@ -1,7 +1,7 @@
 """Opening a run: what waits is claimed, the metadata pinned and the plan written, in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,7 +40,7 @@ from landfall.runs.requests import RequestState, Trigger
 from landfall.runs.rerunning import Rerun, plan_rerun
 from landfall.runs.states import FINAL_RUN_STATES, FileState, NodeState, RunState
 from landfall.runs.upstream import ports_with_news
-from landfall.spec.model import RunSettings
+from landfall.spec.model import OnFailure, RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ class _Request:
     datasets: tuple[str, ...]
     full: bool
     requested_by: str
+    on_failure: OnFailure | None
     rerun: Rerun | None
     replay: RunID | None = None
     chunk: Chunk | None = None
@@ -258,6 +259,8 @@ def _pending_requests(connection: sa.Connection, product_id: int) -> tuple[_Requ
             datasets=tuple(row.DataSets),
             full=bool(row.Parameters.get("full")),
             requested_by=row.RequestedBy,
+            # Requests that were stored before there was a choice have none.
+            on_failure=OnFailure(row.Parameters["on_failure"]) if row.Parameters.get("on_failure") else None,
             # Parameters are the caller's; only a rerun's are ours.
             rerun=Rerun.from_payload(row.Parameters["rerun"]) if row.Trigger == Trigger.RERUN else None,
             replay=RunID(row.Parameters["replay"]) if row.Trigger == Trigger.REPLAY else None,
@@ -314,6 +317,7 @@ def _write_run(
 ) -> None:
     plan = plan.with_ports_at(port_versions(connection, plan))
     settings, configured = configured_run(connection, current, at=now)
+    settings = replace(settings, on_failure=_on_failure(requests, settings))
     trigger = requests[0].trigger if requests else Trigger.LANDING
     connection.execute(
         sa.insert(runs).values(
@@ -360,6 +364,14 @@ def _write_run(
             .where(run_requests.c.RequestID == request.request_id)
             .values(State=RequestState.CLAIMED, RunID=run_id)
         )
+
+
+def _on_failure(requests: Sequence[_Request], settings: RunSettings) -> OnFailure:
+    """Return what a run does after a failed node: of requests that say different things, the careful one counts."""
+    asked = {request.on_failure for request in requests} - {None}
+    if OnFailure.FAIL_FAST in asked:
+        return OnFailure.FAIL_FAST
+    return OnFailure.CONTINUE if asked else settings.on_failure
 
 
 def _node_rows(run_id: RunID, plan: Plan) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from landfall.metadata.tables import data_products, run_requests, runs
 from landfall.runs.ids import REPLAY, RequestID, RunID
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.states import FINAL_RUN_STATES, RunState
-from landfall.spec.model import Product
+from landfall.spec.model import OnFailure, Product
 
 
 class Trigger(StrEnum):
@@ -76,6 +76,7 @@ class RunRequest:
     Attributes:
         datasets: Start downstream of these; empty together with ``full`` false means: of what has landed.
         full: Build every transformation again.
+        on_failure: What the run does after a failed node; ``None`` leaves that to the product's settings.
         idempotency_key: The same key for the same product is the same request.
     """
 
@@ -86,6 +87,7 @@ class RunRequest:
     full: bool = False
     parameters: Mapping[str, Any] | None = None
     idempotency_key: str | None = None
+    on_failure: OnFailure | None = None
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -94,7 +96,11 @@ class RunRequest:
             "Trigger": str(self.trigger),
             "DataSets": list(self.datasets),
             # The caller's own parameters never say what the request itself says.
-            "Parameters": {**(self.parameters or {}), "full": self.full},
+            "Parameters": {
+                **(self.parameters or {}),
+                "full": self.full,
+                "on_failure": str(self.on_failure) if self.on_failure is not None else None,
+            },
         }
 
 

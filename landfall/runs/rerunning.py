@@ -18,6 +18,7 @@ from landfall.runs.former import FormerRun, get_ended_run, get_former_run, succe
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.published import foreign_ports, published_datasets
 from landfall.runs.requests import Requested, RunRequest, Trigger, request_run
+from landfall.spec.model import OnFailure
 
 
 class UnknownNode(LandfallError):
@@ -111,6 +112,7 @@ def request_rerun(
     actor: str,
     now: datetime,
     idempotency_key: str | None = None,
+    on_failure: OnFailure | None = None,
 ) -> Requested:
     """Ask for a rerun: a request like any other, which the product's coordinator answers.
 
@@ -128,6 +130,7 @@ def request_rerun(
         requested_by=actor,
         parameters={"rerun": rerun.to_payload()},
         idempotency_key=idempotency_key,
+        on_failure=on_failure,
     )
     return request_run(connection, request, request_id=request_id, now=now)
 

@@ -27,7 +27,7 @@ def test_a_replay_answers_with_what_moved_and_what_stayed(database: Database) ->
     done = files.request_replay(database, b'{"file_ids": [1, 2]}', actor="grace", now=NOW)
 
     assert (done.reply.status, [product.key for product in done.start]) == (200, ["sales/orders"])
-    assert (done.reply.body["replayed"], done.reply.body["more"]) == ([1], False)
+    assert (done.reply.body["replayed"], done.reply.body["following"]) == ([1], None)
     assert [file["file_id"] for file in done.reply.body["left"]] == [2]
 
 

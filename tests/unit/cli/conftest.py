@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,7 @@ from landfall.runs.settling import end_node
 from landfall.runs.verdict import Verdict
 from landfall.spec.model import Product
 from tests.builders import a_blob_event
-
-NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+from tests.unit.cli.api_server import NOW, serving
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,16 @@ def database(project: Path) -> Iterator[Database]:
     upgrade(database)
     yield database
     database.close()
+
+
+@pytest.fixture
+def app(project: Path, database: Database) -> Iterator[None]:
+    """Serve the API over the project's database, as the function app does."""
+    with serving(database) as url:
+        file = project / ".landfall" / "laptop.env"
+        lines = [line for line in file.read_text().splitlines() if "LANDFALL_FUNCTIONS_URL" not in line]
+        file.write_text("\n".join([*lines, f"LANDFALL_FUNCTIONS_URL={url}"]))
+        yield
 
 
 @pytest.fixture

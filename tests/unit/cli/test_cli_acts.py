@@ -1,95 +1,20 @@
-"""Verbs that act over HTTP: the real API on loopback over a real database, without the orchestrations behind it."""
+"""Verbs that act on one run, product or file over HTTP, and what they refuse."""
 
 import json
-from collections.abc import Callable, Iterator
-from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
-from threading import Thread
 
 import pytest
 
-from landfall.api import files, products, runs
-from landfall.api.reply import Reply
-from landfall.calling_back import CallbackPolicy
 from landfall.landing.intake import take_in
 from landfall.metadata.engine import Database
-from landfall.runs.ids import RequestID, RunID
+from landfall.runs.ids import RunID
 from landfall.runs.opening import open_run
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict
 from tests.builders import a_blob_event, a_product, a_transformation
+from tests.unit.cli.api_server import LATER
 from tests.unit.cli.conftest import NOW, Command, apply, close, open_a_run, settle
 
-Endpoint = Callable[[Database, list[str], bytes, str], Reply]
-
-LATER = NOW + timedelta(minutes=1)
-
-ROUTES: dict[str, Endpoint] = {
-    "files/replay": lambda database, _path, body, actor: (
-        files.request_replay(database, body, actor=actor, now=LATER).reply
-    ),
-    "products/*/*/runs": lambda database, path, body, actor: (
-        runs.start_run(
-            database,
-            "/".join(path[1:3]),
-            body,
-            policy=CallbackPolicy(),
-            at="http://app/",
-            actor=actor,
-            request_id=RequestID("q1"),
-            now=LATER,
-        ).reply
-    ),
-    "products/*/*/pause": lambda database, path, body, actor: (
-        products.request_pause(database, "/".join(path[1:3]), body, actor=actor, now=LATER).reply
-    ),
-    "products/*/*/resume": lambda database, path, _body, actor: (
-        products.request_resume(database, "/".join(path[1:3]), actor=actor, now=LATER).reply
-    ),
-    "runs/*/rerun": lambda database, path, body, actor: (
-        runs.start_rerun(
-            database, path[1], body, at="http://app/", actor=actor, request_id=RequestID("q1"), now=LATER
-        ).reply
-    ),
-}
-
-
-@pytest.fixture(autouse=True)
-def app(project: Path, database: Database) -> Iterator[None]:
-    """Serve the API over the project's database."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            path = self.path.removeprefix("/api/").split("/")
-            endpoint = next(found for route, found in ROUTES.items() if _fits(route, path))
-            reply = endpoint(database, path, body, self.headers["x-landfall-actor"])
-            self.send_response(reply.status)
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(reply.text().encode())
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    file = project / ".landfall" / "laptop.env"
-    lines = [line for line in file.read_text().splitlines() if not line.startswith("LANDFALL_FUNCTIONS_URL")]
-    file.write_text("\n".join([*lines, f"LANDFALL_FUNCTIONS_URL=http://127.0.0.1:{server.server_port}"]))
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def _fits(route: str, path: list[str]) -> bool:
-    parts = route.split("/")
-    return len(parts) == len(path) and all(
-        one == "*" or one == other for one, other in zip(parts, path, strict=True)
-    )
+pytestmark = pytest.mark.usefixtures("app")
 
 
 def test_replay_puts_unmatched_files_back_and_files_show_tells_who(
@@ -98,7 +23,7 @@ def test_replay_puts_unmatched_files_back_and_files_show_tells_who(
     _land(database, "sales/orders/orders_landed/a.csv")
     apply(database, a_product(a_transformation()))
 
-    answer = landfall("files", "replay", "--state", "unmatched", "--product", "sales/orders", "-o", "json")
+    answer = landfall("files", "replay", "--state", "unmatched", "--yes", "-o", "json")
     (shown,) = json.loads(landfall("files", "show", "1", "-o", "json").out)
 
     assert (answer.code, json.loads(answer.out)) == (0, [{"file_id": 1, "state": "pending", "reason": None}])
