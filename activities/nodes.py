@@ -11,6 +11,7 @@ from activities.instances import Instances
 from activities.landed import newer_versions_of
 from activities.runs import start_nodes
 from activities.services import Services
+from activities.submitting import Submitting
 from landfall import addresses
 from landfall.errors import LandfallError
 from landfall.jobs.errors import JobNotAccepted
@@ -22,7 +23,6 @@ from landfall.runs.attempts import (
     product_of_run,
     read_attempt,
     record_running,
-    record_submission,
 )
 from landfall.runs.backoff import retry_delay
 from landfall.runs.claiming import ClaimedNode
@@ -32,6 +32,7 @@ from landfall.runs.node_result import UnreadableResult, parse_node_result
 from landfall.runs.node_spec import build_node_spec
 from landfall.runs.settling import Settled, TryAgain, end_node
 from landfall.runs.states import NodeState
+from landfall.runs.submissions import Submission
 from landfall.runs.verdict import Verdict, weigh
 from landfall.runs.work import JobEnd, JobOutcome, NodeWork
 
@@ -46,6 +47,7 @@ class NodeActivities:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._submitting = Submitting(services)
 
     def submit_job(self, message: dict[str, Any]) -> dict[str, Any]:
         """Submit one attempt of one node; answer with its job run, or with why there is none."""
@@ -149,6 +151,8 @@ class NodeActivities:
 
     def _submit(self, work: NodeWork, attempt: Attempt) -> JobOutcome:
         domain, name = attempt.product.split("/")
+        if work.attempt > 1:
+            self._submitting.end_earlier(work.run_id, work.key)
         attempt = self._with_files_of_now(work, attempt)
         spec = build_node_spec(
             work,
@@ -158,29 +162,16 @@ class NodeActivities:
         )
         path = addresses.spec_path(domain, name, work.run_id, work.key, work.attempt)
         self._services.lake.write_control(path, json.dumps(spec))
-        token = idempotency_token(work.run_id, work.key, work.attempt)
-        job_run_id = self._services.jobs.submit(
-            self._services.lake.abfss_uri(addresses.CONTROL, path),
-            token=token,
-            run_name=f"{attempt.product} {work.key} {work.run_id}",
+        submission = Submission(
+            run_id=work.run_id,
+            key=work.key,
+            attempt=work.attempt,
+            product=attempt.product,
             timeout_s=attempt.timeout_s,
+            token=idempotency_token(work.run_id, work.key, work.attempt),
         )
-        now = self._services.now()
-        recorded = self._services.database.transact(
-            lambda connection: record_submission(
-                connection,
-                work.run_id,
-                work.key,
-                work.attempt,
-                job_run_id=job_run_id,
-                job_run_url=None,
-                token=token,
-                now=now,
-            )
-        )
-        if not recorded:
-            # The node was settled while the job was being submitted, so nobody will wait for it.
-            self._services.jobs.cancel(job_run_id)
+        job_run_id = self._submitting.submit(submission)
+        if job_run_id is None:
             return JobOutcome(settled=True)
         return JobOutcome(job_run_id=job_run_id, timeout_s=attempt.timeout_s)
 

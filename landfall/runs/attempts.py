@@ -18,6 +18,7 @@ from landfall.runs.journal import change_node, write_event
 from landfall.runs.policy import RunPolicy
 from landfall.runs.published import table_versions
 from landfall.runs.states import FINAL_NODE_STATES, NodeState
+from landfall.runs.submissions import close_submission
 from landfall.runs.verdict import Verdict
 
 # How many former runs a rule on the row count looks at, unless it says otherwise.
@@ -189,6 +190,7 @@ def record_submission(
     ).one()
     if NodeState(row.State) in FINAL_NODE_STATES or row.Attempt != attempt:
         return False
+    close_submission(connection, run_id, key, attempt)
     if row.JobRunID == job_run_id:
         return True
     job_run = {"JobRunID": job_run_id, "JobRunUrl": job_run_url}

@@ -25,7 +25,6 @@ run_requests = Table(
     # Datasets to start from; empty means every landed dataset of the product.
     *json_columns("DataSets"),
     *json_columns("Parameters"),
-    Column("CallbackUri", sa.Unicode(2048)),
     Column("IdempotencyKey", ExactName),
     Column("State", STATE, nullable=False),
     Column("Reason", LongText),
@@ -163,6 +162,18 @@ node_attempts = Table(
     Column("SubmittedAt", UtcDateTime, nullable=False),
     Column("FinishedAt", UtcDateTime),
     UniqueConstraint("RunID", "NodeKey", "Attempt"),
+)
+
+# Attempts that the Jobs API may have taken without anybody knowing; a row goes once the job run is on record.
+open_submissions = Table(
+    "OpenSubmissions",
+    metadata,
+    Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), primary_key=True),
+    Column("NodeKey", NODE_KEY, primary_key=True),
+    Column("Attempt", sa.Integer, primary_key=True, autoincrement=False),
+    Column("IdempotencyKey", sa.Unicode(64), nullable=False),
+    Column("TimeoutS", sa.Integer, nullable=False),
+    Column("OpenedAt", UtcDateTime, nullable=False),
 )
 
 run_events = Table(

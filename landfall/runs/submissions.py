@@ -1,0 +1,142 @@
+"""Submissions under way: on record from before the Jobs API is asked until the id of the job run is.
+
+The Jobs API may take a job whose submitter dies, or gets no answer, before it can write the id down. The record says
+which token to ask for, so that the job of a node that has gone on without it can be found and ended.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from landfall.metadata.tables import data_products, node_attempts, node_runs, open_submissions, runs
+from landfall.planning.plan import NodeKey
+from landfall.runs.ids import RunID
+from landfall.runs.states import FINAL_NODE_STATES, NodeState
+
+_FOUND = "the Jobs API had taken it without anybody knowing; it was found by its token and cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One attempt that was about to be submitted; ``product`` is ``domain/name``."""
+
+    run_id: RunID
+    key: NodeKey
+    attempt: int
+    product: str
+    timeout_s: int
+    token: str
+
+    @property
+    def run_name(self) -> str:
+        """What the workspace shows for its job run."""
+        return f"{self.product} {self.key} {self.run_id}"
+
+
+def open_submission(connection: sa.Connection, submission: Submission, *, now: datetime) -> None:
+    """Write that an attempt is about to be submitted; repeating it changes nothing."""
+    values = (
+        submission.run_id,
+        submission.key,
+        submission.attempt,
+        submission.token,
+        submission.timeout_s,
+    )
+    columns = open_submissions.c
+    connection.execute(
+        sa.insert(open_submissions).from_select(
+            ["RunID", "NodeKey", "Attempt", "IdempotencyKey", "TimeoutS", "OpenedAt"],
+            sa.select(*map(sa.literal, values), sa.literal(now, columns.OpenedAt.type)).where(
+                ~sa.exists(sa.select(columns.RunID).where(_is(submission)))
+            ),
+        )
+    )
+
+
+def close_submission(connection: sa.Connection, run_id: RunID, key: NodeKey, attempt: int) -> None:
+    """Write that nobody has to look for the job run of an attempt any more."""
+    columns = open_submissions.c
+    connection.execute(
+        sa.delete(open_submissions).where(
+            columns.RunID == run_id, columns.NodeKey == key, columns.Attempt == attempt
+        )
+    )
+
+
+def close_as_cancelled(
+    connection: sa.Connection, submission: Submission, job_run_id: int, *, now: datetime
+) -> None:
+    """Write which job run an abandoned attempt had, now that it was cancelled."""
+    close_submission(connection, submission.run_id, submission.key, submission.attempt)
+    this = sa.and_(
+        node_attempts.c.RunID == submission.run_id,
+        node_attempts.c.NodeKey == submission.key,
+        node_attempts.c.Attempt == submission.attempt,
+    )
+    known = connection.execute(sa.select(node_attempts.c.JobRunID).where(this)).one_or_none()
+    if known is None:
+        connection.execute(
+            sa.insert(node_attempts).values(
+                RunID=submission.run_id,
+                NodeKey=submission.key,
+                Attempt=submission.attempt,
+                IdempotencyKey=submission.token,
+                JobRunID=job_run_id,
+                State=NodeState.CANCELLED,
+                Reason=_FOUND,
+                SubmittedAt=now,
+                FinishedAt=now,
+            )
+        )
+    elif known.JobRunID is None:
+        connection.execute(sa.update(node_attempts).where(this).values(JobRunID=job_run_id))
+
+
+def abandoned_submissions(
+    connection: sa.Connection, run_id: RunID | None = None, key: NodeKey | None = None
+) -> tuple[Submission, ...]:
+    """Return the submissions whose node has ended or is at a later attempt, oldest first.
+
+    Args:
+        run_id: Only of this run and its node ``key``; ``None`` means of all.
+        key: The node in ``run_id``.
+    """
+    opened = open_submissions
+    query = (
+        sa.select(opened, data_products.c.Domain, data_products.c.Name)
+        .select_from(
+            opened.join(
+                node_runs,
+                sa.and_(node_runs.c.RunID == opened.c.RunID, node_runs.c.NodeKey == opened.c.NodeKey),
+            )
+            .join(runs, runs.c.RunID == opened.c.RunID)
+            .join(data_products, data_products.c.DataProductID == runs.c.DataProductID)
+        )
+        .where(
+            node_runs.c.State.in_(FINAL_NODE_STATES) | (node_runs.c.Attempt > opened.c.Attempt),
+        )
+        .order_by(opened.c.OpenedAt)
+    )
+    if run_id is not None:
+        query = query.where(opened.c.RunID == run_id, opened.c.NodeKey == key)
+    return tuple(
+        Submission(
+            run_id=RunID(row.RunID),
+            key=NodeKey(row.NodeKey),
+            attempt=row.Attempt,
+            product=f"{row.Domain}/{row.Name}",
+            timeout_s=row.TimeoutS,
+            token=row.IdempotencyKey,
+        )
+        for row in connection.execute(query)
+    )
+
+
+def _is(submission: Submission) -> sa.ColumnElement[bool]:
+    columns = open_submissions.c
+    return sa.and_(
+        columns.RunID == submission.run_id,
+        columns.NodeKey == submission.key,
+        columns.Attempt == submission.attempt,
+    )
