@@ -37,8 +37,9 @@ test: setup lint types  ## all that CI runs; after `make classic-spark` also the
 test-fast: setup  ## unit and replay tests
 	$(BIN)/pytest tests/unit tests/replay
 
-chaos: setup  ## kills, faults and storms in their long form; prints figures
-	LANDFALL_CHAOS=long $(BIN)/pytest tests/chaos -s
+chaos: share = 1
+chaos: setup  ## kills, faults and storms in their long form, or a share of it (`share=0.05`); prints figures
+	LANDFALL_CHAOS=$(share) $(BIN)/pytest tests/chaos -s
 
 fmt: setup  ## format, and mend what can be mended
 	$(BIN)/ruff format .

@@ -16,7 +16,7 @@ from landfall.metadata.tables import landed_files, node_runs, runs
 from tests.builders import a_product, a_transformation
 from tests.chaos.books import check_world
 from tests.chaos.cloud import Plan
-from tests.chaos.forms import LONG
+from tests.chaos.forms import LONG, SHARE
 from tests.chaos.moments import Moments, at
 from tests.chaos.world import World
 
@@ -30,7 +30,7 @@ FILE = "sales/orders/orders_landed/a.csv"
 # One attempt is lost by the platform, one node has an error in its data, one is skipped for that.
 TROUBLED = Plan(failing=frozenset({"build_c"}), lost=frozenset({"build_a"}))
 # In the short form every 40th death is tried, and which ones differs between the scenarios.
-EVERY = 1 if LONG else 40
+EVERY = min(40, round(1 / SHARE)) if LONG else 40
 
 Scenario = Callable[[World], None]
 
@@ -81,7 +81,7 @@ def test_a_death_after_any_effect_changes_nothing_but_the_time(name: str, loses_
     quiet, effects = play(SCENARIOS[name], Moments())
     first = 1 + 4 * list(SCENARIOS).index(name) + 2 * loses_hub
 
-    for number in itertools.takewhile(lambda n: n <= effects, itertools.count(1 if LONG else first, EVERY)):
+    for number in itertools.takewhile(lambda n: n <= effects, itertools.count(first % EVERY or EVERY, EVERY)):
         ended, _ = play(SCENARIOS[name], Moments(at(number)), loses_hub=loses_hub)
         assert ended == quiet, f"killed after effect {number} of {effects}"
 

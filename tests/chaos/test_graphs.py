@@ -13,11 +13,11 @@ from landfall.spec.model import Product, RunSettings
 from tests.builders import a_product, a_transformation
 from tests.chaos.books import check_world
 from tests.chaos.cloud import Plan
-from tests.chaos.forms import form
+from tests.chaos.forms import form, full
 from tests.chaos.moments import Moments, at
 from tests.chaos.world import World
 
-MOST_NODES = form(short=30, long=200)
+MOST_NODES = full(short=30, long=200)
 EXAMPLES = form(short=4, long=500)
 INGEST = "ingest.orders_landed"
 # Effects of one node, about: how far into a run a death may come.

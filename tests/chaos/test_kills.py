@@ -6,13 +6,15 @@ from pathlib import Path
 from landfall.spec.model import Product, RunSettings
 from tests.builders import a_product, a_transformation
 from tests.chaos.books import check_books, check_files
-from tests.chaos.forms import form
+from tests.chaos.forms import form, full
 from tests.chaos.stack import Stack
 
-PRODUCTS = form(short=5, long=20)
+PRODUCTS = full(short=5, long=20)
 FILES = form(short=100, long=10_000)
 TIMES = 5
-KILLS = form(short=2, long=20)
+KILLS = full(short=2, long=20)
+# Of a loaded machine; a stuck run is noticed all the same.
+PATIENCE_S = full(short=300, long=3600)
 # Share of the activities that the host delivers a second time.
 REDELIVER = "0.2"
 
@@ -46,7 +48,7 @@ def test_every_file_is_taken_in_once_while_the_host_is_killed_at_random(tmp_path
             stack.kill_host()
             stack.start_host()
         restarted = time.monotonic()
-        stack.wait_until_done(timeout_s=form(short=120, long=1200))
+        stack.wait_until_done(timeout_s=PATIENCE_S)
         ended = time.monotonic()
 
         versions = {(event["data"]["url"], event["data"]["eTag"]) for event in events}

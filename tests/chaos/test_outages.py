@@ -11,7 +11,7 @@ from landfall.runs.states import NodeState
 from landfall.spec.model import RunSettings
 from tests.builders import a_product, a_transformation
 from tests.chaos.books import check_books, check_files
-from tests.chaos.forms import form
+from tests.chaos.forms import form, full
 from tests.chaos.stack import Stack
 from tests.fakes.storage_proxy import Trouble
 
@@ -21,8 +21,8 @@ PRODUCT = a_product(
     run=RunSettings(settle_s=0.2, retries=20),
 )
 # Longer than the time-out of a call to the Jobs API, which is 30 s.
-HANG_S = form(short=2, long=32)
-PATIENCE_S = form(short=240, long=900)
+HANG_S = full(short=2, long=32)
+PATIENCE_S = full(short=240, long=900)
 LANDED: dict[str, str] = {}
 
 
