@@ -6,88 +6,155 @@ import logging
 from activities.callbacks import CallbackActivities
 from activities.cancelling import CancelActivities
 from activities.instances import Instances, start_coordinator
+from activities.round import Round
 from activities.runs import start_nodes
 from activities.services import Services
-from landfall.landing.sets import check_deadlines
+from activities.submitting import Submitting
+from landfall.landing.sets import check_deadlines, overdue_sets
 from landfall.metadata.alarms import AlarmName
+from landfall.metadata.catalog import get_current_product
+from landfall.runs.claiming import ClaimedNode
 from landfall.runs.closing import cancelled_runs
 from landfall.runs.ids import RUN_FINISHED_EVENT, coordinator_instance, node_instance, run_instance
-from landfall.runs.recovery import OpenRun, expected_work
+from landfall.runs.recovery import (
+    OpenRun,
+    claim_free_places,
+    open_runs,
+    products_at_work,
+    take_waiting_lease,
+    waiting_products,
+)
 from landfall.runs.scheduling import due_schedules, request_due_run
-from landfall.spec.model import Product
+from landfall.runs.submissions import abandoned_submissions
 
 log = logging.getLogger(__name__)
 
+_OPEN_RUNS = "open runs"
+
 
 class Reconcile:
-    """Safe to run twice and at any moment: starting what is alive changes nothing."""
+    """Safe to run twice and at any moment: starting what is alive changes nothing.
+
+    What is wrong with one product, run or node is noted and holds up nothing else.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._cancelling = CancelActivities(services)
         self._callbacks = CallbackActivities(services)
+        self._submitting = Submitting(services)
 
     async def reconcile(self, instances: Instances) -> None:
-        """Start what is due and what was lost, end jobs of cancelled runs, wake runs that ended, call who waits."""
-        await self._check_sets()
-        await self._start_due_runs(instances)
-        await self._reconcile_runs(instances)
-        for cancelled in await asyncio.to_thread(self._services.database.read, cancelled_runs):
-            await self._cancelling.cancel_jobs(cancelled, instances)
-        await self._callbacks.start_due(instances)
+        """Start what is due and what was lost, end jobs nobody waits for, wake runs that ended, call who waits.
 
-    async def _reconcile_runs(self, instances: Instances) -> None:
-        now = self._services.now()
-        work = await asyncio.to_thread(
-            self._services.database.transact, lambda connection: expected_work(connection, now=now)
-        )
-        await start_nodes(instances, work.claimed)
-        busy = {run.product for run in work.runs if await self._reconcile_run(instances, run)}
-        for product in work.coordinators:
-            # A run whose coordinator was lost goes on by itself; a second one under the same instance id
-            # would never begin, so the next coordinator waits for its end.
-            if product.key not in busy:
-                await self._reconcile_coordinator(instances, product)
+        Raises:
+            LandfallError: The database does not answer, so nothing could be done.
+        """
+        this = Round(self._services)
+        await self._check_sets(this)
+        await self._start_due_runs(this, instances)
+        await self._start_claimed(this, instances)
+        busy = await self._reconcile_runs(this, instances)
+        if not this.failed(_OPEN_RUNS):
+            await self._reconcile_products(this, instances, busy)
+        for run in await this.read("cancelled runs", cancelled_runs):
+            await this.go_on(f"cancelled run {run.run_id}", self._cancelling.cancel_jobs(run, instances))
+        for submission in await this.read("abandoned submissions", abandoned_submissions):
+            await this.go_on(
+                f"job of run {submission.run_id}, node {submission.key}, attempt {submission.attempt}",
+                asyncio.to_thread(self._submitting.end, submission),
+            )
+        await this.go_on("callbacks", self._callbacks.start_due(instances))
+        await this.close()
 
-    async def _check_sets(self) -> None:
+    async def _check_sets(self, this: Round) -> None:
         """Raise the alarm for sets of landed files that are past their deadline."""
         now = self._services.now()
-        raised = await asyncio.to_thread(
-            self._services.database.transact, lambda connection: check_deadlines(connection, now=now)
-        )
-        for detail in raised:
-            log.warning("%s: %s", AlarmName.SET_INCOMPLETE, detail)
+        overdue = await this.read("landing sets", lambda connection: overdue_sets(connection, now=now))
+        for product in overdue:
+            raised = await this.transact(
+                f"landing sets of {product}",
+                lambda connection, product=product: check_deadlines(connection, product, now=now),
+            )
+            for detail in raised or ():
+                log.warning("%s: %s", AlarmName.SET_INCOMPLETE, detail)
 
-    async def _start_due_runs(self, instances: Instances) -> None:
+    async def _start_due_runs(self, this: Round, instances: Instances) -> None:
         """Ask for the runs whose schedules are due, each in a transaction of its own."""
         now = self._services.now()
-        database = self._services.database
-        due = await asyncio.to_thread(database.read, lambda connection: due_schedules(connection, now=now))
+        due = await this.read("schedules", lambda connection: due_schedules(connection, now=now))
         for schedule_id in due:
-            requested = await asyncio.to_thread(
-                database.transact,
+            requested = await this.transact(
+                f"schedule {schedule_id}",
                 lambda connection, schedule_id=schedule_id: request_due_run(connection, schedule_id, now=now),
             )
             if requested is not None and requested.start_coordinator:
-                await start_coordinator(instances, requested.product)
+                await this.go_on(
+                    f"product {requested.product.key}", start_coordinator(instances, requested.product)
+                )
 
-    async def _reconcile_run(self, instances: Instances, run: OpenRun) -> bool:
+    async def _start_claimed(self, this: Round, instances: Instances) -> None:
+        """Give free places to nodes that stand beside them."""
+        now = self._services.now()
+        claimed = await this.transact(
+            "free places", lambda connection: claim_free_places(connection, now=now)
+        )
+        for node in claimed or ():
+            await this.go_on(_name(node), start_nodes(instances, [node]))
+
+    async def _reconcile_runs(self, this: Round, instances: Instances) -> set[str]:
+        """Start the lost nodes of open runs; return the products with a run that goes on, or that may."""
+        now = self._services.now()
+        found = await this.read(_OPEN_RUNS, lambda connection: open_runs(connection, now=now))
+        busy: set[str] = set()
+        for run in found:
+            # If nobody can tell, a second coordinator could meet the run of the first.
+            if await this.go_on(f"run {run.run_id}", self._is_going_on(this, run, instances)) is not False:
+                busy.add(run.product)
+        return busy
+
+    async def _is_going_on(self, this: Round, run: OpenRun, instances: Instances) -> bool:
         """Start the lost nodes of a run that has an instance; return whether it has one."""
         if not await instances.is_alive(run_instance(run.run_id)):
             return False
         if run.ended:
             await instances.wake(run_instance(run.run_id), RUN_FINISHED_EVENT)
             return True
-        lost = tuple(
-            [node for node in run.nodes if not await instances.is_alive(node_instance(run.run_id, node.key))]
-        )
-        if lost:
-            log.warning("run %s: starting %d lost nodes again", run.run_id, len(lost))
-            await start_nodes(instances, lost)
+        for node in run.nodes:
+            await this.go_on(_name(node), self._reconcile_node(node, instances))
         return True
 
-    async def _reconcile_coordinator(self, instances: Instances, product: Product) -> None:
-        if await instances.is_alive(coordinator_instance(product.key)):
+    async def _reconcile_node(self, node: ClaimedNode, instances: Instances) -> None:
+        if await instances.is_alive(node_instance(node.run_id, node.key)):
             return
-        log.warning("%s has an active lease and no coordinator; starting it", product.key)
-        await start_coordinator(instances, product)
+        log.warning("run %s: node %s was lost; starting it again", node.run_id, node.key)
+        await start_nodes(instances, [node])
+
+    async def _reconcile_products(self, this: Round, instances: Instances, busy: set[str]) -> None:
+        """Start the coordinators that should be there.
+
+        A run whose coordinator was lost goes on by itself; a second one under the same instance id
+        would never begin, so the next coordinator waits for its end.
+        """
+        now = self._services.now()
+        for waiting in await this.read("waiting products", waiting_products):
+            await this.transact(
+                f"product {waiting.key}",
+                lambda connection, waiting=waiting: take_waiting_lease(connection, waiting, now=now),
+            )
+        for key in await this.read("products at work", products_at_work):
+            if key not in busy:
+                await this.go_on(f"product {key}", self._reconcile_coordinator(key, instances))
+
+    async def _reconcile_coordinator(self, key: str, instances: Instances) -> None:
+        if await instances.is_alive(coordinator_instance(key)):
+            return
+        current = await asyncio.to_thread(
+            self._services.database.read, lambda connection: get_current_product(connection, key)
+        )
+        log.warning("%s has an active lease and no coordinator; starting it", key)
+        await start_coordinator(instances, current.product)
+
+
+def _name(node: ClaimedNode) -> str:
+    return f"run {node.run_id}, node {node.key}"

@@ -209,28 +209,38 @@ def _complete(
     return bool(released)
 
 
-def check_deadlines(connection: sa.Connection, *, now: datetime) -> tuple[str, ...]:
-    """Raise an alarm for every set that is past its deadline and not complete; return what those raised now say.
+def overdue_sets(connection: sa.Connection, *, now: datetime) -> tuple[str, ...]:
+    """Return ``domain/name`` of the products with a set that is past its deadline and not complete."""
+    rows: Sequence[int] = (
+        connection.execute(sa.select(landing_sets.c.DataProductID).where(_is_overdue(now)).distinct())
+        .scalars()
+        .all()
+    )
+    return tuple(sorted(get_product_key(connection, product_id) for product_id in rows))
+
+
+def check_deadlines(connection: sa.Connection, product: str, *, now: datetime) -> tuple[str, ...]:
+    """Raise an alarm for every overdue set of a product; return what those raised now say.
 
     A set that waits for nothing any more, because its dataset changed or its files were replayed, is complete.
     """
+    current = get_current_product(connection, product)
+    lock_lease(connection, current.product_id, now)
+    datasets = {dataset.name: dataset for dataset in current.product.datasets}
     overdue = connection.execute(
         sa.select(landing_sets)
-        .where(landing_sets.c.State == SetState.OPEN, landing_sets.c.DeadlineAt <= now)
-        .order_by(landing_sets.c.DataProductID, landing_sets.c.LandingSetID)
+        .where(landing_sets.c.DataProductID == current.product_id, _is_overdue(now))
+        .order_by(landing_sets.c.LandingSetID)
     ).all()
-    raised = []
-    for product_id in dict.fromkeys(row.DataProductID for row in overdue):
-        current = get_current_product(connection, get_product_key(connection, product_id))
-        datasets = {dataset.name: dataset for dataset in current.product.datasets}
-        lock_lease(connection, product_id, now)
-        for row in overdue:
-            if row.DataProductID == product_id:
-                dataset = datasets.get(row.DataSetName)
-                detail = _check_deadline(connection, current, dataset, _landing_set(row), now)
-                if detail is not None:
-                    raised.append(detail)
-    return tuple(raised)
+    checked = [
+        _check_deadline(connection, current, datasets.get(row.DataSetName), _landing_set(row), now)
+        for row in overdue
+    ]
+    return tuple(detail for detail in checked if detail is not None)
+
+
+def _is_overdue(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(landing_sets.c.State == SetState.OPEN, landing_sets.c.DeadlineAt <= now)
 
 
 def _check_deadline(

@@ -1,5 +1,6 @@
 """Alarms: what somebody has to know of, one row for as long as its cause lasts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -8,11 +9,14 @@ import sqlalchemy as sa
 
 from landfall.metadata.tables import alarms, data_products
 
+LONGEST_SUBJECT = 600
+
 
 class AlarmName(StrEnum):
     """Names that alert rules look for, in the table and in the log."""
 
     SET_INCOMPLETE = "landing_set_incomplete"
+    NOT_RECONCILED = "not_reconciled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,32 @@ def clear_alarm(connection: sa.Connection, name: AlarmName, subject: str, *, now
     return bool(
         connection.execute(sa.update(alarms).where(_open(name, subject)).values(ClearedAt=now)).rowcount
     )
+
+
+def sync_alarms(
+    connection: sa.Connection, name: AlarmName, causes: Mapping[str, str], *, now: datetime
+) -> None:
+    """Let the alarms of a name be those of ``causes``, detail by subject: raise what is new, clear what is gone."""
+    raised: set[str] = set(
+        connection.execute(
+            sa.select(alarms.c.Subject).where(alarms.c.Name == name, alarms.c.ClearedAt.is_(None))
+        ).scalars()
+    )
+    wanted = {subject[:LONGEST_SUBJECT]: detail for subject, detail in causes.items()}
+    for subject in sorted(raised - wanted.keys()):
+        clear_alarm(connection, name, subject, now=now)
+    for subject in sorted(wanted.keys() - raised):
+        raise_alarm(connection, name, product_id=None, subject=subject, detail=wanted[subject], now=now)
+
+
+def count_alarms(connection: sa.Connection) -> dict[str, int]:
+    """Return how many alarms last, by name."""
+    rows = connection.execute(
+        sa.select(alarms.c.Name, sa.func.count().label("Alarms"))
+        .where(alarms.c.ClearedAt.is_(None))
+        .group_by(alarms.c.Name)
+    )
+    return {row.Name: row.Alarms for row in rows}
 
 
 def list_alarms(

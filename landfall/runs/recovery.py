@@ -1,4 +1,7 @@
-"""What SQL says should be going on, for the timer that starts again what was lost."""
+"""What SQL says should be going on, for the timer that starts again what was lost.
+
+Each function is one transaction about one thing, so that what is wrong with one product holds no other one up.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +24,6 @@ from landfall.runs.ids import RunID
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.requests import RequestState
 from landfall.runs.states import FINAL_NODE_STATES, FINAL_RUN_STATES, FileState
-from landfall.spec.model import Product
 
 # Younger work is still on its way to its orchestration.
 GRACE = timedelta(seconds=30)
@@ -38,47 +40,18 @@ class OpenRun:
 
 
 @dataclass(frozen=True, slots=True)
-class ExpectedWork:
-    """What should be going on.
+class WaitingProduct:
+    """A product with work and an idle lease; ``only_files`` if nobody asked for a run and none is open."""
 
-    Attributes:
-        coordinators: Products whose lease is active.
-        runs: Runs that are open, each with the nodes that should have an orchestration.
-        claimed: Ready nodes that stood beside a free place, and have it now.
-    """
-
-    coordinators: tuple[Product, ...]
-    runs: tuple[OpenRun, ...]
-    claimed: tuple[ClaimedNode, ...] = ()
+    product_id: int
+    key: str
+    only_files: bool
 
 
-def expected_work(connection: sa.Connection, *, now: datetime) -> ExpectedWork:
-    """Take the leases of products with work and no coordinator, and return what should be going on."""
-    for product_id in _idle_products_with_work(connection):
-        if lock_lease(connection, product_id, now).state is LeaseState.IDLE:
-            set_lease(connection, product_id, LeaseState.ACTIVE, now)
-    active = connection.execute(
-        sa.select(data_products.c.Domain, data_products.c.Name)
-        .select_from(
-            product_leases.join(
-                data_products, data_products.c.DataProductID == product_leases.c.DataProductID
-            )
-        )
-        .where(product_leases.c.State == LeaseState.ACTIVE)
-    ).all()
-    coordinators = tuple(
-        get_current_product(connection, f"{row.Domain}/{row.Name}").product for row in active
-    )
-    hold_gate(connection, now)
-    claimed = claim_places(connection, own_run=None, claimed_by="reconcile", now=now)
-    return ExpectedWork(coordinators=coordinators, runs=_open_runs(connection, now), claimed=claimed)
+def waiting_products(connection: sa.Connection) -> tuple[WaitingProduct, ...]:
+    """Return the products that have work and whose lease nobody holds.
 
-
-def _idle_products_with_work(connection: sa.Connection) -> list[int]:
-    """Return the products that should have a coordinator and whose lease nobody holds.
-
-    A run that was open when its product was paused goes on to its end. Files alone are a reason only where
-    landing starts runs; elsewhere they wait until a run is asked for.
+    A run that was open when its product was paused goes on to its end.
     """
     has_file = sa.exists().where(
         landed_files.c.DataProductID == product_leases.c.DataProductID,
@@ -94,12 +67,61 @@ def _idle_products_with_work(connection: sa.Connection) -> list[int]:
     goes_on = product_leases.c.PausedAt.is_(None)
     asked = _idle_products(connection, sa.or_(has_run, sa.and_(goes_on, has_request)))
     landed = _idle_products(connection, sa.and_(goes_on, has_file))
-    on_landing = {
-        product_id
-        for product_id, key in landed.items()
-        if get_current_product(connection, key).product.run.on_landing
-    }
-    return sorted(asked.keys() | on_landing)
+    return tuple(
+        WaitingProduct(product_id, key, only_files=product_id not in asked)
+        for product_id, key in sorted((asked | landed).items())
+    )
+
+
+def take_waiting_lease(connection: sa.Connection, waiting: WaitingProduct, *, now: datetime) -> None:
+    """Take the lease of a product that should have a coordinator, unless somebody holds it by now.
+
+    Files alone are a reason only where landing starts runs; elsewhere they wait until a run is asked for.
+    """
+    if waiting.only_files and not get_current_product(connection, waiting.key).product.run.on_landing:
+        return
+    if lock_lease(connection, waiting.product_id, now).state is LeaseState.IDLE:
+        set_lease(connection, waiting.product_id, LeaseState.ACTIVE, now)
+
+
+def products_at_work(connection: sa.Connection) -> tuple[str, ...]:
+    """Return ``domain/name`` of the products whose lease is active: each should have a coordinator."""
+    rows = connection.execute(
+        sa.select(data_products.c.Domain, data_products.c.Name)
+        .select_from(
+            product_leases.join(
+                data_products, data_products.c.DataProductID == product_leases.c.DataProductID
+            )
+        )
+        .where(product_leases.c.State == LeaseState.ACTIVE)
+        .order_by(product_leases.c.ChangedAt)
+    )
+    return tuple(f"{row.Domain}/{row.Name}" for row in rows)
+
+
+def claim_free_places(connection: sa.Connection, *, now: datetime) -> tuple[ClaimedNode, ...]:
+    """Give free places to ready nodes that stand beside them, and return those nodes."""
+    hold_gate(connection, now)
+    return claim_places(connection, own_run=None, claimed_by="reconcile", now=now)
+
+
+def open_runs(connection: sa.Connection, *, now: datetime) -> tuple[OpenRun, ...]:
+    """Return the runs that are open, the oldest first, each with the nodes that should have an orchestration."""
+    rows = connection.execute(
+        sa.select(runs.c.RunID, runs.c.OpenNodes, data_products.c.Domain, data_products.c.Name)
+        .select_from(runs.join(data_products, data_products.c.DataProductID == runs.c.DataProductID))
+        .where(runs.c.State.not_in(FINAL_RUN_STATES))
+        .order_by(runs.c.CreatedAt)
+    ).all()
+    return tuple(
+        OpenRun(
+            run_id=RunID(row.RunID),
+            product=f"{row.Domain}/{row.Name}",
+            nodes=_overdue_nodes(connection, row.RunID, now),
+            ended=row.OpenNodes == 0,
+        )
+        for row in rows
+    )
 
 
 def _idle_products(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> dict[int, str]:
@@ -114,24 +136,6 @@ def _idle_products(connection: sa.Connection, condition: sa.ColumnElement[bool])
         .where(product_leases.c.State == LeaseState.IDLE, condition)
     )
     return {row.DataProductID: f"{row.Domain}/{row.Name}" for row in rows}
-
-
-def _open_runs(connection: sa.Connection, now: datetime) -> tuple[OpenRun, ...]:
-    open_runs = connection.execute(
-        sa.select(runs.c.RunID, runs.c.OpenNodes, data_products.c.Domain, data_products.c.Name)
-        .select_from(runs.join(data_products, data_products.c.DataProductID == runs.c.DataProductID))
-        .where(runs.c.State.not_in(FINAL_RUN_STATES))
-        .order_by(runs.c.CreatedAt)
-    ).all()
-    return tuple(
-        OpenRun(
-            run_id=RunID(row.RunID),
-            product=f"{row.Domain}/{row.Name}",
-            nodes=_overdue_nodes(connection, row.RunID, now),
-            ended=row.OpenNodes == 0,
-        )
-        for row in open_runs
-    )
 
 
 def _overdue_nodes(connection: sa.Connection, run_id: str, now: datetime) -> tuple[ClaimedNode, ...]:

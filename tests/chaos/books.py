@@ -13,6 +13,7 @@ from landfall.metadata.tables import (
     lineage_edges,
     node_attempts,
     node_runs,
+    open_submissions,
     product_leases,
     run_events,
     run_plans,
@@ -134,7 +135,7 @@ def _check_once(connection: sa.Connection) -> None:
 
 
 def nothing_left(connection: sa.Connection) -> bool:
-    """Return whether no file waits, no run is open, no request is pending and no lease is held."""
+    """Return whether no file waits, no run is open, no request is pending, no lease is held and no job is sought."""
     open_work = (
         sa.select(landed_files.c.LandedFileID).where(
             landed_files.c.State.in_([FileState.PENDING, FileState.CLAIMED])
@@ -142,5 +143,6 @@ def nothing_left(connection: sa.Connection) -> bool:
         sa.select(runs.c.RunID).where(runs.c.State.not_in(FINAL_RUN_STATES)),
         sa.select(run_requests.c.RequestID).where(run_requests.c.State == RequestState.PENDING),
         sa.select(product_leases.c.DataProductID).where(product_leases.c.State != LeaseState.IDLE),
+        sa.select(open_submissions.c.RunID),
     )
     return all(connection.execute(query.limit(1)).first() is None for query in open_work)

@@ -9,11 +9,13 @@ class FakeInstances:
     Attributes:
         alive: Instance ids, and what they were started with.
         woken: Instance id and event of each wake-up.
+        refuses: Instance ids that the Durable extension fails to look at.
     """
 
     def __init__(self) -> None:
         self.alive: dict[str, dict[str, Any]] = {}
         self.woken: list[tuple[str, str]] = []
+        self.refuses: set[str] = set()
 
     async def start(self, orchestrator: str, instance_id: str, work: dict[str, Any]) -> bool:
         if instance_id in self.alive:
@@ -25,4 +27,6 @@ class FakeInstances:
         self.woken.append((instance_id, event))
 
     async def is_alive(self, instance_id: str) -> bool:
+        if instance_id in self.refuses:
+            raise RuntimeError(f"no status of {instance_id}")
         return instance_id in self.alive

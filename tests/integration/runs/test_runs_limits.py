@@ -19,7 +19,7 @@ from landfall.runs.closing import cancel_run, close_run, start_run
 from landfall.runs.gate import hold_node
 from landfall.runs.ids import RunID
 from landfall.runs.opening import open_run
-from landfall.runs.recovery import expected_work
+from landfall.runs.recovery import claim_free_places
 from landfall.runs.settling import Settled, TryAgain, end_node
 from landfall.runs.states import NodeState, RunState
 from landfall.runs.verdict import Verdict
@@ -153,10 +153,10 @@ def test_reconcile_and_cancel_give_free_places_to_who_waits(database: Database) 
     cancelled = database.transact(lambda c: cancel_run(c, large, actor="ada", now=LATER))
     begin(database, a_fan("third", 1))
     limit(database, "limits.nodes", 2)
-    work = database.transact(lambda c: expected_work(c, now=NOW))
+    claimed = database.transact(lambda c: claim_free_places(c, now=NOW))
 
     assert [node.run_id.rpartition("-")[2] for node in cancelled.start] == ["small"]
-    assert [node.run_id.rpartition("-")[2] for node in work.claimed] == ["third"]
+    assert [node.run_id.rpartition("-")[2] for node in claimed] == ["third"]
 
 
 def test_nodes_claimed_together_have_their_turns_at_the_pace_of_the_jobs_api(database: Database) -> None:
