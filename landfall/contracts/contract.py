@@ -9,7 +9,7 @@ from landfall.spec.sql_text import SqlProblem
 from landfall.spec.step_checks import Path
 
 # A consumer never sees a row that these refuse; a warning promises nothing.
-_PROMISES = frozenset({Severity.QUARANTINE, Severity.FAIL})
+_PROMISES = frozenset({Severity.QUARANTINE, Severity.FAIL, Severity.CORRECT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,20 @@ def contracts_of(product: Product, foreign: ForeignFrames) -> tuple[Contract, ..
                 columns=tuple(_columns(dataset, types, kept)),
                 key=_key(product, port, kept),
                 rules=tuple(
-                    ContractRule(rule.name, rule.check, rule.config, rule.filter, rule.description)
+                    ContractRule(rule.name, rule.check, _promise(rule), rule.filter, rule.description)
                     for rule in kept
                 ),
             )
         )
     return tuple(found)
+
+
+def _promise(rule: QualityRule) -> JsonObject:
+    """Return what a rule keeps out; how it repairs what would break it is no promise."""
+    if "repair" not in rule.config:
+        return rule.config
+    without = {"repair"} if rule.check is not Check.EXPRESSION else {"repair", "column"}
+    return {key: value for key, value in rule.config.items() if key not in without}
 
 
 def consumers(port: str, products: Iterable[Product]) -> tuple[str, ...]:

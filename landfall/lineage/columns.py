@@ -25,6 +25,9 @@ from landfall.spec.sql_text import SqlProblem, read_expression
 from landfall.spec.step_checks import Path
 from landfall.spec.step_columns import frame_after
 
+# Severities by which a row may end in quarantine.
+_SET_ASIDE = frozenset({Severity.QUARANTINE, Severity.CORRECT})
+
 
 class DependencyKind(StrEnum):
     """Value: the target is made of it. Filter: it decides which rows the target has, so its column is ``*``."""
@@ -125,7 +128,7 @@ def _may_refuse(dataset: Dataset, made_of: Trace | None) -> bool:
     is_landed = made_of is None
     return (
         is_landed
-        or any(rule.severity is Severity.QUARANTINE for rule in dataset.quality)
+        or any(rule.severity in _SET_ASIDE for rule in dataset.quality)
         or any(not column.nullable for column in dataset.columns)
     )
 
@@ -140,7 +143,7 @@ def _quarantine_edges(
     for source in columns.everything() - columns.rows:
         yield ColumnEdge(source, DatasetColumn(target, "_row"), DependencyKind.VALUE)
     for rule in dataset.quality:
-        if rule.severity is Severity.QUARANTINE:
+        if rule.severity in _SET_ASIDE:
             for source in _read_by(rule, columns, names):
                 yield ColumnEdge(source, DatasetColumn(target, "_rules"), DependencyKind.VALUE)
 

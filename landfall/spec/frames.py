@@ -11,7 +11,7 @@ from landfall.spec.sql_text import DIALECT
 
 ColumnType = str | None
 # What the runtime adds to the rows it takes in; steps may read them.
-LOAD_COLUMNS = frozenset({"_source_file", "_ingested_at", "_run_id", "_warnings", "_rescued"})
+LOAD_COLUMNS = frozenset({"_source_file", "_ingested_at", "_run_id", "_warnings", "_corrections", "_rescued"})
 
 
 @dataclass(frozen=True, slots=True)

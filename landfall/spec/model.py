@@ -162,14 +162,27 @@ class NamedPattern(StrEnum):
     BIC = "bic"
     IPV4 = "ipv4"
     PHONE = "phone"
+    TRIMMED = "trimmed"
 
 
 class Severity(StrEnum):
-    """Warn publishes the row, quarantine sets it aside, fail publishes nothing."""
+    """Warn publishes the row, quarantine sets it aside, fail publishes nothing, correct repairs the row.
+
+    A row that a repair does not help is set aside.
+    """
 
     WARN = "warn"
     QUARANTINE = "quarantine"
     FAIL = "fail"
+    CORRECT = "correct"
+
+
+class Repair(StrEnum):
+    """Repairs of a value that need no more than their name: white space off, nearest limit, null."""
+
+    TRIM = "trim"
+    CLAMP = "clamp"
+    TO_NULL = "to_null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +234,8 @@ class QualityRule:
 
     Attributes:
         config: The check's own settings, as the model of the check in ``rule_documents`` names them. What looks
-            something up in another dataset of the product names it under ``references``.
+            something up in another dataset of the product names it under ``references``; what repairs values says
+            how under ``repair``.
         filter: SQL condition; rows that do not meet it are not tested.
         max_failed_rows: Most rows that may fail; with more the node fails, whatever the severity.
         max_failed_share: The same as a share of the tested rows, from 0 to 1.

@@ -292,7 +292,7 @@ class _Checks:
             self._frames.get(dataset.name),
             mark,
             ("expect", "rows"),
-            also=("_warnings",),
+            also=("_warnings", "_corrections"),
         )
         names = [
             rule.name

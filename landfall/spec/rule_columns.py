@@ -7,7 +7,7 @@ from landfall.spec.column_types import canonical_type
 from landfall.spec.expression_columns import misplaced_windows, ungrouped_columns
 from landfall.spec.faults import nearest_remedy
 from landfall.spec.frames import Frame
-from landfall.spec.model import Check, Measure, QualityRule
+from landfall.spec.model import Check, Measure, QualityRule, Repair
 from landfall.spec.sql_text import SqlProblem
 from landfall.spec.step_checks import (
     Path,
@@ -17,6 +17,7 @@ from landfall.spec.step_checks import (
     check_sort_entries,
     check_value,
 )
+from landfall.spec.value_steps import check_key, check_literal
 
 _OF_TEXT = frozenset({Check.LENGTH, Check.NOT_EMPTY, Check.PATTERN, Check.PARSEABLE})
 _MOMENTS = frozenset({"date", "timestamp", "timestamp_ntz"})
@@ -45,6 +46,8 @@ def check_rule(rule: QualityRule, frame: Frame | None, referenced: Frame | None,
             _check_named_columns(rule, frame, report)
             if rule.references is not None:
                 _check_reference(rule.config, frame, referenced, report)
+    if "repair" in rule.config:
+        _check_repair(rule, frame, report)
 
 
 def _check_named_columns(rule: QualityRule, frame: Frame | None, report: Report) -> None:
@@ -61,6 +64,34 @@ def _check_named_columns(rule: QualityRule, frame: Frame | None, report: Report)
         _check_kind(columns, frame, key, report, _MOMENTS, "a date or timestamp")
     if rule.check is Check.AGGREGATE and rule.config["measure"] in (Measure.SUM, Measure.AVG):
         _check_kind(columns, frame, key, report, _NUMBERS, "a number")
+
+
+def _check_repair(rule: QualityRule, frame: Frame | None, report: Report) -> None:
+    """Check that what a repair leaves is a value of its column."""
+    config = rule.config
+    repair = config["repair"]
+    column = config["columns"][0] if "columns" in config else config["column"]
+    if rule.check is Check.EXPRESSION:
+        check_columns([column], frame, ("column",), report)
+    kind = frame.type_of(column) if frame is not None else None
+    if kind is None:
+        return
+    if kind == "binary" or kind.startswith(("array<", "map<", "struct<")):
+        message = f"column '{column}' is {kind}, and only plain values are repaired"
+        report(("repair",), SqlProblem("LF1029", message, "repair it in a step"))
+    elif repair == Repair.TRIM and kind != "string":
+        message = f"column '{column}' is {kind}, and only text is trimmed"
+        report(("repair",), SqlProblem("LF1029", message, "choose another repair"))
+    elif repair == Repair.CLAMP and rule.check is Check.RANGE:
+        for key in ("min", "max"):
+            if key in config:
+                check_literal(config[key], column, frame, (key,), report)
+    elif isinstance(repair, Mapping):
+        if "default" in repair:
+            check_literal(repair["default"], column, frame, ("repair", "default"), report)
+        for old, new in repair.get("replace", {}).items():
+            check_key(old, column, frame, ("repair", "replace", old), report)
+            check_literal(new, column, frame, ("repair", "replace", old), report)
 
 
 def _check_kind(

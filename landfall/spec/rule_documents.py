@@ -18,14 +18,16 @@ from landfall.spec.fields import (
     fault,
 )
 from landfall.spec.model import Measure, NamedPattern, Severity
+from landfall.spec.repair_documents import RepairField, check_repair
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(strict=False, ge=0, le=1)]
 
 
 def _check_table_severity(value: Severity) -> Severity:
-    if value is Severity.QUARANTINE:
-        message = "this rule is about all rows together, so none of them can be quarantined for it"
+    if value in (Severity.QUARANTINE, Severity.CORRECT):
+        done = "quarantined" if value is Severity.QUARANTINE else "corrected"
+        message = f"this rule is about all rows together, so none of them can be {done} for it"
         raise fault("LF1029", message, "write severity: warn, or severity: fail")
     return value
 
@@ -43,6 +45,18 @@ class _Rule(Document):
     max_failed_share: Share | None = Field(
         default=None, description="The same as a share of the tested rows, from 0 to 1"
     )
+    repair: RepairField | None = Field(
+        default=None, description="What takes the place of a wrong value; of severity correct only"
+    )
+
+    @model_validator(mode="after")
+    def _repairs_if_it_corrects(self) -> "_Rule":
+        if self.severity is Severity.CORRECT:
+            check_repair(self)
+        elif self.repair is not None:
+            message = f"rule '{self.name}' has a repair, and severity {self.severity.value}"
+            raise fault("LF1029", message, "write severity: correct, or remove repair:")
+        return self
 
 
 class NotNullRule(_Rule):
@@ -245,6 +259,14 @@ class NullShareRule(_TableRule):
 class ExpressionRule(_Rule):
     check: Literal["expression"]
     expression: Expression
+    column: ColumnRef | None = Field(default=None, description="The column that repair: is about")
+
+    @model_validator(mode="after")
+    def _has_a_column_to_repair(self) -> "ExpressionRule":
+        if self.column is not None and self.repair is None:
+            message = f"rule '{self.name}' names a column, and an expression names its columns itself"
+            raise fault("LF1029", message, "remove column:, which says what repair: is about")
+        return self
 
 
 RuleDocument = Annotated[

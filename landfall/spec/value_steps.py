@@ -21,11 +21,8 @@ def replace_values(
 ) -> Frame | None:
     for name, replacement in config.items():
         check_columns([name], frame, (name,), report)
-        kind = frame.type_of(name) if frame is not None else None
         for old, new in (replacement.get("values") or {}).items():
-            problem = key_problem(old, kind)
-            if problem is not None:
-                report((name, "values", old), _unfit(name, problem))
+            check_key(old, name, frame, (name, "values", old), report)
             check_literal(new, name, frame, (name, "values", old), report)
         for index, old in enumerate(replacement.get("to_null") or ()):
             check_literal(old, name, frame, (name, "to_null", index), report)
@@ -35,6 +32,13 @@ def replace_values(
 def check_literal(value: object, column: str, frame: Frame | None, path: Path, report: Report) -> None:
     """Report a value that a column cannot hold because of its type, where that is known."""
     problem = literal_problem(value, frame.type_of(column) if frame is not None else None)
+    if problem is not None:
+        report(path, _unfit(column, problem))
+
+
+def check_key(text: str, column: str, frame: Frame | None, path: Path, report: Report) -> None:
+    """Report a key of a mapping, which is always text, that stands for no value of a column."""
+    problem = key_problem(text, frame.type_of(column) if frame is not None else None)
     if problem is not None:
         report(path, _unfit(column, problem))
 

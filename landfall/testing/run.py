@@ -23,6 +23,7 @@ from landfall.testing.difference import Difference, compare_rows, expected_refus
 from landfall.testing.fixtures import ShownRow, WrongFixture, file_text, frame_of, inferred_types, shown_rows
 from spark_runtime.delta import DeltaTables
 from spark_runtime.ingest import LOAD_TYPES
+from spark_runtime.repairs import CORRECTIONS, CORRECTIONS_TYPE
 from spark_runtime.result import NodeResult
 from spark_runtime.run import run_node
 from spark_runtime.session import SETTINGS
@@ -274,6 +275,8 @@ class Bench:
         flagging = (rule for rule in dataset.quality if rule.check not in TABLE_CHECKS)
         if any(rule.severity is DeclaredSeverity.WARN for rule in flagging):
             types[_WARNINGS] = "array<string>"
+        if any(rule.severity is DeclaredSeverity.CORRECT for rule in dataset.quality):
+            types[CORRECTIONS] = CORRECTIONS_TYPE
         if dataset.landing is not None:
             return types | LOAD_TYPES if dataset.columns else {}
         builder = nodes.builder(dataset.name)

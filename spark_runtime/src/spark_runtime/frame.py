@@ -10,7 +10,7 @@ from spark_runtime.errors import StepRefused
 
 # What the runtime adds to tables. Steps may use these columns, but they are not the product's: they do not
 # come along from joined tables, and they are written only where the output declares them.
-LOAD_COLUMNS = ("_source_file", "_ingested_at", "_run_id", "_warnings", "_rescued")
+LOAD_COLUMNS = ("_source_file", "_ingested_at", "_run_id", "_warnings", "_corrections", "_rescued")
 
 
 @dataclass(frozen=True, slots=True)

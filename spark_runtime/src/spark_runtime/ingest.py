@@ -12,6 +12,7 @@ from spark_runtime.landed_files import read_landed_files
 from spark_runtime.publishing import publish_staged
 from spark_runtime.reader_options import null_texts, text_format
 from spark_runtime.readers.records import DRIFTED
+from spark_runtime.repairs import compile_repairs, repair_rows
 from spark_runtime.result import FileResult, FileStatus
 from spark_runtime.rules import compile_rules, portable_rules
 from spark_runtime.spec import Column, Drift, FilesInput, Rule
@@ -20,6 +21,8 @@ from spark_runtime.staging import Origin, Staged, StagedColumn, discard, stage
 from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
 from spark_runtime.tally import Tally, count_staged
 
+# What the parser says of each record, beside its values.
+_ORIGIN = ("_lf_kind", "_lf_file", "_lf_fault", "_lf_raw", "_lf_line", "_lf_rows")
 LOAD_TYPES = {"_source_file": "string", "_ingested_at": "timestamp", "_run_id": "string"}
 
 
@@ -85,7 +88,9 @@ def _stage(
     if source.drift is Drift.RESCUE:
         kept = Conversion("_lf_extra", None)
         columns.append(StagedColumn(RESCUED, "string", "_lf_extra", kept, nullable=True, lost_as=""))
-    tests, unique = compile_rules(rules, {column.name: column.type for column in columns})
+    types = {column.name: column.type for column in columns}
+    tests, unique = compile_rules(rules, types)
+    repaired = repair_rows(records, columns, compile_repairs(rules, types), keep=_ORIGIN)
     uris = ", ".join(text_literal(file.uri) for file in source.files)
     origin = Origin(
         kind="_lf_kind",
@@ -96,7 +101,16 @@ def _stage(
         rows="_lf_rows",
         source_file=f"element_at(array({uris}), _lf_file + 1)",
     )
-    return stage(job, records, columns, tests, unique, origin=origin)
+    return stage(
+        job,
+        repaired.df,
+        repaired.columns,
+        (*tests, *repaired.tests),
+        unique,
+        carried=repaired.carried,
+        kept=repaired.kept,
+        origin=origin,
+    )
 
 
 def with_captured(records: DataFrame, source: FilesInput) -> DataFrame:

@@ -4,6 +4,10 @@ No look-around and no back references, which Sail has not; classes are spelt out
 for Java and Unicode for Rust. A form says nothing about the thing behind it: an address may exist or not.
 """
 
+# Spelt out: what `\\s` means differs from engine to engine beyond ASCII.
+WHITE_SPACE = "[\t\n\u000b\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+
+_INK = WHITE_SPACE.replace("[", "[^", 1)
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _LEAP_YEAR = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
@@ -28,4 +32,5 @@ PATTERNS = {
     "ipv4": rf"(?:{_BYTE}\.){{3}}{_BYTE}",
     # ITU-T E.164: country code and number, fifteen digits at most.
     "phone": r"\+[1-9][0-9]{6,14}",
+    "trimmed": rf"(?:{_INK}(?:(?s:.)*{_INK})?)?",
 }

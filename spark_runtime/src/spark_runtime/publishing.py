@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from spark_runtime.errors import QualityGateClosed, RowsUnaccounted, TooManyRefused
 from spark_runtime.job import Job, log
 from spark_runtime.quarantine import quarantine_rows, write_quarantine
+from spark_runtime.repairs import CORRECTIONS, CORRECTIONS_TYPE, FIXES
 from spark_runtime.result import OutputResult
 from spark_runtime.spec import Severity
 from spark_runtime.sql import quoted
@@ -65,6 +66,8 @@ def publish_staged(
         types = dict(staged.types)
         if warnings is not None:
             columns["_warnings"], types["_warnings"] = warnings, "array<string>"
+        if FIXES in staged.neutral:
+            columns[CORRECTIONS], types[CORRECTIONS] = FIXES, CORRECTIONS_TYPE
         columns |= extra
         types |= extra_types
         valid = staged.valid_rows(rejected=tally.rejected)
@@ -118,11 +121,13 @@ def _pass_limits(job: Job, refused: int) -> None:
     faults = []
     for found in job.findings.rules:
         rule = limits.get(found.name)
-        if rule is None or not found.rows_failed:
+        # Repaired rows came as wrong as the others.
+        failed = found.rows_failed + (found.rows_corrected or 0)
+        if rule is None or not failed:
             continue
-        share = found.rows_failed / max(found.rows_checked, 1)
-        told = f"{found.name} failed for {found.rows_failed} of {found.rows_checked} rows"
-        if rule.max_failed_rows is not None and found.rows_failed > rule.max_failed_rows:
+        share = failed / max(found.rows_checked, 1)
+        told = f"{found.name} failed for {failed} of {found.rows_checked} rows"
+        if rule.max_failed_rows is not None and failed > rule.max_failed_rows:
             faults.append(f"{told}, and {rule.max_failed_rows} may")
         elif rule.max_failed_share is not None and share > rule.max_failed_share:
             faults.append(f"{told} ({share:.2%}), and {rule.max_failed_share:.2%} may")

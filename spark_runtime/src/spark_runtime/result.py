@@ -25,6 +25,8 @@ class RuleResult:
     """How many rows a rule tested and refused (or, for severity warn, flagged).
 
     Attributes:
+        rows_corrected: Published rows that the rule repaired; ``None`` for one that repairs nothing. Rows that its
+            repair did not help are among the failed ones.
         version: Hash of what the rule says; ``None`` for a built-in one.
         seconds: What the pass took in which the rule was tested; other rules were tested in it too.
         samples: Keys of rows that failed, a few at most, as ``order_id=7``; no other values.
@@ -35,6 +37,7 @@ class RuleResult:
     severity: Severity
     rows_checked: int
     rows_failed: int
+    rows_corrected: int | None = None
     version: str | None = None
     seconds: float = 0.0
     samples: tuple[str, ...] = ()
@@ -126,6 +129,7 @@ class NodeResult:
                     "severity": rule.severity,
                     "rows_checked": rule.rows_checked,
                     "rows_failed": rule.rows_failed,
+                    "rows_corrected": rule.rows_corrected,
                     "version": rule.version,
                     "seconds": round(rule.seconds, 3),
                     "samples": list(rule.samples),

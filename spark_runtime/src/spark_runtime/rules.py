@@ -84,7 +84,7 @@ def compile_rules(
             if rule.check is Check.UNIQUE:
                 unique.append(_unique(rule, types))
             else:
-                tests.append(_test(rule, types))
+                tests.append(row_test(rule, types))
         except RuleRefused as error:
             faults.append(str(error))
     if faults:
@@ -92,13 +92,21 @@ def compile_rules(
     return tuple(tests), tuple(unique)
 
 
-def _test(rule: Rule, types: Mapping[str, str]) -> Test:
+def row_test(rule: Rule, types: Mapping[str, str]) -> Test:
+    """Return the test of a rule on single rows; a row that a repair left failing is quarantined.
+
+    Raises:
+        RuleRefused: The rule names a column that is not there, or lacks a setting.
+    """
     passes, meaning = _CONDITIONS[rule.check](rule, types)
     # A null answer passes: a rule about a value says nothing about its absence.
     failing = f"NOT coalesce({passes}, true)"
     if rule.filter:
         failing = f"coalesce(({rule.filter}), false) AND {failing}"
-    return Test(rule.name, rule.severity, f"({failing})", f"{rule.name}: {meaning}", rule.filter)
+    severity = rule.severity
+    if severity is Severity.CORRECT:
+        severity, meaning = Severity.QUARANTINE, f"{meaning}, and its repair does not help"
+    return Test(rule.name, severity, f"({failing})", f"{rule.name}: {meaning}", rule.filter)
 
 
 def _not_null(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:

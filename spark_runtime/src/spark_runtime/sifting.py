@@ -16,7 +16,7 @@ from spark_runtime.job import Job
 from spark_runtime.rules import UniqueTest
 from spark_runtime.spec import Rule, Step, StepType
 from spark_runtime.sql import all_of, any_of, quoted
-from spark_runtime.staging import Origin, Rest, Staged, StagedColumn, stage
+from spark_runtime.staging import Kept, Origin, Rest, Staged, StagedColumn, stage
 from spark_runtime.verdict import Test
 
 # Steps that look at one row at a time, and so cost little the second time.
@@ -69,6 +69,7 @@ def sift(
     *,
     plain: DataFrame,
     carried: Sequence[str],
+    kept: Mapping[str, Kept],
     origin: Origin,
     number: int,
     keep: Callable[[DataFrame], DataFrame],
@@ -94,7 +95,15 @@ def sift(
     everything = (*tests, *flags)
     looked = [*carried, *(f"_lf_d{at}" for at in range(len(unique)))]
     staged = stage(
-        job, rows, columns, everything, carried=looked, origin=origin, number=number, only_failing=True
+        job,
+        rows,
+        columns,
+        everything,
+        carried=looked,
+        kept=kept,
+        origin=origin,
+        number=number,
+        only_failing=True,
     )
     total, filtered = _count(published, everything)
     key = next((test.keys for test in unique if test.filter is None), ())

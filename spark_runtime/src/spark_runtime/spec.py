@@ -48,11 +48,15 @@ class Drift(StrEnum):
 
 
 class Severity(StrEnum):
-    """Warn publishes the row, quarantine sets it aside, fail publishes nothing."""
+    """Warn publishes the row, quarantine sets it aside, fail publishes nothing, correct repairs the row.
+
+    A row that a repair does not help is set aside.
+    """
 
     WARN = "warn"
     QUARANTINE = "quarantine"
     FAIL = "fail"
+    CORRECT = "correct"
 
 
 class Check(StrEnum):

@@ -5,7 +5,7 @@ from a second run of the plan, which could give other rows: expressions may be r
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
 from pyspark.errors import PySparkException
@@ -54,6 +54,14 @@ class StagedColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A further column that is staged with the rows: its type, and SQL of its value in a row that fails nothing."""
+
+    type: str
+    neutral: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlacedTest:
     """A test, and the SQL conditions over a staged row that it failed, and that it was made at all."""
 
@@ -75,7 +83,8 @@ class Staged:
         source_file: SQL of the address of the file a row came from.
         key_text: SQL of the key of a row as text, such as ``order_id=7``; ``None`` if no key is known.
         seconds: What typing, testing and writing the rows took.
-        masks: Columns of ``df`` that hold the verdict.
+        neutral: SQL of what a row that fails nothing has in the further columns of ``df`` that are read when rows
+            are published, by their names.
         rest: Rows that fail no test, where only the others lie staged.
     """
 
@@ -86,7 +95,7 @@ class Staged:
     source_file: str
     key_text: str | None = None
     seconds: float = 0.0
-    masks: tuple[str, ...] = ()
+    neutral: Mapping[str, str] = field(default_factory=dict)
     rest: "Rest | None" = None
 
     @property
@@ -112,10 +121,12 @@ class Staged:
 
     def _flagged_and_rest(self, rest: DataFrame) -> DataFrame:
         names = [quoted(name) for name in self.types]
-        if all(test.severity is not Severity.WARN for test in self.tests):
+        if all(test.severity in REFUSING for test in self.tests):
             return rest.selectExpr(*names)
-        flagged = self.df.where(f"NOT ({self.refused})").selectExpr(*names, *self.masks)
-        return rest.selectExpr(*names, *(f"0L AS {mask}" for mask in self.masks)).union(flagged)
+        flagged = self.df.where(f"NOT ({self.refused})").selectExpr(*names, *self.neutral)
+        return rest.selectExpr(*names, *(f"{sql} AS {name}" for name, sql in self.neutral.items())).union(
+            flagged
+        )
 
     def _rows(self, condition: str, rejected: Sequence[int]) -> DataFrame:
         rows = self.df.where(condition)
@@ -170,6 +181,7 @@ def stage(
     unique: Sequence[UniqueTest] = (),
     *,
     carried: Sequence[str] = (),
+    kept: Mapping[str, Kept] | None = None,
     origin: Origin,
     number: int = 0,
     only_failing: bool = False,
@@ -181,12 +193,14 @@ def stage(
         tests: Declared rules on single rows; a row that cannot be read or typed does not reach them.
         unique: Declared rules on keys.
         carried: Further columns of ``df`` that tests read; they are not staged.
+        kept: Further columns of ``df`` to stage, by name.
         number: Tells the stagings of one job apart.
         only_failing: Leave out the rows that fail no test.
     """
     first = place_bits([test for column in columns for test in _column_tests(column)], "_lf_b")
     second = place_bits(tests, "_lf_m")
-    judged = _judge(df, columns, first, second, carried, origin)
+    further = kept or {}
+    judged = _judge(df, columns, first, second, carried, further, origin)
     uri = _staging_uri(job, number)
     started = perf_counter()
     rows = judged.df
@@ -218,7 +232,8 @@ def stage(
         "_lf_source",
         _key_text(job, types),
         seconds,
-        (*masks_of(first), *masks_of(second)),
+        dict.fromkeys((*masks_of(first), *masks_of(second)), "0L")
+        | {name: column.neutral for name, column in further.items()},
     )
 
 
@@ -255,6 +270,7 @@ def _judge(
     first: tuple[TestBit, ...],
     second: tuple[TestBit, ...],
     carried: Sequence[str],
+    further: Mapping[str, Kept],
     origin: Origin,
 ) -> _Judged:
     """Compute everything in three layers: types and their tests, then rules on typed rows, then the verdict."""
@@ -271,10 +287,12 @@ def _judge(
         f"{origin.line} AS _lf_line",
         f"{origin.rows} AS _lf_rows",
         f"{origin.source_file} AS _lf_source",
+        *further,
         *carried,
     )
     kept = {"_lf_file": "int", "_lf_fault": "string", "_lf_line": "bigint", "_lf_rows": "bigint"}
     kept["_lf_source"] = "string"
+    kept |= {name: column.type for name, column in further.items()}
     kept |= dict.fromkeys(masks_of(first), "bigint")
     readable = f"_lf_kind = 0 AND {none_failed(first)}"
     filters = {f"_lf_t{at}": bit.test.filter for at, bit in enumerate(second) if bit.test.filter}

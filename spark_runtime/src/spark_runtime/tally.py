@@ -8,7 +8,7 @@ from typing import Any
 from pyspark.sql import Column, functions
 
 from spark_runtime.result import RuleResult
-from spark_runtime.spec import Rule
+from spark_runtime.spec import Rule, Severity
 from spark_runtime.staging import CLOSING, PlacedTest, Staged
 
 # Keys of failing rows that a result names per rule, at most.
@@ -66,7 +66,9 @@ def count_staged(staged: Staged, *, declared: Sequence[Rule] = ()) -> Tally:
         "closings": f"_lf_part = {CLOSING}",
     }
     for at, test in enumerate(staged.tests):
-        counts[f"failed{at}"] = f"{is_row} AND {test.failed}"
+        # A repair counts where it can be seen: in a row that no other test refuses.
+        published = f" AND NOT ({staged.refused})" if test.severity is Severity.CORRECT else ""
+        counts[f"failed{at}"] = f"{is_row} AND {test.failed}{published}"
         counts[f"checked{at}"] = test.checked
     key = staged.key_text
     samples = {} if key is None else {f"sample{at}": test.failed for at, test in enumerate(staged.tests)}
@@ -124,19 +126,28 @@ def _is_used(files: Mapping[int, ClosedFile], number: int | None) -> bool:
 def _rule_results(
     staged: Staged, groups: list[dict[str, Any]], declared: Sequence[Rule], started: float
 ) -> tuple[RuleResult, ...]:
-    versions = {rule.name: rule.version for rule in declared}
+    said = {rule.name: rule for rule in declared}
     seconds = staged.seconds + perf_counter() - started
+    corrected = {
+        test.name: _total(groups, f"failed{at}")
+        for at, test in enumerate(staged.tests)
+        if test.severity is Severity.CORRECT
+    }
     results = []
     for at, test in enumerate(staged.tests):
+        if test.severity is Severity.CORRECT:
+            continue
         failed = _total(groups, f"failed{at}")
-        if failed or test.name in versions:
+        rule = said.get(test.name)
+        if failed or rule is not None:
             results.append(
                 RuleResult(
                     test.name,
-                    test.severity,
+                    test.severity if rule is None else rule.severity,
                     _checked(staged, test, _total(groups, f"checked{at}")),
                     failed,
-                    version=versions.get(test.name),
+                    rows_corrected=corrected.get(test.name),
+                    version=None if rule is None else rule.version,
                     seconds=seconds,
                     samples=_samples(groups, f"sample{at}"),
                 )

@@ -21,13 +21,14 @@ from spark_runtime.increments import read_increment, table_state
 from spark_runtime.job import Job, log
 from spark_runtime.publishing import publish_directly, publish_staged
 from spark_runtime.references import look_up
+from spark_runtime.repairs import compile_repairs, repair_rows
 from spark_runtime.result import InputResult
 from spark_runtime.rules import compile_rules, portable_rules
 from spark_runtime.sifting import can_be_read_again, can_be_sifted, sift
 from spark_runtime.slices import added_columns
 from spark_runtime.spec import Column, Step, StepType, TableInput
 from spark_runtime.sql import quoted
-from spark_runtime.staging import Origin, Staged, StagedColumn, discard, keep_aside, stage
+from spark_runtime.staging import Kept, Origin, Staged, StagedColumn, discard, keep_aside, stage
 from spark_runtime.steps import STEPS, StepContext
 from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
 from spark_runtime.tally import Tally, count_staged
@@ -69,10 +70,17 @@ class _Stagings:
     kept: list[str] = field(default_factory=list)
 
     def stage(
-        self, frame: Frame, columns: Sequence[StagedColumn], *rules: Any, carried: Sequence[str] = ()
+        self,
+        frame: Frame,
+        columns: Sequence[StagedColumn],
+        *rules: Any,
+        carried: Sequence[str] = (),
+        kept: Mapping[str, Kept] | None = None,
     ) -> Staged:
         origin, number = _origin(frame), len(self.staged)
-        staged = stage(self.job, frame.df, columns, *rules, carried=carried, origin=origin, number=number)
+        staged = stage(
+            self.job, frame.df, columns, *rules, carried=carried, kept=kept, origin=origin, number=number
+        )
         self.staged.append(staged)
         return staged
 
@@ -83,6 +91,7 @@ class _Stagings:
         *rules: Any,
         plain: DataFrame,
         carried: Sequence[str],
+        kept: Mapping[str, Kept],
     ) -> Staged:
         """Stage the rows that fail a test only, of a frame that can be read again."""
         origin, number = _origin(frame), len(self.staged)
@@ -93,6 +102,7 @@ class _Stagings:
             *rules,
             plain=plain,
             carried=carried,
+            kept=kept,
             origin=origin,
             number=number,
             keep=self.keep,
@@ -223,10 +233,14 @@ def _write(
     tests, unique = compile_rules([rule for rule in rules if rule not in lookups], tested)
     around = Surroundings(job.started_at, job.spec.former_rows, inputs)
     table_rules = compile_table_rules(rules, tested, around)
-    plain = frame.df
-    looked = look_up(plain, columns, lookups, inputs, stagings.keep)
+    source = find_name("_source_file", frame.columns)
+    keep = [] if source is None or source in tested else [quoted(source)]
+    repaired = repair_rows(frame.df, columns, compile_repairs(rules, tested), keep=keep)
+    columns = list(repaired.columns)
+    looked = look_up(repaired.df, columns, lookups, inputs, stagings.keep)
     frame = replace(frame, df=looked.df)
-    tests = (*tests, *looked.tests)
+    tests = (*tests, *looked.tests, *repaired.tests)
+    carried = (*looked.found, *repaired.carried)
     mode = job.spec.output.write.mode
     extra, extra_types = added_columns(job)
     can_refuse = any(column.conversion.lost is not None or not column.nullable for column in columns)
@@ -234,9 +248,17 @@ def _write(
     if can_refuse or has_rules or stagings.refused or job.spec.attempt > 1 or mode not in ONE_PASS:
         with job.findings.phase("check"):
             if mode in ONE_PASS and _may_be_sifted(job) and can_be_sifted(columns, unique):
-                staged = stagings.sift(frame, columns, tests, unique, plain=plain, carried=looked.found)
+                staged = stagings.sift(
+                    frame,
+                    columns,
+                    tests,
+                    unique,
+                    plain=repaired.df,
+                    carried=carried,
+                    kept=repaired.kept,
+                )
             else:
-                staged = stagings.stage(frame, columns, tests, unique, carried=looked.found)
+                staged = stagings.stage(frame, columns, tests, unique, carried=carried, kept=repaired.kept)
             tally = count_staged(staged, declared=job.spec.rules)
             verdicts = judge_table(staged, table_rules, around, rejected=tally.rejected)
         publish_staged(

@@ -5,12 +5,14 @@ import re
 import pytest
 
 from landfall.spec.fields import _NOT_SHARED
-from landfall.spec.model import Check, NamedPattern
+from landfall.spec.model import Check, NamedPattern, Severity
 from spark_runtime.patterns import PATTERNS
 from spark_runtime.spec import Check as RuntimeCheck
+from spark_runtime.spec import Severity as RuntimeSeverity
 
 
-def test_the_runtime_knows_every_check_and_every_pattern() -> None:
+def test_the_runtime_knows_every_check_severity_and_pattern() -> None:
+    assert {str(severity) for severity in Severity} == {str(severity) for severity in RuntimeSeverity}
     assert {str(check) for check in Check} == {str(check) for check in RuntimeCheck}
     assert {str(pattern) for pattern in NamedPattern} == set(PATTERNS)
 

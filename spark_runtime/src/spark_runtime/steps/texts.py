@@ -7,13 +7,12 @@ from typing import Any
 from spark_runtime.errors import StepRefused
 from spark_runtime.frame import Frame
 from spark_runtime.key_text import key_text
+from spark_runtime.patterns import WHITE_SPACE
 from spark_runtime.sql import quoted, text_literal
 from spark_runtime.steps.columns import refuse_taken
 from spark_runtime.steps.context import StepContext
 from spark_runtime.steps.values import with_values
 
-# Spelt out: what `\s` means differs from engine to engine beyond ASCII.
-_WHITE = "[\t\n\u000b\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 _HIDDEN = "'***'"
 
 
@@ -44,9 +43,9 @@ def standardise(frame: Frame, config: Any, context: StepContext) -> Frame:
         name = _text_column(asked, frame, types, context)
         value = quoted(name)
         if config.get("collapse", True):
-            value = f"regexp_replace({value}, {text_literal(f'{_WHITE}+')}, ' ')"
+            value = f"regexp_replace({value}, {text_literal(f'{WHITE_SPACE}+')}, ' ')"
         if config.get("trim", True):
-            value = f"regexp_replace({value}, {text_literal(f'^{_WHITE}+|{_WHITE}+$')}, '')"
+            value = f"regexp_replace({value}, {text_literal(f'^{WHITE_SPACE}+|{WHITE_SPACE}+$')}, '')"
         if config.get("case") is not None:
             value = f"{config['case']}({value})"
         values[name] = f"nullif({value}, '')" if config.get("empty_as_null") else value
