@@ -352,6 +352,7 @@ def _nodes(detail: RunDetail) -> dict[str, Any]:
                 "rows_read": node.rows_read,
                 "rows_published": node.rows_published,
                 "rows_quarantined": node.rows_quarantined,
+                "stopped_by": [asdict(stop) for stop in node.stopped_by],
             }
             for node in detail.nodes
         ],

@@ -36,6 +36,7 @@ _NODE_COLUMNS = (
     "rows_quarantined",
     "reason",
 )
+_STOP_COLUMNS = ("node", "rule", "setting", "found", "allowed")
 _RULE_COLUMNS = ("dataset", "rule", "severity", "rows_checked", "rows_failed", "share", "corrected", "found")
 
 
@@ -149,6 +150,10 @@ def show_run(detail: "RunDetail", output: OutputFormat) -> None:
     if told:
         print()
         show_rows(told, _RULE_COLUMNS, output)
+    stops = [{"node": node.key, **asdict(stop)} for node in detail.nodes for stop in node.stopped_by]
+    if stops:
+        print()
+        show_rows(stops, _STOP_COLUMNS, output)
     for key, reason in detail.left_out.items():
         note(f"left out: {key}: {reason}")
 

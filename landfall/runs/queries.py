@@ -47,6 +47,30 @@ class RunSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """A limit that stopped a node, so that it published nothing.
+
+    Attributes:
+        rule: The rule it belongs to; ``None`` for one of the dataset.
+        setting: The limit, such as ``max_failed_share``; ``severity`` for a rule of severity ``fail``.
+        found: Rows, or a share from 0 to 1; ``None`` where only the message can say it.
+        allowed: The most (for ``min`` the least) that may be.
+    """
+
+    rule: str | None
+    setting: str
+    found: float | None
+    allowed: float | None
+    message: str
+
+    def __str__(self) -> str:
+        """What to look for in the product file."""
+        if self.rule is None:
+            return self.setting
+        return self.rule if self.setting == "severity" else f"{self.setting} of {self.rule}"
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSummary:
     """One node of a run; row counts are ``None`` until it has ended with a result."""
 
@@ -67,6 +91,7 @@ class NodeSummary:
     rows_published: int | None
     rows_quarantined: int | None
     timings_s: Mapping[str, float]
+    stopped_by: tuple[Stop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,4 +294,5 @@ def _node(row: sa.Row[Any]) -> NodeSummary:
         rows_published=row.RowsPublished,
         rows_quarantined=row.RowsQuarantined,
         timings_s=(row.Result or {}).get("timings_s", {}),
+        stopped_by=tuple(Stop(**stop) for stop in (row.Result or {}).get("stopped_by", ())),
     )

@@ -251,6 +251,11 @@ class QualityRule:
     max_failed_share: float | None = None
 
     @property
+    def has_limit(self) -> bool:
+        """Whether the rule stops its node where too many rows break it."""
+        return self.max_failed_rows is not None or self.max_failed_share is not None
+
+    @property
     def references(self) -> DatasetName | None:
         """The dataset of the product in which the rule looks something up, if it does."""
         name = self.config.get("references")

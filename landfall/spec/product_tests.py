@@ -47,7 +47,8 @@ class Expectation:
     Attributes:
         rows: All rows of the table, in any order; ``None`` where nothing is published.
         refused: All refused rows.
-        stopped_by: Rules of severity ``fail`` that keep everything from being published.
+        stopped_by: What keeps everything from being published: rules of severity ``fail`` or with a limit, and
+            ``max_quarantined_share``.
     """
 
     rows: tuple[Row, ...] | None = None
@@ -306,10 +307,11 @@ class _Checks:
                 message = f"no rule '{name}' refuses rows of '{dataset.name}'"
                 at = ("expect", "refused", number, "rules", index)
                 self._report(mark, at, "LF1042", message, nearest_remedy(name, names))
-        gates = [rule.name for rule in dataset.quality if rule.severity is Severity.FAIL]
+        gates = [rule.name for rule in dataset.quality if rule.severity is Severity.FAIL or rule.has_limit]
+        gates += ["max_quarantined_share"] * (dataset.max_quarantined_share is not None)
         for index, name in enumerate(test.expect.stopped_by):
             if name not in gates:
-                message = f"'{dataset.name}' has no rule '{name}' of severity fail"
+                message = f"'{dataset.name}' has no rule '{name}' of severity fail or with a limit"
                 self._report(
                     mark, ("expect", "stopped_by", index), "LF1042", message, nearest_remedy(name, gates)
                 )

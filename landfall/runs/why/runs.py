@@ -63,12 +63,17 @@ def explain_node(node: NodeSummary, evidence: RunEvidence) -> Finding:
     match node.state:
         case NodeState.FAILED:
             code = f"{node.error_code}: " if node.error_code else ""
+            stopped = f"stopped by {some([str(stop) for stop in node.stopped_by])}; " * bool(node.stopped_by)
+            look = (
+                "correct the data, the rule or its limit"
+                if node.stopped_by
+                else f"`landfall runs logs {run_id} {node.key}`; put the cause right"
+            )
             return Finding(
                 about,
                 Cause.FAILED,
-                f"failed at attempt {node.attempt} with {code}{node.reason or 'no reason'}",
-                f"`landfall runs logs {run_id} {node.key}`; put the cause right, then "
-                f"`landfall runs rerun {run_id} --from-failed` (with --newest after an apply)",
+                f"{stopped}failed at attempt {node.attempt} with {code}{node.reason or 'no reason'}",
+                f"{look}, then `landfall runs rerun {run_id} --from-failed` (with --newest after an apply)",
                 node.finished_at,
             )
         case NodeState.SKIPPED:

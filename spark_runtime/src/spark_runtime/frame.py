@@ -13,6 +13,10 @@ from spark_runtime.errors import StepRefused
 LOAD_COLUMNS = ("_source_file", "_ingested_at", "_run_id", "_warnings", "_corrections", "_rescued")
 
 
+# Those of them that rules add: lists of texts, by the names of the columns.
+MARKS = ("_warnings", "_corrections")
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A DataFrame and its column names in order.

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from spark_runtime.casts import canonical_type
 from spark_runtime.errors import UnsupportedOption
-from spark_runtime.frame import LOAD_COLUMNS, find_name
+from spark_runtime.frame import LOAD_COLUMNS, MARKS, find_name
 from spark_runtime.job import Job
 from spark_runtime.landed_files import find_columns
 from spark_runtime.reader_options import read_options
@@ -50,6 +50,8 @@ def further_columns(job: Job, source: FilesInput) -> tuple[Column, ...]:
 
 def may_be_added(spec: NodeSpec, column: str) -> bool:
     """Whether a column that the node's table lacks is added to it."""
+    if column in MARKS:
+        return True
     drifts = {item.drift for item in spec.inputs if isinstance(item, FilesInput)}
     return Drift.EVOLVE in drifts or (Drift.RESCUE in drifts and column == RESCUED)
 

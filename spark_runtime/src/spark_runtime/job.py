@@ -20,6 +20,7 @@ from spark_runtime.result import (
     NodeStatus,
     OutputResult,
     RuleResult,
+    Stop,
 )
 from spark_runtime.spec import NodeSpec
 from spark_runtime.steps.context import ViewNames
@@ -55,6 +56,7 @@ class Findings:
     rows_published: int = 0
     rows_quarantined: int = 0
     rules: tuple[RuleResult, ...] = ()
+    stopped_by: tuple[Stop, ...] = ()
     files: tuple[FileResult, ...] = ()
     output: OutputResult | None = None
     inputs: tuple[InputResult, ...] = ()
@@ -83,6 +85,7 @@ class Findings:
             rows_published=self.rows_published,
             rows_quarantined=self.rows_quarantined,
             rules=self.rules,
+            stopped_by=self.stopped_by,
             files=self.files,
             output=self.output,
             inputs=self.inputs,

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame
 
-from spark_runtime.errors import QualityGateClosed, RowsUnaccounted, TooManyRefused
+from spark_runtime.errors import RowsUnaccounted
+from spark_runtime.gate import pass_gate
 from spark_runtime.job import Job, log
 from spark_runtime.quarantine import quarantine_rows, write_quarantine
 from spark_runtime.repairs import CORRECTIONS, CORRECTIONS_TYPE, FIXES
 from spark_runtime.result import OutputResult
-from spark_runtime.spec import Severity
 from spark_runtime.sql import quoted
 from spark_runtime.staging import Staged
 from spark_runtime.table_rules import TableVerdict
@@ -53,8 +53,7 @@ def publish_staged(
     )
     refused = tally.refused + sum(before.refused for _, before in refused_before)
     findings.rows_read = tally.valid + refused
-    _pass_gate(job, verdicts)
-    _pass_limits(job, refused)
+    pass_gate(job, verdicts, refused)
     with findings.phase("write"):
         frames = [quarantine_rows(job, staged, rejected=tally.rejected)]
         frames += [quarantine_rows(job, before) for before, _ in refused_before]
@@ -100,45 +99,6 @@ def _note_output(job: Job, done: Publication) -> None:
         version,
         job.findings.rows_quarantined,
     )
-
-
-def _pass_gate(job: Job, verdicts: Sequence[TableVerdict]) -> None:
-    failed = [rule for rule in job.findings.rules if rule.severity is Severity.FAIL and rule.rows_failed]
-    if failed:
-        of_tables = {verdict.result: verdict.reason for verdict in verdicts}
-        shown = "; ".join(
-            of_tables.get(rule, f"{rule.name} refused {rule.rows_failed} of {rule.rows_checked} rows")
-            for rule in failed
-        )
-        raise QualityGateClosed(
-            f"{job.spec.output.name}: {shown}. Nothing was published; correct the data, or the rule, and rerun."
-        )
-
-
-def _pass_limits(job: Job, refused: int) -> None:
-    """Stop where more rows were refused or flagged than the dataset and its rules allow."""
-    limits = {rule.name: rule for rule in job.spec.rules}
-    faults = []
-    for found in job.findings.rules:
-        rule = limits.get(found.name)
-        # Repaired rows came as wrong as the others.
-        failed = found.rows_failed + (found.rows_corrected or 0)
-        if rule is None or not failed:
-            continue
-        share = failed / max(found.rows_checked, 1)
-        told = f"{found.name} failed for {failed} of {found.rows_checked} rows"
-        if rule.max_failed_rows is not None and failed > rule.max_failed_rows:
-            faults.append(f"{told}, and {rule.max_failed_rows} may")
-        elif rule.max_failed_share is not None and share > rule.max_failed_share:
-            faults.append(f"{told} ({share:.2%}), and {rule.max_failed_share:.2%} may")
-    most, rows = job.spec.output.max_quarantined_share, job.findings.rows_read
-    if most is not None and rows and refused / rows > most:
-        faults.append(f"{refused} of {rows} rows were refused ({refused / rows:.2%}), and {most:.2%} may be")
-    if faults:
-        raise TooManyRefused(
-            f"{job.spec.output.name}: {'; '.join(faults)}. Nothing was published; correct the data, or raise the "
-            "limit, and rerun."
-        )
 
 
 def _require_rows(job: Job, done: Publication, expected: int) -> None:

@@ -16,6 +16,8 @@ QUARANTINE_TYPES = {
     "_attempt": "int",
     "_dataset": "string",
     "_rules": "array<string>",
+    "_rule_versions": "array<string>",
+    "_warnings": "array<string>",
     "_reason": "string",
     "_source_file": "string",
     "_line": "bigint",
@@ -28,9 +30,11 @@ def quarantine_rows(job: Job, staged: Staged, *, rejected: Sequence[int] = ()) -
     """Return the refused rows of a staging in the columns of the quarantine table.
 
     ``_line`` is the line of the file, for formats without lines the number of the record. ``_row`` is the row as JSON,
-    or as it stands in the file if it could not be parsed.
+    or as it stands in the file if it could not be parsed. ``_rules`` are those that refused the row, ``_rule_versions``
+    their versions in the same order (empty for a built-in test), ``_warnings`` the rules that only flag.
     """
     spec = job.spec
+    versions = {rule.name: rule.version for rule in spec.rules}
     refusing = [test for test in staged.tests if test.severity in REFUSING]
     reasons = ", ".join(
         f"CASE WHEN {test.failed} THEN "
@@ -45,6 +49,8 @@ def quarantine_rows(job: Job, staged: Staged, *, rejected: Sequence[int] = ()) -
         f"{spec.attempt} AS _attempt",
         f"{literal(spec.output.name)} AS _dataset",
         f"{failed_names([(test.failed, test.name) for test in refusing])} AS _rules",
+        f"{failed_names([(test.failed, versions.get(test.name, '')) for test in refusing])} AS _rule_versions",
+        f"{staged.warnings() or failed_names([])} AS _warnings",
         f"concat_ws('; ', {reasons}) AS _reason",
         f"{staged.source_file} AS _source_file",
         "_lf_line AS _line",

@@ -1,7 +1,7 @@
 """The node result: what one job did, as the document that the orchestration reads."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -42,6 +42,34 @@ class RuleResult:
     seconds: float = 0.0
     samples: tuple[str, ...] = ()
     detail: str | None = None
+
+
+class Limit(StrEnum):
+    """What may stop a node although its rows could be read and tested."""
+
+    SEVERITY = "severity"
+    MAX_FAILED_ROWS = "max_failed_rows"
+    MAX_FAILED_SHARE = "max_failed_share"
+    MAX_QUARANTINED_SHARE = "max_quarantined_share"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A limit that stopped a node.
+
+    Attributes:
+        rule: The rule it belongs to; ``None`` for one of the dataset.
+        setting: A ``Limit``, or of a number of rows the setting that was not met: ``min``, ``max``, ``max_change``.
+        found: What was measured: rows, or a share from 0 to 1; ``None`` where the message alone can say it.
+        allowed: The most that may be; for ``min`` the least.
+        message: All of it in words.
+    """
+
+    rule: str | None
+    setting: str
+    found: float | None
+    allowed: float | None
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +118,7 @@ class NodeResult:
 
     Attributes:
         rows_read: Rows that reached the quality rules, plus those refused while reading or casting.
+        stopped_by: Limits because of which nothing was published.
         inputs: Versions of the tables that an incremental node read.
         load: How it read the first of them; ``None`` for a node that reads everything each time.
         timings_s: Seconds per phase.
@@ -101,6 +130,7 @@ class NodeResult:
     rows_published: int = 0
     rows_quarantined: int = 0
     rules: tuple[RuleResult, ...] = ()
+    stopped_by: tuple[Stop, ...] = ()
     files: tuple[FileResult, ...] = ()
     output: OutputResult | None = None
     inputs: tuple[InputResult, ...] = ()
@@ -137,6 +167,7 @@ class NodeResult:
                 }
                 for rule in self.rules
             ],
+            "stopped_by": [asdict(stop) for stop in self.stopped_by],
             "files": [{"uri": file.uri, "status": file.status, "reason": file.reason} for file in self.files],
             "output": None
             if output is None

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, functions
 from spark_runtime.casts import same_type
 from spark_runtime.errors import RuleRefused
 from spark_runtime.frame import Frame, find_name
-from spark_runtime.result import RuleResult
+from spark_runtime.result import Limit, RuleResult, Stop
 from spark_runtime.rules import existing_column, typed_bound
 from spark_runtime.spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.sql import quoted, text_literal
@@ -44,10 +44,17 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule says: how many rows speak against it (0 if it is met), and what was measured."""
+    """What a rule says.
+
+    Attributes:
+        failed: How many rows speak against it, 0 if it is met.
+        measured: What was found, in words.
+        limit: Of a number of rows that is not met: the setting, what was found, and what it allows.
+    """
 
     failed: int
     measured: str
+    limit: tuple[str, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +87,11 @@ class TableVerdict:
     Attributes:
         result: ``rows_failed`` are the rows that are missing or too many, the nulls of a share that is too high,
             or all rows; 0 if the rule is met.
-        reason: What to tell if it is not.
+        stop: What to tell if it is not, and of severity ``fail``.
     """
 
     result: RuleResult
-    reason: str
+    stop: Stop
 
 
 def compile_table_rules(
@@ -146,7 +153,9 @@ def judge_table(
             seconds=perf_counter() - started,
             detail=finding.measured if finding.failed else None,
         )
-        verdicts.append(TableVerdict(result, f"{name}: {finding.measured}"))
+        setting, found, allowed = finding.limit or (Limit.SEVERITY, None, None)
+        stop = Stop(name, setting, found, allowed, f"{name}: {finding.measured}")
+        verdicts.append(TableVerdict(result, stop))
     return tuple(verdicts)
 
 
@@ -197,10 +206,14 @@ def _row_count(rule: Rule, _types: Mapping[str, str], around: Surroundings) -> T
         failed = max((least or 0) - rows, 0 if most is None else rows - most, 0)
         if failed:
             limits = f"{least or 0} to {'any' if most is None else most}"
-            return Finding(failed, f"{rows} rows, where {limits} are expected")
+            limit = ("min", least) if rows < (least or 0) else ("max", most)
+            return Finding(
+                failed, f"{rows} rows, where {limits} are expected", (limit[0], rows, limit[1] or 0)
+            )
         if change is not None and usual and abs(rows - usual) > change * usual:
             told = f"{rows} rows, which is {rows / usual - 1:+.1%} of the {usual:g} of the last {len(former)} runs"
-            return Finding(max(round(abs(rows - usual)), 1), f"{told}, more than {change:.1%}")
+            limit = ("max_change", abs(rows / usual - 1), change)
+            return Finding(max(round(abs(rows - usual)), 1), f"{told}, more than {change:.1%}", limit)
         return Finding(0, f"{rows} rows")
 
     return TableRule(rule, judge)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, functions
 
 from spark_runtime.errors import RepeatedMergeKeys
+from spark_runtime.frame import MARKS
 from spark_runtime.history import history_types, write_history
 from spark_runtime.job import Job
 from spark_runtime.slices import replace_own_slice, replace_partitions
@@ -53,8 +54,9 @@ def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Publication:
     rows: str | None = None
     if mode is WriteMode.OVERWRITE or (mode is WriteMode.APPEND and job.findings.starts_anew):
         job.tables.overwrite(output.uri, df, types, key=job.spec.idempotency_key)
-        rows = "true"
-    elif mode in {WriteMode.APPEND, WriteMode.SNAPSHOT}:
+        return Publication(job.tables.find_commit(output.uri, job.spec.idempotency_key), types, "true")
+    df, types = _with_former_marks(job, df, types)
+    if mode in {WriteMode.APPEND, WriteMode.SNAPSHOT}:
         rows = replace_own_slice(job, df, types)
     elif mode is WriteMode.REPLACE_PARTITIONS:
         rows = replace_partitions(job, df, types)
@@ -64,6 +66,18 @@ def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Publication:
     else:
         _merge(job, df, types)
     return Publication(job.tables.find_commit(output.uri, job.spec.idempotency_key), types, rows)
+
+
+def _with_former_marks(
+    job: Job, df: DataFrame, types: Mapping[str, str]
+) -> tuple[DataFrame, Mapping[str, str]]:
+    """Return the rows with the columns that rules of before gave the table and those of today do not."""
+    existing = job.tables.types(job.spec.output.uri) or {}
+    former = [name for name in MARKS if name in existing and name not in types]
+    if not former:
+        return df, types
+    empty = (f"CAST(array() AS {existing[name]}) AS {quoted(name)}" for name in former)
+    return df.selectExpr("*", *empty), {**types, **{name: existing[name] for name in former}}
 
 
 def _merge(job: Job, df: DataFrame, types: Mapping[str, str]) -> None:

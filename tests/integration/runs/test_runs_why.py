@@ -1,5 +1,6 @@
 """Why, on a real database: for each thing that can keep a dataset, run or file back, the cause and what to do."""
 
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,9 @@ from landfall.runs.evidence import UnknownSubject, find_evidence
 from landfall.runs.ids import RunID
 from landfall.runs.opening import open_run
 from landfall.runs.pausing import pause_product
+from landfall.runs.queries import get_run
+from landfall.runs.states import NodeState
+from landfall.runs.verdict import Verdict
 from landfall.runs.why.explaining import explain
 from landfall.runs.why.values import Cause, Finding
 from landfall.spec.model import Product, RunSettings
@@ -123,6 +127,40 @@ def test_a_failed_run_names_the_failure_first_and_what_it_skipped(database: Data
         "skipped, because build_orders did not succeed",
     )
     assert _causes(database, "daily") == [Cause.SKIPPED, Cause.NEVER_BUILT]
+
+
+def test_a_limit_that_stopped_a_node_names_itself(database: Database) -> None:
+    apply(database, _product())
+    land(database)
+    begin(database, RUN)
+    settle(database, RUN, "ingest.orders_landed", Verdict(NodeState.SUCCEEDED))
+    stops = [
+        {"rule": "paid", "setting": "severity", "found": 2, "allowed": 0, "message": "paid refused 2 rows"},
+        {"rule": "few", "setting": "max_failed_share", "found": 0.5, "allowed": 0.1, "message": "few failed"},
+        {
+            "rule": None,
+            "setting": "max_quarantined_share",
+            "found": 0.5,
+            "allowed": 0.1,
+            "message": "5 of 10",
+        },
+    ]
+    stopped = Verdict(
+        NodeState.FAILED, error_code="LF4521", reason="orders: too bad", result={"stopped_by": stops}
+    )
+
+    settle(database, RUN, "build_orders", stopped)
+    finish(database, RUN)
+
+    failed = _why(database, "@last")[0]
+    assert failed.says == (
+        "stopped by paid, max_failed_share of few, max_quarantined_share; "
+        "failed at attempt 1 with LF4521: orders: too bad"
+    )
+    assert failed.do is not None
+    assert failed.do.startswith("correct the data, the rule or its limit, then")
+    (node,) = (node for node in database.read(lambda c: get_run(c, RUN)).nodes if node.key == "build_orders")
+    assert [asdict(stop) for stop in node.stopped_by] == stops
 
 
 def test_an_open_run_says_what_is_at_work_what_is_limited_and_what_waits(database: Database) -> None:

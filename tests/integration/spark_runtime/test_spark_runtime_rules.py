@@ -97,6 +97,44 @@ def test_warnings_flag_rows_and_publish_them(shop: Workbench) -> None:
     assert shop.rows("built", "id", "_warnings") == [(1, []), (2, ["few"]), (3, ["few"]), (4, ["known"])]
 
 
+def test_a_quarantined_row_keeps_every_rule_with_its_version(bench: Workbench) -> None:
+    file = bench.land("a.csv", b"id,code\n1,a\n2,\nx,c\n")
+    known = rule("known", "not_null", columns=["code"])
+    rules = [known, rule("low", "range", "warn", column="id", max=1), rule("few", "unique", columns=["id"])]
+
+    result = bench.ingest("id int; code string", file, rules=rules, run_id="r7")
+
+    version = next(item["version"] for item in result["rules"] if item["name"] == "known")
+    assert bench.rows(
+        "quarantine/orders", "_rules", "_rule_versions", "_warnings", "_line", "_run_id", "_source_file"
+    ) == [
+        (["known"], [version], ["low"], 3, "r7", file["uri"]),
+        (["type:id"], [""], [], 4, "r7", file["uri"]),
+    ]
+
+
+def test_rules_that_mark_rows_may_come_and_go(bench: Workbench) -> None:
+    warns = rule("low", "range", "warn", column="id", max=1)
+    repairs = rule("high", "range", "correct", column="id", min=0, repair="clamp")
+
+    def ingest(number: int, *rules: dict[str, Any]) -> None:
+        file = bench.land(f"{number}.csv", f"id\n{number}\n".encode())
+        result = bench.ingest("id int", file, run_id=f"r{number}", rules=rules)
+        assert result["error"] is None
+
+    ingest(1)
+    ingest(2, warns)
+    ingest(3)
+    ingest(-4, warns, repairs)
+
+    assert bench.rows("orders", "id", "_warnings", "_corrections") == [
+        (0, [], ['{"rule":"high","column":"id","value":"-4"}']),
+        (1, None, None),
+        (2, ["low"], None),
+        (3, [], None),
+    ]
+
+
 def test_a_failing_gate_publishes_nothing(shop: Workbench) -> None:
     shop.transform({"filter": "id = 1"})
 

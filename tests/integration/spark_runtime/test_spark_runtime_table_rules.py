@@ -113,6 +113,30 @@ def test_a_count_may_differ_so_much_from_former_runs(
     assert rule_counts(result) == {"r": (3, failed)}
 
 
+def test_everything_that_stops_a_node_is_named(shop: Workbench) -> None:
+    rules = [
+        rule("usual", "row_count", "fail", max_change=0.25),
+        rule("enough", "row_count", "fail", min=10),
+        rule("young", "freshness", "fail", column="at", max_age_s=1),
+        rule("paid", "not_null", "fail", columns=["amount"]),
+        rule("few", "not_null", "warn", columns=["amount"], max_failed_rows=0),
+    ]
+
+    result = shop.transform(
+        {"derive": {"at": "timestamp'2020-01-01 00:00:00'"}}, rules=rules, former_rows=[8]
+    )
+
+    stops = {stop["rule"]: (stop["setting"], stop["found"], stop["allowed"]) for stop in result["stopped_by"]}
+    assert result["error"]["code"] == "LF4521"
+    assert stops == {
+        "usual": ("max_change", 0.75, 0.25),
+        "enough": ("min", 2, 10),
+        "young": ("severity", None, None),
+        "paid": ("severity", 1, 0),
+        "few": ("max_failed_rows", 1, 0),
+    }
+
+
 @pytest.mark.parametrize(
     ("config", "told"),
     [
@@ -172,6 +196,11 @@ def test_a_rule_may_fail_so_often(
         return
     assert (result["error"]["code"], result["error"]["kind"]) == ("LF4522", "quality_gate")
     assert stopped in result["error"]["message"]
+    ((setting, allowed),) = limits.items()
+    found = 1 if setting == "max_failed_rows" else 1 / 3
+    assert result["stopped_by"] == [
+        {"rule": "r", "setting": setting, "found": found, "allowed": allowed, "message": stopped}
+    ]
     assert counts(result) == (3, 0, 0)
 
 
@@ -183,6 +212,9 @@ def test_so_much_of_a_dataset_may_be_refused(shop: Workbench, most: float, passe
     if not passes:
         assert result["error"]["code"] == "LF4522"
         assert "1 of 3 rows were refused (33.33%)" in result["error"]["message"]
+        (stop,) = result["stopped_by"]
+        assert (stop["rule"], stop["setting"]) == (None, "max_quarantined_share")
+        assert (stop["found"], stop["allowed"]) == (1 / 3, most)
 
 
 def test_the_gate_counts_what_cannot_be_read(bench: Workbench) -> None:

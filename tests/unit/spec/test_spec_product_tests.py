@@ -117,9 +117,13 @@ def test_only_a_gate_can_stop_a_node(write_project: WriteProject) -> None:
     gate = PRODUCT.replace("columns: [order_id]}", "columns: [order_id], severity: fail}")
     test = "- {name: a, transformation: clean_orders, expect: {stopped_by: [one_row_per_order]}}\n"
 
+    limit = PRODUCT.replace("columns: [order_id]}", "columns: [order_id], max_failed_rows: 3}")
     assert faults(write_project({FILE: test, PRODUCT_PATH: gate})) == []
+    assert faults(write_project({FILE: test, PRODUCT_PATH: limit})) == []
     (found,) = faults(write_project({FILE: test, PRODUCT_PATH: PRODUCT}))
-    assert found.startswith("1: LF1042 'orders' has no rule 'one_row_per_order' of severity fail")
+    assert found.startswith(
+        "1: LF1042 'orders' has no rule 'one_row_per_order' of severity fail or with a limit"
+    )
 
 
 def test_what_is_no_test_is_said(write_project: WriteProject) -> None:
