@@ -206,14 +206,12 @@ def _row_count(rule: Rule, _types: Mapping[str, str], around: Surroundings) -> T
         failed = max((least or 0) - rows, 0 if most is None else rows - most, 0)
         if failed:
             limits = f"{least or 0} to {'any' if most is None else most}"
-            limit = ("min", least) if rows < (least or 0) else ("max", most)
-            return Finding(
-                failed, f"{rows} rows, where {limits} are expected", (limit[0], rows, limit[1] or 0)
-            )
+            broken = ("min", rows, least or 0) if rows < (least or 0) else ("max", rows, most or 0)
+            return Finding(failed, f"{rows} rows, where {limits} are expected", broken)
         if change is not None and usual and abs(rows - usual) > change * usual:
             told = f"{rows} rows, which is {rows / usual - 1:+.1%} of the {usual:g} of the last {len(former)} runs"
-            limit = ("max_change", abs(rows / usual - 1), change)
-            return Finding(max(round(abs(rows - usual)), 1), f"{told}, more than {change:.1%}", limit)
+            changed = ("max_change", abs(rows / usual - 1), change)
+            return Finding(max(round(abs(rows - usual)), 1), f"{told}, more than {change:.1%}", changed)
         return Finding(0, f"{rows} rows")
 
     return TableRule(rule, judge)
