@@ -1,6 +1,6 @@
 """One product as its files give it: values with the place of each, before the checks that need them all."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from landfall.spec.documents import ProductDocument
 from landfall.spec.faults import Fault
 from landfall.spec.fields import kind_of
 from landfall.spec.model import Product
-from landfall.spec.project import PRODUCT_FILE, Project, read_file
+from landfall.spec.project import PRODUCT_FILE, Project, read_file, yaml_files
 from landfall.spec.python_steps import with_sources
+from landfall.spec.rule_sets import RuleSets
 from landfall.spec.salvage import without_faulty
 from landfall.spec.shape import empty_keys, shape_faults, without_extensions
 from landfall.spec.sql_text import SqlProblem
@@ -45,11 +46,10 @@ class Draft:
         self, location: Sequence[str | int], code: str, message: str, remedy: str, *, text_line: int = 1
     ) -> None:
         """Add a fault at a place in the files; ``text_line`` counts lines within a text that stands there."""
-        place = self.mark.at(location)
-        self.faults.append(Fault(place.path, place.line_of_text(text_line), code, message, remedy))
+        self.faults.append(self.mark.at(location).fault(code, message, remedy, text_line=text_line))
 
 
-def read_draft(project: Project, folder: Path, variables: Mapping[str, Any]) -> Draft:
+def read_draft(project: Project, folder: Path, variables: Mapping[str, Any], rule_sets: RuleSets) -> Draft:
     """Return the draft of the product in a folder; never raises for what its files say."""
     key = f"{folder.parent.name}/{folder.name}"
     file = read_file(project.root, folder / PRODUCT_FILE)
@@ -64,6 +64,7 @@ def read_draft(project: Project, folder: Path, variables: Mapping[str, Any]) -> 
     if not isinstance(data, dict):
         return draft
     _take_files_beside(project.root, folder, data, draft)
+    rule_sets.expand(data, draft.mark, draft.faults)
     data = without_extensions(substitute(data, draft.mark, variables, draft.faults))
     document = _validated(data, draft)
     if document is not None:
@@ -80,7 +81,7 @@ def _tell(draft: Draft, at: Sequence[str | int], problem: SqlProblem) -> None:
 def _take_files_beside(root: Path, folder: Path, data: dict[str, Any], draft: Draft) -> None:
     """Append what ``datasets/``, ``transformations/`` and ``rules/`` hold to the lists of the product file."""
     for section in ("datasets", "transformations"):
-        for path in _yaml_files(folder / section):
+        for path in yaml_files(folder / section):
             file = read_file(root, path)
             draft.faults.extend(file.faults)
             if isinstance(file.data, dict):
@@ -91,7 +92,7 @@ def _take_files_beside(root: Path, folder: Path, data: dict[str, Any], draft: Dr
             elif not file.faults:
                 message = f"a file in {section}/ is one mapping or a list of them, not {kind_of(file.data)}"
                 draft.faults.append(Fault(file.mark.path, 1, "LF1021", message, "start with '- name:'"))
-    for path in _yaml_files(folder / "rules"):
+    for path in yaml_files(folder / "rules"):
         file = read_file(root, path)
         draft.faults.extend(file.faults)
         if isinstance(file.data, dict):
@@ -102,11 +103,6 @@ def _take_files_beside(root: Path, folder: Path, data: dict[str, Any], draft: Dr
             draft.faults.append(
                 Fault(file.mark.path, 1, "LF1021", message, "start with the dataset's name and ':'")
             )
-
-
-def _yaml_files(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield from sorted(path for path in folder.iterdir() if path.suffix in (".yml", ".yaml"))
 
 
 def _append(data: dict[str, Any], mark: Mark, section: str, item: Any, item_mark: Mark) -> None:

@@ -8,6 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from landfall.spec.documents import ProductDocument
+from landfall.spec.rule_sets import RuleSetUse
 
 SCHEMA_FILE = Path(__file__).with_name("product.schema.json")
 
@@ -28,6 +29,10 @@ class _WithoutNull(GenerateJsonSchema):
 def product_schema() -> dict[str, Any]:
     """Return the JSON Schema of product.yml."""
     schema = ProductDocument.model_json_schema(by_alias=True, schema_generator=_WithoutNull)
+    # Among rules, which the models of a product do not know: sets are taken apart before.
+    schema["$defs"]["RuleSetUse"] = RuleSetUse.model_json_schema(by_alias=True, schema_generator=_WithoutNull)
+    quality = schema["$defs"]["DatasetDocument"]["properties"]["quality"]
+    quality["items"] = {"anyOf": [quality["items"], {"$ref": "#/$defs/RuleSetUse"}]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **_without_titles(schema),

@@ -19,6 +19,7 @@ from landfall.spec.project import (
     read_project,
 )
 from landfall.spec.references import reads_of
+from landfall.spec.rule_sets import RuleSets, read_rule_sets
 from landfall.spec.source_checks import check_target
 from landfall.spec.sql_text import SqlProblem
 from landfall.spec.yaml_source import Key, Mark
@@ -58,7 +59,9 @@ def check_products(
     if project is None:
         return (), tuple(sorted(set(faults)))
     asked_for = list(folders) if only is None else [only]
-    reading = _Reading(project, folders, project.target(target))
+    rule_sets = read_rule_sets(root)
+    faults.extend(rule_sets.faults)
+    reading = _Reading(project, folders, project.target(target), rule_sets)
     reading.read(asked_for)
     reading.check()
     products = []
@@ -84,6 +87,7 @@ class _Reading:
     project: Project
     folders: Mapping[str, Path]
     target: Target
+    rule_sets: RuleSets
     drafts: dict[str, Draft] = field(default_factory=dict)
 
     def read(self, keys: Iterable[str]) -> None:
@@ -94,7 +98,10 @@ class _Reading:
             if key in self.drafts or key not in self.folders:
                 continue
             draft = self.drafts[key] = read_draft(
-                self.project, self.folders[key], {**self.project.variables, **self.target.variables}
+                self.project,
+                self.folders[key],
+                {**self.project.variables, **self.target.variables},
+                self.rule_sets,
             )
             waiting.extend(ref.product for ref in _foreign_refs(draft) if ref.product is not None)
 

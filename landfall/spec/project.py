@@ -1,6 +1,6 @@
 """The project: the folder that holds ``landfall.yml``, and what that file says."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -138,6 +138,12 @@ def read_file(root: Path, path: Path) -> YamlFile:
         )
         return YamlFile(None, Mark(shown, 1), (fault,))
     return read_yaml(text, shown)
+
+
+def yaml_files(folder: Path) -> Iterator[Path]:
+    """Yield the YAML files of a folder by name; there are none where it is not there."""
+    if folder.is_dir():
+        yield from sorted(path for path in folder.iterdir() if path.suffix in (".yml", ".yaml"))
 
 
 def run_settings(document: RunDocument, defaults: RunSettings) -> RunSettings:

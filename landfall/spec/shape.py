@@ -59,7 +59,7 @@ def shape_faults(
             continue  # empty_keys says it, also where the model would take nothing for an answer
         place = mark.at(location)
         code, message, remedy = _words(model, detail, location)
-        found.append((location, Fault(place.path, place.line, code, message, remedy)))
+        found.append((location, place.fault(code, message, remedy)))
     return found
 
 
@@ -70,9 +70,7 @@ def empty_keys(data: Any, mark: Mark, at: Location = ()) -> Iterator[tuple[Locat
             if value is None:
                 place = mark.at((*at, key))
                 message = f"key '{key}' has no value"
-                fault = Fault(
-                    place.path, place.line, "LF1021", message, "write one behind it, or remove the key"
-                )
+                fault = place.fault("LF1021", message, "write one behind it, or remove the key")
                 yield (*at, key), fault
             else:
                 yield from empty_keys(value, mark, (*at, key))

@@ -47,6 +47,7 @@ class Mark:
         text_line: Line of the first character of a text, which for a block scalar is the line below ``|``.
         is_literal: Whether the lines of the text are lines of the file.
         children: Marks of the values inside, by key or index.
+        used_at: ``path:line`` of the use, for what stands in one place and is used in several.
     """
 
     path: str
@@ -54,6 +55,7 @@ class Mark:
     text_line: int = 0
     is_literal: bool = False
     children: dict[Key, "Mark"] = field(default_factory=dict)
+    used_at: str = ""
 
     def at(self, location: Sequence[Key]) -> "Mark":
         """Return the mark of the value at ``location``, or of the nearest one around it.
@@ -64,6 +66,11 @@ class Mark:
         for key in location:
             mark = mark.children.get(key, mark)
         return mark
+
+    def fault(self, code: str, message: str, remedy: str, *, text_line: int = 1) -> Fault:
+        """Return a fault of the value that stands here; ``text_line`` counts lines within a text."""
+        used = f" (used at {self.used_at})" if self.used_at else ""
+        return Fault(self.path, self.line_of_text(text_line), code, message + used, remedy)
 
     def line_of_text(self, line: int) -> int:
         """Return the line in the file of line ``line`` (from 1) of this text."""

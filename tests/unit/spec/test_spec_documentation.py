@@ -14,9 +14,10 @@ from tests.unit.spec.conftest import PRODUCT_PATH, WriteProject
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "product-file.md").read_text(encoding="utf-8")
 TESTS: list[str] = []
+RULE_SETS: list[str] = []
 EXAMPLES: list[str] = []
 for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL):
-    (TESTS if "given:" in block else EXAMPLES).append(block)
+    (TESTS if "given:" in block else RULE_SETS if "${param." in block else EXAMPLES).append(block)
 
 AROUND = """\
 api_version: landfall/v1
@@ -62,7 +63,7 @@ def product_with(example: str) -> str:
     is_write = example.startswith(("load:", "write:"))
     if not example.startswith("- ") and not is_write:
         return example
-    is_rules = "check:" in example
+    is_rules = "check:" in example or "rule_set:" in example
     steps = "- filter: amount > 0\n" if is_rules or is_write else example
     # A rule may look values up elsewhere, and only what is built can do that.
     rules = "  - name: built\n    quality:\n" + textwrap.indent(example, "      ") if is_rules else ""
@@ -79,7 +80,10 @@ FUNCTIONS = "".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
 def test_an_example_is_sound(example: str, write_project: WriteProject) -> None:
     is_project = example.startswith("name:")
     product = {PRODUCT_PATH: product_with(example), "data_products/sales/orders/shaping.py": FUNCTIONS}
-    root = write_project({"landfall.yml": example} if is_project else product)
+    (rule_set,) = RULE_SETS
+    root = write_project(
+        {"landfall.yml": example} if is_project else {**product, "rule_sets/person.yml": rule_set}
+    )
 
     _, faults = check_products(root)
 
