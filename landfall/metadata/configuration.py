@@ -147,7 +147,9 @@ def set_setting(
         return before
     known = history(connection, category, key)
     expires_at = min((v.effective_at for v in known if v.effective_at > effective_at), default=None)
-    version = SettingVersion(len(known) + 1, value, effective_at, expires_at, now, actor)
+    # Not their count: the oldest may have been purged.
+    number = max((v.version for v in known), default=0) + 1
+    version = SettingVersion(number, value, effective_at, expires_at, now, actor)
     if before is not None:
         connection.execute(
             sa.update(configuration_version)
