@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from activities.round import Round
 from activities.services import Services
+from landfall.metadata.alarms import AlarmName
 from landfall.metadata.effective import settings_of
-from landfall.purging import purge
+from landfall.purging import Purged, products_to_purge, purge_installation, purge_product
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +45,24 @@ class Purging:
         self._services = services
 
     async def purge(self, histories: Histories) -> None:
-        """Purge rows and control objects of every product, and the histories of the installation."""
-        now = self._services.now()
-        purged = await asyncio.to_thread(purge, self._services.database, self._services.lake, now=now)
-        for item in purged:
-            if item.rows or item.control_runs:
-                log.info("%s: purged %s and %d runs in control", item.product, item.rows, item.control_runs)
+        """Purge rows and control objects of every product, and the histories of the installation.
+
+        What cannot be purged of one product is an alarm and holds up nothing else.
+        """
+        now, database, lake = self._services.now(), self._services.database, self._services.lake
+        this = Round(self._services, AlarmName.NOT_PURGED)
+        for key in await asyncio.to_thread(products_to_purge, database):
+            await this.go_on(f"product {key}", self._purge(purge_product, database, lake, key, now=now))
+        await this.go_on("installation", self._purge(purge_installation, database, now=now))
+        await this.go_on("histories", self._purge_histories(histories, now))
+        await this.close()
+
+    async def _purge(self, work: Callable[..., Purged], *args: Any, now: datetime) -> None:
+        purged = await asyncio.to_thread(work, *args, now=now)
+        if purged.rows or purged.control_runs:
+            log.info("%s: purged %s and %d runs in control", purged.product, purged.rows, purged.control_runs)
+
+    async def _purge_histories(self, histories: Histories, now: datetime) -> None:
         found = await asyncio.to_thread(
             self._services.database.read, lambda connection: settings_of(connection, None, at=now)
         )

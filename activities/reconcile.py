@@ -50,7 +50,7 @@ class Reconcile:
         Raises:
             LandfallError: The database does not answer, so nothing could be done.
         """
-        this = Round(self._services)
+        this = Round(self._services, AlarmName.NOT_RECONCILED)
         await self._check_sets(this)
         await self._start_due_runs(this, instances)
         await self._start_claimed(this, instances)

@@ -18,8 +18,9 @@ Answer = TypeVar("Answer")
 class Round:
     """Keeps what failed by its subject, and at the end raises an alarm for each and clears those that are gone."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, alarm: AlarmName) -> None:
         self._services = services
+        self._alarm = alarm
         self._faults: dict[str, str] = {}
 
     async def go_on(self, subject: str, work: Awaitable[Answer]) -> Answer | None:
@@ -35,9 +36,9 @@ class Round:
         # An outermost edge: whatever is wrong with one subject must not reach the next one.
         except Exception as error:
             if isinstance(error, LandfallError):
-                log.warning("%s: %s: %s: %s", AlarmName.NOT_RECONCILED, subject, error.code, error)
+                log.warning("%s: %s: %s: %s", self._alarm, subject, error.code, error)
             else:
-                log.exception("%s: %s", AlarmName.NOT_RECONCILED, subject)
+                log.exception("%s: %s", self._alarm, subject)
             code = error.code if isinstance(error, LandfallError) else type(error).__name__
             self._faults[subject] = f"{code}: {error}"
             return None
@@ -59,5 +60,5 @@ class Round:
         now = self._services.now()
         await asyncio.to_thread(
             self._services.database.transact,
-            lambda connection: sync_alarms(connection, AlarmName.NOT_RECONCILED, self._faults, now=now),
+            lambda connection: sync_alarms(connection, self._alarm, self._faults, now=now),
         )

@@ -17,6 +17,7 @@ class AlarmName(StrEnum):
 
     SET_INCOMPLETE = "landing_set_incomplete"
     NOT_RECONCILED = "not_reconciled"
+    NOT_PURGED = "not_purged"
 
 
 @dataclass(frozen=True, slots=True)
