@@ -43,12 +43,18 @@ def fresh() -> str:
 
 @pytest.fixture(scope="module")
 def folded(fresh: str) -> str:
-    """Return the script with the columns that later revisions add where their table is created."""
+    """Return the script with the columns that later revisions add or drop, done where their table is created."""
     script = fresh
     for added in re.finditer(r"^ALTER TABLE (\[\w+\]) ADD (.+);$", fresh, flags=re.MULTILINE):
         table = f"CREATE TABLE {added[1]} (\n"
         assert table in script
         script = script.replace(added[0], "").replace(table, f"{table}    {added[2]},\n")
+    for dropped in re.finditer(r"^ALTER TABLE (\[\w+\]) DROP COLUMN (\[\w+\]);$", fresh, flags=re.MULTILINE):
+        start = script.index(f"CREATE TABLE {dropped[1]} (\n")
+        created = script[start : script.index("\n);", start)]
+        without = re.sub(rf"^ *{re.escape(dropped[2])} .*,\n", "", created, count=1, flags=re.MULTILINE)
+        assert without != created
+        script = script.replace(dropped[0], "").replace(created, without)
     return script
 
 
