@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,13 +10,14 @@ import sqlalchemy as sa
 
 from landfall.api import bulk, files
 from landfall.landing import replay
+from landfall.landing.intake import take_in
 from landfall.landing.replay import FileChoice, replay_files
 from landfall.metadata.engine import Database
 from landfall.metadata.tables import operator_acts, run_events, run_requests, runs
 from landfall.runs import bulk as bulk_acts
 from landfall.runs.bulk import BulkActed, RunChoice, cancel_runs, rerun_runs
-from landfall.runs.closing import start_run
-from landfall.runs.ids import RunID
+from landfall.runs.closing import cancel_run, start_run
+from landfall.runs.ids import RequestID, RunID
 from landfall.runs.opening import open_run
 from landfall.runs.requests import RunRequest, Trigger, request_run
 from landfall.runs.states import FileState, RunState
@@ -77,7 +79,7 @@ def test_a_run_that_ends_in_between_is_left_and_the_others_are_cancelled(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _open_runs(database, "orders", "returns")
-    real = bulk_acts.cancel_run
+    real = cancel_run
 
     def slow(connection: sa.Connection, run_id: RunID, *, actor: str, now: datetime) -> Any:
         if run_id == "run-orders":
@@ -235,7 +237,7 @@ def test_requests_say_what_follows_a_failure_and_the_careful_one_counts(
     land(database)
     for number, on_failure in enumerate(asked):
         request = RunRequest("sales/orders", Trigger.HTTP, "ada", on_failure=on_failure)
-        database.transact(lambda c, r=request, n=number: request_run(c, r, request_id=f"q{n}", now=NOW))  # type: ignore[misc]
+        database.transact(partial(request_run, request=request, request_id=RequestID(f"q{number}"), now=NOW))
 
     begin(database, "r1")
 
@@ -247,12 +249,10 @@ def _open_runs(database: Database, *names: str) -> None:
     for name in names:
         apply(database, a_product(a_transformation(), name=name))
         event = a_blob_event(f"sales/{name}/orders_landed/a.csv", etag=name)
-        from landfall.landing.intake import take_in
-
-        database.transact(lambda c, event=event: take_in(c, event, now=NOW))  # type: ignore[misc]
         run_id = RunID(f"run-{name}")
-        database.transact(lambda c, n=name, r=run_id: open_run(c, f"sales/{n}", r, now=NOW))  # type: ignore[misc]
-        database.transact(lambda c, r=run_id: start_run(c, r, now=NOW))  # type: ignore[misc]
+        database.transact(partial(take_in, event=event, now=NOW))
+        database.transact(partial(open_run, product_key=f"sales/{name}", run_id=run_id, now=NOW))
+        database.transact(partial(start_run, run_id=run_id, now=NOW))
 
 
 def _failed_runs(database: Database, count: int) -> None:

@@ -12,7 +12,8 @@ from landfall.runs.requests import request_status
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict
 from tests.builders import a_blob_event, a_product, a_transformation
-from tests.unit.cli.conftest import NOW, Command, apply, close, open_a_run, settle
+from tests.unit.cli.api_server import NOW
+from tests.unit.cli.conftest import Command, apply, close, open_a_run, settle
 
 pytestmark = pytest.mark.usefixtures("app")
 RUN = "20260101-120000-aaaa"
@@ -69,9 +70,12 @@ def test_on_a_terminal_it_is_shown_and_asked_for(
     asked: list[str] = []
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     answers = iter([False, True])
-    monkeypatch.setattr(
-        "landfall.cli.bulk.typer.confirm", lambda text, **_: asked.append(text) or next(answers)
-    )
+
+    def confirm(text: str, **_: object) -> bool:
+        asked.append(text)
+        return next(answers)
+
+    monkeypatch.setattr("landfall.cli.bulk.typer.confirm", confirm)
 
     no = landfall("runs", "rerun", "--all", "--from-failed", "-o", "json")
     yes = landfall("runs", "rerun", "--all", "--from-failed", "-o", "json")

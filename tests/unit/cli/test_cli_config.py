@@ -6,7 +6,8 @@ from datetime import timedelta
 from landfall.api import config
 from landfall.metadata.engine import Database
 from tests.builders import a_product, a_transformation
-from tests.unit.cli.conftest import NOW, Command, apply
+from tests.unit.cli.api_server import NOW
+from tests.unit.cli.conftest import Command, apply
 
 PRODUCT = "sales/orders"
 

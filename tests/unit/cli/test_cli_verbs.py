@@ -15,7 +15,8 @@ from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict
 from landfall.spec.model import Product
 from tests.builders import a_blob_event, a_product, a_transformation
-from tests.unit.cli.conftest import NOW, Command, apply, close, open_a_run, settle
+from tests.unit.cli.api_server import NOW
+from tests.unit.cli.conftest import Command, apply, close, open_a_run, settle
 
 SOUND = """
 api_version: landfall/v1
