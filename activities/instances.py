@@ -67,7 +67,8 @@ async def start_coordinator(instances: Instances, product: Product) -> None:
     instance id, so the start waits for the end of the former one. If that takes too long, the reconcile timer
     finds the active lease without a coordinator and starts it.
     """
-    work = ProductWork(product=product.key, settle_s=product.run.settle_s)
+    # It looks before it waits: how long files settle, and that requests do not, is what ``open_run`` knows.
+    work = ProductWork(product=product.key, settle_s=0)
     waited_s = 0.0
     while not await instances.start(
         "product_coordinator", coordinator_instance(product.key), work.to_payload()

@@ -105,12 +105,13 @@ def open_run(
         if gathering is None and not requests:
             set_lease(connection, current.product_id, LeaseState.IDLE, now)
             return OpenedRun(None)
+        settings = configured_run(connection, current, at=now)[0]
         if settles and gathering is not None and not requests:
-            wait_s = settle_wait_s(gathering, current.product.run, now=now)
+            wait_s = settle_wait_s(gathering, settings, now=now)
             if wait_s > 0:
                 return OpenedRun(None, wait_s)
         # What is left starts the next run at once.
-        files = pending_files(connection, current.product_id, limit=current.product.run.max_files)
+        files = pending_files(connection, current.product_id, limit=settings.max_files)
         files = _known_files(connection, current, files, now)
         plan = _plan(connection, current, files, requests)
         if plan.nodes:
