@@ -17,7 +17,7 @@ from landfall.runs.why.values import Evidence
 def show_why_dataset(database: Database, product: str, dataset: str, *, now: datetime) -> Reply:
     """Answer ``GET /api/why/datasets/{domain}/{product}/{dataset}``."""
     try:
-        evidence = database.read(lambda connection: dataset_evidence(connection, product, dataset))
+        evidence = database.read(lambda connection: dataset_evidence(connection, product, dataset, now=now))
     except (UnknownProduct, UnknownSubject) as error:
         return problem_of(error, status=404)
     return _findings(evidence, now)
@@ -26,7 +26,7 @@ def show_why_dataset(database: Database, product: str, dataset: str, *, now: dat
 def show_why_run(database: Database, run_id: str, *, now: datetime) -> Reply:
     """Answer ``GET /api/why/runs/{id}``."""
     try:
-        evidence = database.read(lambda connection: run_evidence(connection, RunID(run_id)))
+        evidence = database.read(lambda connection: run_evidence(connection, RunID(run_id), now=now))
     except UnknownRun as error:
         return problem_of(error, status=404)
     return _findings(evidence, now)
@@ -35,7 +35,7 @@ def show_why_run(database: Database, run_id: str, *, now: datetime) -> Reply:
 def show_why_file(database: Database, file_id: str, *, now: datetime) -> Reply:
     """Answer ``GET /api/why/files/{id}``."""
     try:
-        evidence = database.read(lambda connection: file_evidence(connection, file_id))
+        evidence = database.read(lambda connection: file_evidence(connection, file_id, now=now))
     except UnknownFile as error:
         return problem_of(error, status=404)
     return _findings(evidence, now)

@@ -67,8 +67,11 @@ def why(
     from landfall.runs.evidence import find_evidence
     from landfall.runs.why.explaining import explain
 
-    evidence = invocation(context).database().read(lambda connection: find_evidence(connection, subject))
-    findings = explain(evidence, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    evidence = (
+        invocation(context).database().read(lambda connection: find_evidence(connection, subject, now=now))
+    )
+    findings = explain(evidence, now=now)
     if output is not OutputFormat.TABLE:
         show_rows([asdict(finding) for finding in findings], _COLUMNS, output)
         return

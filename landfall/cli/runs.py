@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from landfall.runs.ids import RunID
     from landfall.runs.queries import RuleResult, RunDetail
 
-# What the Spark runtime says when a rule of severity `fail` refused rows, and when too many rows were refused.
-QUALITY_GATE_CODES = frozenset({"LF4521", "LF4522"})
-
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run id, its first characters, or @last.")]
 Timeout = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="Stop waiting after so long, with exit code 6.")
@@ -204,6 +201,7 @@ def summary_line(detail: "RunDetail") -> str:
 def exit_code_of_run(detail: "RunDetail") -> ExitCode:
     """Return the exit code that says how a run ended."""
     from landfall.runs.states import NodeState, RunState
+    from landfall.runs.verdict import QUALITY_GATE_CODES
 
     if detail.run.state is RunState.SUCCEEDED:
         return ExitCode.DONE

@@ -72,7 +72,12 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class NodeSummary:
-    """One node of a run; row counts are ``None`` until it has ended with a result."""
+    """One node of a run; row counts are ``None`` until it has ended with a result.
+
+    Attributes:
+        submit_at: Its turn at the Jobs API, where that is not at once.
+        hold_reason: Why it waits for that turn: the attempt before failed, or the Jobs API did not take it.
+    """
 
     key: NodeKey
     kind: str
@@ -92,6 +97,8 @@ class NodeSummary:
     rows_quarantined: int | None
     timings_s: Mapping[str, float]
     stopped_by: tuple[Stop, ...] = ()
+    submit_at: datetime | None = None
+    hold_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,4 +302,6 @@ def _node(row: sa.Row[Any]) -> NodeSummary:
         rows_quarantined=row.RowsQuarantined,
         timings_s=(row.Result or {}).get("timings_s", {}),
         stopped_by=tuple(Stop(**stop) for stop in (row.Result or {}).get("stopped_by", ())),
+        submit_at=row.SubmitAt,
+        hold_reason=row.HoldReason,
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from landfall.runs.states import NodeState
 from landfall.runs.why.files import rejected
-from landfall.runs.why.products import set_incomplete, waits
+from landfall.runs.why.products import scheduled, set_incomplete, waits
 from landfall.runs.why.runs import explain_node, left_out
 from landfall.runs.why.values import MOST_NAMES, Cause, DatasetEvidence, FileEvidence, Finding, counted, some
 
@@ -38,6 +38,7 @@ def explain_dataset(evidence: DatasetEvidence, now: datetime) -> Iterable[Findin
                 f"`landfall run {evidence.product.key} --full`",
             )
         )
+    found += scheduled(evidence.product, now)
     return found
 
 
@@ -63,7 +64,7 @@ def _obstacles(evidence: DatasetEvidence, now: datetime) -> Iterable[Finding]:
     if evidence.last is not None:
         node = next(node for node in evidence.last.detail.nodes if node.key == evidence.node)
         if node.state is not NodeState.SUCCEEDED:
-            yield explain_node(node, evidence.last)
+            yield explain_node(node, evidence.last, now)
     if evidence.rejected is not None:
         yield rejected(
             f"file {evidence.rejected.file_id} ({evidence.rejected.url.rpartition('/')[2]})",

@@ -14,6 +14,6 @@ def explain(evidence: Evidence, *, now: datetime) -> tuple[Finding, ...]:
         case FileEvidence():
             return (explain_file(evidence, now),)
         case RunEvidence():
-            return tuple(explain_run(evidence))
+            return tuple(explain_run(evidence, now))
         case DatasetEvidence():
             return tuple(explain_dataset(evidence, now))

@@ -1,5 +1,6 @@
 """Why a product opens no run for what waits."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from landfall.runs.leases import LeaseState
@@ -18,10 +19,32 @@ def set_incomplete(about: str, found: OpenSet, now: datetime) -> Finding:
     return Finding(
         about,
         Cause.SET_INCOMPLETE,
-        f"the set {name} is not complete: {found.missing} did not come yet, {counted(found.files)} wait; {deadline}",
+        f"the set {name} is not complete: {found.missing} did not come yet, {_waiting(found.files)}; {deadline}",
         "land what is missing, or run what is there with `landfall files replay --state waiting`",
         found.opened_at,
     )
+
+
+def _waiting(files: int) -> str:
+    return f"{counted(files)} {'waits' if files == 1 else 'wait'}"
+
+
+def scheduled(product: ProductEvidence, now: datetime) -> Iterable[Finding]:
+    """Return when the next scheduled run of a product is due, or that it is overdue; nothing without a schedule."""
+    for due in product.schedules[:1]:
+        at = f"{due.at:%Y-%m-%d %H:%M:%S} UTC"
+        if now - due.at > _LATE:
+            yield Finding(
+                product.key,
+                Cause.SCHEDULE_LATE,
+                f"the {due} was due at {at} and has asked for no run yet",
+                "the reconcile timer asks for it; if this stays, see the function app's log "
+                "(on a laptop `landfall doctor`)",
+                due.at,
+            )
+        else:
+            paused = ", when it is resumed" if product.lease.pause is not None else ""
+            yield Finding(product.key, Cause.SCHEDULED, f"the {due} asks for its next run at {at}{paused}")
 
 
 def waits(about: str, product: ProductEvidence, since: datetime, now: datetime) -> Finding:
@@ -45,6 +68,16 @@ def waits(about: str, product: ProductEvidence, since: datetime, now: datetime) 
             since,
         )
     late = now - since > timedelta(seconds=max(product.settle_s, product.max_wait_s)) + _LATE
+    if product.lease.state is LeaseState.IDLE and not product.on_landing and product.schedules:
+        due = product.schedules[0]
+        return Finding(
+            about,
+            Cause.SCHEDULED,
+            f"waits for the {due} of {product.key}, due at {due.at:%Y-%m-%d %H:%M:%S} UTC: "
+            "landed files start no run of it",
+            f"`landfall run {product.key}` does not wait",
+            since,
+        )
     if product.lease.state is LeaseState.IDLE and not product.on_landing:
         return Finding(
             about,

@@ -22,6 +22,8 @@ class Cause(StrEnum):
     PAUSED = "paused"
     RUN_OPEN = "run_open"
     SETTLING = "settling"
+    SCHEDULED = "scheduled"
+    SCHEDULE_LATE = "schedule_late"
     SET_INCOMPLETE = "set_incomplete"
     COORDINATOR_LATE = "coordinator_late"
     NO_TRIGGER = "no_trigger"
@@ -33,8 +35,11 @@ class Cause(StrEnum):
     NOT_STARTED = "not_started"
     WAITING = "waiting"
     LIMITED = "limited"
+    THROTTLED = "throttled"
+    RETRYING = "retrying"
     AT_WORK = "at_work"
     FAILED = "failed"
+    QUALITY_GATE = "quality_gate"
     SKIPPED = "skipped"
     LEFT_OUT = "left_out"
     CANCELLED = "cancelled"
@@ -61,11 +66,24 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class NextDue:
+    """A schedule of a product, and when it comes due next."""
+
+    cron: str
+    time_zone: str
+    at: datetime
+
+    def __str__(self) -> str:
+        return f"schedule '{self.cron}' ({self.time_zone})"
+
+
+@dataclass(frozen=True, slots=True)
 class ProductEvidence:
-    """What decides whether a product opens a run.
+    """What decides whether a product opens a run; the windows are those in effect, seconds.
 
     Attributes:
         open_run: The run that is at work.
+        schedules: The next one first.
     """
 
     key: str
@@ -74,6 +92,7 @@ class ProductEvidence:
     on_landing: bool
     lease: Lease
     open_run: RunID | None
+    schedules: tuple[NextDue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +132,48 @@ class FileEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A number of places, and how many of them are taken.
+
+    Attributes:
+        name: The setting.
+    """
+
+    name: str
+    places: int
+    taken: int
+
+    @property
+    def is_reached(self) -> bool:
+        return self.taken >= self.places
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The pace at which job runs are started, and until when the Jobs API asked everybody to wait."""
+
+    per_second: float
+    per_hour: int
+    held_until: datetime | None = None
+    hold_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunEvidence:
-    """One run; ``cancelled_by`` is who asked for its end."""
+    """One run.
+
+    Attributes:
+        of_run: The places of the run.
+        of_product: Those of its product, over all its runs.
+        of_all: Those of the installation.
+        cancelled_by: Who asked for its end.
+    """
 
     detail: RunDetail
-    max_parallel_nodes: int
+    of_run: Limit
+    of_product: Limit
+    of_all: Limit
+    gate: Gate
     cancelled_by: str | None
 
 
