@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from landfall.landing.ledger import ClaimedFile, claimed_files
 from landfall.landing.run_files import former_runs_of_files
 from landfall.metadata.tables import data_products, node_attempts, node_gate, node_runs, runs
+from landfall.planning.increments import load_of
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.runs.backoff import retry_delay
 from landfall.runs.ids import REPLAY, RunID
-from landfall.runs.increments import discarded_runs, find_built_from, load_of
+from landfall.runs.increments import discarded_runs, find_built_from
 from landfall.runs.journal import change_node, write_event
 from landfall.runs.policy import RunPolicy
 from landfall.runs.published import table_versions

@@ -1,7 +1,6 @@
-"""What an incremental node last built from, and whether it may build from what is new since."""
+"""What incremental nodes last built from, in SQL, and runs that may have left rows of theirs behind."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,24 +8,13 @@ import sqlalchemy as sa
 
 from landfall.metadata.tables import node_runs, runs, transformation_states
 from landfall.planning.definition import definition_hash
+from landfall.planning.increments import BuiltFrom
 from landfall.planning.plan import NodeKey
 from landfall.runs.ids import RunID
 from landfall.runs.states import NodeState
 
 # As many as fit into the condition of a write without slowing it down; older jobs are gone for good.
 _MOST_DISCARDED = 100
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltFrom:
-    """What a node last built from.
-
-    Attributes:
-        inputs: Version and stamp of each input by its name, as the node result had them.
-    """
-
-    definition_hash: str
-    inputs: Mapping[str, Mapping[str, Any]]
 
 
 def find_built_from(connection: sa.Connection, product_id: int, key: NodeKey) -> BuiltFrom | None:
@@ -63,49 +51,6 @@ def record_built_from(
         connection.execute(
             sa.insert(transformation_states).values(DataProductID=product_id, NodeKey=key, **values)
         )
-
-
-def load_of(
-    definition: Mapping[str, Any], versions: Mapping[str, int | None], built_from: BuiltFrom | None
-) -> dict[str, Any] | None:
-    """Return the ``load`` of a node spec: since when rows are new, or why everything is read.
-
-    Args:
-        definition: The node's definition from the pinned plan.
-        versions: The version of each input that the node reads, by the input's name.
-
-    Returns:
-        ``None`` for a node that is not incremental.
-    """
-    load = definition["load"]
-    if load is None:
-        return None
-    reason = _why_everything(definition, versions, built_from)
-    first = definition["inputs"][0]["name"]
-    since = built_from.inputs[first] if built_from is not None and not reason else None
-    return {"since": since, "reason": reason, "groups": load["groups"], "restate": load["restate"]}
-
-
-def _why_everything(
-    definition: Mapping[str, Any], versions: Mapping[str, int | None], built_from: BuiltFrom | None
-) -> str:
-    if definition["load"]["full"]:
-        return "it was asked for"
-    if built_from is None:
-        return "nothing was built before"
-    if built_from.definition_hash != definition_hash(definition):
-        return "its definition has changed since it was built last"
-    first, *others = definition["inputs"]
-    known = built_from.inputs.get(first["name"], {})
-    if known.get("version") is None or known.get("stamp") is None:
-        return f"nobody knows which version of {first['name']} was built from last"
-    tolerated = set(definition["load"]["tolerate"])
-    for item in others:
-        name = item["name"]
-        before = built_from.inputs.get(name, {}).get("version")
-        if name not in tolerated and (before is None or before != versions.get(name)):
-            return f"{name} has changed since it was built last"
-    return ""
 
 
 def discarded_runs(

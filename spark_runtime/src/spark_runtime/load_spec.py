@@ -46,7 +46,7 @@ def parse_load(item: SpecObject) -> Load:
     since, restate = item.optional_object("since"), item.optional_object("restate")
     load = Load(
         since=None if since is None else TableState(since.integer("version"), since.text("stamp")),
-        reason=item.text("reason", optional=True),
+        reason=item.text("reason", optional=True, may_be_empty=True),
         groups=item.texts("groups", optional=True),
         restate=None
         if restate is None

@@ -8,7 +8,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import spark_runtime
+from landfall.planning.definition import definition_hash
+from landfall.planning.increments import BuiltFrom, load_of
 from spark_runtime.errors import Failure, FaultKind, InvalidNodeSpec
+from spark_runtime.load_spec import TableState
 from spark_runtime.result import FileResult, FileStatus, NodeResult, NodeStatus, OutputResult, RuleResult
 from spark_runtime.spec import FilesInput, NodeKind, Severity, parse_node_spec
 from spark_runtime.write_spec import WriteMode
@@ -62,6 +65,22 @@ def a_document(**more: Any) -> dict[str, Any]:
 def is_valid(document: dict[str, Any]) -> bool:
     schema = json.loads((SCHEMAS / "node_spec.schema.json").read_text())
     return Draft202012Validator(schema).is_valid(document)
+
+
+def test_what_the_orchestration_says_of_an_increment_is_understood() -> None:
+    """It has no reason to read everything then, and says so with an empty text."""
+    definition = {
+        "inputs": [{"name": "landed", "version": None}],
+        "load": {"full": False, "groups": [], "restate": None, "tolerate": []},
+    }
+    built_from = BuiltFrom(definition_hash(definition), {"landed": {"version": 3, "stamp": "7"}})
+    document = a_document(load=load_of(definition, {"landed": 4}, built_from))
+
+    load = parse_node_spec(json.dumps(document)).load
+
+    assert is_valid(document)
+    assert load is not None
+    assert load.since == TableState(3, "7")
 
 
 def test_a_spec_is_parsed_to_values() -> None:
