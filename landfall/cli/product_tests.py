@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from landfall.testing.fixtures import ShownRow
     from landfall.testing.run import ProductTestResult
 
-_COLUMNS = ("product", "test", "subject", "passed", "seconds", "path", "line", "reason")
+_COLUMNS = ("product", "test", "subject", "passed", "seconds", "path", "line", "batch", "reason")
 # How a row stands in a difference.
 _MISSING, _UNEXPECTED = "expected", "found"
 
@@ -98,7 +98,8 @@ def _show(result: "ProductTestResult") -> None:
     difference = result.difference
     if result.passed:
         return
-    print(f"      {result.test.path}:{result.test.line}")
+    batch = f", batch {difference.batch}" if difference.batch is not None else ""
+    print(f"      {result.test.path}:{result.test.line}{batch}")
     if difference.reason:
         print(f"      {difference.reason}")
     _show_difference("rows", difference.missing, difference.unexpected)

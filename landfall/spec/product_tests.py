@@ -57,12 +57,26 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """What one run of the node under test finds, and what comes of it.
+
+    Attributes:
+        given: Rows by dataset; a landed dataset may be given as the text of a file. What is not given is empty in the
+            first batch, and in others as the batch before left it.
+        expect: ``None`` where the test does not say.
+    """
+
+    given: Mapping[str, tuple[Row, ...] | str]
+    expect: Expectation | None
+
+
+@dataclass(frozen=True, slots=True)
 class ProductTest:
     """One test of one node.
 
     Attributes:
         subject: The transformation, or the landed dataset, under test.
-        given: Rows by dataset; a landed dataset may be given as the text of a file. What is not given is empty.
+        batches: Runs of the node, one after another; most tests have one. The last one has expectations.
         path: File that holds the test, below the project's folder.
         line: Line where it starts.
     """
@@ -70,8 +84,7 @@ class ProductTest:
     name: str
     description: str
     subject: str
-    given: Mapping[str, tuple[Row, ...] | str]
-    expect: Expectation
+    batches: tuple[Batch, ...]
     path: str
     line: int
 
@@ -114,19 +127,35 @@ class ExpectDocument(Document):
         return self
 
 
+class BatchDocument(Document):
+    given: dict[Name, _Given] = {}
+    expect: ExpectDocument | None = None
+
+
 class ProductTestDocument(Document):
     name: Name
     description: Text = ""
     transformation: Name | None = None
     dataset: Name | None = None
     given: dict[Name, _Given] = {}
-    expect: ExpectDocument
+    expect: ExpectDocument | None = None
+    # Each runs on a day of one month.
+    batches: Annotated[list[BatchDocument], Field(min_length=1, max_length=28)] | None = None
 
     @model_validator(mode="after")
     def _tests_one_thing(self) -> "ProductTestDocument":
         if (self.transformation is None) == (self.dataset is None):
             message = f"test '{self.name}' must name either a transformation or a landed dataset"
             raise fault("LF1030", message, "write transformation: or dataset:")
+        if self.batches is None:
+            if self.expect is None:
+                raise fault("LF1021", "key 'expect' is missing", "add expect:")
+            return self
+        if self.given or self.expect is not None:
+            message = f"test '{self.name}' has batches, and given or expect beside them"
+            raise fault("LF1030", message, "write given: and expect: in each batch")
+        if self.batches[-1].expect is None:
+            raise fault("LF1021", "the last batch expects nothing", "add expect: to it")
         return self
 
 
@@ -187,24 +216,43 @@ def _read(data: dict[str, Any], mark: Mark, faults: list[Fault]) -> ProductTest 
 
 def _is_column(at: Location) -> bool:
     """Return whether a place is a column of a row, which may be null."""
+    if at[0] == "batches":
+        return len(at) > 2 and _is_column(at[2:])
     return (at[0] == "given" and len(at) >= 4) or (at[0] == "expect" and len(at) >= 4)
 
 
 def _test(document: ProductTestDocument, mark: Mark) -> ProductTest:
-    expect = document.expect
     return ProductTest(
         name=document.name,
         description=document.description.strip(),
         subject=document.transformation or document.dataset or "",
-        given={name: rows if isinstance(rows, str) else tuple(rows) for name, rows in document.given.items()},
-        expect=Expectation(
-            rows=None if expect.rows is None else tuple(expect.rows),
-            refused=tuple(RefusedRow(item.row, tuple(item.rules)) for item in expect.refused),
-            stopped_by=tuple(expect.stopped_by),
+        batches=tuple(
+            _batch(batch)
+            for batch in document.batches or [BatchDocument(given=document.given, expect=document.expect)]
         ),
         path=mark.path,
         line=mark.line,
     )
+
+
+def _batch(document: BatchDocument) -> Batch:
+    given = {name: rows if isinstance(rows, str) else tuple(rows) for name, rows in document.given.items()}
+    expect = document.expect
+    if expect is None:
+        return Batch(given, None)
+    return Batch(
+        given,
+        Expectation(
+            rows=None if expect.rows is None else tuple(expect.rows),
+            refused=tuple(RefusedRow(item.row, tuple(item.rules)) for item in expect.refused),
+            stopped_by=tuple(expect.stopped_by),
+        ),
+    )
+
+
+def _place_of(mark: Mark, batch: int) -> Mark:
+    """Return where a batch stands: a test without a list of them is one."""
+    return mark.at(("batches", batch)) if "batches" in mark.children else mark
 
 
 class _Checks:
@@ -238,17 +286,21 @@ class _Checks:
                 at = ("transformation",)
                 self._report(mark, at, "LF1042", f"no transformation '{test.subject}'", remedy)
             else:
-                self._check_transformed(test, transformation, mark)
+                for number, batch in enumerate(test.batches):
+                    self._check_transformed(batch, number, transformation, _place_of(mark, number))
         else:
             self._check_landed(test, mark)
         return len(self._faults) == before
 
-    def _check_transformed(self, test: ProductTest, subject: Transformation, mark: Mark) -> None:
+    def _check_transformed(self, batch: Batch, number: int, subject: Transformation, mark: Mark) -> None:
         output = self._datasets[subject.output.dataset]
         # A table may hold rows already: a merge and an append build on them.
         own = {str(ref.dataset): ref.product is None for ref in self._reads[subject.name]}
         own |= {str(output.name): True}
-        for name, rows in test.given.items():
+        for name, rows in batch.given.items():
+            if number and name == output.name:
+                message = f"'{name}' is what the batches before have built"
+                self._report(mark, ("given", name), "LF1030", message, "give it in the first batch")
             if name not in own:
                 message = f"'{subject.name}' does not read '{name}'"
                 self._report(mark, ("given", name), "LF1042", message, nearest_remedy(name, own))
@@ -258,7 +310,7 @@ class _Checks:
             else:
                 frame = self._frames.get(name) if own[name] else None
                 self._check_columns(rows, frame, mark, ("given", name))
-        self._check_expected(test, output, mark)
+        self._check_expected(batch.expect, output, mark)
 
     def _check_landed(self, test: ProductTest, mark: Mark) -> None:
         dataset = next((item for name, item in self._datasets.items() if name == test.subject), None)
@@ -275,8 +327,12 @@ class _Checks:
             )
             self._report(mark, ("dataset",), "LF1042", message, remedy)
             return
+        for number, batch in enumerate(test.batches):
+            self._check_files(batch, dataset, _place_of(mark, number))
+
+    def _check_files(self, batch: Batch, dataset: Dataset, mark: Mark) -> None:
         frame = Frame.declared(dataset.columns) if dataset.columns else None
-        for name, rows in test.given.items():
+        for name, rows in batch.given.items():
             if name != dataset.name:
                 message = f"the files of '{dataset.name}' are all that its node reads, not '{name}'"
                 self._report(mark, ("given", name), "LF1042", message, f"write {dataset.name}")
@@ -285,11 +341,13 @@ class _Checks:
             elif self._formats.get(dataset.source or "") is FileFormat.PARQUET:
                 message = f"'{name}' lands as Parquet, which is no text"
                 self._report(mark, ("given", name), "LF1021", message, "start each row with '- {'")
-        self._check_expected(test, dataset, mark)
+        self._check_expected(batch.expect, dataset, mark)
 
-    def _check_expected(self, test: ProductTest, dataset: Dataset, mark: Mark) -> None:
+    def _check_expected(self, expect: Expectation | None, dataset: Dataset, mark: Mark) -> None:
+        if expect is None:
+            return
         self._check_columns(
-            test.expect.rows or (),
+            expect.rows or (),
             self._frames.get(dataset.name),
             mark,
             ("expect", "rows"),
@@ -300,7 +358,7 @@ class _Checks:
             for rule in dataset.quality
             if rule.severity is not Severity.WARN and rule.check not in TABLE_CHECKS
         ]
-        for number, refused in enumerate(test.expect.refused):
+        for number, refused in enumerate(expect.refused):
             for index, name in enumerate(refused.rules):
                 if name in names or name in _BUILT_IN or name.startswith(_BUILT_IN_OF_COLUMN):
                     continue
@@ -309,7 +367,7 @@ class _Checks:
                 self._report(mark, at, "LF1042", message, nearest_remedy(name, names))
         gates = [rule.name for rule in dataset.quality if rule.severity is Severity.FAIL or rule.has_limit]
         gates += ["max_quarantined_share"] * (dataset.max_quarantined_share is not None)
-        for index, name in enumerate(test.expect.stopped_by):
+        for index, name in enumerate(expect.stopped_by):
             if name not in gates:
                 message = f"'{dataset.name}' has no rule '{name}' of severity fail or with a limit"
                 self._report(

@@ -29,6 +29,7 @@ class Difference:
         unexpected: Rows that are there and were not expected.
         refused_missing: The same of refused rows; their column ``rules`` names the rules.
         refused_unexpected: The same.
+        batch: In which of several batches it was found, from 1.
     """
 
     reason: str = ""
@@ -36,6 +37,7 @@ class Difference:
     unexpected: tuple[ShownRow, ...] = ()
     refused_missing: tuple[ShownRow, ...] = ()
     refused_unexpected: tuple[ShownRow, ...] = ()
+    batch: int | None = None
 
     def __bool__(self) -> bool:
         return bool(
@@ -49,6 +51,7 @@ class Difference:
             "unexpected": list(self.unexpected),
             "refused_missing": list(self.refused_missing),
             "refused_unexpected": list(self.refused_unexpected),
+            "batch": self.batch,
         }
 
 

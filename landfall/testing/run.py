@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,15 +12,16 @@ from typing import Any
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from landfall.planning.definition import NodeDefinitions, column_definition
-from landfall.planning.graph import build_graph
+from landfall.planning.definition import column_definition
 from landfall.planning.plan import NodeKind
 from landfall.spec.landing_patterns import captured_types
-from landfall.spec.model import TABLE_CHECKS, Column, Dataset, FileFormat, Product, Source, WriteMode
+from landfall.spec.model import TABLE_CHECKS, Column, Dataset, FileFormat, Product, Source
 from landfall.spec.model import Severity as DeclaredSeverity
-from landfall.spec.product_tests import ProductTest, Row
+from landfall.spec.product_tests import Batch, Expectation, ProductTest, Row
+from landfall.testing.course import Course
 from landfall.testing.difference import Difference, compare_rows, expected_refusals, found_refusals
 from landfall.testing.fixtures import ShownRow, WrongFixture, file_text, frame_of, inferred_types, shown_rows
+from landfall.testing.nodes import Nodes
 from spark_runtime.delta import DeltaTables
 from spark_runtime.ingest import LOAD_TYPES
 from spark_runtime.repairs import CORRECTIONS, CORRECTIONS_TYPE
@@ -28,6 +29,7 @@ from spark_runtime.result import NodeResult
 from spark_runtime.run import run_node
 from spark_runtime.session import SETTINGS
 from spark_runtime.spec import parse_node_spec
+from spark_runtime.sql import text_literal
 
 _GATES_CLOSED = frozenset({"LF4521", "LF4522"})
 _WARNINGS = "_warnings"
@@ -86,7 +88,7 @@ class Bench:
     def __init__(self, spark: SparkSession, products: Sequence[Product], folder: Path) -> None:
         self._spark = spark
         self._folder = folder
-        self._products = {product.key: _Nodes(product) for product in products}
+        self._products = {product.key: Nodes(product) for product in products}
         self._types: dict[tuple[str, str], Mapping[str, str]] = {}
         self._places = 0
         # A rule that stops a node is an answer here; the log of the job would tell it as a failure.
@@ -101,21 +103,33 @@ class Bench:
             difference = Difference(reason=str(error))
         return ProductTestResult(product, test, perf_counter() - started, difference)
 
-    def _compare(self, nodes: "_Nodes", test: ProductTest) -> Difference:
-        place = self._new_place()
-        result = self._build(nodes, test.subject, test.given, place, table_rules=test.expect.stopped_by)
+    def _compare(self, nodes: Nodes, test: ProductTest) -> Difference:
+        several = len(test.batches) > 1
+        course = Course(self._spark, self._new_place(), of_several=several)
+        for number, batch in enumerate(test.batches, 1):
+            expect = batch.expect or Expectation()
+            result = self._build(nodes, test.subject, batch.given, course, table_rules=expect.stopped_by)
+            difference = self._compare_batch(result, batch, course)
+            if difference:
+                return replace(difference, batch=number) if several else difference
+            course.move_on(nodes.definition(test.subject), result)
+        return Difference()
+
+    def _compare_batch(self, result: NodeResult, batch: Batch, course: Course) -> Difference:
         # A limit of the dataset has no rule, and is called what its key is called.
         stopped_by = sorted({stop.rule or stop.setting for stop in result.stopped_by})
-        expect = test.expect
         if result.error is not None and result.error.code not in _GATES_CLOSED:
             return Difference(reason=f"{result.error.code} {result.error.message}")
-        if result.error is not None or expect.stopped_by:
-            wanted = sorted(expect.stopped_by)
+        wanted = sorted(batch.expect.stopped_by) if batch.expect is not None else []
+        if result.error is not None or wanted:
             if stopped_by == wanted:
                 return Difference()
             return Difference(reason=f"{_stopped(stopped_by)}; expected: {_stopped(wanted)}")
+        expect = batch.expect
+        if expect is None:
+            return Difference()
         missing, unexpected = self._compare_rows(result, expect.rows or ())
-        quarantined = self._quarantined(place, result)
+        quarantined = self._quarantined(course, result)
         refused_missing, refused_unexpected = compare_rows(
             expected_refusals(expect.refused), found_refusals(quarantined, expect.refused)
         )
@@ -142,12 +156,13 @@ class Bench:
         )
         return compare_rows(wanted, shown_rows(table, chosen))
 
-    def _quarantined(self, place: Path, result: NodeResult) -> list[tuple[str, list[str]]]:
+    def _quarantined(self, course: Course, result: NodeResult) -> list[tuple[str, list[str]]]:
         if not result.rows_quarantined:
             return []
         rows = (
             self._spark.read.format("delta")
-            .load(str(place / "quarantine"))
+            .load(str(course.quarantine))
+            .where(f"_run_id = {text_literal(course.run_id)}")
             .select("_row", "_rules")
             .collect()
         )
@@ -155,10 +170,10 @@ class Bench:
 
     def _build(
         self,
-        nodes: "_Nodes",
+        nodes: Nodes,
         subject: str,
         given: Mapping[str, tuple[Row, ...] | str],
-        place: Path,
+        course: Course,
         *,
         table_rules: Sequence[str] = (),
     ) -> NodeResult:
@@ -169,12 +184,13 @@ class Bench:
         """
         definition = nodes.definition(subject)
         output = nodes.dataset(definition["output"]["dataset"])
-        uri = place / "tables" / output.name
+        uri = course.place / "tables" / output.name
         if definition["kind"] == NodeKind.INGEST:
-            inputs = [self._file(nodes.source(output), output, given.get(output.name, ()), place)]
+            inputs = [self._file(nodes.source(output), output, given.get(output.name, ()), course)]
         else:
             inputs = [
-                self._table(nodes, item, given.get(item["name"], ()), place) for item in definition["inputs"]
+                self._table(nodes, definition, item, given.get(item["name"]), course)
+                for item in definition["inputs"]
             ]
             before = given.get(output.name, ())
             if before:
@@ -184,7 +200,7 @@ class Bench:
                 rows.write.format("delta").mode("append").save(str(uri))
         spec = {
             "schema_version": 1,
-            "run_id": "test",
+            "run_id": course.run_id,
             "product": nodes.product.key,
             "node": subject,
             "attempt": 1,
@@ -199,39 +215,56 @@ class Bench:
             "output": {
                 "name": output.name,
                 "uri": str(uri),
-                "quarantine_uri": str(place / "quarantine"),
+                "quarantine_uri": str(course.quarantine),
                 "columns": definition["output"]["columns"],
                 "write": definition["output"]["write"],
                 "max_quarantined_share": definition["output"].get("max_quarantined_share"),
             },
-            "result_uri": str(place / "result"),
+            "run_date": course.run_date,
+            "former_rows": course.former_rows,
+            "load": course.load(definition, inputs),
+            "result_uri": str(course.place / f"result{course.number}"),
         }
         return run_node(self._spark, parse_node_spec(json.dumps(spec)))
 
     def _table(
-        self, nodes: "_Nodes", item: Mapping[str, Any], given: tuple[Row, ...] | str, place: Path
+        self,
+        nodes: Nodes,
+        definition: Mapping[str, Any],
+        item: Mapping[str, Any],
+        given: tuple[Row, ...] | str | None,
+        course: Course,
     ) -> dict[str, Any]:
-        """Write the rows given for one input and return its entry in the node spec."""
+        """Write the rows given for one input and return its entry in the node spec; without any it stays as it is."""
+        name = item["name"]
+        entry = {"kind": "table", "name": name, "uri": course.table(name)}
+        if given is None and course.number > 1:
+            return entry
         owner = self._products.get(item["product"])
-        rows = _rows(given)
+        rows = _rows(given or ())
         types = inferred_types(rows) if owner is None else self._types_of(owner, item["dataset"])
         types = types or inferred_types(rows)
         if not types:
             raise WrongFixture(
-                f"the columns of '{item['name']}' are declared nowhere in this project; give at least one row of it"
+                f"the columns of '{name}' are declared nowhere in this project; give at least one row of it"
             )
-        uri = str(place / "inputs" / item["name"])
-        frame = frame_of(self._spark, rows, types, f"given {item['name']}")
-        frame.write.format("delta").mode("overwrite").save(uri)
-        return {"kind": "table", "name": item["name"], "uri": uri}
+        is_first = item is definition["inputs"][0]
+        adds = (
+            owner.is_added_to(item["dataset"])
+            if owner is nodes
+            else is_first and definition["load"] is not None
+        )
+        frame = frame_of(self._spark, rows, types, f"given {name}")
+        course.write(name, frame, types, adds=adds)
+        return entry
 
     def _file(
-        self, source: Source, dataset: Dataset, given: tuple[Row, ...] | str, place: Path
+        self, source: Source, dataset: Dataset, given: tuple[Row, ...] | str, course: Course
     ) -> dict[str, Any]:
         """Write what is given for a landed dataset as the file it would be and return the input of its node."""
         where = f"given {dataset.name}"
         file_format = source.format or FileFormat.CSV
-        path = place / "landed" / f"{dataset.name}.{file_format.value}"
+        path = course.place / "landed" / course.run_id / f"{dataset.name}.{file_format.value}"
         path.parent.mkdir(parents=True)
         if file_format is FileFormat.PARQUET:
             path = self._parquet(_rows(given), dataset.columns, path, where)
@@ -262,14 +295,14 @@ class Bench:
         frame.coalesce(1).write.parquet(str(path))
         return next(file for file in path.iterdir() if file.suffix == ".parquet")
 
-    def _types_of(self, nodes: "_Nodes", name: str) -> Mapping[str, str]:
+    def _types_of(self, nodes: Nodes, name: str) -> Mapping[str, str]:
         """Return the columns of a dataset's table: as declared, else as its node builds them from nothing."""
         key = (nodes.product.key, name)
         if key not in self._types:
             self._types[key] = self._find_types(nodes, nodes.dataset(name))
         return self._types[key]
 
-    def _find_types(self, nodes: "_Nodes", dataset: Dataset) -> Mapping[str, str]:
+    def _find_types(self, nodes: Nodes, dataset: Dataset) -> Mapping[str, str]:
         types = {column.name: column.type for column in dataset.columns}
         types |= captured_types(dataset.landing or "")
         flagging = (rule for rule in dataset.quality if rule.check not in TABLE_CHECKS)
@@ -282,7 +315,7 @@ class Bench:
         builder = nodes.builder(dataset.name)
         if dataset.columns:
             return types | ({"_run_id": "string"} if nodes.appends(builder) else {})
-        result = self._build(nodes, builder, {}, self._new_place())
+        result = self._build(nodes, builder, {}, Course(self._spark, self._new_place()))
         if result.error is not None or result.output is None:
             reason = result.error.message if result.error is not None else "it says nothing"
             raise WrongFixture(f"the columns of '{dataset.name}' cannot be told: {reason}")
@@ -291,37 +324,6 @@ class Bench:
     def _new_place(self) -> Path:
         self._places += 1
         return self._folder / str(self._places)
-
-
-class _Nodes:
-    """The nodes of one product by what people call them: a transformation, or a landed dataset."""
-
-    def __init__(self, product: Product) -> None:
-        self.product = product
-        definitions = NodeDefinitions(product, {})
-        self._definitions = {
-            node.output if node.kind is NodeKind.INGEST else str(node.key): definitions.of(node)
-            for node in build_graph(product).nodes
-        }
-        self._datasets = {str(dataset.name): dataset for dataset in product.datasets}
-        self._sources = {source.name: source for source in product.sources}
-        self._builders = {str(item.output.dataset): item for item in product.transformations}
-
-    def definition(self, subject: str) -> Mapping[str, Any]:
-        return self._definitions[subject]
-
-    def dataset(self, name: str) -> Dataset:
-        return self._datasets[name]
-
-    def source(self, dataset: Dataset) -> Source:
-        assert dataset.source is not None  # noqa: S101  what lands has one
-        return self._sources[dataset.source]
-
-    def builder(self, dataset: str) -> str:
-        return str(self._builders[dataset].name)
-
-    def appends(self, transformation: str) -> bool:
-        return bool(self._definitions[transformation]["output"]["write"]["mode"] == WriteMode.APPEND)
 
 
 def _rows(given: tuple[Row, ...] | str) -> tuple[Row, ...]:

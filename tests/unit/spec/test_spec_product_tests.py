@@ -46,12 +46,42 @@ def test_sound_tests_are_read_with_their_places(write_project: WriteProject) -> 
         ("negative_amounts_are_refused", "orders_landed", FILE, 1),
         ("days_add_up", "daily_sales", FILE, 10),
     ]
-    assert tests[0].given == {
+    (batch,) = tests[0].batches
+    assert batch.given == {
         "orders_landed": (
             {"order_id": 1, "customer": "ann", "amount": 5},
             {"order_id": 2, "customer": None, "amount": -5},
         )
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("- {name: a, dataset: orders_landed}", "1: LF1021 key 'expect' is missing; add expect:"),
+        (
+            "- {name: a, dataset: orders_landed, batches: [{expect: {rows: []}}, {given: {}}]}",
+            "1: LF1021 the last batch expects nothing; add expect: to it",
+        ),
+        (
+            "- {name: a, dataset: orders_landed, batches: [{expect: {rows: []}}], expect: {rows: []}}",
+            "1: LF1030 test 'a' has batches, and given or expect beside them; write given: and expect: in each batch",
+        ),
+        (
+            "- name: a\n  dataset: orders_landed\n  batches:\n    - expect: {rows: []}\n"
+            "    - given: {orders_landed: [{order_idd: 1}]}\n      expect: {rows: [{order_id: null}]}",
+            "5: LF1051 unknown column 'order_idd'; did you mean 'order_id'?",
+        ),
+        (
+            "- name: a\n  transformation: daily_sales\n  batches:\n    - given: {daily_sales: [{orders: 1}]}\n"
+            "    - given: {daily_sales: [{orders: 1}]}\n      expect: {rows: []}",
+            "5: LF1030 'daily_sales' is what the batches before have built; give it in the first batch",
+        ),
+    ],
+    ids=["nothing", "no end", "both", "column", "output"],
+)
+def test_batches_are_checked_where_they_stand(text: str, fault: str, write_project: WriteProject) -> None:
+    assert faults(write_project({FILE: text + "\n"})) == [fault]
 
 
 def test_a_product_without_tests_has_none(write_project: WriteProject) -> None:
