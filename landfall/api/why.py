@@ -8,8 +8,9 @@ from landfall.landing.queries import UnknownFile
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
 from landfall.runs.closing import UnknownRun
-from landfall.runs.evidence import UnknownSubject, dataset_evidence, file_evidence, run_evidence
+from landfall.runs.evidence import UnknownSubject, dataset_evidence, file_evidence
 from landfall.runs.ids import RunID
+from landfall.runs.run_evidence import run_evidence
 from landfall.runs.why.explaining import explain
 from landfall.runs.why.values import Evidence
 

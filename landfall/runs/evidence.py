@@ -18,12 +18,9 @@ from landfall.metadata.catalog import (
     find_dataset,
     get_current_product,
 )
-from landfall.metadata.effective import configured_run
 from landfall.metadata.tables import (
     landed_files,
-    node_gate,
     node_runs,
-    product_schedules,
     published_data_sets,
     run_plans,
     runs,
@@ -31,23 +28,18 @@ from landfall.metadata.tables import (
 from landfall.planning.graph import Graph, GraphNode, build_graph
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.runs.closing import UnknownRun
-from landfall.runs.gate import live_limits
 from landfall.runs.ids import RunID
-from landfall.runs.leases import read_lease
+from landfall.runs.product_evidence import product_evidence, waiting_requests
 from landfall.runs.published import foreign_ports, published_datasets
-from landfall.runs.queries import LAST, get_run, resolve_run_id
-from landfall.runs.states import FINAL_RUN_STATES, FileState, RunState
+from landfall.runs.queries import LAST, resolve_run_id
+from landfall.runs.run_evidence import run_evidence
+from landfall.runs.states import FileState
 from landfall.runs.why.values import (
     DatasetEvidence,
     Evidence,
     FileEvidence,
-    Gate,
-    Limit,
-    NextDue,
     OpenSet,
-    ProductEvidence,
     Publication,
-    RunEvidence,
     WaitingFiles,
 )
 
@@ -110,53 +102,11 @@ def file_evidence(connection: sa.Connection, text: str, *, now: datetime) -> Fil
     expected = match_dataset(current.product, placed[1]) if placed and current else None
     return FileEvidence(
         file=file,
-        product=_product(connection, current, now) if current else None,
+        product=product_evidence(connection, current, now) if current else None,
         expected_by=expected.name if expected else None,
         newer=newer_versions(connection, [row]).get(file.file_id),
         open_set=_set_of(connection, current, row) if current else None,
     )
-
-
-def run_evidence(connection: sa.Connection, run_id: RunID, *, now: datetime) -> RunEvidence:
-    """Return the evidence on a run.
-
-    Raises:
-        UnknownRun: There is none.
-    """
-    detail = get_run(connection, run_id)
-    row = connection.execute(
-        sa.select(
-            runs.c.DataProductID, runs.c.MaxParallelNodes, runs.c.ActiveNodes, runs.c.CancelRequestedBy
-        ).where(runs.c.RunID == run_id)
-    ).one()
-    limits = live_limits(connection, now)
-    taken = _places_taken(connection)
-    held = connection.execute(sa.select(node_gate.c.HeldUntil, node_gate.c.HoldReason)).one()
-    return RunEvidence(
-        detail,
-        of_run=Limit("runs.max_parallel_nodes", row.MaxParallelNodes, row.ActiveNodes),
-        of_product=Limit(
-            "limits.nodes_per_product", limits.nodes_of(row.DataProductID), taken.get(row.DataProductID, 0)
-        ),
-        of_all=Limit("limits.nodes", limits.nodes, sum(taken.values())),
-        gate=Gate(
-            per_second=float(limits.values["jobs.submissions_per_second"]),
-            per_hour=int(limits.values["jobs.submissions_per_hour"]),
-            held_until=held.HeldUntil,
-            hold_reason=held.HoldReason,
-        ),
-        cancelled_by=row.CancelRequestedBy,
-    )
-
-
-def _places_taken(connection: sa.Connection) -> dict[int, int]:
-    """Return how many places the open runs of each product hold."""
-    rows = connection.execute(
-        sa.select(runs.c.DataProductID, sa.func.sum(runs.c.ActiveNodes).label("Nodes"))
-        .where(runs.c.State.in_([state for state in RunState if state not in FINAL_RUN_STATES]))
-        .group_by(runs.c.DataProductID)
-    )
-    return {row.DataProductID: int(row.Nodes) for row in rows}
 
 
 def dataset_evidence(connection: sa.Connection, product: str, name: str, *, now: datetime) -> DatasetEvidence:
@@ -176,7 +126,7 @@ def dataset_evidence(connection: sa.Connection, product: str, name: str, *, now:
     last = _last_run(connection, current.product_id, node.key) if node else None
     files = _newest_file(connection, current.product_id, name) if dataset.landing is not None else None
     return DatasetEvidence(
-        product=_product(connection, current, now),
+        product=product_evidence(connection, current, now),
         name=name,
         node=node.key if node else None,
         landing=dataset.landing,
@@ -184,6 +134,7 @@ def dataset_evidence(connection: sa.Connection, product: str, name: str, *, now:
         published=_publication(connection, current.product_id, name),
         missing=tuple(str(ref) for ref in node.inputs if str(ref) not in available) if node else (),
         waiting=_waiting(connection, current.product_id, _landed_upstream(graph, node)),
+        asked=waiting_requests(connection, current.product_id),
         open_sets=_open_sets(connection, current, _landed_upstream(graph, node)),
         rejected=files if files is not None and files.state is FileState.REJECTED else None,
         landed=files is not None,
@@ -230,34 +181,6 @@ def _place(url: str) -> tuple[str, str] | None:
         return product_of(parse_blob_url(url).path)
     except NotABlobAddress:
         return None
-
-
-def _product(connection: sa.Connection, current: CurrentProduct, now: datetime) -> ProductEvidence:
-    open_run: str | None = connection.execute(
-        sa.select(runs.c.RunID)
-        .where(runs.c.DataProductID == current.product_id, runs.c.State.not_in(FINAL_RUN_STATES))
-        .order_by(runs.c.CreatedAt)
-        .limit(1)
-    ).scalar_one_or_none()
-    settings = configured_run(connection, current, at=now)[0]
-    return ProductEvidence(
-        key=current.product.key,
-        settle_s=settings.settle_s,
-        max_wait_s=settings.max_wait_s,
-        on_landing=current.product.run.on_landing,
-        lease=read_lease(connection, current.product_id),
-        open_run=RunID(open_run) if open_run else None,
-        schedules=_schedules(connection, current.product_id),
-    )
-
-
-def _schedules(connection: sa.Connection, product_id: int) -> tuple[NextDue, ...]:
-    rows = connection.execute(
-        sa.select(product_schedules)
-        .where(product_schedules.c.DataProductID == product_id)
-        .order_by(product_schedules.c.NextDueAt)
-    )
-    return tuple(NextDue(row.Cron, row.TimeZone, row.NextDueAt) for row in rows)
 
 
 def _publication(connection: sa.Connection, product_id: int, name: str) -> Publication | None:

@@ -47,10 +47,15 @@ def _obstacles(evidence: DatasetEvidence, now: datetime) -> Iterable[Finding]:
     for waiting in evidence.waiting:
         about = f"{counted(waiting.count)} for {waiting.dataset}"
         yield waits(about, evidence.product, waiting.since, now)
+    if evidence.asked is not None:
+        asked = evidence.asked
+        runs = "1 run" if asked.count == 1 else f"{asked.count:,} runs"
+        about = f"{runs} of {evidence.product.key}, the first asked for by {asked.by}"
+        yield waits(about, evidence.product, asked.since, now, settles=False)
     for found in evidence.open_sets:
         yield set_incomplete(found.dataset, found, now)
     pause = evidence.product.lease.pause
-    if pause is not None and not evidence.waiting:
+    if pause is not None and not evidence.waiting and evidence.asked is None:
         why = f": {pause.reason}" if pause.reason else ""
         yield Finding(
             evidence.product.key,

@@ -47,8 +47,14 @@ def scheduled(product: ProductEvidence, now: datetime) -> Iterable[Finding]:
             yield Finding(product.key, Cause.SCHEDULED, f"the {due} asks for its next run at {at}{paused}")
 
 
-def waits(about: str, product: ProductEvidence, since: datetime, now: datetime) -> Finding:
-    """Return why something that waits for a run of its product has not got one."""
+def waits(
+    about: str, product: ProductEvidence, since: datetime, now: datetime, *, settles: bool = True
+) -> Finding:
+    """Return why something that waits for a run of its product has not got one.
+
+    Args:
+        settles: Whether it waits for others like it, as files do and requests do not.
+    """
     pause = product.lease.pause
     if pause is not None:
         why = f": {pause.reason}" if pause.reason else ""
@@ -67,8 +73,14 @@ def waits(about: str, product: ProductEvidence, since: datetime, now: datetime) 
             f"`landfall runs watch {product.open_run}`; `landfall why {product.open_run}` if it takes too long",
             since,
         )
-    late = now - since > timedelta(seconds=max(product.settle_s, product.max_wait_s)) + _LATE
-    if product.lease.state is LeaseState.IDLE and not product.on_landing and product.schedules:
+    window_s = max(product.settle_s, product.max_wait_s) if settles else 0
+    late = now - since > timedelta(seconds=window_s) + _LATE
+    if not settles and not late:
+        return Finding(
+            about, Cause.WAITING, "waits for the coordinator, which opens a run at once", since=since
+        )
+    starts_by_itself = product.on_landing or not settles
+    if product.lease.state is LeaseState.IDLE and not starts_by_itself and product.schedules:
         due = product.schedules[0]
         return Finding(
             about,
@@ -78,7 +90,7 @@ def waits(about: str, product: ProductEvidence, since: datetime, now: datetime) 
             f"`landfall run {product.key}` does not wait",
             since,
         )
-    if product.lease.state is LeaseState.IDLE and not product.on_landing:
+    if product.lease.state is LeaseState.IDLE and not starts_by_itself:
         return Finding(
             about,
             Cause.NO_TRIGGER,

@@ -187,6 +187,15 @@ class WaitingFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingRequests:
+    """Runs that were asked for and are not opened; the oldest was asked for by ``by`` at ``since``."""
+
+    count: int
+    by: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Publication:
     """The newest publication of a dataset."""
 
@@ -205,6 +214,7 @@ class DatasetEvidence:
         version: The metadata version applied now.
         missing: Inputs that have never been published.
         waiting: Files that wait, of this dataset and of those upstream of it.
+        asked: Runs of the product that were asked for and wait.
         open_sets: Sets of files that are not complete, of the same datasets.
         rejected: The newest file of a landed dataset, if it was rejected.
         landed: Whether any file ever landed for it.
@@ -221,6 +231,7 @@ class DatasetEvidence:
     published: Publication | None
     missing: tuple[str, ...] = ()
     waiting: tuple[WaitingFiles, ...] = ()
+    asked: WaitingRequests | None = None
     open_sets: tuple[OpenSet, ...] = ()
     rejected: LandedFile | None = None
     landed: bool = True

@@ -13,10 +13,11 @@ from landfall.runs.attempts import record_running, record_submission
 from landfall.runs.closing import cancel_run
 from landfall.runs.evidence import UnknownSubject, find_evidence
 from landfall.runs.gate import hold_node
-from landfall.runs.ids import RunID
+from landfall.runs.ids import RequestID, RunID
 from landfall.runs.opening import open_run
 from landfall.runs.pausing import pause_product
 from landfall.runs.queries import get_run
+from landfall.runs.requests import RunRequest, Trigger, request_run
 from landfall.runs.settling import end_node
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import QUALITY_GATE_CODES, Verdict
@@ -405,6 +406,26 @@ def test_a_set_that_is_not_complete_names_what_is_missing_and_its_deadline(datab
     assert (file.cause, waiting.cause) == (Cause.SET_INCOMPLETE, Cause.SET_INCOMPLETE)
     assert "b.csv, c.csv did not come yet, 1 file waits; its deadline is 2026-01-01 13:00:00 UTC" in file.says
     assert "its deadline has passed (2026-01-01 13:00:00 UTC)" in late.says
+
+
+def test_a_run_that_was_asked_for_says_what_it_waits_for(database: Database) -> None:
+    apply(database, _product(run=RunSettings(on_landing=False)))
+    asked = RunRequest("sales/orders", Trigger.HTTP, "grace", full=True)
+    database.transact(lambda c: request_run(c, asked, request_id=RequestID("q1"), now=NOW))
+
+    soon = _why(database, "weekly")[0]
+    late = _why(database, "weekly", after=timedelta(minutes=2))[0]
+    land(database)
+    begin(database, RUN)
+    database.transact(lambda c: request_run(c, asked, request_id=RequestID("q2"), now=NOW))
+    behind = _why(database, "weekly")[0]
+    _pause(database)
+    paused = _why(database, "weekly")[0]
+
+    assert (soon.about, soon.cause) == ("1 run of sales/orders, the first asked for by grace", Cause.WAITING)
+    assert late.cause is Cause.COORDINATOR_LATE
+    assert (behind.cause, RUN in behind.says) == (Cause.RUN_OPEN, True)
+    assert (paused.cause, paused.do) == (Cause.PAUSED, "`landfall resume sales/orders`")
 
 
 def _fan(run: RunSettings | None = None) -> Product:
