@@ -100,7 +100,10 @@ def play(scenario: Scenario, moments: Moments, *, loses_hub: bool = False) -> tu
 
 
 def _end(connection: sa.Connection) -> Any:
-    """Return the states of all files, of all runs, and of the nodes of each run, in order."""
+    """Return the states of all files, and in which states runs, and nodes of runs, have ended.
+
+    Not how many runs: files that come while nobody is there to open one share the next.
+    """
     files = connection.execute(sa.select(landed_files.c.Url, landed_files.c.State).order_by("Url")).all()
     ended = connection.execute(sa.select(runs.c.RunID, runs.c.State).order_by(runs.c.CreatedAt)).all()
     nodes = connection.execute(
@@ -110,6 +113,6 @@ def _end(connection: sa.Connection) -> Any:
     ).all()
     return (
         [tuple(row) for row in files],
-        [row.State for row in ended],
-        [(row.NodeKey, row.State) for row in nodes],
+        sorted({row.State for row in ended}),
+        sorted({(row.NodeKey, row.State) for row in nodes}),
     )
