@@ -174,12 +174,13 @@ def _one_round(
         ),
     )
     new = {repair.column: f"_lf_w{at}" for at, repair in numbered}
+    types = {column.name: column.type for column in columns}
     marked = []
     for at, repair in numbered:
         own = quoted(repair.column)
         changed = f"_lf_f{at} AND NOT ({own} <=> _lf_w{at})"
         marked.append(f"({changed}) AS {_mark(at)}")
-        marked.append(f"CASE WHEN {changed} THEN CAST({own} AS string) END AS {_former(at)}")
+        marked.append(f"CASE WHEN {changed} THEN {_text(own, types[repair.column])} END AS {_former(at)}")
     values = [f"{new.get(column.name, quoted(column.name))} AS {quoted(column.name)}" for column in columns]
     return replaced.selectExpr(*values, *kept, *marked)
 
@@ -192,6 +193,14 @@ def _mark(at: int) -> str:
 def _former(at: int) -> str:
     """Return the column that holds, as text, what a repair replaced."""
     return f"_lf_v{at}"
+
+
+def _text(column: str, kind: str) -> str:
+    text = f"CAST({column} AS string)"
+    if kind not in {"float", "double"}:
+        return text
+    # Sail writes inf, which no engine reads back.
+    return f"replace({text}, 'inf', 'Infinity')"
 
 
 def _note(repair: Repair, former: str) -> str:

@@ -23,6 +23,9 @@ def verdict(result: NodeResult) -> dict[str, Any]:
     found: dict[str, Any] = {"rows": [result.rows_read, result.rows_published, result.rows_quarantined]}
     if result.rules:
         found["rules"] = {rule.name: [rule.rows_checked, rule.rows_failed] for rule in result.rules}
+    corrected = {rule.name: rule.rows_corrected for rule in result.rules if rule.rows_corrected is not None}
+    if corrected:
+        found["corrected"] = corrected
     rejected = [file.reason for file in result.files if file.reason is not None]
     if rejected:
         found["rejected"] = len(rejected)
