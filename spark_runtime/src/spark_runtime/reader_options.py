@@ -7,8 +7,8 @@ from typing import Any
 
 from spark_runtime.casts import canonical_type
 from spark_runtime.errors import UnsupportedOption
+from spark_runtime.readers.csv_grammar import CsvLayout
 from spark_runtime.readers.parse import JsonLayout, Layout
-from spark_runtime.readers.read_csv import CsvLayout
 from spark_runtime.readers.read_excel import ExcelLayout
 from spark_runtime.readers.read_fixed import FixedLayout
 from spark_runtime.readers.read_xml import XmlLayout

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_runtime.readers.containers import as_utf8
-from spark_runtime.readers.read_csv import CsvLayout, read_csv
+from spark_runtime.readers.csv_grammar import CsvLayout
+from spark_runtime.readers.read_csv import read_csv
 from spark_runtime.readers.records import UnreadableFile, Wanted
 
 LAYOUT = CsvLayout(header=False, delimiter=",", quote='"', escape=None, comment=None, null_values=())

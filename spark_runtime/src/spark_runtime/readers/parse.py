@@ -7,10 +7,11 @@ from typing import Any
 import pyarrow as pa
 
 from spark_runtime.readers.containers import as_utf8, open_members
+from spark_runtime.readers.csv_grammar import CsvLayout
 from spark_runtime.readers.nested import as_nested, nested_arrow_type
 from spark_runtime.readers.read_avro import avro_columns, read_avro
 from spark_runtime.readers.read_columnar import columns_of, read_columnar
-from spark_runtime.readers.read_csv import CsvLayout, header_names, read_csv
+from spark_runtime.readers.read_csv import header_names, read_csv
 from spark_runtime.readers.read_excel import ExcelLayout, read_excel, sheet_rows
 from spark_runtime.readers.read_fixed import FixedLayout, read_fixed
 from spark_runtime.readers.read_json import read_json_document, read_json_lines
