@@ -93,4 +93,4 @@ def check_target(draft: Draft, product: Product, target: Target) -> None:
                 f"add {package} to the environment of the job and write job_packages: [{package}] at the target, "
                 "or land another format"
             )
-            draft.report(("sources", index, "format"), "LF1059", message, remedy)
+            draft.report(("sources", index, "format"), "LF1060", message, remedy)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from landfall.spec.datetime_patterns import pattern_fault
 from landfall.spec.document import Document, text_or_list
@@ -45,6 +45,18 @@ def _check_separator(value: str) -> str:
     return value
 
 
+def _refuse_table_format(value: object) -> object:
+    if value in ("delta", "iceberg", "hudi"):
+        # Its files mean nothing one by one: which of them make up the table says a log that is written after them.
+        message = f"{value} is a table of many files and a log, and what lands is taken in file by file"
+        remedy = (
+            "read a table of another product as input domain/product.dataset@version, or land Parquet files"
+        )
+        raise fault("LF1030", message, remedy)
+    return value
+
+
+Format = Annotated[FileFormat, Field(strict=False), BeforeValidator(_refuse_table_format)]
 DatePattern = Annotated[str, AfterValidator(_check_pattern)]
 Separator = Annotated[str, AfterValidator(_check_separator)]
 
@@ -76,7 +88,7 @@ class OptionsDocument(Document):
 class SourceDocument(Document):
     name: Name
     type: Annotated[SourceType, Field(strict=False)]
-    format: Annotated[FileFormat, Field(strict=False)] | None = None
+    format: Format | None = None
     options: OptionsDocument = OptionsDocument()
     connection: Connection | None = None
     description: Text = ""
