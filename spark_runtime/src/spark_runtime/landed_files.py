@@ -28,6 +28,8 @@ from spark_runtime.spec import Column, Drift, FilesInput, LandedFile
 
 # One batch carries the bytes of several files; pyarrow's arrays of bytes end at 2 GiB, and memory before that.
 GROUP_BYTES = 256 << 20
+# From here on a file is a group of its own, of which an engine need hold no second copy.
+ALONE_FROM_BYTES = 64 << 20
 MAX_FILE_BYTES = (2 << 30) - 1
 
 _EXTRA: dict[Drift, Literal["refuse", "fail", "ignore", "keep"]] = {
@@ -85,9 +87,12 @@ def _mapped(spark: SparkSession, source: FilesInput, function: Callable[..., Any
     for group in _groups([file for file in source.files if file.size_bytes > 0]):
         paths = [file.uri.translate(_PATTERN_CHARACTERS) for file in group]
         content = spark.read.format("binaryFile").load(paths).select("path", "content")
-        # Sail returns a file from about 2 MB on once per scan partition. Rows of one path meet in one partition
-        # here, where the parser takes the first and passes over the rest.
-        mapped = content.repartition("path").mapInArrow(function, schema)
+        # Sail returns a file from about 2 MB on once per scan partition. Of a file alone the first row will do,
+        # without a copy of both; rows of several files meet by path in one partition, where the parser takes the
+        # first of each and passes over the rest.
+        alone = paths == [group[0].uri] and group[0].size_bytes >= ALONE_FROM_BYTES
+        once = content.limit(1) if alone else content.repartition("path")
+        mapped = once.mapInArrow(function, schema)
         frame = mapped if frame is None else frame.union(mapped)
     return spark.createDataFrame([], schema) if frame is None else frame
 
@@ -96,6 +101,9 @@ def _groups(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
     group: list[LandedFile] = []
     size = 0
     for file in files:
+        if file.size_bytes >= ALONE_FROM_BYTES:
+            yield [file]
+            continue
         if group and size + file.size_bytes > GROUP_BYTES:
             yield group
             group, size = [], 0
