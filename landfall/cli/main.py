@@ -20,6 +20,7 @@ from landfall.cli import (
     operating,
     product_tests,
     products,
+    profile,
     purge,
     running,
     runs,
@@ -81,6 +82,7 @@ backfills.register(app)
 lineage.register(app)
 contract.register(app)
 tables.register(app)
+profile.register(app)
 database.register(app)
 config.register(app)
 purge.register(app)

@@ -107,6 +107,10 @@ PARTS: Mapping[str, Part] = {
     "landfall.preview": Part(
         (*PURE, "landfall.settings", "deltalake", "pyarrow", "azure.identity", "azure.core")
     ),
+    # The named patterns are the runtime's, so that a rule that is proposed holds.
+    "landfall.profiling": Part(
+        (*PURE, "landfall.settings", "landfall.preview", "deltalake", "spark_runtime.patterns")
+    ),
     "landfall.jobs": Part((*PURE, "landfall.settings", "databricks", "azure.identity", "azure.core")),
     "landfall.calling_back": Part((*PURE,)),
     "landfall.client": Part((*PURE, "landfall.settings")),
