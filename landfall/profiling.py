@@ -129,7 +129,7 @@ def _rule_name(wanted: str, taken: Set[str]) -> str:
 def _of_column(column: ColumnProfile, rows: int) -> Iterator[Proposal]:
     name, there = column.name, rows - column.nulls
     if not column.nulls:
-        rule = {"name": f"{name}_not_null", "check": "not_null", "columns": [name]}
+        rule: dict[str, Any] = {"name": f"{name}_not_null", "check": "not_null", "columns": [name]}
         yield Proposal(rule, f"none of {rows:,} rows is null")
     elif column.nulls < rows / 2:
         share = _rounded_up(column.nulls / rows)
@@ -249,8 +249,7 @@ def _may_be_list(column: ColumnProfile, rows: int) -> bool:
 def _ask(table: DeltaTable, asked: Sequence[str]) -> list[dict[str, Any]]:
     query = f"SELECT {', '.join(asked)} FROM profiled"  # noqa: S608 - quoted names of known columns
     answer = QueryBuilder().register("profiled", table).execute(query).read_all()
-    rows: list[dict[str, Any]] = answer.to_struct_array().to_pylist()
-    return rows
+    return [dict(row) for row in answer.to_struct_array().to_pylist()]
 
 
 def _type_name(kind: Any) -> str:

@@ -259,3 +259,15 @@ def test_published_and_quarantined_rows_are_the_lines(
         assert read <= len(lines)
     else:
         assert read == len(lines)
+
+
+def test_a_large_file_is_read_alone_and_once(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From about 2 MB on Sail gives a file once per scan partition; a pattern character has engines look wider."""
+    monkeypatch.setattr("spark_runtime.landed_files.ALONE_FROM_BYTES", 1 << 20)
+    large = b"id,name\n" + b"".join(b"%d,%s\n" % (at, b"x" * 90) for at in range(30_000))
+    files = [bench.land(name, large) for name in ("a.csv", "b[1].csv")]
+
+    result = bench.ingest("id int; name string", *files, bench.land("c.csv", b"id,name\n1,small\n"))
+
+    assert (result["error"], result["rows_published"]) == (None, 60_001)
+    assert [file["status"] for file in result["files"]] == ["done"] * 3
