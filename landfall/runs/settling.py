@@ -75,6 +75,8 @@ def settle_node(
     and the next ready nodes claimed. A repeated call finds the node settled and returns the same answer as
     long as the nodes it claimed have not been started.
     """
+    # Before any row of the run: whoever holds the gate may wait for one, and would be waited for.
+    hold_gate(connection, now)
     moved = change_node(
         connection,
         run_id,
@@ -96,11 +98,9 @@ def settle_node(
         write_results(connection, run_id, key, verdict, now)
         if verdict.state is NodeState.SUCCEEDED:
             ready = _count_down(connection, run_id, key, now)
-            hold_gate(connection, now)
             _count(connection, run_id, closed=1, freed=1, ready=ready)
         else:
             skipped = _skip_descendants(connection, run_id, key, now)
-            hold_gate(connection, now)
             _count(connection, run_id, closed=1 + skipped, freed=1)
             if verdict.state is NodeState.FAILED and _fails_fast(connection, run_id):
                 reason = f"{key} failed, and the run is to fail fast"
