@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 
 from activities.callbacks import CallbackActivities
 from activities.cancelling import CancelActivities
@@ -74,7 +75,7 @@ class Reconcile:
         for product in overdue:
             raised = await this.transact(
                 f"landing sets of {product}",
-                lambda connection, product=product: check_deadlines(connection, product, now=now),
+                partial(check_deadlines, product=product, now=now),
             )
             for detail in raised or ():
                 log.warning("%s: %s", AlarmName.SET_INCOMPLETE, detail)
@@ -86,7 +87,7 @@ class Reconcile:
         for schedule_id in due:
             requested = await this.transact(
                 f"schedule {schedule_id}",
-                lambda connection, schedule_id=schedule_id: request_due_run(connection, schedule_id, now=now),
+                partial(request_due_run, schedule_id=schedule_id, now=now),
             )
             if requested is not None and requested.start_coordinator:
                 await this.go_on(
@@ -140,7 +141,7 @@ class Reconcile:
         for waiting in await this.read("waiting products", waiting_products):
             await this.transact(
                 f"product {waiting.key}",
-                lambda connection, waiting=waiting: take_waiting_lease(connection, waiting, now=now),
+                partial(take_waiting_lease, waiting=waiting, now=now),
             )
         for key in await this.read("products at work", products_at_work):
             if key not in busy:

@@ -6,7 +6,7 @@ rerun, a busy Jobs API, purging. SQL Server itself runs nowhere here, so this is
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -36,7 +36,7 @@ class Recorder:
         self.statements: set[str] = set()
         self.transactions: list[Transaction] = []
         self._open: dict[int, Transaction] = {}
-        self._dialect = mssql.dialect()
+        self._dialect = cast(Any, mssql.dialect())
         # As of SQL Server 2016 and Azure SQL, which SQLAlchemy learns by asking the server.
         self._dialect.server_version_info = (13, 0)
         self._dialect._setup_version_attributes()
@@ -52,7 +52,7 @@ class Recorder:
         self.statements.add(text)
         if isinstance(clause, sa.Update | sa.Insert | sa.Delete):
             verb = type(clause).__name__.lower()
-            self._open.setdefault(id(connection), []).append((verb, clause.table.name))
+            self._open.setdefault(id(connection), []).append((verb, cast(sa.Table, clause.table).name))
 
     def _on_commit(self, connection: sa.Connection) -> None:
         written = self._open.pop(id(connection), [])
