@@ -189,14 +189,3 @@ def test_a_result_is_what_the_schema_says(failed: bool) -> None:
 
     Draft202012Validator(schema).validate(document)
     assert document["timings_s"] == {"total": 1.235}
-
-
-def test_an_incremental_load_may_have_no_reason_to_read_everything() -> None:
-    load = {"since": {"version": 1, "stamp": "s1"}, "reason": "", "groups": [], "restate": None}
-    document = a_document(load=load)
-
-    Draft202012Validator(json.loads((SCHEMAS / "node_spec.schema.json").read_text())).validate(document)
-    parsed = parse_node_spec(json.dumps(document)).load
-
-    assert parsed is not None
-    assert (parsed.since, parsed.reason) == (TableState(1, "s1"), "")
