@@ -1,0 +1,6 @@
+git = {
+  organisation = "example"
+  project      = "landfall"
+  repository   = "landfall"
+  branch       = "main"
+}

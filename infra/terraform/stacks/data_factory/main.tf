@@ -1,0 +1,142 @@
+# The factory, its network and its roles. Pipelines, datasets and linked services are not made here: they come from Git,
+# and two writers would undo each other's work.
+
+module "platform" {
+  source = "../../modules/platform"
+
+  names               = module.names
+  location            = local.location
+  resource_group_name = local.group
+  subresources        = ["dataFactory", "portal"]
+}
+
+data "azurerm_client_config" "this" {}
+
+data "azurerm_storage_account" "lake" {
+  name                = local.names.lake_account
+  resource_group_name = module.names.resource_groups.storage
+}
+
+data "azurerm_key_vault" "this" {
+  name                = local.names.key_vault
+  resource_group_name = module.names.resource_groups.key_vault
+}
+
+resource "azurerm_data_factory" "this" {
+  name                            = local.names.data_factory
+  location                        = local.location
+  resource_group_name             = local.group
+  tags                            = local.tags
+  public_network_enabled          = false
+  managed_virtual_network_enabled = true
+
+  identity {
+    type = "SystemAssigned"
+  }
+
+  # Where people edit. The others are published to, and have no Git.
+  dynamic "vsts_configuration" {
+    for_each = var.git[*]
+
+    content {
+      tenant_id          = data.azurerm_client_config.this.tenant_id
+      account_name       = vsts_configuration.value.organisation
+      project_name       = vsts_configuration.value.project
+      repository_name    = vsts_configuration.value.repository
+      branch_name        = vsts_configuration.value.branch
+      root_folder        = "/infra/adf"
+      publishing_enabled = false
+    }
+  }
+}
+
+resource "azurerm_data_factory_integration_runtime_azure" "this" {
+  name                    = "managed-network"
+  data_factory_id         = azurerm_data_factory.this.id
+  location                = local.location
+  virtual_network_enabled = true
+  time_to_live_min        = var.time_to_live_min
+}
+
+# Each waits until the owner of its target approves it; until then its linked services fail.
+resource "azurerm_data_factory_managed_private_endpoint" "this" {
+  for_each = {
+    lake-blob = { target = data.azurerm_storage_account.lake.id, subresource = "blob" }
+    lake-dfs  = { target = data.azurerm_storage_account.lake.id, subresource = "dfs" }
+    vault     = { target = data.azurerm_key_vault.this.id, subresource = "vault" }
+  }
+
+  name               = each.key
+  data_factory_id    = azurerm_data_factory.this.id
+  target_resource_id = each.value.target
+  subresource_name   = each.value.subresource
+
+  lifecycle {
+    ignore_changes = [fqdns]
+  }
+}
+
+# It writes landed files, and reads passwords of sources. Everything else it asks Landfall for.
+resource "azurerm_role_assignment" "this" {
+  for_each = {
+    landing = {
+      role  = "Storage Blob Data Contributor"
+      scope = "${data.azurerm_storage_account.lake.id}/blobServices/default/containers/${module.names.containers.landing}"
+    }
+    secrets = { role = "Key Vault Secrets User", scope = data.azurerm_key_vault.this.id }
+  }
+
+  scope                = each.value.scope
+  role_definition_name = each.value.role
+  principal_id         = azurerm_data_factory.this.identity[0].principal_id
+  principal_type       = "ServicePrincipal"
+}
+
+module "private_endpoint" {
+  source   = "../../modules/private_endpoint"
+  for_each = toset(["dataFactory", "portal"])
+
+  place         = module.platform.place
+  resource_id   = azurerm_data_factory.this.id
+  resource_name = local.names.data_factory
+  subresource   = each.key
+}
+
+module "logs" {
+  source = "../../modules/diagnostics"
+
+  workspace_id = module.platform.workspace_id
+  resource_id  = azurerm_data_factory.this.id
+  categories   = ["ActivityRuns", "PipelineRuns", "TriggerRuns"]
+  metrics      = ["AllMetrics"]
+  own_tables   = true
+}
+
+resource "azurerm_monitor_metric_alert" "this" {
+  for_each = {
+    pipelines-failed    = { metric = "PipelineFailedRuns", severity = 1 }
+    triggers-failed     = { metric = "TriggerFailedRuns", severity = 2 }
+    pipelines-cancelled = { metric = "PipelineCancelledRuns", severity = 3 }
+  }
+
+  name                = "ma-adf-${each.key}-${var.deployment.environment}"
+  resource_group_name = local.group
+  tags                = local.tags
+  scopes              = [azurerm_data_factory.this.id]
+  description         = "Data Factory: ${each.value.metric}. What was to be copied has not landed."
+  severity            = each.value.severity
+  frequency           = "PT5M"
+  window_size         = "PT15M"
+
+  criteria {
+    metric_namespace = "Microsoft.DataFactory/factories"
+    metric_name      = each.value.metric
+    aggregation      = "Total"
+    operator         = "GreaterThan"
+    threshold        = 0
+  }
+
+  action {
+    action_group_id = module.platform.action_group_id
+  }
+}

@@ -1,0 +1,10 @@
+sign_in = {
+  client_id            = "00000000-0000-0000-0000-000000000000" # of the app registration in your tenant
+  allowed_applications = []
+  allowed_identities   = []
+}
+
+job_id               = null
+callback_hosts       = ["*.svc.datafactory.azure.com"]
+zone_redundant       = true
+always_ready_durable = 1

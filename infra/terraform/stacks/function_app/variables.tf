@@ -1,0 +1,44 @@
+variable "sign_in" {
+  description = "The app registration that callers ask a token for, and who may call: client ids, and object ids of managed identities."
+  type = object({
+    client_id            = string
+    allowed_applications = list(string)
+    allowed_identities   = list(string)
+  })
+}
+
+variable "job_id" {
+  description = "Saved job of the default compute profile; null submits one-time runs."
+  type        = number
+  default     = null
+}
+
+variable "callback_hosts" {
+  description = "The only hosts that may be called back when a run ends, such as *.svc.datafactory.azure.com; none means every public one."
+  type        = list(string)
+}
+
+variable "zone_redundant" {
+  type = bool
+}
+
+variable "always_ready_durable" {
+  description = "Instances that are always there for orchestrations; 0 lets the app sleep, and a landed file wake it."
+  type        = number
+}
+
+variable "maximum_instance_count" {
+  description = "40 to 1000. Durable Functions on Azure Storage gain nothing beyond their partitions."
+  type        = number
+  default     = 40
+}
+
+variable "instance_memory_mb" {
+  type    = number
+  default = 2048
+
+  validation {
+    condition     = contains([512, 2048, 4096], var.instance_memory_mb)
+    error_message = "instance_memory_mb is 512, 2048 or 4096."
+  }
+}
