@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PYTHON_STAMP := $(VENV)/.landfall-setup
 AZURITE_STAMP := .landfall/tools/azurite/.landfall-setup
 AZURITE := landfall/local/azurite
+TERRAFORM_STAMP := .landfall/tools/terraform/.landfall-setup
 CLASSIC_STAMP := .landfall/tools/classic-spark/.landfall-setup
 
 .PHONY: help setup classic-spark demo test test-fast chaos fmt lint types up down bench migration histories docs requirements
@@ -15,13 +16,16 @@ CLASSIC_STAMP := .landfall/tools/classic-spark/.landfall-setup
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(PYTHON_STAMP) $(AZURITE_STAMP)  ## install what is needed, below .venv and .landfall
+setup: $(PYTHON_STAMP) $(AZURITE_STAMP) $(TERRAFORM_STAMP)  ## install what is needed, below .venv and .landfall
 
 $(PYTHON_STAMP): pyproject.toml spark_runtime/pyproject.toml scripts/setup
 	@scripts/setup $@
 
 $(AZURITE_STAMP): $(AZURITE)/package.json $(AZURITE)/package-lock.json | $(PYTHON_STAMP)
 	@$(BIN)/python -m landfall.local.azurite
+
+$(TERRAFORM_STAMP): scripts/terraform-schemas tests/infra/provider/schema.py | $(PYTHON_STAMP)
+	@scripts/terraform-schemas $@
 
 classic-spark: $(CLASSIC_STAMP)  ## install Spark itself beside the laptop's engine, for the tests that compare them
 

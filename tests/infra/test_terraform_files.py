@@ -1,0 +1,65 @@
+"""What can be told of the files of `infra/terraform` without planning them."""
+
+import re
+
+import pytest
+
+from tests.infra.terraform import ENVIRONMENTS, SOURCE, STACKS, badly_laid_out
+
+pytestmark = pytest.mark.infra
+
+_GUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+
+
+def test_files_are_laid_out_as_terraform_does(terraform_program: str) -> None:
+    assert badly_laid_out(terraform_program, SOURCE) == []
+
+
+def test_every_stack_is_listed_and_has_a_file_for_each_environment() -> None:
+    stacks = {folder.name for folder in (SOURCE / "stacks").iterdir()}
+    variables = [
+        stack
+        for stack in STACKS
+        if (SOURCE / "stacks" / stack / "variables.tf").exists()
+        and {f.stem for f in (SOURCE / "stacks" / stack / "env").iterdir()} != set(ENVIRONMENTS)
+    ]
+
+    assert stacks == set(STACKS)
+    assert variables == []
+    assert {file.name for file in (SOURCE / "env").iterdir()} == {
+        f"{environment}.{kind}" for environment in ENVIRONMENTS for kind in ("tfvars", "backend.hcl")
+    }
+
+
+@pytest.mark.parametrize("name", ["deployment.tf", "group.tf", "providers.tf"])
+def test_what_stacks_have_in_common_is_the_same_in_all(name: str) -> None:
+    texts = {
+        (SOURCE / "stacks" / stack / name)
+        .read_text()
+        .replace(f"resource_groups.{stack}", "resource_groups.STACK")
+        for stack in STACKS
+        if (SOURCE / "stacks" / stack / name).exists()
+    }
+
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_stack_has_a_state_of_its_own_that_is_reached_with_entra(stack: str) -> None:
+    versions = (SOURCE / "stacks" / stack / "versions.tf").read_text()
+
+    assert 'backend "azurerm" {}' in versions
+    assert f"key={stack}.tfstate" in versions
+    for environment in ENVIRONMENTS:
+        backend = (SOURCE / "env" / f"{environment}.backend.hcl").read_text()
+        assert "use_azuread_auth     = true" in backend
+        assert "access_key" not in backend
+
+
+def test_no_file_holds_a_secret_or_somebodys_id() -> None:
+    suspicious = re.compile(r"AccountKey=|SharedAccessSignature|password\s*=\s*\"|sas_token", re.I)
+    files = [file for file in SOURCE.rglob("*") if file.suffix in {".tf", ".tfvars", ".hcl"}]
+    ids = {found for file in files if file.suffix != ".tf" for found in _GUID.findall(file.read_text())}
+
+    assert [str(file) for file in files if suspicious.search(file.read_text())] == []
+    assert ids == {"00000000-0000-0000-0000-000000000000"}
