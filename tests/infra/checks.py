@@ -41,7 +41,10 @@ _FORBIDDEN = {
 ENDPOINTS: Mapping[str, Mapping[str, str]] = {
     "azurerm_key_vault": {"vault": "privatelink.vaultcore.azure.net"},
     "azurerm_mssql_server": {"sqlServer": "privatelink.database.windows.net"},
-    "azurerm_databricks_workspace": {"databricks_ui_api": "privatelink.azuredatabricks.net"},
+    "azurerm_databricks_workspace": {
+        "databricks_ui_api": "privatelink.azuredatabricks.net",
+        "browser_authentication": "privatelink.azuredatabricks.net",
+    },
     "azurerm_data_factory": {
         "dataFactory": "privatelink.datafactory.azure.net",
         "portal": "privatelink.adf.azure.com",

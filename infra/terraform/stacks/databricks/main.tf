@@ -7,7 +7,7 @@ module "platform" {
   names               = module.names
   location            = local.location
   resource_group_name = local.group
-  subresources        = ["databricks_ui_api"]
+  subresources        = ["browser_authentication", "databricks_ui_api"]
 }
 
 data "azurerm_virtual_network" "this" {
@@ -86,13 +86,16 @@ resource "azurerm_databricks_workspace" "this" {
   }
 }
 
+# The second is for people who sign in: without public access their browser comes back to an address of its own, of
+# which a region and a DNS zone have one.
 module "private_endpoint" {
-  source = "../../modules/private_endpoint"
+  source   = "../../modules/private_endpoint"
+  for_each = toset(["browser_authentication", "databricks_ui_api"])
 
   place         = module.platform.place
   resource_id   = azurerm_databricks_workspace.this.id
   resource_name = local.names.databricks
-  subresource   = "databricks_ui_api"
+  subresource   = each.key
 }
 
 # `allLogs` would be dear: these tell who did what.
