@@ -31,8 +31,10 @@ def _spoil(terraform: Terraform, file: str, before: str, after: str) -> None:
             "Incorrect attribute value type",
         ),
         ('subresource   = "vault"', 'subresource = "volt"', "Invalid index"),
+        ('"standard"', '"Standard"', "'Standard' is not one of standard, premium"),
+        ('operator = "LessThan"', 'operator = "Less"', "'Less' is not one of Equals"),
     ],
-    ids=["argument", "missing", "block", "type", "attribute", "value", "subresource"],
+    ids=["argument", "missing", "block", "type", "attribute", "value", "subresource", "choice", "nested"],
 )
 def test_terraform_refuses_what_the_provider_would(
     before: str, after: str, says: str, terraform: Terraform

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ import grpc
 import msgpack
 from tf.gen import tfplugin_pb2 as pb
 from tf.gen import tfplugin_pb2_grpc as rpc
+
+# Values that Azure takes for some arguments; nested as the blocks are. The schemas do not have them.
+_VALUES: dict[str, Any] = json.loads(Path(__file__).with_name("values.json").read_text())
 
 # How msgpack writes a value that Terraform does not know yet.
 _UNKNOWN = msgpack.ExtType(0, b"\0")
@@ -53,7 +57,18 @@ class SchemaProvider(rpc.ProviderServicer):  # type: ignore[misc]  # generated w
         return pb.ValidateProviderConfig.Response()
 
     def ValidateResourceConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return pb.ValidateResourceConfig.Response()
+        allowed = _VALUES.get(request.type_name, {})
+        return pb.ValidateResourceConfig.Response(
+            diagnostics=[
+                pb.Diagnostic(
+                    severity=pb.Diagnostic.ERROR,
+                    summary="Value not allowed",
+                    detail=f"{found!r} is not one of {', '.join(wanted)}",
+                    attribute=pb.AttributePath(steps=steps),
+                )
+                for steps, found, wanted in _wrong_values(allowed, _decode(request.config), [])
+            ]
+        )
 
     def ValidateDataResourceConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
         return pb.ValidateDataResourceConfig.Response()
@@ -92,6 +107,24 @@ class SchemaProvider(rpc.ProviderServicer):  # type: ignore[misc]  # generated w
 
     def _has_named_id(self, proposed: Any) -> bool:
         return self._names_ids and isinstance(proposed.get("name"), str)
+
+
+def _wrong_values(
+    allowed: dict[str, Any], config: Any, above: list[Any]
+) -> Iterator[tuple[list[Any], str, list[str]]]:
+    """Yield the path, the value and what is allowed instead, for every value that is known and wrong."""
+    for name, wanted in allowed.items():
+        value = config.get(name) if isinstance(config, dict) else None
+        steps = [*above, pb.AttributePath.Step(attribute_name=name)]
+        if isinstance(wanted, list):
+            for found in value if isinstance(value, list) else [value]:
+                if isinstance(found, str) and found not in wanted:
+                    yield steps, found, wanted
+        elif isinstance(value, list):
+            for index, block in enumerate(value):
+                yield from _wrong_values(
+                    wanted, block, [*steps, pb.AttributePath.Step(element_key_int=index)]
+                )
 
 
 def _schema_message(block: dict[str, Any]) -> Any:
