@@ -1,6 +1,7 @@
 """Every stack in every environment is planned offline, and the plans keep what docs/deploy.md promises."""
 
 import ast
+import json
 import re
 
 import pytest
@@ -281,8 +282,12 @@ def test_settings_name_functions_and_connections_that_the_app_has(planned: Plann
     assert connections == set(re.findall(r'connection="(\w+)"', source))
 
 
+def _emitted() -> set[str]:
+    source = (REPOSITORY / "landfall/telemetry.py").read_text()
+    return set(re.findall(r'create_(?:counter|histogram)\(\s*"(landfall\.[a-z.]+)"', source))
+
+
 def test_alerts_ask_for_metrics_that_landfall_emits(planned: Planned) -> None:
-    emitted = set(re.findall(r'"(landfall\.[a-z.]+)"', (REPOSITORY / "landfall/telemetry.py").read_text()))
     asked = {
         name
         for alert in planned("monitor", "prd").made("azurerm_monitor_scheduled_query_rules_alert_v2")
@@ -290,7 +295,16 @@ def test_alerts_ask_for_metrics_that_landfall_emits(planned: Planned) -> None:
     }
 
     assert len(asked) == 4
-    assert asked <= emitted
+    assert asked <= _emitted()
+
+
+def test_the_workbook_shows_every_metric_that_landfall_emits(planned: Planned) -> None:
+    (workbook,) = planned("monitor", "prd").made("azurerm_application_insights_workbook")
+    items = json.loads(workbook.values["data_json"])["items"]
+    queries = [item["content"]["query"] for item in items if item["type"] == 3]
+    shown = [name for query in queries for name in re.findall(r'Name == "([^"]+)"', query)]
+
+    assert sorted(shown) == sorted(_emitted())
 
 
 def test_production_is_spread_over_zones_and_kept_longer(planned: Planned) -> None:
