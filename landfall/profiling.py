@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import count
+from math import isfinite
 from typing import Any, Final
 
 from deltalake import DeltaTable, QueryBuilder
@@ -164,7 +165,7 @@ def _of_column(column: ColumnProfile, rows: int) -> Iterator[Proposal]:
         yield Proposal(rule, f"all of {there:,} values have this form")
     if column.type == "string":
         yield from _of_text(column, there)
-    elif column.low is not None and not column.values:
+    elif _has_limits(column) and not column.values:
         rule = {"name": f"{name}_in_range", "check": "range", "column": name}
         rule |= {"min": _bound(column.low, ROUND_FLOOR), "max": _bound(column.high, ROUND_CEILING)}
         yield Proposal(rule, f"from {column.low} to {column.high} in {there:,} rows")
@@ -264,6 +265,12 @@ def _is_counted(kind: str) -> bool:
 
 def _has_order(kind: str) -> bool:
     return kind.partition("(")[0] in _NUMBERS or kind.startswith(_MOMENTS)
+
+
+def _has_limits(column: ColumnProfile) -> bool:
+    """Whether a range says something; NaN and infinities are limits that no rule can have."""
+    limits = (column.low, column.high)
+    return None not in limits and all(not isinstance(limit, float) or isfinite(limit) for limit in limits)
 
 
 def _bound(value: Any, rounding: str) -> Any:

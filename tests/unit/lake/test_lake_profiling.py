@@ -154,3 +154,13 @@ def test_names_of_rules_from_any_names_of_columns(tmp_path: Path) -> None:
     assert len(set(names)) == len(names)
     assert {"total_not_null", "column_2nd_not_null", "y" * 64, "y" * 60 + "_2"} <= set(names)
     assert all(re.fullmatch("[a-z][a-z0-9_]{0,63}", name) for name in names)
+
+
+def test_no_range_ends_in_infinity_or_nan(tmp_path: Path) -> None:
+    path = str(tmp_path / "odd")
+    numbers = {"a": [1.5, float("nan")], "b": [2.5, float("inf")], "c": [-1.5, 2.5]}
+    write_deltalake(path, pa.table(numbers))
+
+    ranges = [rule for rule in rules_of(profile(SETTINGS, path)).values() if rule["check"] == "range"]
+
+    assert [(rule["column"], rule["min"], rule["max"]) for rule in ranges] == [("c", -2, 3)]
