@@ -104,7 +104,6 @@ def stories(draw: st.DrawFn) -> Story:
 
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     # A failing story is played in seconds; shrinking it would take hours.
     phases=(Phase.explicit, Phase.reuse, Phase.generate),

@@ -369,7 +369,7 @@ ACTS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(acts=ACTS)
 def test_the_database_equals_what_was_applied_last(acts: Sequence[tuple[str, Any]]) -> None:
     with TemporaryDirectory() as folder:

@@ -112,7 +112,7 @@ def test_a_run_pins_all_that_is_in_effect(database: Database) -> None:
     assert pinned == {"alerts.email": "ops@x.example", "runs.retries": "2"}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     changes=st.lists(st.tuples(st.integers(0, 6), st.sampled_from(["a", "b", None])), min_size=1, max_size=8)
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landfall.landing.intake import take_in
@@ -163,7 +163,7 @@ def dags(draw: st.DrawFn) -> list[list[int]]:
     ]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(graph=dags(), outcomes=st.data())
 def test_any_graph_ends_with_its_books_right(graph: list[list[int]], outcomes: st.DataObject) -> None:
     product = a_product(

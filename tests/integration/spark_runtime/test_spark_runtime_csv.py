@@ -238,7 +238,7 @@ FILES = st.lists(LINES, max_size=12)
 
 
 @given(files=st.lists(FILES, min_size=1, max_size=4), end=st.sampled_from(["\n", "\r\n"]))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_published_and_quarantined_rows_are_the_lines(
     bench: Workbench, files: list[list[str]], end: str
 ) -> None:

@@ -91,7 +91,7 @@ CASES: dict[str, tuple[dict[str, Any], list[str], Callable[[Sequence[Change]], l
 
 
 @pytest.mark.parametrize("case", CASES)
-@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, suppress_health_check=list(HealthCheck))
 @given(changes=CHANGES, cuts=st.lists(st.integers(0, 200), min_size=2, max_size=3), repeat=st.booleans())
 def test_portions_do_not_matter(
     spark: SparkSession, case: str, changes: list[Change], cuts: list[int], repeat: bool

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from landfall.spec.load import load_products
@@ -151,7 +151,6 @@ PRODUCTS = st.builds(
 
 
 # A busy machine makes drawing slow, which says nothing about the product.
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(PRODUCTS)
 def test_a_product_survives_the_way_through_json(product: Product) -> None:
     stored = json.loads(json.dumps(product_to_payload(product)))

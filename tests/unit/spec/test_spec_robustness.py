@@ -48,7 +48,7 @@ def verdict(root: Path) -> None:
 
 # The folder is written anew for each example, so nothing of one reaches the next.
 SETTINGS = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 
 

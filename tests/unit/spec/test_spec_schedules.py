@@ -71,7 +71,7 @@ def test_fields(cron: str, expected: str) -> None:
     assert due(cron, "UTC", "2026-01-03T12:00:00+00:00") == [expected]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from(
         ["*/15 * * * *", "7 * * * *", "0 */6 * * *", "30 4 * * *", "0 12 * * 1,3", "5 0 1-3 * *"]
