@@ -7,8 +7,11 @@ without its job. Without a record from before the submission no one could find t
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from landfall.jobs.errors import JobsUnreachable
+from landfall.metadata.effective import set_value
+from landfall.metadata.tables import node_runs
 from tests.builders import a_product, a_transformation
 from tests.chaos.books import check_world
 from tests.chaos.cloud import Plan
@@ -16,6 +19,7 @@ from tests.chaos.world import World
 
 FILE = "sales/orders/orders_landed/a.csv"
 JOB_S = 5000.0
+_newest_attempt = sa.select(sa.func.max(node_runs.c.Attempt))
 
 
 def _job_of(world: World, node: str, attempt: int = 1) -> str | None:
@@ -55,11 +59,12 @@ def test_a_job_nobody_wrote_down_is_cancelled_with_its_run(tmp_path: Path, loses
 
 def test_an_attempt_without_an_answer_is_ended_before_the_next_one_begins(tmp_path: Path) -> None:
     world = World(tmp_path, a_product(a_transformation("build_a")), plan=Plan(takes_s=JOB_S))
+    world.call(lambda c: set_value(c, "jobs.patience", "60s", now=world.now(), actor="ada"))
     ended_first: list[str | None] = []
 
     def answers(call: str) -> JobsUnreachable | None:
-        # From the moment it took the first job, the Jobs API answers nobody for longer than anybody waits.
-        silent = world.jobs.runs and world.now_s < 2000
+        # From the moment it took the first job, the Jobs API answers nobody until that attempt is given up.
+        silent = world.jobs.runs and world.call(lambda c: c.execute(_newest_attempt).scalar_one()) == 1
         return JobsUnreachable("http://jobs", call, "no answer") if silent else None
 
     world.jobs.trouble = answers
