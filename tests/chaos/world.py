@@ -8,13 +8,10 @@ delivers an event until the app has taken it.
 import asyncio
 import json
 import random
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -27,16 +24,11 @@ import activities.instances
 from activities.app import App
 from landfall.addresses import blob_url
 from landfall.errors import LandfallError
-from landfall.jobs.protocol import Jobs
 from landfall.lake import Lake, StoredBlob
-from landfall.local.functions_host.activity_queue import ActivityWork
-from landfall.local.functions_host.hub import TaskHub
 from landfall.local.functions_host.loading import AppFunction, FunctionTable, load_app
-from landfall.local.functions_host.store import Store, Transaction
 from landfall.local.functions_host.worker import decode
 from landfall.local.storage_events.events import BlobVersion, blob_created
 from landfall.metadata.apply import apply_products
-from landfall.metadata.engine import Database
 from landfall.metadata.tables import (
     node_run_edges,
     node_runs,
@@ -49,8 +41,9 @@ from landfall.spec.model import Product
 from spark_runtime.spec import NodeSpec
 from tests.chaos.books import nothing_left
 from tests.chaos.cloud import ACCOUNT, ChaosDatabase, HubClient, Plan, SimulatedJobs, SimulatedLake, etag_of
+from tests.chaos.hub import Hub, Inline, Mail, WorldServices
 from tests.chaos.moments import Killed, Moments
-from tests.contract.functions_host.simulation import START, Activity, Simulation, VirtualClock
+from tests.contract.functions_host.simulation import START, Activity, VirtualClock
 from tests.databases import a_database
 
 ROOT = Path(__file__).parents[2]
@@ -62,83 +55,6 @@ LINGER_S = 200.0
 
 # Time stands still while an activity runs here, so waiting for another instance's end would wait in vain.
 activities.instances._CLOSING_S = 0.0
-
-
-@dataclass(frozen=True)
-class WorldServices:
-    """What activities reach outside for."""
-
-    settings: Settings
-    database: Database
-    lake: Lake
-    jobs: Jobs
-    clock: Callable[[], datetime]
-
-    def now(self) -> datetime:
-        return self.clock()
-
-
-class Inline(ThreadPoolExecutor):
-    """Runs what is handed to it at once: with one thing at a time, threads would only add waiting."""
-
-    def submit(self, fn: Callable[..., Any], /, *arguments: Any, **named: Any) -> "Future[Any]":
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*arguments, **named))
-        except BaseException as error:
-            future.set_exception(error)
-        return future
-
-
-@dataclass
-class Mail:
-    """An event on its way from Event Grid."""
-
-    due_at: datetime
-    payload: Mapping[str, Any]
-
-
-class Hub(Simulation):
-    """A task hub whose commits are moments, and that may deliver activities twice."""
-
-    moments = Moments()
-    twice: Callable[[], bool] = staticmethod(lambda: False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._watch()
-
-    def reopen(self) -> None:
-        super().reopen()
-        self._watch()
-
-    def lose(self) -> None:
-        """Delete the whole orchestration store and open an empty one."""
-        self.hub.store.close()
-        shutil.rmtree(self.folder)
-        self._running.clear()
-        self.hub = TaskHub(Store(self.folder), self.clock, self, self.settings)
-        self._watch()
-
-    def finish(self, work: ActivityWork) -> bool:
-        if self.twice():
-            self._outcome(work)
-        done = super().finish(work)
-        if self.twice():
-            super().finish(work)
-        return done
-
-    def open_instances(self) -> list[str]:
-        rows = self.hub.store.read(
-            "select id from instances where status not in ('Completed', 'Failed', 'Terminated')"
-        )
-        return [row["id"] for row in rows]
-
-    def _watch(self) -> None:
-        def on_commit(_: Transaction) -> None:
-            self.moments.reach("hub")
-
-        self.hub.store.on_commit = on_commit
 
 
 class World:
