@@ -49,6 +49,17 @@ COLUMNS = {
             "CASE WHEN a > 0 THEN CAST(p AS decimal(12,2)) ELSE CAST(0 AS decimal(12,2)) END",
         ),
         ("x IN (0, 1.5)", "x IN (CAST(0 AS double), CAST(1.5 AS double))"),
+        ("count(DISTINCT x)", "count(DISTINCT (x + CAST(0 AS double)))"),
+        (
+            "(d * d) > 0",
+            "(CASE WHEN (CAST(d AS bigint) * CAST(d AS bigint)) NOT BETWEEN CAST('-32768' AS bigint) AND "
+            "CAST('32767' AS bigint) THEN raise_error('overflow: no smallint') "
+            "ELSE CAST((CAST(d AS bigint) * CAST(d AS bigint)) AS smallint) END) > 0",
+        ),
+        (
+            "CASE d * d WHEN 1 THEN a END",
+            "CASE CAST((CAST(d AS bigint) * CAST(d AS bigint)) AS smallint) WHEN 1 THEN a END",
+        ),
         ("text RLIKE '^\\\\w+$'", "text RLIKE '^[A-Za-z0-9_]+$'"),
         ("weekday(day)", "((dayofweek(day) + 5) % 7)"),
     ],

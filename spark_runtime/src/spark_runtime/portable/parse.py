@@ -61,8 +61,9 @@ class Node:
         kind: ``number``, ``string``, ``typed`` (a literal with its type in front), ``name``, ``call``, ``cast``,
             ``case``, ``brackets``, ``binary``, ``minus``, ``item`` (of an array or map) or ``field``.
         name: What is called, the operator, or the last part of a name, lower case; the type of a literal.
-        pieces: What it holds, in order: operands, arguments, branches.
-        to: Type of a cast, as it is written.
+        pieces: What it holds, in order: operands, arguments, branches. Behind the branches of a CASE stand its
+            conditions, what they are compared with (if anything is) first.
+        to: Type of a cast, as it is written; number of branches or arguments.
         suffix: Where ``FILTER`` or ``OVER`` of a call begin; ``None`` without them.
     """
 
@@ -277,9 +278,9 @@ class _Parser:
 
     def _case(self, token: Token) -> Node:
         stops = frozenset({"when", "then", "else", "end"})
-        self.row(stops)
+        operand = self.row(stops)
         branches: list[Pieces] = []
-        conditions: list[Pieces] = []
+        conditions = [operand] if operand.items else []
         while self.here.word != "end":
             word = self._take().word
             if word not in stops:

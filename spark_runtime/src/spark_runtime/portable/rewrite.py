@@ -14,11 +14,16 @@ from spark_runtime.portable.scope import Scope, literal_places
 from spark_runtime.portable.types import FRACTIONS, WHOLE, Digits, digits_of, is_decimal
 
 _ALL_DIGITS = 38
+_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 # Digits that the engine keeps behind the point of a quotient, beyond those of the dividend.
 _QUOTIENT_DIGITS = 4
+_COMPARISONS = frozenset(
+    {"=", "==", "<=>", "<>", "!=", "<", "<=", ">", ">=", "in", "not", "between", "and", "is"}
+)
 _BACK_TO = {
     **dict.fromkeys(("datediff", "date_diff", "regexp_count"), "int"),
     **dict.fromkeys(("right", "md5", "substring_index"), "string"),
+    "date_trunc": "timestamp",
 }
 _CHOOSING = {"coalesce": 0, "ifnull": 0, "nvl": 0, "greatest": 0, "least": 0, "if": 1, "iff": 1, "nvl2": 1}
 _PATTERN_OF = frozenset(
@@ -57,6 +62,8 @@ def rewritten(pieces: Pieces, scope: Scope) -> str:
 class _Writer:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+        # What is being compared. The engine compares the wider number and never makes the cast that would refuse it.
+        self._compared: Node | None = None
 
     def row(self, pieces: Pieces, start: int, end: int) -> str:
         """Return a stretch of the text with the arithmetic in it written anew."""
@@ -74,6 +81,13 @@ class _Writer:
             return ascii_classes(self._scope.source(node))
         if word == "in" and node.kind == "brackets" and number > 1:
             return self._in_list(_tested(items, number), node)
+        return self._operand(node) if _is_compared(items, number) else self.node(node)
+
+    def _operand(self, node: Node) -> str:
+        only = node.pieces[0].only if node.kind == "brackets" else None
+        if only is not None:
+            return f"({self._operand(only)})"
+        self._compared = node
         return self.node(node)
 
     def _in_list(self, tested: Node | Token, node: Node) -> str:
@@ -151,7 +165,16 @@ class _Writer:
         if node.name == "%":
             return f"({left} % {right})"
         wide = "bigint" if kind != "bigint" else f"decimal({19 if node.name == '*' else 20},0)"
-        return f"CAST(({_as(left, wide)} {node.name} {_as(right, wide)}) AS {kind})"
+        return self._back(node, f"({_as(left, wide)} {node.name} {_as(right, wide)})", wide, kind)
+
+    def _back(self, node: Node, value: str, wide: str, kind: str) -> str:
+        """Return a whole number counted in a wider type as what it is; one that does not fit is an error."""
+        narrow = _as(value, kind)
+        if node is not self._compared:
+            return narrow
+        least, most = -(1 << _BITS[kind] - 1), (1 << _BITS[kind] - 1) - 1
+        limits = f"CAST('{least}' AS {wide}) AND CAST('{most}' AS {wide})"
+        return f"CASE WHEN {value} NOT BETWEEN {limits} THEN raise_error('overflow: no {kind}') ELSE {narrow} END"
 
     def _divided(self, node: Node, left: str, right: str) -> str:
         """Return a quotient that is null where the dividend is, whatever it is divided by."""
@@ -273,7 +296,7 @@ class _Writer:
             )
         if kind == "bigint":
             inner = self._each(arguments[0], "decimal(38,0)")
-            return _as(f"{node.name}({inner}){self.suffix(node)}", "bigint")
+            return self._back(node, f"{node.name}({inner}){self.suffix(node)}", "decimal(38,0)", "bigint")
         digits = digits_of(kind)
         result = None if digits is None or not is_decimal(kind) else types.total(digits)
         if result is None or result.precision < _ALL_DIGITS:
@@ -292,6 +315,19 @@ class _Writer:
         scale = min(result.scale + 1 - _QUOTIENT_DIGITS, _ALL_DIGITS - digits.precision + digits.scale)
         sums = _as(f"sum({value}){suffix}", str(Digits(_ALL_DIGITS, max(scale, digits.scale))))
         return _as(f"({sums} / CAST(nullif(count({value}){suffix}, 0) AS decimal(20,0)))", str(result))
+
+    def counted(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        """Return a count of different values in which -0.0 and 0.0 are one."""
+        first = arguments[0].items[0] if arguments[0].items else None
+        kinds = [self._scope.type_of_pieces(argument) for argument in arguments]
+        if not (isinstance(first, Token) and first.word == "distinct") or not set(kinds) & set(FRACTIONS):
+            return None
+        values = [self.pieces(Pieces(arguments[0].items[1:])), *map(self.pieces, arguments[1:])]
+        plain = (
+            f"({value} + CAST(0 AS {kind}))" if kind in FRACTIONS else value
+            for value, kind in zip(values, kinds, strict=True)
+        )
+        return f"{node.name}(DISTINCT {', '.join(plain)}){self.suffix(node)}"
 
     def extreme(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
         """Return the least or greatest of doubles, NaN being the greatest; the engine overlooks infinities and NaN."""
@@ -413,6 +449,7 @@ _FUNCTIONS = {
     "avg": _Writer.average,
     "mean": _Writer.average,
     "try_avg": _Writer.average,
+    "count": _Writer.counted,
     "min": _Writer.extreme,
     "max": _Writer.extreme,
     "round": _Writer.rounded,
@@ -464,6 +501,12 @@ def ascii_classes(pattern: str) -> str:
 
 def _as(text: str, kind: str) -> str:
     return f"CAST({text} AS {kind})"
+
+
+def _is_compared(items: Sequence[Node | Token], number: int) -> bool:
+    """Return whether a piece of a row is an operand of a comparison."""
+    beside = [items[at] for at in (number - 1, number + 1) if 0 <= at < len(items)]
+    return any(isinstance(item, Token) and item.word in _COMPARISONS for item in beside)
 
 
 def _tested(items: Sequence[Node | Token], number: int) -> Node | Token:
