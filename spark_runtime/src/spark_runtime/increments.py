@@ -5,6 +5,7 @@ commit since then has to be one that replaced the slice of its run, and none of 
 Whatever else happened to the table, the node reads all of it and says why.
 """
 
+import re
 from collections.abc import Sequence
 
 from pyspark.errors import PySparkException
@@ -19,6 +20,8 @@ from spark_runtime.spec import TableInput
 from spark_runtime.sql import any_of, quoted, text_literal
 from spark_runtime.tables import LoggedCommit
 
+# Run ids in the condition of a slice, however an engine writes it down.
+_RUN_IN_CONDITION = re.compile(rf"{RUN_COLUMN}[`)#\d\s]*=[\s(]*'?([^\s')]+)")
 # Beyond it, reading the log takes longer than reading the table.
 _MOST_COMMITS = 1_000
 
@@ -77,9 +80,12 @@ def _new_runs(job: Job, since: TableState, item: TableInput, whole: Frame) -> Se
         raise _NotToBeTold(f"the log of {item.name} no longer reaches back to version {since.version}")
     if logged[0].stamp != since.stamp:
         raise _NotToBeTold(f"another table has taken the place of {item.name}")
-    runs = list(dict.fromkeys(_appended_run(item, commit) for commit in logged[1:] if commit.changes_rows))
-    if runs and _had_rows_of(job, since, item, runs):
-        raise _NotToBeTold(f"rows of {item.name} that were built from have been written again")
+    commits = [commit for commit in logged[1:] if commit.changes_rows]
+    runs = list(dict.fromkeys(_appended_run(item, commit) for commit in commits))
+    # A commit may also take rows of former runs away, whose files it takes in again.
+    replaced = dict.fromkeys(run for commit in commits for run in _RUN_IN_CONDITION.findall(commit.condition))
+    if runs and _had_rows_of(job, since, item, list({**dict.fromkeys(runs), **replaced})):
+        raise _NotToBeTold(f"rows of {item.name} that were built from have been written again or taken away")
     return runs
 
 
