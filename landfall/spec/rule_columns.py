@@ -60,6 +60,8 @@ def _check_named_columns(rule: QualityRule, frame: Frame | None, report: Report)
         return
     if rule.check in _OF_TEXT:
         _check_kind(columns, frame, key, report, frozenset({"string"}), "text")
+    if rule.check is Check.REGEX:
+        _refuse_fractions(columns, frame, key, report)
     if rule.check is Check.FRESHNESS:
         _check_kind(columns, frame, key, report, _MOMENTS, "a date or timestamp")
     if rule.check is Check.AGGREGATE and rule.config["measure"] in (Measure.SUM, Measure.AVG):
@@ -92,6 +94,17 @@ def _check_repair(rule: QualityRule, frame: Frame | None, report: Report) -> Non
         for old, new in repair.get("replace", {}).items():
             check_key(old, column, frame, ("repair", "replace", old), report)
             check_literal(new, column, frame, ("repair", "replace", old), report)
+
+
+def _refuse_fractions(columns: Sequence[str], frame: Frame, key: str, report: Report) -> None:
+    """Engines write such numbers as text in different ways."""
+    for name in columns:
+        kind = frame.type_of(name) or ""
+        if kind in {"float", "double"} or "<" in kind:
+            message = f"column '{name}' is {kind}, whose text differs from engine to engine"
+            report(
+                (key,), SqlProblem("LF1029", message, "use range or expression, or cast it to decimal(p,s)")
+            )
 
 
 def _check_kind(

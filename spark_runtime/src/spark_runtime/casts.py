@@ -106,7 +106,8 @@ def _parse_text(column: str, kind: str, layout: TextFormat) -> str:
     if base in _FRACTIONS:
         return f"CASE WHEN NOT {column} RLIKE '[0-9.][dDfF][ ]*$' THEN try_cast({column} AS {kind}) END"
     if base == "decimal":
-        return f"CASE WHEN NOT {column} RLIKE '[eE]' THEN try_cast({column} AS {kind}) END"
+        # Spark takes digits of any script for digits.
+        return f"CASE WHEN NOT {column} RLIKE '[eE]|[^ -~\\t\\n\\r]' THEN try_cast({column} AS {kind}) END"
     if base == "boolean":
         word = f"lower({trimmed})"
         return (
@@ -137,11 +138,21 @@ def to_declared(column: str, actual: str, declared: str) -> Conversion:
         return from_text(column, declared)
     if declared == "string" or (actual, declared) in _WIDENINGS or actual in {"void", "null"}:
         return Conversion(f"CAST({column} AS {declared})", None)
-    value = f"try_cast({column} AS {declared})"
-    lost = f"({column} IS NOT NULL AND {value} IS NULL)"
+    value = _try_cast(column, actual, declared)
+    lost = f"({column} IS NOT NULL AND ({value}) IS NULL)"
     if declared in _INTEGERS and (actual in _FRACTIONS or actual.startswith("decimal")):
         lost = f"({column} IS NOT NULL AND coalesce({column} <> {value}, true))"
     return Conversion(value, lost)
+
+
+def _try_cast(column: str, actual: str, kind: str) -> str:
+    """Return SQL of a value of another type, null where it does not fit."""
+    # Sail has no cast between these two.
+    if actual == "boolean" and kind.startswith("decimal"):
+        return f"try_cast(CAST({column} AS int) AS {kind})"
+    if actual.startswith("decimal") and kind == "boolean":
+        return f"({column} <> 0)"
+    return f"try_cast({column} AS {kind})"
 
 
 _WIDENINGS = {
@@ -172,5 +183,5 @@ def asked_for(column: str, actual: str, target: str, pattern: str | None) -> Con
     elif kind == "string" or canonical_type(actual) == kind or (canonical_type(actual), kind) in _WIDENINGS:
         return Conversion(f"CAST({column} AS {kind})", None)
     else:
-        value = f"try_cast({column} AS {kind})"
+        value = _try_cast(column, canonical_type(actual), kind)
     return Conversion(value, f"({column} IS NOT NULL AND ({value}) IS NULL)")

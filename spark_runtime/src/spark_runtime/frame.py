@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame
 
 from spark_runtime.casts import canonical_type
 from spark_runtime.errors import StepRefused
+from spark_runtime.sql import comparable, quoted
 
 # What the runtime adds to tables. Steps may use these columns, but they are not the product's: they do not
 # come along from joined tables, and they are written only where the output declares them.
@@ -46,6 +47,14 @@ class Frame:
     def types(self) -> dict[str, str]:
         """Ask the engine for the type of each column; one round trip."""
         return types_of(self.df)
+
+    def with_plain_zeros(self, *, is_spark: bool) -> "Frame":
+        """Return the rows with 0.0 for -0.0, which is equal, where the engine would tell the two apart."""
+        types = {} if is_spark else self.types()
+        if not {"float", "double"} & set(types.values()):
+            return self
+        values = (f"{comparable(quoted(name), types[name])} AS {quoted(name)}" for name in self.columns)
+        return Frame(self.df.selectExpr(*values), self.columns)
 
     @property
     def product_columns(self) -> tuple[str, ...]:

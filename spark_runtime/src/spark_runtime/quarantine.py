@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame
 
 from spark_runtime.job import Job
+from spark_runtime.row_json import row_as_json
 from spark_runtime.slices import replaced_rows
 from spark_runtime.sql import all_of, any_of, literal, quoted, text_literal, timestamp_literal
 from spark_runtime.staging import REFUSING, UNREADABLE, Staged
@@ -42,7 +43,7 @@ def quarantine_rows(job: Job, staged: Staged, *, rejected: Sequence[int] = ()) -
         + " END"
         for test in refusing
     )
-    fields = ", ".join(f"{text_literal(name)}, {quoted(name)}" for name in staged.types)
+    row = row_as_json([(name, quoted(name), kind) for name, kind in staged.types.items()])
     return staged.refused_rows(rejected=rejected).selectExpr(
         f"{literal(spec.run_id)} AS _run_id",
         f"{literal(spec.node)} AS _node",
@@ -55,7 +56,7 @@ def quarantine_rows(job: Job, staged: Staged, *, rejected: Sequence[int] = ()) -
         f"{staged.source_file} AS _source_file",
         "_lf_line AS _line",
         # A rule on keys refuses rows after the staging, which wrote the JSON of the others.
-        f"coalesce(_lf_row, to_json(named_struct({fields}))) AS _row",
+        f"coalesce(_lf_row, {row}) AS _row",
         f"{timestamp_literal(job.started_at)} AS _quarantined_at",
     )
 

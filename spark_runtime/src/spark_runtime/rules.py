@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from spark_runtime.casts import asked_for
@@ -11,7 +12,7 @@ from spark_runtime.patterns import PATTERNS
 from spark_runtime.portable import ascii_classes
 from spark_runtime.portable.dialect import Dialect, Different
 from spark_runtime.spec import TABLE_CHECKS, Check, Rule, Severity
-from spark_runtime.sql import literal, quoted, text_literal
+from spark_runtime.sql import comparable, literal, quoted, text_literal
 from spark_runtime.verdict import Test
 
 # Spelt out, because \s is ASCII for Java and Unicode for Rust.
@@ -137,8 +138,7 @@ def _accepted_values(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
     values = rule.config.get("values")
     if not isinstance(values, list) or not values:
         raise RuleRefused(f"rule '{rule.name}': accepted_values needs a list of values")
-    accepted = ", ".join(typed_bound(value, types[name], rule) for value in values if value is not None)
-    return f"{quoted(name)} IN ({accepted})", f"{name} is not an accepted value"
+    return f"{_one_of(name, types[name], values, rule)}", f"{name} is not an accepted value"
 
 
 def _forbidden_values(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
@@ -146,8 +146,14 @@ def _forbidden_values(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
     values = rule.config.get("values")
     if not isinstance(values, list) or not values:
         raise RuleRefused(f"rule '{rule.name}': forbidden_values needs a list of values")
-    forbidden = ", ".join(typed_bound(value, types[name], rule) for value in values if value is not None)
-    return f"{quoted(name)} NOT IN ({forbidden})", f"{name} is a forbidden value"
+    return f"NOT {_one_of(name, types[name], values, rule)}", f"{name} is a forbidden value"
+
+
+def _one_of(name: str, kind: str, values: Sequence[object], rule: Rule) -> str:
+    listed = [typed_bound(value, kind, rule) for value in values if value is not None]
+    if kind in {"float", "double"}:
+        listed = [f"CAST({value} AS {kind})" for value in listed]
+    return f"({comparable(quoted(name), kind)} IN ({', '.join(listed)}))"
 
 
 def _length(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
@@ -194,6 +200,11 @@ def _parseable(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
 
 def _regex(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
     name = _column(rule, types)
+    if types[name] in {"float", "double"} or "<" in types[name]:
+        raise RuleRefused(
+            f"rule '{rule.name}': column '{name}' is {types[name]}, and engines write its text in different ways; "
+            "cast it to decimal(p,s) in a step, or test it by range or expression"
+        )
     pattern = rule.config.get("pattern")
     if not isinstance(pattern, str):
         raise RuleRefused(f"rule '{rule.name}': regex needs a pattern")
@@ -273,4 +284,19 @@ def typed_bound(value: object, kind: str, rule: Rule) -> str:
         text = literal(value)
     except ValueError as error:
         raise RuleRefused(f"rule '{rule.name}': {error}") from error
-    return f"CAST({text} AS {kind})" if isinstance(value, str) and kind != "string" else text
+    if isinstance(value, str) and kind != "string":
+        return f"CAST({text} AS {kind})"
+    return _exact(value, kind) or text
+
+
+def _exact(value: object, kind: str) -> str | None:
+    """Return a number to compare a decimal with, digit by digit; as doubles engines compare them differently."""
+    if not kind.startswith("decimal") or isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    precision, scale = (int(number) for number in kind[len("decimal(") : -1].split(","))
+    number = Decimal(str(value))
+    digits, exponent = number.as_tuple().digits, number.as_tuple().exponent
+    if not isinstance(exponent, int):
+        return None
+    scale, whole = max(scale, -exponent, 0), max(precision - scale, len(digits) + exponent)
+    return f"CAST('{number:f}' AS decimal({whole + scale},{scale}))" if whole + scale <= 38 else None

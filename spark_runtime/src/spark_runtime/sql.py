@@ -24,6 +24,11 @@ def text_literal(value: str) -> str:
     return f"'{escaped}'"
 
 
+def comparable(column: str, kind: str) -> str:
+    """Return SQL of a value to tell rows apart or order them by: Sail takes -0.0 for less than 0.0, Spark for equal."""
+    return f"({column} + CAST(0 AS {kind}))" if kind in {"float", "double"} else column
+
+
 def literal(value: object) -> str:
     """Return the literal of a value from JSON: text, number, boolean or null.
 

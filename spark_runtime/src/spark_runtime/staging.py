@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, functions
+from pyspark.sql import DataFrame, DataFrameWriter, functions
 
 from spark_runtime.casts import Conversion
 from spark_runtime.frame import find_name
 from spark_runtime.job import Job, log
+from spark_runtime.row_json import row_as_json
 from spark_runtime.rules import UniqueTest
 from spark_runtime.spec import Check, Severity
-from spark_runtime.sql import all_of, any_of, quoted, text_literal
+from spark_runtime.sql import all_of, any_of, comparable, quoted, text_literal
 from spark_runtime.verdict import (
     Test,
     TestBit,
@@ -43,6 +44,7 @@ class StagedColumn:
     Attributes:
         nullable: Whether null is a value; where not, a null refuses the row.
         lost_as: Name of the built-in test that refuses a row whose value the conversion lost.
+        source_type: Type of the column ``source``; what is read from files is text.
     """
 
     name: str
@@ -51,6 +53,7 @@ class StagedColumn:
     conversion: Conversion
     nullable: bool
     lost_as: str
+    source_type: str = "string"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,7 @@ def stage(
     rows = judged.df
     if only_failing:
         rows = rows.where(f"NOT ({none_failed(first)} AND {none_failed(second)})")
-    rows.write.mode("overwrite").partitionBy("_lf_part").parquet(uri)
+    _written_plainly(rows).partitionBy("_lf_part").parquet(uri)
     staged = job.spark.read.schema(
         ", ".join(f"{quoted(n)} {kind}" for n, kind in judged.types.items())
     ).parquet(uri)
@@ -221,7 +224,7 @@ def stage(
     for at, bit in enumerate(second):
         checked = f"_lf_t{at} = 1" if bit.test.filter else reached
         placed.append(PlacedTest(bit.test.name, bit.test.severity, bit.test.reason, bit.failed, checked))
-    staged, flagged = _flag_keys(staged, tuple(judged.types), unique, reached)
+    staged, flagged = _flag_keys(staged, judged.types, unique, reached)
     types = {column.name: column.type for column in columns}
     seconds = perf_counter() - started
     return Staged(
@@ -307,14 +310,14 @@ def _judge(
     )
     kept |= dict.fromkeys(masks_of(second), "bigint") | dict.fromkeys(filters, "int")
     refused = f"(_lf_kind = 1 OR NOT ({none_failed(first)}) OR {any_failed(second, REFUSING)})"
-    fields = ", ".join(
-        f"{text_literal(column.name)}, {source}" for column, source in zip(columns, sources, strict=True)
-    )
+    fields = [
+        (column.name, source, column.source_type) for column, source in zip(columns, sources, strict=True)
+    ]
     judged = tested.selectExpr(
         *names,
         *kept,
         # The row as it was read: for those who look into the quarantine, and for replaying it.
-        f"CASE WHEN _lf_kind = 1 THEN _lf_raw WHEN _lf_kind = 0 AND {refused} THEN to_json(named_struct({fields})) END "
+        f"CASE WHEN _lf_kind = 1 THEN _lf_raw WHEN _lf_kind = 0 AND {refused} THEN {row_as_json(fields)} END "
         "AS _lf_row",
         f"CASE WHEN _lf_kind = 2 THEN {CLOSING} WHEN {refused} THEN {REFUSED} ELSE {VALID} END AS _lf_part",
     )
@@ -329,8 +332,13 @@ def keep_aside(job: Job, df: DataFrame, name: str) -> tuple[DataFrame, str]:
     """
     uri = _staging_uri(job, name)
     types = ", ".join(f"{quoted(field.name)} {field.dataType.simpleString()}" for field in df.schema.fields)
-    df.write.mode("overwrite").parquet(uri)
+    _written_plainly(df).parquet(uri)
     return job.spark.read.schema(types).parquet(uri), uri
+
+
+def _written_plainly(df: DataFrame) -> DataFrameWriter:
+    # Sail leaves NaN out of a file's statistics, and where they then tell of one value, it reads that for NaN too.
+    return df.write.mode("overwrite").option("statistics_enabled", "none")
 
 
 def discard(job: Job, uri: str) -> None:
@@ -364,7 +372,7 @@ def _staging_uri(job: Job, number: int | str) -> str:
 
 
 def _flag_keys(
-    rows: DataFrame, columns: tuple[str, ...], unique: Sequence[UniqueTest], reached: str
+    rows: DataFrame, types: Mapping[str, str], unique: Sequence[UniqueTest], reached: str
 ) -> tuple[DataFrame, list[PlacedTest]]:
     """Add, per test on keys, a column that is 1 in rows which fail it."""
     df = rows
@@ -375,10 +383,11 @@ def _flag_keys(
         compared = all_of([checked, *(f"{quoted(key)} IS NOT NULL" for key in test.keys)])
         if test.keeps is None:
             df = _flag_repeated(
-                rows, df, (*columns, *(f"_lf_u{earlier}" for earlier in range(at))), test, compared, flag
+                rows, df, (*types, *(f"_lf_u{earlier}" for earlier in range(at))), test, compared, flag
             )
         else:
-            partition = ", ".join([f"({compared})", *map(quoted, test.keys)])
+            keys = (comparable(quoted(key), types[key]) for key in test.keys)
+            partition = ", ".join([f"({compared})", *keys])
             number = f"row_number() OVER (PARTITION BY {partition} ORDER BY {test.keeps})"
             df = df.selectExpr("*", f"CASE WHEN {compared} AND {number} > 1 THEN 1 ELSE 0 END AS {flag}")
         placed.append(PlacedTest(test.name, test.severity, test.reason, f"{flag} = 1", checked))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import isnan
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -16,11 +17,12 @@ from pyspark.sql import DataFrame, functions
 
 from spark_runtime.casts import same_type
 from spark_runtime.errors import RuleRefused
-from spark_runtime.frame import Frame, find_name
+from spark_runtime.frame import Frame, find_name, types_of
+from spark_runtime.portable.dialect import Dialect, Different
 from spark_runtime.result import Limit, RuleResult, Stop
 from spark_runtime.rules import existing_column, typed_bound
 from spark_runtime.spec import TABLE_CHECKS, Check, Rule, Severity
-from spark_runtime.sql import quoted, text_literal
+from spark_runtime.sql import quoted
 from spark_runtime.staging import Staged
 
 FORMER_RUNS = 5
@@ -35,11 +37,13 @@ class Surroundings:
         now: Aware instant from which ages are counted.
         former_rows: Rows that former runs published, the newest first.
         inputs: Tables that totals are compared with, by name.
+        dialect: How the engine reads the SQL of totals.
     """
 
     now: datetime
     former_rows: Sequence[int] = ()
     inputs: Mapping[str, Frame] = field(default_factory=dict)
+    dialect: Dialect = field(default_factory=Dialect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ def judge_table(
         return ()
     started = perf_counter()
     valid = staged.valid_rows(rejected=rejected)
-    measured = _measure(valid, rules)
+    measured = _measure(valid, rules, around.dialect)
     verdicts = []
     for at, item in enumerate(rules):
         rows: int = measured[f"rows{at}"]
@@ -159,7 +163,7 @@ def judge_table(
     return tuple(verdicts)
 
 
-def _measure(valid: DataFrame, rules: Sequence[TableRule]) -> dict[str, Any]:
+def _measure(valid: DataFrame, rules: Sequence[TableRule], dialect: Dialect) -> dict[str, Any]:
     # Named before they are summed up: Sail takes no aggregate twice, and two rules may measure the same.
     columns: list[str] = []
     sums: dict[str, str] = {}
@@ -175,23 +179,29 @@ def _measure(valid: DataFrame, rules: Sequence[TableRule]) -> dict[str, Any]:
         summed = {name: f"m{at}_{name}" for name in item.aggregates}
         sums |= {summed[name]: sql.format(**named) for name, sql in item.aggregates.items()}
         answers += [f"{sql.format(**summed)} AS a{at}_{name}" for name, sql in item.answers.items()]
-    aggregated = valid.selectExpr(*columns).agg(
-        *(functions.expr(sql).alias(name) for name, sql in sums.items())
-    )
+    named_rows = valid.selectExpr(*columns)
+    if not dialect.is_spark and any(item.rule.check is Check.AGGREGATE for item in rules):
+        # The least of doubles with NaN among them, a sum of more than 38 digits.
+        types = types_of(named_rows)
+        sums = {name: dialect.over_columns(types, sql) for name, sql in sums.items()}
+    aggregated = named_rows.agg(*(functions.expr(sql).alias(name) for name, sql in sums.items()))
     return dict(aggregated.selectExpr(*answers).collect()[0].asDict())
 
 
 def _totals(item: TableRule, valid: DataFrame, around: Surroundings) -> dict[str, Any]:
     config = item.rule.config
     other = around.inputs[config["references"]].df
-    return {
-        "own": _total(valid.where(item.tested), config["total"]),
-        "other": _total(other, config.get("of") or config["total"]),
-    }
+    try:
+        return {
+            "own": _total(valid.where(item.tested), config["total"], around.dialect),
+            "other": _total(other, config.get("of") or config["total"], around.dialect),
+        }
+    except Different as error:
+        raise RuleRefused(f"rule '{item.rule.name}': {error}") from error
 
 
-def _total(rows: DataFrame, total: str) -> Any:
-    return rows.agg(functions.expr(total).alias("total")).collect()[0][0]
+def _total(rows: DataFrame, total: str, dialect: Dialect) -> Any:
+    return rows.agg(functions.expr(dialect.over(rows, total)).alias("total")).collect()[0][0]
 
 
 def _row_count(rule: Rule, _types: Mapping[str, str], around: Surroundings) -> TableRule:
@@ -283,9 +293,7 @@ def _aggregate(rule: Rule, types: Mapping[str, str], _around: Surroundings) -> T
 
 def _bound(rule: Rule, key: str, kind: str) -> str:
     """Return the literal of a limit, for use in a text with names in braces."""
-    value = rule.config[key]
-    is_exact = kind.startswith("decimal") and not isinstance(value, str)
-    text = f"CAST({text_literal(str(value))} AS {kind})" if is_exact else typed_bound(value, kind, rule)
+    text = typed_bound(rule.config[key], kind, rule)
     return text.replace("{", "{{").replace("}", "}}")
 
 
@@ -309,7 +317,10 @@ def _equal_totals(rule: Rule, _types: Mapping[str, str], around: Surroundings) -
 
 def _differ(own: Any, other: Any, tolerance: float) -> bool:
     if isinstance(own, float) or isinstance(other, float):
-        return not abs(float(own) - float(other)) <= tolerance
+        left, right = float(own), float(other)
+        # As in SQL, NaN equals NaN, and an infinity itself.
+        same = left == right or (isnan(left) and isnan(right))
+        return not (same or abs(left - right) <= tolerance)
     numbers = isinstance(own, int | Decimal) and isinstance(other, int | Decimal)
     return abs(own - other) > Decimal(str(tolerance)) if numbers else bool(own != other)
 
@@ -339,7 +350,7 @@ def _sum_of(column: str, kind: str) -> tuple[str, str, str]:
     if kind in {"float", "double"}:
         return f"CAST({column} AS double)", "sum({value})", "double"
     exact = kind if kind.startswith("decimal") else "decimal(20,0)"
-    return f"CAST({column} AS {exact})", "sum({value})", "decimal(38,6)"
+    return f"CAST({column} AS {exact})", "sum({value})", f"decimal(38,{exact.rstrip(')').partition(',')[2]})"
 
 
 _MEASURES: Mapping[str, Callable[[str, str], tuple[str, str, str]]] = {

@@ -201,6 +201,7 @@ def _cast(frame: Frame, step: Step, where: str, stagings: _Stagings) -> Frame:
     columns = []
     for name, actual in types.items():
         target = asked.get(name, actual)
+        _refuse_own_text(stagings.job, name, actual, target if name in asked else actual, where)
         kind, pattern = (target["type"], target.get("format")) if isinstance(target, dict) else (target, None)
         conversion = (
             asked_for(quoted(name), actual, kind, pattern)
@@ -208,7 +209,7 @@ def _cast(frame: Frame, step: Step, where: str, stagings: _Stagings) -> Frame:
             else to_declared(quoted(name), kind, kind)
         )
         columns.append(
-            StagedColumn(name, canonical_type(kind), quoted(name), conversion, True, f"cast:{name}")
+            StagedColumn(name, canonical_type(kind), quoted(name), conversion, True, f"cast:{name}", actual)
         )
     if all(column.conversion.lost is None for column in columns):
         df = frame.df.selectExpr(
@@ -222,6 +223,17 @@ def _cast(frame: Frame, step: Step, where: str, stagings: _Stagings) -> Frame:
     return Frame(staged.valid_rows().selectExpr(*map(quoted, types)), tuple(types))
 
 
+def _refuse_own_text(job: Job, name: str, actual: str, target: Any, where: str) -> None:
+    """Refuse to make text of a value that this engine writes in its own way."""
+    is_text = isinstance(target, str) and canonical_type(target) == "string"
+    if job.dialect.is_spark or not is_text or not (actual in {"float", "double"} or "<" in actual):
+        return
+    raise StepRefused(
+        f"{where}: column '{name}': this engine writes {actual} as text in another way; cast it to decimal(p,s) "
+        "before, or write its parts"
+    )
+
+
 def _write(
     job: Job, frame: Frame, types: dict[str, str], inputs: Mapping[str, Frame], stagings: _Stagings
 ) -> None:
@@ -231,7 +243,7 @@ def _write(
     rules = portable_rules(job.spec.rules, tested, job.dialect)
     lookups = [rule for rule in rules if rule.looks_up]
     tests, unique = compile_rules([rule for rule in rules if rule not in lookups], tested)
-    around = Surroundings(job.started_at, job.spec.former_rows, inputs)
+    around = Surroundings(job.started_at, job.spec.former_rows, inputs, job.dialect)
     table_rules = compile_table_rules(rules, tested, around)
     source = find_name("_source_file", frame.columns)
     keep = [] if source is None or source in tested else [quoted(source)]
@@ -289,6 +301,8 @@ def _output_columns(job: Job, frame: Frame, types: dict[str, str]) -> list[Stage
         faults.append(f"the steps yield {', '.join(extra)} beyond the declared columns")
     if faults:
         raise ColumnMismatch(f"{output.name}: {'; '.join(faults)}. Change the steps or the declared columns.")
+    for column in declared:
+        _refuse_own_text(job, column.name, types[str(found[column.name])], column.type, output.name)
     # A row that cannot be told newer or older than another has no place in the table.
     ordering = find_name(output.write.order_by or "", found)
     return [
@@ -301,6 +315,7 @@ def _output_columns(job: Job, frame: Frame, types: dict[str, str]) -> list[Stage
             ),
             nullable=column.nullable and column.name != ordering,
             lost_as=f"type:{column.name}",
+            source_type=types[str(found[column.name])],
         )
         for column in declared
     ]

@@ -69,7 +69,8 @@ def mask(frame: Frame, config: Any, context: StepContext) -> Frame:
                 raise StepRefused(
                     f"{context.where}: column '{name}' is {types[name]}, not date; cast it before"
                 )
-            values[name] = f"CAST(trunc({quoted(name)}, 'YEAR') AS date)"
+            # Not trunc: Sail counts nanoseconds, which end at the year 1678.
+            values[name] = f"make_date(year({quoted(name)}), 1, 1)"
         else:
             _text_column(asked, frame, types, context)
             masked = _masked(quoted(name), data_class)

@@ -1,0 +1,79 @@
+"""A row as JSON text, for people and for taking it in again: the same text on every engine, and nothing lost.
+
+Engines write decimals and instants into JSON in ways of their own: one cuts zeros and signs off, another all that is
+below a millisecond. So these are written as the texts that a file could hold.
+"""
+
+from collections.abc import Callable, Sequence
+
+from spark_runtime.sql import quoted, text_literal
+
+Field = tuple[str, str, str]
+
+
+def row_as_json(fields: Sequence[Field]) -> str:
+    """Return SQL of a row as JSON, without the fields that are null.
+
+    Args:
+        fields: Name, SQL and type of each field.
+    """
+    written = (f"{text_literal(name)}, {_readable(sql, kind, 0)}" for name, sql, kind in fields)
+    return f"to_json(named_struct({', '.join(written)}))"
+
+
+def _readable(sql: str, kind: str, depth: int) -> str:
+    """Return SQL of a value in the form in which every engine writes it into JSON."""
+    base = kind.partition("(")[0].partition("<")[0]
+    if base in {"decimal", "timestamp_ntz"}:
+        return f"CAST({sql} AS string)"
+    if base == "timestamp":
+        return f"concat(replace(CAST({sql} AS string), ' ', 'T'), 'Z')"
+    if base == "float":
+        return f"CAST({sql} AS double)"
+    if base in _NESTED and _readable_inside(kind):
+        return _NESTED[base](sql, kind, depth)
+    return sql
+
+
+def _readable_inside(kind: str) -> bool:
+    """Return whether a nested type has parts that engines write differently."""
+    return any(word in kind for word in ("decimal(", "timestamp", "float"))
+
+
+def _array(sql: str, kind: str, depth: int) -> str:
+    item = f"_lf_i{depth}"
+    return f"transform({sql}, {item} -> {_readable(item, _inside(kind), depth + 1)})"
+
+
+def _map(sql: str, kind: str, depth: int) -> str:
+    entry = f"_lf_i{depth}"
+    key, value = _parts(_inside(kind))
+    fields = f"{_readable(f'{entry}.key', key, depth + 1)}, {_readable(f'{entry}.value', value, depth + 1)}"
+    return f"map_from_entries(transform(map_entries({sql}), {entry} -> struct({fields})))"
+
+
+def _struct(sql: str, kind: str, depth: int) -> str:
+    fields = []
+    for part in _parts(_inside(kind)):
+        name, _, inner = part.partition(":")
+        fields.append(f"{text_literal(name)}, {_readable(f'{sql}.{quoted(name)}', inner, depth)}")
+    return f"CASE WHEN {sql} IS NOT NULL THEN named_struct({', '.join(fields)}) END"
+
+
+def _inside(kind: str) -> str:
+    return kind[kind.index("<") + 1 : -1]
+
+
+def _parts(inside: str) -> list[str]:
+    """Return what stands between the commas that no bracket encloses."""
+    parts, depth = [""], 0
+    for sign in inside:
+        depth += (sign in "<(") - (sign in ">)")
+        if sign == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return parts
+
+
+_NESTED: dict[str, Callable[[str, str, int], str]] = {"array": _array, "map": _map, "struct": _struct}
