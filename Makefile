@@ -11,7 +11,7 @@ AZURITE := landfall/local/azurite
 TERRAFORM_STAMP := .landfall/tools/terraform/.landfall-setup
 CLASSIC_STAMP := .landfall/tools/classic-spark/.landfall-setup
 
-.PHONY: help setup classic-spark demo test test-fast chaos fmt lint types up down bench migration histories docs requirements
+.PHONY: help setup classic-spark demo test test-fast engines chaos fmt lint types up down bench migration histories docs requirements
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +35,11 @@ $(CLASSIC_STAMP): scripts/classic-spark | $(PYTHON_STAMP)
 demo: setup  ## from nothing to gold tables: the example product on real data
 	@$(BIN)/landfall demo
 
-test: setup lint types  ## all that CI runs; after `make classic-spark` also the cases on Spark itself
+test: setup classic-spark lint types  ## all that CI runs; where Java can be had, a share of the cases on Spark itself
 	$(BIN)/pytest -n 2 --dist loadfile
+
+engines: setup classic-spark  ## all cases on the laptop's engine and on Spark itself
+	LANDFALL_ENGINES=all $(BIN)/pytest tests/contract/engines
 
 test-fast: setup  ## unit and replay tests
 	$(BIN)/pytest tests/unit tests/replay

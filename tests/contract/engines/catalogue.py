@@ -3,6 +3,7 @@
 import base64
 import bz2
 import gzip
+import hashlib
 import io
 import json
 import zipfile
@@ -59,8 +60,9 @@ def verdict_of(found: Mapping[str, Any]) -> dict[str, Any]:
 def _of_file(path: Path) -> Iterator[Case]:
     document = YAML(typ="safe").load(path.read_text())
     inputs = document.get("inputs", {})
+    is_delta = document.get("delta", False)
     for case in document.get("cases", ()):
-        yield _case(path.stem, str(case["name"]), case, inputs)
+        yield _case(path.stem, str(case["name"]), {"delta": is_delta} | case, inputs)
     for group in document.get("expressions", ()):
         for entry in group["each"]:
             yield _case(path.stem, f"{group['on']}: {entry}", _expression(group, str(entry)), inputs)
@@ -80,7 +82,8 @@ def _expression(group: Mapping[str, Any], text: str) -> dict[str, Any]:
 def _case(file: str, name: str, case: Mapping[str, Any], inputs: Mapping[str, str]) -> Case:
     nodes = [_node(node, case, inputs) for node in case.get("nodes", [case])]
     identity = f"{file}/{name}"
-    return Case(identity, {"id": identity, "kind": file, "nodes": nodes, "table": case.get("table")})
+    document = {"id": identity, "nodes": nodes, "table": case.get("table"), "delta": case.get("delta", False)}
+    return Case(identity, document)
 
 
 def _node(node: Mapping[str, Any], case: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
@@ -92,19 +95,32 @@ def _node(node: Mapping[str, Any], case: Mapping[str, Any], inputs: Mapping[str,
         "files": files,
         "format": asked.get("format", "csv"),
         "options": asked.get("options", {}),
+        "drift": asked.get("drift", "quarantine"),
         "columns": columns_of(asked.get("columns", "")),
-        "steps": asked.get("steps", []),
+        "reads": asked.get("reads", []),
+        "to": asked.get("to", "out"),
+        "load": asked.get("load"),
+        "steps": [_step(kind, config) for step in asked.get("steps", []) for kind, config in step.items()],
         "rules": [
             {"filter": None, "severity": "quarantine"} | _rule(rule) for rule in asked.get("rules", ())
         ],
         "write": write,
+        "output": asked.get("output", {}),
+        "former_rows": asked.get("former_rows", []),
         "run": asked.get("run", "r1"),
+        "run_date": asked.get("run_date", "2024-03-01"),
         "attempt": asked.get("attempt", 1),
     }
 
 
+def _step(kind: str, config: Any) -> dict[str, Any]:
+    if kind == "python":
+        config = config | {"sha256": hashlib.sha256(config["source"].encode()).hexdigest()}
+    return {"type": kind, "config": config}
+
+
 def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    plain = ("name", "check", "severity", "filter")
+    plain = ("name", "check", "severity", "filter", "max_failed_rows", "max_failed_share")
     config = {key: value for key, value in rule.items() if key not in plain}
     return {"name": "rule", **{key: rule[key] for key in plain if key in rule}, "config": config}
 

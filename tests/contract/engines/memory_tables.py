@@ -8,9 +8,25 @@ from pyspark.sql import DataFrame, SparkSession, functions
 from pyspark.sql.types import StructType
 
 from spark_runtime.casts import canonical_type
-from spark_runtime.delta import schema_text
+from spark_runtime.delta import empty_frame
 from spark_runtime.sql import quoted
 from spark_runtime.tables import Action, Commit, LoggedCommit, MergeClause, When
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A version of a table, and what a log would say of the commit that made it.
+
+    Attributes:
+        written: Rows that the commit wrote, ``None`` if nobody counted them.
+        changes_rows: Whether it added rows or took some away.
+    """
+
+    rows: DataFrame
+    key: str = ""
+    condition: str = ""
+    written: int | None = None
+    changes_rows: bool = True
 
 
 @dataclass
@@ -18,19 +34,15 @@ class MemoryTables:
     """Rows by address, as ``spark_runtime.tables.Tables`` asks for them; each write is a new version."""
 
     spark: SparkSession
-    _versions: dict[str, list[DataFrame]] = field(default_factory=dict)
-    _keys: dict[str, list[str]] = field(default_factory=dict)
-    _rows: dict[str, list[int]] = field(default_factory=dict)
+    _versions: dict[str, list[_Version]] = field(default_factory=dict)
     _collected: dict[str, tuple[list[Any], StructType]] = field(default_factory=dict)
 
     def put(self, uri: str, rows: DataFrame) -> None:
         """Make a frame a table as it is, without running it."""
-        self._versions.setdefault(uri, []).append(rows)
-        self._keys.setdefault(uri, []).append("")
-        self._rows.setdefault(uri, []).append(-1)
+        self._add(uri, _Version(rows))
 
     def read(self, uri: str, *, version: int | None = None) -> DataFrame:
-        return self._versions[uri][-1 if version is None else version]
+        return self._versions[uri][-1 if version is None else version].rows
 
     def collected(self, uri: str) -> tuple[list[Any], StructType]:
         """Return the rows of the newest version, which were written once already."""
@@ -44,19 +56,19 @@ class MemoryTables:
 
     def create_if_missing(self, uri: str, types: Mapping[str, str]) -> None:
         if uri not in self._versions:
-            self.put(uri, self.spark.createDataFrame([], schema_text(types)))
+            self._add(uri, _Version(empty_frame(self.spark, types), changes_rows=False))
 
     def add_columns(self, uri: str, types: Mapping[str, str]) -> None:
         added = (f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items())
-        self.put(uri, self.read(uri).selectExpr("*", *added))
+        self._add(uri, _Version(self.read(uri).selectExpr("*", *added), changes_rows=False))
 
     def overwrite(self, uri: str, rows: DataFrame, types: Mapping[str, str], *, key: str) -> None:
-        self._keep(uri, rows, key, None)
+        self._keep(uri, rows, key)
 
     def replace_slice(self, uri: str, rows: DataFrame, condition: str, *, key: str) -> None:
         old = self.read(uri)
         others = old.where(f"NOT coalesce(({condition}), false)")
-        self._keep(uri, others.unionByName(rows), key, rows)
+        self._keep(uri, others.unionByName(rows), key, condition=condition, written=rows.count())
 
     def merge(
         self, uri: str, source: Callable[[], str], condition: str, clauses: Sequence[MergeClause]
@@ -69,25 +81,31 @@ class MemoryTables:
         joined = left.join(right, on=functions.expr(condition), how="full")
         chosen, values = _decided(clauses, names)
         rows = joined.selectExpr(f"{chosen} AS _does", "target", "source").where("_does <> -2")
-        self._keep(uri, rows.selectExpr(*(f"{values[name]} AS {quoted(name)}" for name in names)), "", None)
+        self._keep(uri, rows.selectExpr(*(f"{values[name]} AS {quoted(name)}" for name in names)), "")
 
     def find_commit(self, uri: str, key: str) -> Commit | None:
-        keys = self._keys[uri]
-        at = max((at for at, own in enumerate(keys) if own == key), default=len(keys) - 1)
-        written = self._rows[uri][at]
-        return Commit(at, None if written < 0 else written)
+        versions = self._versions[uri]
+        newest = len(versions) - 1
+        at = max((at for at, version in enumerate(versions) if version.key == key), default=newest)
+        return Commit(at, versions[at].written)
 
     def commits(self, uri: str, first: int, last: int) -> tuple[LoggedCommit, ...]:
-        return ()  # There is no log, and nodes that ask for one read their inputs as a whole.
+        return tuple(
+            LoggedCommit(at, f"moment {at}", version.key, version.condition, version.changes_rows)
+            for at, version in enumerate(self._versions[uri])
+            if first <= at <= last
+        )
 
-    def _keep(self, uri: str, table: DataFrame, key: str, written: DataFrame | None) -> None:
+    def _keep(
+        self, uri: str, table: DataFrame, key: str, *, condition: str = "", written: int | None = None
+    ) -> None:
         rows: list[Any] = table.collect()
         frame = self.spark.createDataFrame(rows, table.schema) if rows else table.where("false")
         self._collected[uri] = (rows, table.schema)
-        count = len(rows) if written is None else written.count()
-        self._versions.setdefault(uri, []).append(frame)
-        self._keys.setdefault(uri, []).append(key)
-        self._rows.setdefault(uri, []).append(count)
+        self._add(uri, _Version(frame, key, condition, len(rows) if written is None else written))
+
+    def _add(self, uri: str, version: _Version) -> None:
+        self._versions.setdefault(uri, []).append(version)
 
 
 def _decided(clauses: Sequence[MergeClause], names: Sequence[str]) -> tuple[str, dict[str, str]]:

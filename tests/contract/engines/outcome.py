@@ -1,5 +1,6 @@
 """What a node came to, in a form that does not depend on the engine: the verdict that both must agree on."""
 
+import json
 import math
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -26,6 +27,8 @@ def verdict(result: NodeResult) -> dict[str, Any]:
     corrected = {rule.name: rule.rows_corrected for rule in result.rules if rule.rows_corrected is not None}
     if corrected:
         found["corrected"] = corrected
+    if result.load is not None:
+        found["load"] = str(result.load.mode)
     rejected = [file.reason for file in result.files if file.reason is not None]
     if rejected:
         found["rejected"] = len(rejected)
@@ -38,6 +41,21 @@ def table(rows: Sequence[Row], schema: StructType, *, without: Sequence[str] = (
     shown = sorted(" | ".join(text(row[field.name]) for field in fields) for row in rows)
     types = ", ".join(f"{field.name} {canonical_type(field.dataType.simpleString())}" for field in fields)
     return {"columns": types, "table": shown}
+
+
+def refused(rows: Sequence[Row]) -> list[str]:
+    """Return what a quarantine says of rows, sorted; numbers in JSON as numbers, not as an engine spells them."""
+    return sorted(f"{text(row['_rules'])} | {_as_document(row['_row'])}" for row in rows)
+
+
+def _as_document(row: str) -> str:
+    try:
+        document = json.loads(row)
+    except json.JSONDecodeError:
+        return text(row)
+    if len(row) > 2000:
+        return text(row)
+    return repr(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
 
 
 def text(value: Any) -> str:

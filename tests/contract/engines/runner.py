@@ -78,7 +78,7 @@ class Bench:
         """Return the outcome of one case."""
         started = time.perf_counter()
         place = self.folder / str(number)
-        is_delta = self.has_delta and case["kind"] == "writes"
+        is_delta = self.has_delta and case["delta"]
         tables: Tables = DeltaTables(self.spark) if is_delta else MemoryTables(self.spark)
         try:
             found = self._nodes(case, place, tables)
@@ -94,15 +94,14 @@ class Bench:
         """Return the outcomes of expressions that were computed by one node, ``None`` if one of them fails."""
         started = time.perf_counter()
         first = batch[0]["nodes"][0]
-        step = {"select": [first["steps"][0]["select"][0]]}
+        chosen = [first["steps"][0]["config"][0]]
         for at, case in enumerate(batch):
-            step["select"].append(
-                case["nodes"][0]["steps"][0]["select"][1].removesuffix(" AS x") + f" AS x{at}"
-            )
+            chosen.append(case["nodes"][0]["steps"][0]["config"][1].removesuffix(" AS x") + f" AS x{at}")
         place = self.folder / str(number)
         tables = MemoryTables(self.spark)
         try:
-            verdict = self._node(first | {"steps": [step]}, place, tables, 0)
+            steps = [{"type": "select", "config": chosen}]
+            verdict = self._node(first | {"steps": steps}, place, tables, 0, {})
             if "error" in verdict:
                 return None
             rows, schema = tables.collected(str(place / "out"))
@@ -118,23 +117,47 @@ class Bench:
 
     def _nodes(self, case: Mapping[str, Any], place: Path, tables: Tables) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        built_from: dict[str, dict[str, Any]] = {}
         for at, node in enumerate(case["nodes"]):
-            found = self._node(node, place, tables, at)
+            found = self._node(node, place, tables, at, built_from)
             if "error" in found:
                 return found
         found |= outcome.table(*_rows(tables, str(place / "out")), without=RUNTIME_COLUMNS)
         if found["rows"][2]:
-            rows, schema = _rows(tables, str(place / "refused"))
-            wanted = StructType([field for field in schema.fields if field.name in ("_rules", "_row")])
-            found["refused"] = outcome.table(rows, wanted)["table"]
+            rows, _ = _rows(tables, str(place / "refused"))
+            found["refused"] = outcome.refused(rows)
         return found
 
-    def _node(self, node: Mapping[str, Any], place: Path, tables: Tables, at: int) -> dict[str, Any]:
+    def _node(
+        self,
+        node: Mapping[str, Any],
+        place: Path,
+        tables: Tables,
+        at: int,
+        built_from: dict[str, dict[str, Any]],
+    ) -> dict[str, Any]:
+        """Run one node of a case.
+
+        Args:
+            built_from: What incremental nodes last built from, by their table; this one's is noted there.
+        """
         for name, query in node["inputs"].items():
             self._put(tables, str(place / name), query)
         spec = self._spec(node, place, at)
+        for name in node["reads"]:
+            newest = tables.find_commit(str(place / name), "none")
+            version = None if newest is None else newest.version
+            spec["inputs"].append(
+                {"kind": "table", "name": name, "uri": str(place / name), "version": version}
+            )
+        if node["load"] is not None:
+            since = built_from.get(node["to"])
+            spec["load"] = {"since": since, "reason": "nothing was built before"} | node["load"]
         result = run_node(self.spark, parse_node_spec(json.dumps(spec)), tables)
         found = outcome.verdict(result)
+        state = result.inputs[0].state if result.inputs else None
+        if result.error is None and state is not None:
+            built_from[node["to"]] = {"version": state.version, "stamp": state.stamp}
         return found if result.error is None else found | {"message": result.error.message}
 
     def _put(self, tables: Tables, uri: str, query: str) -> None:
@@ -155,6 +178,7 @@ class Bench:
                     "name": "landed",
                     "format": node["format"],
                     "options": node["options"],
+                    "drift": node["drift"],
                     "files": [self._land(place / f"landing{at}", file) for file in node["files"]],
                     "columns": node["columns"],
                 }
@@ -167,17 +191,18 @@ class Bench:
             "attempt": node["attempt"],
             "kind": "ingest" if node["files"] else "transform",
             "inputs": inputs,
-            "steps": [
-                {"type": kind, "config": config} for step in node["steps"] for kind, config in step.items()
-            ],
+            "steps": node["steps"],
             "rules": node["rules"],
             "output": {
-                "name": "out",
-                "uri": str(place / "out"),
+                "name": node["to"],
+                "uri": str(place / node["to"]),
                 "quarantine_uri": str(place / "refused"),
                 "columns": node["columns"],
                 "write": node["write"],
-            },
+            }
+            | node["output"],
+            "run_date": node["run_date"],
+            "former_rows": node["former_rows"],
             "result_uri": str(place / "result"),
         }
 
