@@ -19,6 +19,7 @@ from spark_runtime.tables import Action, Commit, LoggedCommit, MergeClause
 
 COMMIT_ATTEMPTS = 5
 HISTORY_ROWS = 20
+_FRACTIONS = frozenset({"float", "double"})
 
 log = logging.getLogger("spark_runtime")
 _Outcome = TypeVar("_Outcome")
@@ -47,16 +48,29 @@ def empty_frame(spark: SparkSession, types: Mapping[str, str]) -> DataFrame:
 class DeltaTables:
     """Delta tables of an engine that has the format; see ``tables.Tables`` for what each method promises."""
 
-    def __init__(self, spark: SparkSession, *, without_statistics: bool = False) -> None:
+    def __init__(self, spark: SparkSession, *, without_nan: bool = False) -> None:
         """Take the engine.
 
         Args:
-            without_statistics: New tables get no statistics of their columns. Sail leaves NaN out of them, and where
-                a file then seems to have one value only, it reads that for NaN; it also skips NaN where more than
-                the greatest number is asked for.
+            without_nan: It leaves NaN out of the statistics of a file, as Sail does. Where they then tell of one value
+                only, it reads that for NaN. So new tables get none of columns that may hold NaN.
         """
         self._spark = spark
-        self._options = {"delta.dataSkippingNumIndexedCols": "0"} if without_statistics else {}
+        self._without_nan = without_nan
+
+    def _options(self, types: Mapping[str, str]) -> dict[str, str]:
+        if not self._without_nan:
+            return {}
+        plain = [
+            n
+            for n, kind in types.items()
+            if n.isidentifier() and not is_nested(kind) and kind not in _FRACTIONS
+        ]
+        return (
+            {"delta.dataSkippingStatsColumns": ",".join(plain)}
+            if plain
+            else {"delta.dataSkippingNumIndexedCols": "0"}
+        )
 
     def read(self, uri: str, *, version: int | None = None) -> DataFrame:
         reader = self._spark.read.format("delta")
@@ -76,7 +90,12 @@ class DeltaTables:
     def create_if_missing(self, uri: str, types: Mapping[str, str]) -> None:
         # Nullable whatever the data: Sail turns a column that happens to have no null into one that must not
         # have any.
-        writer = empty_frame(self._spark, types).write.format("delta").mode("ignore").options(**self._options)
+        writer = (
+            empty_frame(self._spark, types)
+            .write.format("delta")
+            .mode("ignore")
+            .options(**self._options(types))
+        )
         retry_conflicts(uri, lambda: writer.save(uri))
 
     def add_columns(self, uri: str, types: Mapping[str, str]) -> None:
@@ -105,7 +124,7 @@ class DeltaTables:
         # The same rows with columns that may be null, for Sail writes NOT NULL where it sees none.
         nullable = empty_frame(self._spark, types).union(rows)
         writer = nullable.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
-        stamped = writer.option("userMetadata", key).options(**self._options)
+        stamped = writer.option("userMetadata", key).options(**self._options(types))
         retry_conflicts(uri, lambda: stamped.save(uri))
 
     def replace_slice(self, uri: str, rows: DataFrame, condition: str, *, key: str) -> None:
