@@ -11,18 +11,20 @@ AZURITE := landfall/local/azurite
 TERRAFORM_STAMP := .landfall/tools/terraform/.landfall-setup
 CLASSIC_STAMP := .landfall/tools/classic-spark/.landfall-setup
 
-.PHONY: help setup classic-spark demo test test-fast engines chaos fmt lint types up down bench migration histories docs requirements
+.PHONY: help setup classic-spark terraform-schemas demo test test-fast engines chaos fmt lint types up down bench migration histories docs requirements
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(PYTHON_STAMP) $(AZURITE_STAMP) $(TERRAFORM_STAMP)  ## install what is needed, below .venv and .landfall
+setup: $(PYTHON_STAMP) $(AZURITE_STAMP)  ## install what is needed, below .venv and .landfall
 
 $(PYTHON_STAMP): pyproject.toml spark_runtime/pyproject.toml scripts/setup
 	@scripts/setup $@
 
 $(AZURITE_STAMP): $(AZURITE)/package.json $(AZURITE)/package-lock.json | $(PYTHON_STAMP)
 	@$(BIN)/python -m landfall.local.azurite
+
+terraform-schemas: $(TERRAFORM_STAMP)  ## get the schemas that the tests of infra/terraform check against
 
 $(TERRAFORM_STAMP): scripts/terraform-schemas tests/infra/provider/schema.py | $(PYTHON_STAMP)
 	@scripts/terraform-schemas $@
@@ -35,7 +37,7 @@ $(CLASSIC_STAMP): scripts/classic-spark | $(PYTHON_STAMP)
 demo: setup  ## from nothing to gold tables: the example product on real data
 	@$(BIN)/landfall demo
 
-test: setup classic-spark lint types  ## all that CI runs; where Java can be had, a share of the cases on Spark itself
+test: setup classic-spark terraform-schemas lint types  ## all that CI runs; where Java can be had, a share of the cases on Spark itself
 	$(BIN)/pytest -n 2 --dist loadfile
 
 engines: setup classic-spark  ## all cases on the laptop's engine and on Spark itself

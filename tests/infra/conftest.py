@@ -25,7 +25,7 @@ def terraform_program() -> str:
 @pytest.fixture(scope="session")
 def providers(terraform_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Providers]:
     if not (TOOLS / ".landfall-setup").exists():
-        pytest.skip("the schemas of the Terraform providers are not set up: run `make setup`")
+        pytest.skip("the schemas of the Terraform providers are not there: run `make terraform-schemas`")
     with Providers(tmp_path_factory.mktemp("providers")) as running:
         yield running
 
