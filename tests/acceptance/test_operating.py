@@ -55,7 +55,7 @@ def test_a_failed_run_goes_on_from_its_failure_on_the_corrected_metadata(laptop:
     laptop.upload("sales/orders/orders/high.csv", b"id\n500\n")
     assert laptop.ended_run(after=0).run.state == "failed"
     cause = json.loads(laptop.succeed("why", "@last", "--output", "json"))[0]
-    assert (cause["about"], cause["cause"]) == ("node build_orders", "failed")
+    assert (cause["about"], cause["cause"]) == ("node build_orders", "quality_gate")
 
     _apply(laptop, PRODUCT.replace("max: 100", "max: 1000"))
     laptop.succeed("runs", "rerun", "@last", "--from-failed", "--newest", "--timeout", "90")
@@ -76,7 +76,7 @@ def test_files_without_a_dataset_are_taken_in_once_there_is_one(laptop: Laptop) 
             "  - name: orders\n", RETURNS + "  - name: orders\n"
         ),
     )
-    laptop.succeed("files", "replay", "--state", "unmatched", "--product", "sales/orders")
+    laptop.succeed("files", "replay", "--state", "unmatched", "--product", "sales/orders", "--yes")
 
     assert laptop.ended_run(after=before).run.state == "succeeded"
     assert laptop.file("early.csv").state == "done"

@@ -104,7 +104,7 @@ class World:
         self._next_reconcile_s = RECONCILE_EVERY_S
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(Inline())
-        self._functions = _function_app()
+        self._module, self._functions = _function_app()
         self.clock = VirtualClock()
         self.hosts = [
             Hub(folder / f"hub{number}", self._orchestrators(), self._activities(), clock=self.clock)
@@ -350,7 +350,7 @@ class World:
         )
         services = WorldServices(settings, self.database, cast(Lake, self.lake), self.jobs, self.now)
         app.services = cast(Any, services)
-        cast(Any, sys.modules["function_app"]).activities = app
+        self._module.activities = app
 
     def _set_moments(self, moments: Moments) -> None:
         self.moments = moments
@@ -373,8 +373,10 @@ class World:
 
 
 @cache
-def _function_app() -> FunctionTable:
-    return load_app(ROOT)
+def _function_app() -> tuple[Any, FunctionTable]:
+    """Return the app's module and its functions, together: a test of the host may load another app by that name."""
+    functions = load_app(ROOT)
+    return sys.modules["function_app"], functions
 
 
 def _event(
