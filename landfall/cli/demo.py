@@ -102,14 +102,17 @@ def demo(
     started_at = time.monotonic()
     sources = source_files()
     folder = here.folder()
-    product = example_product(folder)
-    with running_stack(folder, keep=keep):
-        journey = run_journey(here, product, sources, timeout_s=timeout)
-        print(summary_text(journey))
-        print()
-        print(_gold_text(here, product))
-        note(f"\ndemo: {time.monotonic() - started_at:.1f} s in all")
-        note(_next_steps(journey, keep=keep))
+    example_file(folder)
+    with ThreadPoolExecutor(1) as beside:
+        prepared = beside.submit(_prepare, folder)
+        with running_stack(folder, keep=keep):
+            product = prepared.result()
+            journey = run_journey(here, product, sources, timeout_s=timeout)
+            print(summary_text(journey))
+            print()
+            print(_gold_text(here, product))
+            note(f"\ndemo: {time.monotonic() - started_at:.1f} s in all")
+            note(_next_steps(journey, keep=keep))
     raise typer.Exit(exit_code_of_journey(journey))
 
 
@@ -138,21 +141,38 @@ def running_stack(folder: Path, *, keep: bool) -> Iterator[None]:
             stack.stop(folder)
 
 
-def example_product(folder: Path) -> "Product":
-    """Return the example product of the project.
+def _prepare(folder: Path) -> "Product":
+    """Load what the journey needs, and the product: seconds that the start of the stack leaves."""
+    import landfall.cli.progress
+    import landfall.lake
+    import landfall.metadata.apply  # noqa: F401
+
+    return example_product(folder)
+
+
+def example_file(folder: Path) -> Path:
+    """Return the file of the example product.
 
     Raises:
         ExampleMissing: The project does not hold it.
-        InvalidSpec: Its file is not sound.
     """
-    from landfall.spec.load import load_products
-
     path = folder / "data_products" / PRODUCT / "product.yml"
     if not path.is_file():
         raise ExampleMissing(
             f"{folder} does not hold the example product {PRODUCT}",
             "Run the demo in a clone of Landfall's repository; in your own project, use `landfall land`.",
         )
+    return path
+
+
+def example_product(folder: Path) -> "Product":
+    """Return the example product of the project.
+
+    Raises:
+        InvalidSpec: Its file is not sound.
+    """
+    from landfall.spec.load import load_products
+
     (product,) = load_products(folder, PRODUCT)
     return product
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlglot import exp
 
 from landfall.lineage.datasets import full_name, quarantine_name
+from landfall.lineage.edges import ColumnEdge, DependencyKind
 from landfall.lineage.steps import trace_after
 from landfall.lineage.traces import ALL_COLUMNS, DatasetColumn, Origins, Trace
 from landfall.spec.columns import ForeignFrames, follow_columns
@@ -27,22 +27,6 @@ from landfall.spec.step_columns import frame_after
 
 # Severities by which a row may end in quarantine.
 _SET_ASIDE = frozenset({Severity.QUARANTINE, Severity.CORRECT})
-
-
-class DependencyKind(StrEnum):
-    """Value: the target is made of it. Filter: it decides which rows the target has, so its column is ``*``."""
-
-    VALUE = "value"
-    FILTER = "filter"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ColumnEdge:
-    """Data flows from one column to another."""
-
-    source: DatasetColumn
-    target: DatasetColumn
-    kind: DependencyKind
 
 
 def column_edges(product: Product, foreign: ForeignFrames) -> tuple[ColumnEdge, ...]:

@@ -22,7 +22,7 @@ from landfall.metadata.difference import (
     objects_of,
 )
 from landfall.metadata.engine import Database
-from landfall.metadata.lineage import write_column_lineage
+from landfall.metadata.lineage_writing import write_column_lineage
 from landfall.metadata.schedules import write_schedules
 from landfall.metadata.tables import data_products, metadata_versions, product_leases
 from landfall.runs.ids import coordinator_instance

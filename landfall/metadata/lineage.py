@@ -1,23 +1,18 @@
-"""Column lineage in SQL: written with each version that is applied, and walked upstream or downstream."""
+"""Column lineage as SQL has it, walked upstream or downstream."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import sqlalchemy as sa
 
 from landfall.errors import LandfallError
-from landfall.lineage.columns import DependencyKind, column_edges
 from landfall.lineage.datasets import full_name
+from landfall.lineage.edges import DependencyKind
 from landfall.lineage.traces import ALL_COLUMNS, DatasetColumn
-from landfall.metadata.catalog import find_current_product, get_dataset
+from landfall.metadata.catalog import get_dataset
 from landfall.metadata.tables import column_lineage, data_products
-from landfall.spec.columns import follow_columns
 from landfall.spec.faults import nearest_remedy
-from landfall.spec.frames import Frame
-from landfall.spec.model import Product
-from landfall.spec.sql_text import SqlProblem
-from landfall.spec.step_checks import Path
 
 # SQL Server takes 2,100 parameters per statement.
 _NAMES_PER_QUERY = 1_000
@@ -52,34 +47,6 @@ class LineageLink:
     source: DatasetColumn
     target: DatasetColumn
     kind: DependencyKind
-
-
-def write_column_lineage(
-    connection: sa.Connection,
-    product_id: int,
-    version: int,
-    product: Product,
-    given: Mapping[str, Product],
-) -> None:
-    """Write the column lineage of a version that becomes current.
-
-    Args:
-        given: Products that are applied together with this one, by key; their ports may be read here.
-    """
-    rows = [
-        {
-            "DataProductID": product_id,
-            "MetadataVersion": version,
-            "SourceDataSet": edge.source.dataset,
-            "SourceColumn": edge.source.column,
-            "TargetDataSet": edge.target.dataset,
-            "TargetColumn": edge.target.column,
-            "Kind": str(edge.kind),
-        }
-        for edge in column_edges(product, _foreign_frames(connection, product, given))
-    ]
-    if rows:
-        connection.execute(sa.insert(column_lineage), rows)
 
 
 def walk(
@@ -211,30 +178,3 @@ def _is_current() -> sa.ColumnElement[bool]:
     return (data_products.c.DataProductID == column_lineage.c.DataProductID) & (
         data_products.c.CurrentVersion == column_lineage.c.MetadataVersion
     )
-
-
-def _foreign_frames(
-    connection: sa.Connection, product: Product, given: Mapping[str, Product]
-) -> dict[str, Frame | None]:
-    """Return the columns of the ports that a product reads, where their products say them."""
-    refs = {ref for item in product.transformations for ref in item.inputs if ref.product is not None}
-    frames: dict[str, Frame | None] = {}
-    of_products: dict[str, Mapping[str, Frame | None]] = {}
-    for ref in sorted(refs, key=str):
-        key = ref.product or ""
-        if key not in of_products:
-            other = given.get(key)
-            if other is None:
-                current = find_current_product(connection, key)
-                other = current.product if current is not None else None
-            of_products[key] = (
-                {str(name): frame for name, frame in follow_columns(other, {}, _ignore).items()}
-                if other is not None
-                else {}
-            )
-        frames[str(ref)] = of_products[key].get(ref.dataset)
-    return frames
-
-
-def _ignore(_: Path, __: SqlProblem) -> None:
-    """Take a problem: the product was validated before."""

@@ -13,6 +13,7 @@ from landfall.cli.demo import (
     ExampleMissing,
     FilesNotTaken,
     Journey,
+    example_file,
     example_product,
     exit_code_of_journey,
     facts_of,
@@ -136,4 +137,4 @@ def test_every_file_of_the_example_lands_where_its_dataset_looks() -> None:
 
 def test_a_project_without_the_example_says_what_to_do_instead(project: Path) -> None:
     with pytest.raises(ExampleMissing, match="landfall land"):
-        example_product(project)
+        example_file(project)

@@ -17,6 +17,7 @@ from tests.builders import a_product, a_transformation
 from tests.loopback import PATIENCE_S
 from tests.unit.cli.conftest import apply, open_a_run
 
+ROOT = Path(__file__).parents[3]
 LANDFALL = (sys.executable, "-c", "from landfall.cli.main import run; run()")
 
 
@@ -116,12 +117,29 @@ def test_what_is_piped_holds_no_colour_and_nothing_but_data(project: Path, datab
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_the_command_starts_without_what_only_its_verbs_need() -> None:
-    heavy = ("sqlalchemy", "pydantic", "rich", "azure", "deltalake", "databricks", "sqlglot", "ruamel")
-    probe = f"import landfall.cli.main, sys; print([name for name in {heavy!r} if name in sys.modules])"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        (
+            "landfall.cli.main",
+            ("sqlalchemy", "pydantic", "rich", "azure", "deltalake", "databricks", "sqlglot", "ruamel"),
+        ),
+        # A function app that wakes up keeps its first event waiting for as long as it takes to load.
+        ("function_app", ("databricks", "sqlglot", "ruamel", "pydantic", "deltalake", "alembic")),
+    ],
+)
+def test_a_program_starts_without_what_only_some_of_its_calls_need(
+    module: str, heavy: tuple[str, ...]
+) -> None:
+    probe = f"import {module}, sys; print([name for name in {heavy!r} if name in sys.modules])"
 
     done = subprocess.run(
-        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", probe],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_S,
+        cwd=ROOT,
     )
 
     assert done.stdout == "[]\n"

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from landfall.lineage.columns import DependencyKind, column_edges
+from landfall.lineage.columns import column_edges
+from landfall.lineage.edges import DependencyKind
 from landfall.lineage.steps import _TRACERS
 from landfall.spec.frames import Frame
 from landfall.spec.model import Column, Severity, Step, StepType
