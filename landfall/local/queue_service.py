@@ -1,11 +1,9 @@
 """Queues of the storage emulator, without the weight of the Azure SDK: create, put, get, delete, hand back."""
 
 import base64
-import hashlib
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 from urllib.parse import quote, urlencode
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -13,64 +11,14 @@ from xml.sax.saxutils import escape
 import aiohttp
 from yarl import URL
 
-_SAS_VERSION: Final = "2020-08-04"
+from landfall.local.queue_account import QueueAccount
+
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30, connect=5)
 _NOT_FOUND: Final = 404
 
 
 class QueueFault(Exception):
     """The queue service did not answer, or not as it should; the same question may get an answer later."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueAccount:
-    """What a storage connection string says of queues.
-
-    Attributes:
-        endpoint: URL of the Queue service, of the emulator ``http://HOST:PORT/ACCOUNT``.
-    """
-
-    name: str
-    key: str
-    endpoint: str
-
-    @classmethod
-    def from_connection_string(cls, text: str) -> Self | None:
-        """Return the account that ``text`` names; ``None`` if it holds no key or no endpoint of queues."""
-        parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
-        name, key, endpoint = (parts.get(part) for part in ("AccountName", "AccountKey", "QueueEndpoint"))
-        if not name or not key:
-            return None
-        if endpoint is None and "EndpointSuffix" in parts:
-            endpoint = f"https://{name}.queue.{parts['EndpointSuffix']}"
-        return cls(name, key, endpoint.rstrip("/")) if endpoint else None
-
-    def connection_string(self) -> str:
-        """Return the connection string of the account's queues."""
-        return (
-            f"DefaultEndpointsProtocol=http;AccountName={self.name};AccountKey={self.key};"
-            f"QueueEndpoint={self.endpoint};"
-        )
-
-    def signature(self) -> dict[str, str]:
-        """Return the query of an account SAS for queues.
-
-        Source:
-            Storage REST reference, "Create an account SAS", version 2018-11-09 and later.
-        """
-        expiry = "2099-01-01T00:00:00Z"
-        permissions = "rwdlacup"
-        lines = (self.name, permissions, "q", "sco", "", expiry, "", "", _SAS_VERSION)
-        text = "".join(f"{line}\n" for line in lines)
-        digest = hmac.new(base64.b64decode(self.key), text.encode(), hashlib.sha256).digest()
-        return {
-            "sv": _SAS_VERSION,
-            "ss": "q",
-            "srt": "sco",
-            "sp": permissions,
-            "se": expiry,
-            "sig": base64.b64encode(digest).decode(),
-        }
 
 
 @dataclass(frozen=True, slots=True)

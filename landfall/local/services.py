@@ -11,7 +11,7 @@ from landfall.local import azurite, storage_events
 from landfall.local.functions_host.keys import EVENT_GRID_SYSTEM_KEY, open_keys
 from landfall.local.laptop_env import blob_endpoint, spark_remote
 from landfall.local.layout import LOOPBACK, Layout, Ports
-from landfall.local.queue_service import QueueAccount
+from landfall.local.queue_account import QueueAccount
 
 AZURITE: Final = "azurite"
 SPARK: Final = "spark"

@@ -12,7 +12,8 @@ from azure.functions.meta import Datum
 from landfall.local.functions_host import log
 from landfall.local.functions_host.loading import AppFunction
 from landfall.local.functions_host.worker import Worker, converter_of
-from landfall.local.queue_service import QueueAccount, QueueFault, QueueService, StoredMessage
+from landfall.local.queue_account import QueueAccount
+from landfall.local.queue_service import QueueFault, QueueService, StoredMessage
 
 DEFAULT_CONNECTION = "AzureWebJobsStorage"
 # A message that a killed host had taken is seen again after this; on Azure it is ten minutes.

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import aiohttp
 
-from landfall.local.queue_service import QueueAccount, QueueService
+from landfall.local.queue_account import QueueAccount
+from landfall.local.queue_service import QueueService
 from landfall.local.storage_events import READY
 from landfall.local.storage_events.delivery import Delivery
 from landfall.local.storage_events.destinations import Destination, Queue, Webhook

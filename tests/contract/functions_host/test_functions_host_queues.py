@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from landfall.local import azurite
-from landfall.local.queue_service import QueueAccount, QueueService
+from landfall.local.queue_account import QueueAccount
+from landfall.local.queue_service import QueueService
 from tests.contract.functions_host.running import HostUnderTest, eventually
 from tests.loopback import PATIENCE_S, free_port, wait_for_port
 

@@ -124,6 +124,8 @@ def test_what_is_piped_holds_no_colour_and_nothing_but_data(project: Path, datab
             "landfall.cli.main",
             ("sqlalchemy", "pydantic", "rich", "azure", "deltalake", "databricks", "sqlglot", "ruamel"),
         ),
+        # Everything else of the stack waits for it.
+        ("landfall.local.supervisor", ("aiohttp", "sqlalchemy", "azure", "databricks")),
         # A function app that wakes up keeps its first event waiting for as long as it takes to load.
         ("function_app", ("databricks", "sqlglot", "ruamel", "pydantic", "deltalake", "alembic")),
     ],
