@@ -137,7 +137,7 @@ def duration_text(duration_s: float) -> str:
     for unit, length_s in (("d", _DAY), ("h", _HOUR), ("m", _MINUTE), ("s", 1.0)):
         if duration_s >= length_s and duration_s % length_s == 0:
             return f"{duration_s / length_s:g}{unit}"
-    return f"{duration_s:g}s"
+    return f"{duration_s * 1000:g}ms" if 0 < duration_s < 1 else f"{duration_s:g}s"
 
 
 def find(name: str) -> Setting:
@@ -266,7 +266,7 @@ SETTINGS: Final = _by_name(
         _duration(
             "runs",
             "settle",
-            "1s",
+            "150ms",
             "Pause that lets files which arrive together run together.",
             least=0,
             most=_HOUR,

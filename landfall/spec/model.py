@@ -479,7 +479,7 @@ class RunSettings:
     on_landing: bool = True
     on_upstream: bool = False
     schedules: tuple[Schedule, ...] = ()
-    settle_s: float = 1.0
+    settle_s: float = 0.15
     max_wait_s: float = 60.0
     max_files: int = 5000
     max_parallel_nodes: int = 8

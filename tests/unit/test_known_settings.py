@@ -53,5 +53,5 @@ def test_durations_are_read_in_seconds_and_shown_as_written() -> None:
     timeout = SETTINGS["runs.timeout"]
 
     assert [timeout.parse(text) for text in ("90s", "2h", "1d")] == [90, 7200, 86400]
-    assert [duration_text(value) for value in (0.1, 90, 7200, 86400)] == ["0.1s", "90s", "2h", "1d"]
+    assert [duration_text(value) for value in (0.1, 90, 7200, 86400)] == ["100ms", "90s", "2h", "1d"]
     assert timeout.kind is Kind.DURATION

@@ -222,7 +222,7 @@ def test_a_value_counts_from_its_instant_and_the_run_pins_what_it_used(
     after = database.transact(lambda c: open_run(c, PRODUCT, RUN, now=later, settles=True))
     pinned: Mapping[str, Any] = database.read(lambda c: c.execute(sa.select(runs.c.Settings)).scalar_one())
 
-    assert before.wait_s == 1
+    assert before.wait_s == 0.15
     assert after.run_id == RUN
     assert pinned["configuration"]["runs.settle"] == 300
 
