@@ -13,13 +13,14 @@ from landfall.runs.backfill_acts import (
     Backfill,
     BackfillChanged,
     BackfillEnded,
+    ChunkSummary,
     UnknownBackfill,
     cancel_backfill,
     get_backfill,
-    list_backfills,
     pause_backfill,
     resume_backfill,
 )
+from landfall.runs.backfill_list import BackfillSummary, list_backfills
 from landfall.runs.backfills import (
     CHUNK_FILES,
     MOST_CHUNK_FILES,
@@ -138,7 +139,7 @@ def change_backfill(database: Database, backfill_id: str, act: str, *, actor: st
 def show_backfills(database: Database, product: str | None) -> Reply:
     """Answer ``GET /api/backfills``."""
     found = database.read(lambda connection: list_backfills(connection, product=product))
-    return Reply(200, {"backfills": [backfill_object(item) for item in found]})
+    return Reply(200, {"backfills": [asdict(item) | _instants(item) for item in found.items]})
 
 
 def show_backfill(database: Database, backfill_id: str) -> Reply:
@@ -152,7 +153,9 @@ def show_backfill(database: Database, backfill_id: str) -> Reply:
 
 def backfill_object(backfill: Backfill) -> dict[str, Any]:
     """Return a backfill as the API shows it."""
-    shown = {**asdict(backfill), "chunks": [asdict(chunk) for chunk in backfill.chunks]}
-    for part in (shown, *shown["chunks"]):
-        part |= {key: value.isoformat() for key, value in part.items() if isinstance(value, datetime)}
-    return shown
+    chunks = [asdict(chunk) | _instants(chunk) for chunk in backfill.chunks]
+    return {**asdict(backfill), **_instants(backfill), "chunks": chunks}
+
+
+def _instants(item: Backfill | BackfillSummary | ChunkSummary) -> dict[str, str]:
+    return {key: value.isoformat() for key, value in asdict(item).items() if isinstance(value, datetime)}

@@ -10,6 +10,7 @@ from landfall.landing.dead_letters import (
     MOST_LETTERS,
     ActedLetter,
     LetterChoice,
+    LetterFilter,
     LetterSource,
     LetterState,
     UnknownDeadLetter,
@@ -51,8 +52,8 @@ def show_dead_letters(database: Database, state: str | None) -> Reply:
         return problem(400, "LF6101", "InvalidQuery", detail)
     wanted = LetterState(state) if state else LetterState.DEAD
     letters = database.read(
-        lambda connection: list_dead_letters(connection, state=wanted, limit=MOST_LETTERS)
-    )
+        lambda connection: list_dead_letters(connection, LetterFilter(wanted), limit=MOST_LETTERS)
+    ).items
     return Reply(200, [_plain(asdict(letter)) for letter in letters])
 
 

@@ -97,14 +97,14 @@ def list_them(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """List backfills, the newest first."""
-    from landfall.runs.backfill_acts import list_backfills
+    from landfall.runs.backfill_list import list_backfills
 
     found = (
         invocation(context)
         .database()
         .read(lambda connection: list_backfills(connection, product=product, limit=limit))
     )
-    show_rows([asdict(item) for item in found], _LIST_COLUMNS, output)
+    show_rows([asdict(item) for item in found.items], _LIST_COLUMNS, output)
 
 
 def show(context: typer.Context, backfill: BackfillArgument, output: Output = OutputFormat.TABLE) -> None:

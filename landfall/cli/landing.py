@@ -89,39 +89,46 @@ def list_files(
         str | None,
         typer.Option(help="Only files that are waiting, pending, claimed, done, rejected or unmatched."),
     ] = None,
+    name: Annotated[str | None, typer.Option(help="Only files whose name begins so.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only files of this dataset.")] = None,
+    run: Annotated[str | None, typer.Option(help="Only files that this run claimed last.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Newest files to show.")] = 50,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """List landed files, the newest first, those that match no dataset included."""
+    from landfall.landing.queries import FileFilter
     from landfall.landing.queries import list_files as read_files
     from landfall.runs.states import FileState
 
     if state is not None and state not in list(FileState):
         raise typer.BadParameter(f"{state!r} is none of {', '.join(FileState)}", param_hint="--state")
-    wanted = FileState(state) if state else None
-    found = (
-        invocation(context)
-        .database()
-        .read(lambda connection: read_files(connection, product=product, state=wanted, limit=limit))
+    wanted = FileFilter(
+        product=product, dataset=dataset, state=FileState(state) if state else None, run_id=run, name=name
     )
-    show_rows([{**asdict(file), "file": _name(file.url)} for file in found], _FILE_COLUMNS, output)
+    found = (
+        invocation(context).database().read(lambda connection: read_files(connection, wanted, limit=limit))
+    )
+    show_rows([{**asdict(file), "file": file.name} for file in found.items], _FILE_COLUMNS, output)
 
 
 def show(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A file's id, or the end of its address.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A file's id, its name, or the end of its address.")
+    ],
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Show every version of a landed file and what became of it."""
     from landfall.landing.queries import get_file
-    from landfall.metadata.acts import acts_on_file
+    from landfall.metadata.acts import acts_on_files
 
     database = invocation(context).database()
     found = database.read(lambda connection: get_file(connection, file))
-    acts = database.read(lambda connection: [acts_on_file(connection, item.file_id) for item in found])
+    done_to = database.read(lambda connection: acts_on_files(connection, [item.file_id for item in found]))
+    acts = [done_to.get(item.file_id, ()) for item in found]
     columns = (*_FILE_COLUMNS, "event_count", "etag", "url")
     rows = [
-        {**asdict(version), "file": _name(version.url), "acts": [asdict(act) for act in done]}
+        {**asdict(version), "file": version.name, "acts": [asdict(act) for act in done]}
         for version, done in zip(found, acts, strict=True)
     ]
     show_rows(rows, columns, output)

@@ -58,14 +58,14 @@ def list_letters(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """List messages that are no event of a finished file, or that could not be handled."""
-    from landfall.landing.dead_letters import LetterState, list_dead_letters
+    from landfall.landing.dead_letters import LetterFilter, LetterState, list_dead_letters
 
     if state not in list(LetterState):
         raise typer.BadParameter(f"{state!r} is none of {', '.join(LetterState)}", param_hint="--state")
-    wanted = LetterState(state)
+    wanted = LetterFilter(LetterState(state))
     database = invocation(context).database()
-    found = database.read(lambda connection: list_dead_letters(connection, state=wanted, limit=limit))
-    show_rows([asdict(letter) for letter in found], _LETTER_COLUMNS, output)
+    found = database.read(lambda connection: list_dead_letters(connection, wanted, limit=limit))
+    show_rows([asdict(letter) for letter in found.items], _LETTER_COLUMNS, output)
 
 
 def show(context: typer.Context, letter_ids: LetterIds, output: Output = OutputFormat.TABLE) -> None:

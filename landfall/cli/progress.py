@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from landfall.cli.output import clock, note
 from landfall.errors import ErrorKind, LandfallError
-from landfall.landing.queries import LandedFile, list_files
+from landfall.landing.queries import FileFilter, LandedFile, list_files
 from landfall.metadata.engine import Database
 from landfall.runs.ids import RunID
 from landfall.runs.queries import NodeSummary, RunDetail, RunEvent, get_run, run_events
@@ -163,9 +163,11 @@ def watch_files(
     runs: dict[RunID, RunDetail] = {}
     while True:
         newest = database.read(
-            lambda connection: list_files(connection, product=product, limit=len(wanted) + _OTHER_FILES)
+            lambda connection: list_files(
+                connection, FileFilter(product=product), limit=len(wanted) + _OTHER_FILES
+            )
         )
-        files = tuple(file for file in newest if file.etag.strip('"') in wanted)
+        files = tuple(file for file in newest.items if file.etag.strip('"') in wanted)
         unseen = [RunID(file.run_id) for file in files if file.run_id is not None and file.run_id not in runs]
         if unseen:
             remaining_s = None if deadline is None else max(deadline - time.monotonic(), 0.0)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from landfall.errors import LandfallError
 from landfall.landing.ledger import batches
+from landfall.metadata.paging import PAGE_ROWS, Page, SortKey, read_page
 from landfall.metadata.tables import dead_letters
 
 MOST_LETTERS = 200
@@ -124,14 +125,44 @@ def keep_dead_letter(
         )
 
 
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    """Which letters a list is about: those that meet every field given; ``state`` ``None`` takes those of any."""
+
+    state: LetterState | None = LetterState.DEAD
+    source: LetterSource | None = None
+    error_code: str | None = None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        given = (
+            (dead_letters.c.State, self.state),
+            (dead_letters.c.Source, self.source),
+            (dead_letters.c.ErrorCode, self.error_code),
+        )
+        return [column == value for column, value in given if value is not None]
+
+
 def list_dead_letters(
-    connection: sa.Connection, *, state: LetterState | None = LetterState.DEAD, limit: int = 50
-) -> tuple[DeadLetter, ...]:
-    """Return the newest letters first, those of a state if one is given."""
-    query = sa.select(dead_letters).order_by(dead_letters.c.DeadLetterID.desc()).limit(limit)
-    if state is not None:
-        query = query.where(dead_letters.c.State == state)
-    return tuple(_letter(row) for row in connection.execute(query))
+    connection: sa.Connection,
+    wanted: LetterFilter = LetterFilter(),
+    *,
+    limit: int = PAGE_ROWS,
+    cursor: str | None = None,
+) -> Page[DeadLetter]:
+    """Return a page of letters, the newest first.
+
+    Raises:
+        NotACursor: The cursor is of no such list.
+    """
+    query = sa.select(dead_letters).where(*wanted.conditions())
+    order = [SortKey("letter_id", dead_letters.c.DeadLetterID, descending=True)]
+    return read_page(connection, query, order, _letter, limit=limit, cursor=cursor)
+
+
+def count_dead_letters(connection: sa.Connection, wanted: LetterFilter) -> int:
+    """Return how many letters meet a filter."""
+    query = sa.select(sa.func.count()).select_from(dead_letters).where(*wanted.conditions())
+    return int(connection.execute(query).scalar_one())
 
 
 def get_dead_letters(connection: sa.Connection, letter_ids: Sequence[int]) -> tuple[DeadLetter, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 
@@ -15,6 +16,7 @@ from landfall.runs.states import FILE_CHANGES, FileState, sources_of
 from landfall.spec.landing_patterns import CapturedValue
 
 Id = TypeVar("Id", int, str)
+LONGEST_NAME = 256
 _REPLACED = "replaced by a newer version before it was read"
 NOT_CLAIMED = frozenset({FileState.PENDING, FileState.WAITING})
 """States of files that wait, for a run or for the rest of their set."""
@@ -97,6 +99,7 @@ def record_file(
         .values(
             Url=event.url,
             UrlHash=url_hash,
+            FileName=searched_name(event.url),
             ETag=event.etag,
             SizeBytes=event.size_bytes,
             Sequencer=event.sequencer,
@@ -300,6 +303,7 @@ def claim_newer_versions(
             .values(
                 Url=version.url,
                 UrlHash=old.UrlHash,
+                FileName=searched_name(version.url),
                 ETag=version.etag,
                 SizeBytes=version.size_bytes,
                 EventTime=version.modified_at,
@@ -403,6 +407,11 @@ def _replaces(other: sa.Row[Any], file: sa.Row[Any]) -> bool:
 
 def _is_later(one: str | None, other: str | None) -> bool:
     return one is not None and other is not None and one > other
+
+
+def searched_name(url: str) -> str:
+    """Return what files are looked for by: the last part of the path, in lower case, cut to what an index takes."""
+    return unquote(url.rpartition("/")[2]).lower()[:LONGEST_NAME]
 
 
 def _url_hash(url: str) -> str:

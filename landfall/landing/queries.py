@@ -1,5 +1,6 @@
 """What operators read of the landing ledger."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,8 +8,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from landfall.errors import LandfallError
+from landfall.landing.ledger import searched_name
+from landfall.metadata.catalog import named
+from landfall.metadata.paging import PAGE_ROWS, Page, SortKey, read_page
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import data_products, landed_files
 from landfall.runs.states import FileState
+
+# Newest versions of a path that are shown; who needs the others finds them by the file's name.
+_MOST_VERSIONS = 100
+# Behind every character that a name may have where it goes on.
+_LAST_CHARACTER = "\uffff"
+_WITH_PRODUCT = landed_files.outerjoin(
+    data_products, data_products.c.DataProductID == landed_files.c.DataProductID
+)
 
 
 class UnknownFile(LandfallError):
@@ -44,28 +57,60 @@ class LandedFile:
     landed_at: datetime
     finished_at: datetime | None
 
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.url.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class FileFilter:
+    """Which files a list is about: those that meet every field given.
+
+    Attributes:
+        product: ``domain/name``.
+        run_id: The newest run that claimed the file.
+        name: How the file's name begins, without regard to case.
+        since: Files that landed from then on.
+    """
+
+    product: str | None = None
+    dataset: str | None = None
+    state: FileState | None = None
+    run_id: str | None = None
+    name: str | None = None
+    since: datetime | None = None
+
 
 def list_files(
     connection: sa.Connection,
+    wanted: FileFilter = FileFilter(),
     *,
-    product: str | None = None,
-    state: FileState | None = None,
-    run_id: str | None = None,
-    limit: int = 50,
-) -> tuple[LandedFile, ...]:
-    """Return the newest files first, those that meet every condition given."""
-    query = _files().order_by(landed_files.c.LandedFileID.desc()).limit(limit)
-    if product is not None:
-        domain, _, name = product.partition("/")
-        query = query.where(data_products.c.Domain == domain, data_products.c.Name == name)
-    if state is not None:
-        query = query.where(landed_files.c.State == state)
-    if run_id is not None:
-        query = query.where(landed_files.c.RunID == run_id)
-    return tuple(_file(row) for row in connection.execute(query))
+    scope: Scope = EVERYTHING,
+    oldest_first: bool = False,
+    limit: int = PAGE_ROWS,
+    cursor: str | None = None,
+) -> Page[LandedFile]:
+    """Return a page of files, the newest first; of those whose name begins with something, by their names.
+
+    Args:
+        scope: Whose files are seen; those of no product by who sees everything.
+
+    Raises:
+        NotACursor: The cursor is of no such list.
+    """
+    newest = not oldest_first
+    order = [
+        SortKey("landed_at", landed_files.c.LandedAt, newest),
+        SortKey("file_id", landed_files.c.LandedFileID, newest),
+    ]
+    if wanted.name:
+        order.insert(0, SortKey("name", landed_files.c.FileName))
+    query = _files().where(*_conditions(wanted), scope.rows())
+    return read_page(connection, query, order, _file, limit=limit, cursor=cursor)
 
 
-def get_file(connection: sa.Connection, text: str) -> tuple[LandedFile, ...]:
+def get_file(connection: sa.Connection, text: str, *, scope: Scope = EVERYTHING) -> tuple[LandedFile, ...]:
     """Return the file with the id ``text``, or every version of the file whose address ends in it.
 
     Raises:
@@ -74,17 +119,74 @@ def get_file(connection: sa.Connection, text: str) -> tuple[LandedFile, ...]:
     if text.isdigit():
         query = _files().where(landed_files.c.LandedFileID == int(text))
     else:
-        query = _files().where(landed_files.c.Url.endswith(text, autoescape=True))
-    rows = connection.execute(query.order_by(landed_files.c.LandedFileID.desc()).limit(100)).all()
+        # The name is looked up; only the few files that have it are compared with the rest of the path.
+        query = _files().where(
+            landed_files.c.FileName == searched_name(text), landed_files.c.Url.endswith(text, autoescape=True)
+        )
+    return _some(connection, query.where(scope.rows()), text)
+
+
+def versions_of_file(
+    connection: sa.Connection, file_id: int, *, scope: Scope = EVERYTHING
+) -> tuple[LandedFile, ...]:
+    """Return every version of the path that a landed file has, the newest first.
+
+    Raises:
+        UnknownFile: No file has that id.
+    """
+    of_path = sa.select(landed_files.c.UrlHash).where(landed_files.c.LandedFileID == file_id)
+    query = _files().where(landed_files.c.UrlHash == of_path.scalar_subquery(), scope.rows())
+    return _some(connection, query, str(file_id))
+
+
+def count_files(
+    connection: sa.Connection,
+    states: Sequence[FileState],
+    since: datetime,
+    *,
+    scope: Scope = EVERYTHING,
+) -> dict[str, int]:
+    """Return how many files that landed from an instant on are in each of some states."""
+    rows = connection.execute(
+        sa.select(landed_files.c.State, sa.func.count().label("Files"))
+        .select_from(_WITH_PRODUCT)
+        .where(landed_files.c.State.in_(states), landed_files.c.LandedAt >= since, scope.rows())
+        .group_by(landed_files.c.State)
+    )
+    return {row.State: row.Files for row in rows}
+
+
+def _conditions(wanted: FileFilter) -> list[sa.ColumnElement[bool]]:
+    files = landed_files.c
+    conditions: list[sa.ColumnElement[bool]] = []
+    if wanted.product is not None:
+        # A scalar, so that the index on the product is entered at once.
+        product_id = sa.select(data_products.c.DataProductID).where(named(wanted.product)).scalar_subquery()
+        conditions.append(files.DataProductID == product_id)
+    if wanted.dataset is not None:
+        conditions.append(files.DataSetName == wanted.dataset)
+    if wanted.state is not None:
+        conditions.append(files.State == wanted.state)
+    if wanted.run_id is not None:
+        conditions.append(files.RunID == wanted.run_id)
+    if wanted.since is not None:
+        conditions.append(files.LandedAt >= wanted.since)
+    if wanted.name:
+        begins = searched_name(wanted.name)
+        # A range and no LIKE, which no index serves on SQLite.
+        conditions += [files.FileName >= begins, files.FileName < begins + _LAST_CHARACTER]
+    return conditions
+
+
+def _some(connection: sa.Connection, query: sa.Select[Any], text: str) -> tuple[LandedFile, ...]:
+    rows = connection.execute(query.order_by(landed_files.c.LandedFileID.desc()).limit(_MOST_VERSIONS)).all()
     if not rows:
         raise UnknownFile(text)
     return tuple(_file(row) for row in rows)
 
 
 def _files() -> sa.Select[Any]:
-    return sa.select(landed_files, data_products.c.Domain, data_products.c.Name).select_from(
-        landed_files.outerjoin(data_products, data_products.c.DataProductID == landed_files.c.DataProductID)
-    )
+    return sa.select(landed_files, data_products.c.Domain, data_products.c.Name).select_from(_WITH_PRODUCT)
 
 
 def _file(row: sa.Row[Any]) -> LandedFile:

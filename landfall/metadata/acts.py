@@ -1,6 +1,6 @@
 """What operators do to products and landed files, with author and instant; acts on runs are in RunEvents."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -84,14 +84,22 @@ def acts_on_product(connection: sa.Connection, product_id: int) -> tuple[Recorde
     return tuple(_act(row) for row in rows)
 
 
-def acts_on_file(connection: sa.Connection, file_id: int) -> tuple[RecordedAct, ...]:
-    """Return what was done to a landed file, in order."""
-    rows = connection.execute(
+def acts_on_files(
+    connection: sa.Connection, file_ids: Collection[int]
+) -> Mapping[int, tuple[RecordedAct, ...]]:
+    """Return what was done to landed files, in order, by file; nothing of those to which nothing was done.
+
+    Args:
+        file_ids: At most as many as one statement takes parameters, 2,000.
+    """
+    found: dict[int, tuple[RecordedAct, ...]] = {}
+    for row in connection.execute(
         sa.select(operator_acts)
-        .where(operator_acts.c.LandedFileID == file_id)
+        .where(operator_acts.c.LandedFileID.in_(file_ids))
         .order_by(operator_acts.c.OperatorActID)
-    )
-    return tuple(_act(row) for row in rows)
+    ):
+        found[row.LandedFileID] = (*found.get(row.LandedFileID, ()), _act(row))
+    return found
 
 
 def _act(row: sa.Row[Any]) -> RecordedAct:

@@ -1,4 +1,4 @@
-"""What operators see of backfills and do to them: list, pause, resume, cancel."""
+"""What operators do to backfills: look at one, pause, resume, cancel."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from landfall.errors import LandfallError
 from landfall.metadata.acts import Act, record_product_act
 from landfall.metadata.catalog import get_current_product
-from landfall.metadata.tables import backfill_chunks, backfills, data_products, run_requests
+from landfall.metadata.tables import backfill_chunks, backfills, run_requests
+from landfall.runs.backfill_list import backfill_rows
 from landfall.runs.backfills import BackfillID, BackfillState, ChunkState, request_next_chunk
 from landfall.runs.closing import CancelledRun, cancel_run
 from landfall.runs.ids import RunID
@@ -80,17 +81,6 @@ class BackfillChanged:
     cancelled: CancelledRun | None = None
 
 
-def list_backfills(
-    connection: sa.Connection, *, product: str | None = None, limit: int = 50
-) -> tuple[Backfill, ...]:
-    """Return backfills, the newest first."""
-    query = _backfills().order_by(backfills.c.RequestedAt.desc(), backfills.c.BackfillID).limit(limit)
-    if product is not None:
-        domain, _, name = product.partition("/")
-        query = query.where(data_products.c.Domain == domain, data_products.c.Name == name)
-    return tuple(_backfill(connection, row) for row in connection.execute(query).all())
-
-
 def get_backfill(connection: sa.Connection, text: str) -> Backfill:
     """Return the backfill whose id is, or begins with, ``text``.
 
@@ -154,15 +144,9 @@ def cancel_backfill(connection: sa.Connection, text: str, *, actor: str, now: da
     return BackfillChanged(get_backfill(connection, row.BackfillID), cancelled=cancelled)
 
 
-def _backfills() -> sa.Select[Any]:
-    return sa.select(backfills, data_products.c.Domain, data_products.c.Name).select_from(
-        backfills.join(data_products, data_products.c.DataProductID == backfills.c.DataProductID)
-    )
-
-
 def _row(connection: sa.Connection, text: str) -> sa.Row[Any]:
     found = connection.execute(
-        _backfills().where(backfills.c.BackfillID.startswith(text, autoescape=True)).limit(2)
+        backfill_rows().where(backfills.c.BackfillID.startswith(text, autoescape=True)).limit(2)
     ).all()
     exact = [row for row in found if row.BackfillID == text]
     if exact or len(found) == 1:

@@ -31,6 +31,7 @@ def write_results(
                 {
                     "RunID": run_id,
                     "NodeKey": key,
+                    "DataProductID": node.DataProductID,
                     "DataSetName": dataset,
                     "RuleName": rule["name"],
                     "Severity": rule["severity"],

@@ -124,7 +124,7 @@ class Laptop:
     def _settled_file(self, name: str) -> LandedFile | None:
         found = [
             file
-            for file in self.database.read(lambda connection: list_files(connection, limit=500))
+            for file in self.database.read(lambda connection: list_files(connection, limit=500)).items
             if file.url.endswith("/" + name)
         ]
         return found[0] if found and found[0].state not in {FileState.PENDING, FileState.CLAIMED} else None

@@ -21,6 +21,7 @@ NAME = sa.Unicode(128)
 STATE = sa.Unicode(16)
 RUN_ID = sa.Unicode(32)
 NODE_KEY = sa.Unicode(160)
+FILE_NAME = sa.Unicode(256)
 
 
 # Defaults are set by SQLAlchemy: one of the server's is a constraint on Azure SQL, and it cannot be named.

@@ -5,6 +5,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
 
 from landfall.metadata.columns import BigId, LongText, UtcDateTime
 from landfall.metadata.tables.base import (
+    FILE_NAME,
     NAME,
     RUN_ID,
     STATE,
@@ -22,6 +23,8 @@ landed_files = Table(
     Column("Url", sa.Unicode(2048), nullable=False),
     # An index key on SQL Server holds 1,700 bytes, fewer than a URL may have: the hash stands for it.
     Column("UrlHash", sa.Unicode(64), nullable=False),
+    # The last part of the path, in lower case and cut to what an index takes: files are looked for by it.
+    Column("FileName", FILE_NAME),
     Column("ETag", sa.Unicode(64), nullable=False),
     Column("SizeBytes", sa.BigInteger, nullable=False),
     Column("Sequencer", sa.Unicode(80)),
@@ -37,8 +40,13 @@ landed_files = Table(
     Column("FinishedAt", UtcDateTime),
     UniqueConstraint("UrlHash", "ETag"),
     at_least("SizeBytes", 0),
-    Index("IX_LandedFiles_DataProductID_State", "DataProductID", "State"),
+    # One for each way in which a list of files is narrowed, in the order in which it is shown.
+    Index("IX_LandedFiles_LandedAt", "LandedAt"),
     Index("IX_LandedFiles_State_LandedAt", "State", "LandedAt"),
+    Index("IX_LandedFiles_DataProductID_LandedAt", "DataProductID", "LandedAt"),
+    Index("IX_LandedFiles_DataProductID_State_LandedAt", "DataProductID", "State", "LandedAt"),
+    Index("IX_LandedFiles_DataProductID_DataSetName_LandedAt", "DataProductID", "DataSetName", "LandedAt"),
+    Index("IX_LandedFiles_FileName_LandedAt", "FileName", "LandedAt"),
 )
 
 # What the dataset's pattern took from a file's path, by the name of the parameter; no row where it takes nothing.

@@ -75,6 +75,8 @@ runs = Table(
     at_least("ActiveNodes", 0),
     Index("IX_Runs_DataProductID_CreatedAt", "DataProductID", "CreatedAt"),
     Index("IX_Runs_State_CreatedAt", "State", "CreatedAt"),
+    Index("IX_Runs_CreatedAt", "CreatedAt"),
+    Index("IX_Runs_DataProductID_State_CreatedAt", "DataProductID", "State", "CreatedAt"),
 )
 
 # Every file that a run has claimed, kept when another run claims it again.
@@ -210,7 +212,16 @@ data_quality_results = Table(
     Column("SampleKeys", LongText),
     Column("Detail", LongText),
     Column("CheckedAt", UtcDateTime, nullable=False),
+    # That of the run: a dataset is followed over time without a look at every run. Never empty, though the column
+    # may be: SQLite adds no other to a table with rows.
+    Column("DataProductID", BigId),
     UniqueConstraint("RunID", "NodeKey", "RuleName"),
+    Index(
+        "IX_DataQualityResults_DataProductID_DataSetName_CheckedAt",
+        "DataProductID",
+        "DataSetName",
+        "CheckedAt",
+    ),
 )
 
 published_data_sets = Table(

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from activities.events import EventActivities
 from activities.landed import newer_versions_of
 from activities.nodes import NodeActivities
-from landfall.landing.dead_letters import LetterState, list_dead_letters
+from landfall.landing.dead_letters import LetterFilter, LetterState, list_dead_letters
 from landfall.landing.ledger import claim_newer_versions, claimed_files
 from landfall.metadata.tables import landed_files
 from landfall.runs.ids import RunID
@@ -49,7 +49,7 @@ async def test_what_is_no_event_is_kept_listed_and_replayed_once_it_can_be(zone:
     await events.on_message("no json", zone.instances)
     renamed = _renamed("sales/orders/orders_landed/_a.csv", "sales/orders/orders_landed/a.csv")
     await zone.send(renamed)
-    letters = zone.database.read(list_dead_letters)
+    letters = zone.database.read(list_dead_letters).items
 
     zone.apply(a_product(a_transformation()))
     zone.write("sales/orders/orders_landed/a.csv")
@@ -59,7 +59,7 @@ async def test_what_is_no_event_is_kept_listed_and_replayed_once_it_can_be(zone:
     assert [letter.event_count for letter in letters] == [1, 1, 2]
     assert [answer.state for answer in answers] == ["dead", "dead", "replayed"]
     assert zone.files() == {"orders_landed/a.csv": "pending"}
-    (done,) = zone.database.read(lambda c: list_dead_letters(c, state=LetterState.REPLAYED))
+    (done,) = zone.database.read(lambda c: list_dead_letters(c, LetterFilter(LetterState.REPLAYED))).items
     assert done.ended_by == "ada"
 
 

@@ -111,7 +111,7 @@ async def test_a_manifest_that_lists_nothing_is_kept_with_the_reason(zone: Zone)
 
     await zone.land("sales/orders/daily/2026-01-01/manifest.json", content=b'{"rows": 3}')
 
-    (letter,) = zone.database.read(list_dead_letters)
+    (letter,) = zone.database.read(list_dead_letters).items
     assert letter.error_code == "LF3120"
     assert "daily/2026-01-01/manifest.json" in letter.reason
 

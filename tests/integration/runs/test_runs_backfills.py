@@ -14,10 +14,10 @@ from landfall.runs.backfill_acts import (
     UnknownBackfill,
     cancel_backfill,
     get_backfill,
-    list_backfills,
     pause_backfill,
     resume_backfill,
 )
+from landfall.runs.backfill_list import list_backfills
 from landfall.runs.backfills import (
     BackfillID,
     Backfilling,
@@ -87,7 +87,7 @@ def test_a_dry_run_writes_nothing(database: Database) -> None:
     asked = _ask(database, dry_run=True)
 
     assert (asked.files, dict(asked.left)) == (3, {1: "file 4 has replaced its content"})
-    assert database.read(list_backfills) == ()
+    assert database.read(list_backfills).items == ()
     assert begin(database, "r2") is None
 
 

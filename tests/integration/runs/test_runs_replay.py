@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from landfall.landing.queries import UnknownFile
 from landfall.landing.replay import FileChoice, NothingChosen, Replayed, replay_files
-from landfall.metadata.acts import Act, acts_on_file
+from landfall.metadata.acts import Act, acts_on_files
 from landfall.metadata.engine import Database
 from landfall.metadata.tables import landed_files
 from landfall.runs.states import FileState
@@ -26,7 +26,7 @@ def test_a_rejected_file_waits_again_and_its_author_is_on_record(database: Datab
 
     assert (done.file_ids, done.left, [product.key for product in done.start]) == ((1,), (), ["sales/orders"])
     assert (file_states(database), lease_state(database)) == ({1: "pending"}, "active")
-    (act,) = database.read(lambda c: acts_on_file(c, 1))
+    (act,) = database.read(lambda c: acts_on_files(c, [1])[1])
     assert (act.act, act.actor, act.occurred_at, act.before) == (Act.REPLAY, "grace", NOW, "rejected")
     assert act.detail == "no such column"
 
@@ -102,7 +102,7 @@ def test_replaying_twice_changes_nothing_and_starts_nothing(database: Database) 
     again = _replay(database, FileChoice((1,)))
 
     assert (again.file_ids, again.start) == ((), ())
-    assert len(database.read(lambda c: acts_on_file(c, 1))) == 1
+    assert len(database.read(lambda c: acts_on_files(c, [1])[1])) == 1
 
 
 def test_a_file_that_nobody_knows_stops_the_whole_replay(database: Database) -> None:

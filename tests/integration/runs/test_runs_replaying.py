@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from landfall.metadata.acts import acts_on_file
+from landfall.metadata.acts import acts_on_files
 from landfall.metadata.engine import Database
 from landfall.metadata.tables import run_plans, runs
 from landfall.planning.plan import NodeKey
@@ -36,7 +36,7 @@ def test_a_replay_has_the_files_plan_and_settings_of_its_run(database: Database)
     assert replay is not None
     assert _pinned(database, replay) == _pinned(database, FIRST)
     assert file_states(database) == {1: FileState.CLAIMED, 2: FileState.PENDING}
-    act = database.read(lambda c: acts_on_file(c, 1))[0]
+    act = database.read(lambda c: acts_on_files(c, [1])[1])[0]
     assert (act.act, act.actor, act.before) == ("replay", "grace", "done")
 
 

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from landfall.errors import LandfallError
-from landfall.metadata.acts import Act, acts_on_file
+from landfall.metadata.acts import Act, acts_on_files
 from landfall.metadata.engine import Database
 from landfall.metadata.tables import run_requests, runs
 from landfall.planning.plan import NodeKey
@@ -73,7 +73,7 @@ def test_files_of_a_failed_ingest_are_taken_along_with_the_author_on_record(data
 
     assert file_states(database) == {1: "claimed"}
     assert len(node_states(database, run)) == 4
-    (act,) = database.read(lambda c: acts_on_file(c, 1))
+    (act,) = database.read(lambda c: acts_on_files(c, [1])[1])
     assert (act.act, act.actor, act.before) == (Act.RERUN, "grace", "rejected")
     finish(database, run, now=LATER)
     assert file_states(database) == {1: "done"}
