@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import alarms, data_products
 
 LONGEST_SUBJECT = 600
@@ -88,12 +89,22 @@ def count_alarms(connection: sa.Connection) -> dict[str, int]:
 
 
 def list_alarms(
-    connection: sa.Connection, *, product: str | None = None, cleared: bool = False, limit: int = 50
+    connection: sa.Connection,
+    *,
+    product: str | None = None,
+    cleared: bool = False,
+    scope: Scope = EVERYTHING,
+    limit: int = 50,
 ) -> tuple[Alarm, ...]:
-    """Return the newest alarms first: those that last, and the cleared ones too if asked for."""
+    """Return the newest alarms first: those that last, and the cleared ones too if asked for.
+
+    Args:
+        scope: Whose alarms are seen; those of no product by who sees everything.
+    """
     query = (
         sa.select(alarms, data_products.c.Domain, data_products.c.Name.label("ProductName"))
         .select_from(alarms.outerjoin(data_products, data_products.c.DataProductID == alarms.c.DataProductID))
+        .where(scope.rows())
         .order_by(alarms.c.AlarmID.desc())
         .limit(limit)
     )

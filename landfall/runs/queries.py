@@ -161,11 +161,11 @@ def list_runs(
     connection: sa.Connection, *, product: str | None = None, limit: int = 50
 ) -> tuple[RunSummary, ...]:
     """Return the newest runs first, of one product (``domain/name``) or of all."""
-    query = _summaries().order_by(runs.c.CreatedAt.desc(), runs.c.RunID.desc()).limit(limit)
+    query = run_summaries().order_by(runs.c.CreatedAt.desc(), runs.c.RunID.desc()).limit(limit)
     if product is not None:
         domain, _, name = product.partition("/")
         query = query.where(data_products.c.Domain == domain, data_products.c.Name == name)
-    return tuple(_summary(row) for row in connection.execute(query))
+    return tuple(run_summary(row) for row in connection.execute(query))
 
 
 def get_run(connection: sa.Connection, run_id: RunID) -> RunDetail:
@@ -174,7 +174,7 @@ def get_run(connection: sa.Connection, run_id: RunID) -> RunDetail:
     Raises:
         UnknownRun: There is no such run.
     """
-    row = connection.execute(_summaries().where(runs.c.RunID == run_id)).one_or_none()
+    row = connection.execute(run_summaries().where(runs.c.RunID == run_id)).one_or_none()
     if row is None:
         raise UnknownRun(run_id)
     plan: Mapping[str, Any] = connection.execute(
@@ -189,25 +189,9 @@ def get_run(connection: sa.Connection, run_id: RunID) -> RunDetail:
         .order_by(data_quality_results.c.DataQualityResultID)
     )
     return RunDetail(
-        run=_summary(row),
+        run=run_summary(row),
         nodes=tuple(_node(node) for node in nodes),
-        rules=tuple(
-            RuleResult(
-                node=NodeKey(result.NodeKey),
-                dataset=result.DataSetName,
-                rule=result.RuleName,
-                severity=result.Severity,
-                rows_checked=result.RowsChecked,
-                rows_failed=result.RowsFailed,
-                failed_share=result.RowsFailed / result.RowsChecked if result.RowsChecked else 0.0,
-                rows_corrected=result.RowsCorrected,
-                version=result.RuleVersion,
-                seconds=None if result.DurationMs is None else result.DurationMs / 1000,
-                samples=tuple(json.loads(result.SampleKeys or "[]")),
-                detail=result.Detail,
-            )
-            for result in results
-        ),
+        rules=tuple(rule_result(result) for result in results),
         edges=tuple(
             (NodeKey(upstream), NodeKey(node["key"]))
             for node in plan["nodes"]
@@ -258,13 +242,13 @@ def resolve_run_id(connection: sa.Connection, text: str) -> RunID:
     return RunID(text if text in found else found[0])
 
 
-def _summaries() -> sa.Select[Any]:
+def run_summaries() -> sa.Select[Any]:
     return sa.select(runs, data_products.c.Domain, data_products.c.Name).select_from(
         runs.join(data_products, data_products.c.DataProductID == runs.c.DataProductID)
     )
 
 
-def _summary(row: sa.Row[Any]) -> RunSummary:
+def run_summary(row: sa.Row[Any]) -> RunSummary:
     return RunSummary(
         run_id=RunID(row.RunID),
         product=f"{row.Domain}/{row.Name}",
@@ -278,6 +262,24 @@ def _summary(row: sa.Row[Any]) -> RunSummary:
         started_at=row.StartedAt,
         finished_at=row.FinishedAt,
         rerun_of=row.RerunOf,
+    )
+
+
+def rule_result(row: sa.Row[Any]) -> RuleResult:
+    """Return what a row of DataQualityResults says."""
+    return RuleResult(
+        node=NodeKey(row.NodeKey),
+        dataset=row.DataSetName,
+        rule=row.RuleName,
+        severity=row.Severity,
+        rows_checked=row.RowsChecked,
+        rows_failed=row.RowsFailed,
+        failed_share=row.RowsFailed / row.RowsChecked if row.RowsChecked else 0.0,
+        rows_corrected=row.RowsCorrected,
+        version=row.RuleVersion,
+        seconds=None if row.DurationMs is None else row.DurationMs / 1000,
+        samples=tuple(json.loads(row.SampleKeys or "[]")),
+        detail=row.Detail,
     )
 
 
