@@ -1,0 +1,175 @@
+"""How long the lists of operators take: ``python benchmarks/console.py [NODE_RUNS]``; 1,000,000 by default.
+
+Writes a database with so many node runs (minutes; kept below ``.landfall/benchmarks`` for the next time), reads every
+list with its filters and orders, first page and a page far behind, and prints the 50th and 95th percentile of each.
+Ends with 1 if one of the latter is above a second.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+import sqlalchemy as sa
+from operators_store import DOMAINS, NODES, NOW, Size, product_key, seed
+
+from landfall.landing.dead_letters import LetterFilter, LetterState, list_dead_letters
+from landfall.landing.queries import FileFilter, get_file, list_files
+from landfall.metadata.catalog import find_product_id
+from landfall.metadata.effective import settings_of
+from landfall.metadata.engine import Database, create_engine
+from landfall.metadata.paging import Page
+from landfall.metadata.scope import Scope
+from landfall.metadata.versions import get_version_change, list_versions
+from landfall.planning.plan import NodeKey
+from landfall.runs.attention import attention
+from landfall.runs.backfill_list import list_backfills
+from landfall.runs.dataset_history import build_history, quality_history
+from landfall.runs.dataset_list import DatasetFilter, list_datasets
+from landfall.runs.file_history import file_history
+from landfall.runs.product_list import ProductFilter, ProductOrder, find_products
+from landfall.runs.states import FileState, RunState
+
+PRODUCTS = 300
+REPEATS = 20
+MOST_S = 1.0
+_DATASETS = ("orders_landed", "items_landed", "customers", "lines")
+
+Read = Callable[[sa.Connection], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    name: str
+    seconds: list[float]
+
+    @property
+    def p50_s(self) -> float:
+        return quantiles(self.seconds, n=20)[9]
+
+    @property
+    def p95_s(self) -> float:
+        return quantiles(self.seconds, n=20)[18]
+
+
+def open_store(node_runs: int) -> Database:
+    """Return the database of a size, written now unless it is there."""
+    folder = Path(".landfall/benchmarks")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"console-{node_runs}.db"
+    if path.exists():
+        return Database(create_engine(f"sqlite:///{path.resolve()}"))
+    started = time.perf_counter()
+    unfinished = path.with_suffix(".new")
+    unfinished.unlink(missing_ok=True)
+    seed(unfinished, Size(PRODUCTS, node_runs // NODES))
+    unfinished.rename(path)
+    print(f"{node_runs:,} node runs written in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    return Database(create_engine(f"sqlite:///{path.resolve()}"))
+
+
+def far(database: Database, read: Callable[..., Page[Any]], pages: int = 10) -> str | None:
+    """Return the cursor of a page far behind the first."""
+    cursor = None
+    for _ in range(pages):
+        following = database.read(partial(read, cursor=cursor)).following
+        if following is None:
+            break
+        cursor = following
+    return cursor
+
+
+def reads_of_lists(database: Database) -> Iterator[tuple[str, list[Read]]]:
+    """Yield every list with the calls by which it is measured; several where they differ by product."""
+    keys = [product_key(number) for number in range(0, PRODUCTS, 7)]
+    one_domain = Scope(frozenset(DOMAINS[:1]))
+    yield "needs me", [partial(attention, now=NOW)]
+    yield "needs me, one domain", [partial(attention, now=NOW, scope=one_domain)]
+    for order in ProductOrder:
+        yield f"products by {order}", [partial(find_products, order=order)]
+    yield (
+        "products, last run failed",
+        [partial(find_products, wanted=ProductFilter(last_state=RunState.FAILED))],
+    )
+    lists: dict[str, Callable[..., Page[Any]]] = {
+        "files": list_files,
+        "files, oldest first": partial(list_files, oldest_first=True),
+        "files of one domain": partial(list_files, scope=one_domain),
+        "datasets": list_datasets,
+        "datasets, broken": partial(list_datasets, wanted=DatasetFilter(broken=True)),
+        "dead letters": list_dead_letters,
+        "backfills": list_backfills,
+        "metadata versions": list_versions,
+    }
+    for state in (FileState.DONE, FileState.REJECTED, FileState.UNMATCHED):
+        lists[f"files, {state}"] = partial(list_files, wanted=FileFilter(state=state))
+    lists["files by a common name"] = partial(list_files, wanted=FileFilter(name="orders"))
+    for name, read in lists.items():
+        yield name, [read]
+        yield f"{name}, far behind", [partial(read, cursor=far(database, read))]
+    yield "files of a product", [partial(list_files, wanted=FileFilter(product=key)) for key in keys]
+    yield (
+        "files of a product, rejected",
+        [partial(list_files, wanted=FileFilter(product=key, state=FileState.REJECTED)) for key in keys],
+    )
+    yield (
+        "files of a dataset",
+        [partial(list_files, wanted=FileFilter(product=key, dataset="items_landed")) for key in keys],
+    )
+    files = database.read(far_files).items
+    yield "files by name", [partial(list_files, wanted=FileFilter(name=file.name)) for file in files]
+    yield "a file by its path", [partial(get_file, text=file.url.split("/landing/")[1]) for file in files]
+    yield "a file's history", [partial(file_history, file_id=file.file_id) for file in files]
+    ids = [database.read(partial(find_product_id, key=key)) for key in keys]
+    yield (
+        "quality of a dataset",
+        [
+            partial(quality_history, product_id=number, dataset=dataset)
+            for number, dataset in zip(ids, cycle(_DATASETS))
+        ],
+    )
+    yield (
+        "builds of a dataset",
+        [partial(build_history, product_id=number, node=NodeKey("build_report")) for number in ids],
+    )
+    yield "letters, discarded", [partial(list_dead_letters, wanted=LetterFilter(LetterState.DISCARDED))]
+    yield "what a version changed", [partial(get_version_change, product=key, number=1) for key in keys]
+    yield "settings of a product", [partial(settings_of, product=key, at=NOW) for key in keys]
+
+
+def far_files(connection: sa.Connection) -> Page[Any]:
+    return list_files(connection, FileFilter(name="customers-2026-10"), limit=20)
+
+
+def measure(database: Database, name: str, reads: list[Read]) -> Measured:
+    seconds = []
+    for read in islice(cycle(reads), REPEATS):
+        started = time.perf_counter()
+        database.read(read)
+        seconds.append(time.perf_counter() - started)
+    return Measured(name, seconds)
+
+
+def main() -> None:
+    node_runs = int(sys.argv[1].replace(",", "")) if len(sys.argv) > 1 else 1_000_000
+    database = open_store(node_runs)
+    slow = []
+    print(f"{node_runs:,} node runs, {REPEATS} reads each; milliseconds")
+    print(f"{'list':<40} {'p50':>8} {'p95':>8}")
+    for name, reads in reads_of_lists(database):
+        measured = measure(database, name, reads)
+        print(f"{name:<40} {measured.p50_s * 1000:>8.0f} {measured.p95_s * 1000:>8.0f}", flush=True)
+        if measured.p95_s > MOST_S:
+            slow.append(name)
+    database.close()
+    if slow:
+        sys.exit(f"above {MOST_S:g} s: {', '.join(slow)}")
+
+
+if __name__ == "__main__":
+    main()
