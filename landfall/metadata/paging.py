@@ -46,10 +46,10 @@ class SortKey:
     descending: bool = False
 
     def beyond(self, value: Any) -> sa.ColumnElement[bool]:
-        return self.column < value if self.descending else self.column > value
+        return sa.and_(self.column < value if self.descending else self.column > value)
 
     def not_before(self, value: Any) -> sa.ColumnElement[bool]:
-        return self.column <= value if self.descending else self.column >= value
+        return sa.and_(self.column <= value if self.descending else self.column >= value)
 
 
 @dataclass(frozen=True, slots=True)

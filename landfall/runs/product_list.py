@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from landfall.metadata.catalog import UnknownProduct, list_products, named
 from landfall.metadata.columns import UtcDateTime
 from landfall.metadata.paging import PAGE_ROWS, Page, SortKey, read_page
 from landfall.metadata.scope import EVERYTHING, Scope
@@ -117,6 +118,18 @@ def find_products(
         case _:
             keys = by_name
     return read_page(connection, query, keys, _product, limit=limit, cursor=cursor)
+
+
+def get_product(connection: sa.Connection, key: str) -> ProductSummary:
+    """Return the product ``domain/name``.
+
+    Raises:
+        UnknownProduct: It was never applied.
+    """
+    row = connection.execute(_products().where(named(key))).one_or_none()
+    if row is None:
+        raise UnknownProduct(key, tuple(entry.key for entry in list_products(connection)))
+    return _product(row)
 
 
 def _of(table: sa.Table) -> sa.ColumnElement[bool]:

@@ -53,7 +53,7 @@ def page(database: Database, order: list[SortKey], cursor: str | None = None, li
 def whole(database: Database, order: list[SortKey]) -> list[int]:
     keys = [key.column.desc() if key.descending else key.column.asc() for key in order]
     query = sa.select(dead_letters.c.Payload).order_by(*keys)
-    return database.read(lambda c: [int(text) for text in c.execute(query).scalars()])
+    return database.read(lambda c: [int(row.Payload) for row in c.execute(query)])
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -1,6 +1,7 @@
 """What operators read: products, datasets, files, versions, and what needs somebody."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -118,9 +119,7 @@ def test_products_page_by_page_in_every_order(database: Database) -> None:
         found: list[str] = []
         cursor = None
         while True:
-            page = database.read(
-                lambda c, at=cursor, by=order: find_products(c, order=by, limit=2, cursor=at)
-            )  # type: ignore[misc]
+            page = database.read(partial(find_products, order=order, limit=2, cursor=cursor))
             found += [item.product for item in page.items]
             cursor = page.following
             if cursor is None:

@@ -57,7 +57,8 @@ def test_unmatched_files_are_matched_against_what_is_applied_now(database: Datab
 
     assert done.file_ids == (1,)
     assert [(file.file_id, file.reason[:28]) for file in done.left] == [(2, "still no dataset of sales/or")]
-    assert database.read(lambda c: c.execute(sa.select(landed_files.c.DataSetName)).scalars().all()) == [
+    query = sa.select(landed_files.c.DataSetName).order_by(landed_files.c.LandedFileID)
+    assert database.read(lambda c: c.execute(query).scalars().all()) == [
         "returns",
         None,
     ]

@@ -43,7 +43,7 @@ def fresh() -> str:
 
 @pytest.fixture(scope="module")
 def folded(fresh: str) -> str:
-    """Return the script with the columns that later revisions add or drop, done where their table is created."""
+    """Return the script with the columns and indexes that later revisions add or drop there from the beginning."""
     script = fresh
     for added in re.finditer(r"^ALTER TABLE (\[\w+\]) ADD (.+);$", fresh, flags=re.MULTILINE):
         table = f"CREATE TABLE {added[1]} (\n"
@@ -55,6 +55,10 @@ def folded(fresh: str) -> str:
         without = re.sub(rf"^ *{re.escape(dropped[2])} .*,\n", "", created, count=1, flags=re.MULTILINE)
         assert without != created
         script = script.replace(dropped[0], "").replace(created, without)
+    for gone in re.finditer(r"^DROP INDEX (\[\w+\]) ON (\[\w+\]);$", fresh, flags=re.MULTILINE):
+        created = rf"^CREATE (UNIQUE )?INDEX {re.escape(gone[1])} ON {re.escape(gone[2])} .+;$"
+        script, times = re.subn(created, "", script.replace(gone[0], ""), flags=re.MULTILINE)
+        assert times == 1
     return script
 
 
