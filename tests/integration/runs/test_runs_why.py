@@ -320,7 +320,7 @@ def test_a_node_that_waits_for_its_turn_at_the_jobs_api_says_until_when_and_why(
 
     assert paced.cause is Cause.THROTTLED
     assert "its turn at the Jobs API is at 2026-01-01 12:00:" in paced.says
-    assert "0.1 job runs a second and 9,000 an hour are started at most" in paced.says
+    assert "0.1 job runs a second and 54,000 an hour are started at most" in paced.says
     assert (refused.cause, "did not take it (503 busy)" in refused.says) == (Cause.THROTTLED, True)
     assert {found.says for found in held if found.cause is Cause.THROTTLED} == {
         "the Jobs API asked everybody to wait until 2026-01-01 12:01:00 UTC: 429 too many requests"
