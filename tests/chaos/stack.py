@@ -24,7 +24,7 @@ from landfall.jobs.client import connect
 from landfall.local import azurite
 from landfall.local.storage_events.events import BlobVersion, blob_created
 from landfall.metadata.apply import apply_products
-from landfall.metadata.tables import landed_files, node_runs, runs
+from landfall.metadata.tables import landed_files, node_runs, run_events, runs
 from landfall.runs.states import FINAL_RUN_STATES
 from landfall.settings import Settings
 from landfall.spec.model import Product
@@ -38,8 +38,12 @@ from tests.fakes.storage_proxy import StorageProxy, Written
 from tests.loopback import PATIENCE_S, free_port, wait_for_port
 
 ROOT = Path(__file__).parents[2]
-# A busy machine takes its time to import an app.
-START_S = 120.0
+# What the Jobs API asks for; nothing but this file and the environment of processes may hold it.
+TOKEN = "dapi-of-the-chaos-tests-0b5e1f"
+# A busy machine takes its time to import an app, and longer after a storm, whose histories the host reads first.
+START_S = 600.0
+# How often a wait for the end looks whether anything has moved.
+_LOOK_S = 2.0
 
 
 class Stack:
@@ -63,6 +67,7 @@ class Stack:
         seed: int = 0,
         takes_s: float = 0.0,
         slots: int = 4,
+        batch: int = 1,
     ) -> None:
         self.chance = random.Random(seed)  # noqa: S311  # decides what happens, guards nothing
         self.folder = folder
@@ -78,7 +83,7 @@ class Stack:
         self.database = a_database(folder)
         apply_products(self.database, list(products), actor="ada", now=datetime.now(UTC))
         self._wheel = noop_node.install(folder / "wheel")
-        (folder / "token").write_text("chaos")
+        (folder / "token").write_text(TOKEN)
         self.settings = self._settings(None)
         for container in CONTAINERS:
             BlobServiceClient(self.settings.blob_endpoint, credential=azurite.ACCOUNT_KEY).create_container(
@@ -98,7 +103,7 @@ class Stack:
             )
         for number in range(hosts):
             self.start_host(number)
-        self.grid = EventGrid(self._some_host)
+        self.grid = EventGrid(self._some_host, batch=batch)
 
     def close(self) -> None:
         """End every process."""
@@ -169,19 +174,28 @@ class Stack:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("listening on "), (self.folder / "jobs.log").read_text()[-2000:]
-        self.jobs = Server(command, process, line.split()[-1], data, "chaos")
+        self.jobs = Server(command, process, line.split()[-1], data, TOKEN)
         return self.jobs
 
-    def wait_until_done(self, timeout_s: float) -> None:
-        """Wait until nothing is pending, open or on its way."""
-        give_up_at = time.monotonic() + timeout_s
+    def wait_until_done(self, stalled_s: float) -> None:
+        """Wait until nothing is pending, open or on its way, however long that takes while things move.
+
+        Args:
+            stalled_s: For how long nothing at all may have moved: no event taken, no state changed, no row written.
+        """
+        moved_at, before = time.monotonic(), self._progress()
         while self.grid.open or not self.database.read(nothing_left):
-            assert time.monotonic() < give_up_at, f"stuck:\n{self.describe()}"
             for host in self.hosts:
                 assert host.process is None or host.process.poll() in {None, -signal.SIGKILL}, host.log()[
                     -3000:
                 ]
             time.sleep(0.2)
+            if time.monotonic() - moved_at < _LOOK_S:
+                continue
+            now = self._progress()
+            if now != before:
+                moved_at, before = time.monotonic(), now
+            assert time.monotonic() - moved_at < stalled_s, f"stuck:\n{self.describe()}"
 
     # What a test looks at.
 
@@ -208,6 +222,14 @@ class Stack:
         lines += [f"  {tuple(row)}" for row in nodes]
         lines += [f"--- {host.folder.name}\n{host.log()[-1500:]}" for host in self.hosts]
         return "\n".join(lines)
+
+    def _progress(self) -> tuple[int, ...]:
+        """Return numbers of which one changes with whatever happens."""
+        with self.database.engine.connect() as connection:
+            events = connection.execute(sa.select(sa.func.max(run_events.c.RunEventID))).scalar_one()
+            files = connection.execute(sa.select(sa.func.max(landed_files.c.LandedFileID))).scalar_one()
+        written = self.tables_file.stat().st_size if self.tables_file.exists() else 0
+        return (self.grid.taken, self.grid.open, events or 0, files or 0, written)
 
     # How it is put together.
 
@@ -245,6 +267,6 @@ class Stack:
             "LANDFALL_BLOB_ENDPOINT": self.proxy.endpoint(azurite.ACCOUNT),
             "LANDFALL_STORAGE_KEY": azurite.ACCOUNT_KEY,
             "DATABRICKS_HOST": f"http://127.0.0.1:{self._jobs_port}",
-            "DATABRICKS_TOKEN": "chaos",
+            "DATABRICKS_TOKEN": TOKEN,
             "LANDFALL_JOB_ID": str(job_id or ""),
         }

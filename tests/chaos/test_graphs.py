@@ -1,11 +1,12 @@
 """Random graphs with random failures and a death at a random moment: what can be built is built, once, and in order."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from tests.chaos.world import World
 MOST_NODES = full(short=30, long=200)
 EXAMPLES = form(short=4, long=500)
 INGEST = "ingest.orders_landed"
+# A long form that is cut off has said how far it came.
+SAY_EVERY = 25
 # Effects of one node, about: how far into a run a death may come.
 EFFECTS_PER_NODE = 24
 
@@ -102,6 +105,14 @@ def stories(draw: st.DrawFn) -> Story:
     )
 
 
+@pytest.fixture(scope="module")
+def told() -> Iterator[Counter[str]]:
+    """Count what the stories were, and print it now and then and at the end."""
+    counts: Counter[str] = Counter()
+    yield counts
+    print(dict(counts))
+
+
 @settings(
     max_examples=EXAMPLES,
     suppress_health_check=list(HealthCheck),
@@ -110,7 +121,9 @@ def stories(draw: st.DrawFn) -> Story:
     print_blob=True,
 )
 @given(story=stories())
-def test_any_graph_is_built_as_far_as_it_can_be_and_a_rerun_builds_the_rest(story: Story) -> None:
+def test_any_graph_is_built_as_far_as_it_can_be_and_a_rerun_builds_the_rest(
+    told: Counter[str], story: Story
+) -> None:
     with TemporaryDirectory() as folder:
         world = World(
             Path(folder),
@@ -141,6 +154,10 @@ def test_any_graph_is_built_as_far_as_it_can_be_and_a_rerun_builds_the_rest(stor
             second = world.run_ids()[1]
             assert world.node_states(second) == dict.fromkeys(unfinished, "succeeded")
             assert _built(world, second) == Counter(unfinished)
+        told.update(graphs=1, nodes=len(ended), unfinished=len(unfinished), deaths=world.deaths)
+        told["most nodes"] = max(told["most nodes"], len(ended))
+        if told["graphs"] % SAY_EVERY == 0:
+            print(dict(told), flush=True)
         world.close()
 
 

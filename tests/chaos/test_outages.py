@@ -6,13 +6,14 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from landfall.local import azurite
 from landfall.metadata.tables import node_runs
 from landfall.runs.states import NodeState
 from landfall.spec.model import RunSettings
 from tests.builders import a_product, a_transformation
 from tests.chaos.books import check_books, check_files
 from tests.chaos.forms import form, full
-from tests.chaos.stack import Stack
+from tests.chaos.stack import TOKEN, Stack
 from tests.fakes.storage_proxy import Trouble
 
 PRODUCT = a_product(
@@ -22,7 +23,8 @@ PRODUCT = a_product(
 )
 # Longer than the time-out of a call to the Jobs API, which is 30 s.
 HANG_S = full(short=2, long=32)
-PATIENCE_S = full(short=240, long=900)
+# The longest wait without anything that moves; more than a hang, reconcile's round and a pause between attempts.
+STALLED_S = 600
 LANDED: dict[str, str] = {}
 
 
@@ -56,7 +58,7 @@ def test_services_that_refuse_drop_hang_and_die_cost_time_and_nothing_else(stack
     time.sleep(1)
     stack.start_jobs()
     disturb_jobs(stack)
-    stack.wait_until_done(PATIENCE_S)
+    stack.wait_until_done(STALLED_S)
 
     assert stack.proxy.struck >= 7
     check(stack)
@@ -73,13 +75,32 @@ def test_a_job_that_ended_while_the_host_and_its_store_were_gone_is_not_run_agai
 
     restarted_at = time.monotonic()
     stack.start_host()
-    stack.wait_until_done(PATIENCE_S)
+    stack.wait_until_done(STALLED_S)
     print(f"recovered {time.monotonic() - restarted_at:.0f} s after the restart, an empty task hub included")
 
     check(stack)
     newest = stack.tables().writes[before].run_id
     jobs = {key: count for key, count in stack.tables().jobs().items() if key[0] == newest}
     assert jobs == {(newest, node, 1): 1 for node in ("ingest.orders_landed", "build_a", "build_b")}
+
+
+def test_nothing_that_was_written_holds_a_secret(stack: Stack) -> None:
+    """Logs, metadata, plans, node specs, results, histories and journals, after runs and after errors of every kind."""
+    land(stack, 1)
+    stack.wait_until_done(STALLED_S)
+    secrets = {"the key of the account": azurite.ACCOUNT_KEY, "the token of the Jobs API": TOKEN}
+    files = [path for path in stack.folder.rglob("*") if path.is_file() and path.name != "token"]
+
+    found = [
+        f"{path.relative_to(stack.folder)} holds {what}"
+        for path in files
+        for what, secret in secrets.items()
+        if secret.encode() in path.read_bytes()
+    ]
+
+    assert found == []
+    read = {path.name for path in files}
+    assert {"host.log", "jobs.log", "landfall.db", "taskhub.sqlite", "output.log"} <= read
 
 
 def disturb_jobs(stack: Stack) -> None:
@@ -102,7 +123,7 @@ def land(stack: Stack, files: int) -> None:
 
 def wait_for_state(stack: Stack, states: set[NodeState]) -> None:
     query = sa.select(node_runs.c.NodeKey).where(node_runs.c.State.in_(states))
-    give_up_at = time.monotonic() + PATIENCE_S
+    give_up_at = time.monotonic() + STALLED_S
     while stack.database.read(lambda connection: connection.execute(query).first()) is None:
         assert time.monotonic() < give_up_at, stack.describe()
         time.sleep(0.02)
