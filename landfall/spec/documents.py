@@ -17,6 +17,7 @@ from landfall.spec.fields import (
     LandingPath,
     MarkerPath,
     Name,
+    OneRun,
     PositiveInt,
     Reference,
     Scalar,
@@ -147,6 +148,7 @@ class RunDocument(Document):
     max_wait: Duration | None = None
     max_files: Annotated[int, Field(ge=1, le=50_000)] | None = None
     max_parallel_nodes: Annotated[int, Field(ge=1, le=1000)] | None = None
+    max_parallel_runs: OneRun | None = None
     retries: Annotated[int, Field(ge=0, le=10)] | None = None
     retry_delay: Duration | None = None
     retry_delay_max: Duration | None = None

@@ -89,6 +89,16 @@ def _check_marker_path(value: str) -> str:
     return value
 
 
+def _check_one_run(value: int) -> int:
+    if value != 1:
+        raise fault(
+            "LF1061",
+            f"a product runs one run at a time, not {value}: two would write the same tables at once",
+            "leave it out; raise max_parallel_nodes for more at once within a run, or part the product in two",
+        )
+    return value
+
+
 def _check_time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -196,6 +206,8 @@ Text = str
 ColumnRef = Annotated[str, StringConstraints(min_length=1)]
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 Duration = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), BeforeValidator(_has_unit)]
+# Known so that whoever asks for more than one is told why not.
+OneRun = Annotated[int, AfterValidator(_check_one_run), WithJsonSchema({"const": 1})]
 Email = Annotated[str, StringConstraints(pattern=EMAIL_PATTERN)]
 PythonFunction = Annotated[str, StringConstraints(pattern=PYTHON_PATTERN)]
 FilePath = Annotated[str, StringConstraints(pattern=FILE_PATTERN)]
