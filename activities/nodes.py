@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 # Between two tries at a Jobs API or a storage that does not answer.
 _LONGEST_WAIT_S = 60.0
+# Runs whose product a worker remembers.
+_MOST_PRODUCTS = 10_000
 
 
 class NodeActivities:
@@ -48,6 +50,7 @@ class NodeActivities:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._submitting = Submitting(services)
+        self._products: dict[RunID, str] = {}
 
     def submit_job(self, message: dict[str, Any]) -> dict[str, Any]:
         """Submit one attempt of one node; answer with its job run, or with why there is none."""
@@ -55,6 +58,7 @@ class NodeActivities:
         attempt = self._services.database.read(
             lambda connection: read_attempt(connection, work.run_id, work.key)
         )
+        self._remember(work.run_id, attempt.product)
         if attempt.final or attempt.number != work.attempt:
             # A delivery that comes late: the node is past this attempt.
             return JobOutcome(settled=True).to_payload()
@@ -200,8 +204,7 @@ class NodeActivities:
         )
 
     def _verdict(self, work: NodeWork, outcome: JobOutcome) -> Verdict:
-        product = self._services.database.read(lambda connection: product_of_run(connection, work.run_id))
-        domain, name = product.split("/")
+        domain, name = self._product(work.run_id).split("/")
         text = self._services.lake.read_control_result(
             addresses.result_path(domain, name, work.run_id, work.key, work.attempt)
         )
@@ -211,6 +214,19 @@ class NodeActivities:
             return weigh(outcome, parse_node_result(text))
         except UnreadableResult as error:
             return Verdict(NodeState.FAILED, error_code=error.code, reason=str(error))
+
+    def _product(self, run_id: RunID) -> str:
+        """Return ``domain/name`` of a run's product, which never changes: once known, it is not asked for again."""
+        product = self._products.get(run_id)
+        if product is None:
+            product = self._services.database.read(lambda connection: product_of_run(connection, run_id))
+            self._remember(run_id, product)
+        return product
+
+    def _remember(self, run_id: RunID, product: str) -> None:
+        if len(self._products) >= _MOST_PRODUCTS:
+            self._products.clear()
+        self._products[run_id] = product
 
     def _explained(self, outcome: JobOutcome) -> JobOutcome:
         """Add what the job printed last to a failure that left no result; the platform only says that it failed."""

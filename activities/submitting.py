@@ -33,7 +33,7 @@ class Submitting:
             LandfallError: No job run was taken, or none that is known of.
         """
         now = self._services.now()
-        self._services.database.transact(lambda connection: open_submission(connection, submission, now=now))
+        self._services.database.transact_one(open_submission(submission, now=now))
         job_run_id = self._ask(submission)
         taken_at = self._services.now()
         recorded = self._services.database.transact(

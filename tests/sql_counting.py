@@ -8,6 +8,8 @@ import sqlalchemy as sa
 
 # What only SQLite is told, to begin a transaction; SQL Server begins one with its first statement.
 _LOCAL = ("PRAGMA", "BEGIN")
+# Execution options of connections that have nothing to commit on SQL Server.
+_AUTOCOMMIT = ("landfall_read_only", "landfall_single")
 
 
 class SqlCounter:
@@ -15,7 +17,7 @@ class SqlCounter:
 
     Attributes:
         statements: By verb; one that writes many rows at once counts once.
-        commits: Transactions that were committed, those that only read included.
+        commits: Transactions that were committed; reading, and a statement alone, needs none on SQL Server.
     """
 
     def __init__(self, engine: sa.Engine, counts: Callable[[], bool] = lambda: True) -> None:
@@ -45,6 +47,7 @@ class SqlCounter:
         if verb not in _LOCAL and self._counts():
             self.statements[verb] += 1
 
-    def _on_commit(self, _connection: Any) -> None:
-        if self._counts():
+    def _on_commit(self, connection: sa.Connection) -> None:
+        options = connection.get_execution_options()
+        if self._counts() and not any(options.get(name) for name in _AUTOCOMMIT):
             self.commits += 1

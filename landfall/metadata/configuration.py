@@ -75,14 +75,18 @@ def get_setting(connection: sa.Connection, category: str, key: str, *, at: datet
 
 def settings_at(connection: sa.Connection, *, at: datetime) -> dict[str, str | None]:
     """Return every value in effect at an instant by ``category.key``: what a run pins when it is opened."""
-    return _in_effect(connection, sa.true(), at)
+    rows = connection.execute(_select_in_effect(sa.true(), at))
+    return {f"{row.CategoryName}.{row.ItemKey}": row.ItemValue for row in rows}
 
 
-def _in_effect(
-    connection: sa.Connection, condition: sa.ColumnElement[bool], at: datetime
-) -> dict[str, str | None]:
+def select_in_effect(categories: Sequence[str], *, at: datetime) -> sa.Select[Any]:
+    """Return the query for the values of some categories in effect: category, key and value of each."""
+    return _select_in_effect(configuration_category.c.CategoryName.in_(categories), at)
+
+
+def _select_in_effect(condition: sa.ColumnElement[bool], at: datetime) -> sa.Select[Any]:
     versions = configuration_version.c
-    rows = connection.execute(
+    return (
         sa.select(configuration_category.c.CategoryName, configuration_item.c.ItemKey, versions.ItemValue)
         .select_from(_JOINED)
         .where(
@@ -90,16 +94,7 @@ def _in_effect(
             versions.EffectiveDate <= at,
             versions.ExpirationDate.is_(None) | (versions.ExpirationDate > at),
         )
-        .order_by(configuration_category.c.CategoryName, configuration_item.c.ItemKey)
     )
-    return {f"{row.CategoryName}.{row.ItemKey}": row.ItemValue for row in rows}
-
-
-def values_in_effect(
-    connection: sa.Connection, categories: Sequence[str], *, at: datetime
-) -> dict[str, str | None]:
-    """Return the values of some categories in effect at an instant by ``category.key``."""
-    return _in_effect(connection, configuration_category.c.CategoryName.in_(categories), at)
 
 
 def history(connection: sa.Connection, category: str, key: str) -> tuple[SettingVersion, ...]:

@@ -18,8 +18,9 @@ from landfall.settings import Settings
 Answer = TypeVar("Answer")
 
 _BUSY_TIMEOUT_S = 30
-# Execution option of a connection: its transactions only read.
+# Execution options of a connection: its transactions only read; each of its statements commits by itself.
 _READ_ONLY = "landfall_read_only"
+_SINGLE = "landfall_single"
 
 _in_transaction: ContextVar[bool] = ContextVar("landfall_in_transaction", default=False)
 
@@ -59,6 +60,7 @@ class Database:
         self,
         engine: sa.Engine,
         *,
+        autocommit: sa.Engine | None = None,
         retry: RetryPolicy | None = None,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
@@ -67,7 +69,10 @@ class Database:
         self.engine = engine
         # Whether to look at the revision of the tables before the next transaction.
         self._guarded = True
-        self._reader = engine.execution_options(**{_READ_ONLY: True})
+        # Where a commit is a round trip, whoever only reads has connections that need none.
+        alone = engine if autocommit is None else autocommit
+        self._reader = alone.execution_options(**{_READ_ONLY: True})
+        self._single = alone.execution_options(**{_SINGLE: True})
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self._monotonic = monotonic
@@ -80,10 +85,16 @@ class Database:
         Raises:
             DatabaseUrlRefused: The URL is malformed, of an unknown kind or carries a password.
         """
-        engine = create_engine(
-            settings.database_url, managed_identity_client_id=settings.managed_identity_client_id
+        client_id = settings.managed_identity_client_id
+        engine = create_engine(settings.database_url, managed_identity_client_id=client_id)
+        if engine.dialect.name != "mssql":
+            return cls(engine)
+        return cls(
+            engine,
+            autocommit=create_engine(
+                settings.database_url, managed_identity_client_id=client_id, autocommit=True
+            ),
         )
-        return cls(engine)
 
     def unguarded(self) -> Self:
         """Return the same database without the check that its tables are those of this version: to migrate it."""
@@ -112,19 +123,29 @@ class Database:
             sqlalchemy.exc.IntegrityError: A constraint refused the change; as every other error in a
                 statement it is left as it is.
         """
-        if _in_transaction.get():
-            # The inner one would wait for the lock of the outer one until it times out.
-            raise RuntimeError("transact within transact; hand the connection on instead")
-        token = _in_transaction.set(True)
-        try:
-            return self._persist(lambda: self._run_in(self.engine, work))
-        finally:
-            _in_transaction.reset(token)
+        return self._write(lambda: self._run_in(self.engine, work))
+
+    def transact_one(self, statement: sa.UpdateBase) -> int:
+        """Send one statement that commits by itself, one round trip, and return how many rows it changed.
+
+        It is sent again after a transient error, as for ``transact``.
+
+        Raises:
+            DatabaseUnreachable: As for ``transact``.
+            DatabaseAccessDenied: As for ``transact``.
+            WrongSchemaRevision: As for ``transact``.
+        """
+
+        def send(connection: sa.Connection) -> int:
+            return connection.execute(statement).rowcount
+
+        return self._write(lambda: self._run_in(self._single, send))
 
     def read(self, work: Callable[[sa.Connection], Answer]) -> Answer:
-        """Run ``work``, which only reads, in one transaction and return what it returned.
+        """Run ``work``, which only reads, and return what it returned.
 
-        On SQLite all its reads see one state of the database, and a write is refused.
+        On SQLite all its reads see one state of the database, and a write is refused. On Azure SQL each query sees
+        what is committed when it begins, and there is no transaction to end.
 
         Raises:
             DatabaseUnreachable: As for ``transact``.
@@ -145,6 +166,17 @@ class Database:
     def close(self) -> None:
         """Close the pooled connections; the database opens new ones if it is used again."""
         self.engine.dispose()
+        self._single.dispose()
+
+    def _write(self, send: Callable[[], Answer]) -> Answer:
+        if _in_transaction.get():
+            # The inner one would wait for the lock of the outer one until it times out.
+            raise RuntimeError("transact within transact; hand the connection on instead")
+        token = _in_transaction.set(True)
+        try:
+            return self._persist(send)
+        finally:
+            _in_transaction.reset(token)
 
     def _run_in(self, engine: sa.Engine, work: Callable[[sa.Connection], Answer]) -> Answer:
         with engine.begin() as connection:
@@ -179,13 +211,16 @@ class Database:
             self._sleep(delay_s)
 
 
-def create_engine(database_url: str, *, managed_identity_client_id: str | None = None) -> sa.Engine:
+def create_engine(
+    database_url: str, *, managed_identity_client_id: str | None = None, autocommit: bool = False
+) -> sa.Engine:
     """Return a pooled engine for a SQLite file or Azure SQL.
 
     Args:
         database_url: ``sqlite:////path/to/file.db`` or ``mssql+pyodbc://server/database``.
         managed_identity_client_id: User-assigned identity to sign in to Azure SQL with; ``None`` means
             whoever is signed in.
+        autocommit: Whether each statement commits by itself, on Azure SQL.
 
     Raises:
         DatabaseUrlRefused: The URL is malformed, of an unknown kind or carries a password.
@@ -199,8 +234,9 @@ def create_engine(database_url: str, *, managed_identity_client_id: str | None =
         case "sqlite" | "sqlite+pysqlite":
             return _create_sqlite_engine(url)
         case "mssql+pyodbc":
+            options = {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
             return create_azure_sql_engine(
-                url, entra_token_provider(describe(url), managed_identity_client_id)
+                url, entra_token_provider(describe(url), managed_identity_client_id), **options
             )
         case other:
             raise DatabaseUrlRefused(f"'{other}' is not a database that Landfall works on")
@@ -239,8 +275,11 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    read_only = connection.get_execution_options().get(_READ_ONLY, False)
+    options = connection.get_execution_options()
+    read_only = options.get(_READ_ONLY, False)
     connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
+    if options.get(_SINGLE, False):
+        return
     # A deferred transaction that turns to writing fails at once if another one wrote meanwhile; the busy
     # timeout does not help it. So who may write takes the lock first.
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -14,10 +14,10 @@ from landfall.planning.increments import load_of
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.runs.backoff import retry_delay
 from landfall.runs.ids import REPLAY, RunID
-from landfall.runs.increments import discarded_runs, find_built_from
-from landfall.runs.journal import change_node, write_event
+from landfall.runs.increments import find_built_from, select_discarded_runs
+from landfall.runs.journal import change_node, move_node, write_event
 from landfall.runs.policy import RunPolicy
-from landfall.runs.published import table_versions
+from landfall.runs.published import select_table_versions
 from landfall.runs.states import FINAL_NODE_STATES, NodeState
 from landfall.runs.submissions import close_submission
 from landfall.runs.verdict import Verdict
@@ -105,7 +105,8 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
         replaces = {row.RerunOf: ()}
     product = f"{row.Domain}/{row.Name}"
     # The product's own tables change only by nodes of this run, and those that this node reads are done.
-    own = table_versions(connection, row.DataProductID)
+    reads = [item["dataset"] for item in row.Definition["inputs"] if item["product"] == product]
+    own, discarded = _versions_and_discarded(connection, row.DataProductID, run_id, key, reads)
     versions = {
         item["name"]: own.get(item["dataset"]) if item["product"] == product else item["version"]
         for item in row.Definition["inputs"]
@@ -130,8 +131,26 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
         former_rows=_former_rows(connection, row.DataProductID, run_id, key, row.Definition["rules"]),
         versions=versions,
         load=load_of(row.Definition, versions, built_from),
-        discard_runs=discarded_runs(connection, row.DataProductID, run_id, key),
+        discard_runs=discarded,
         run_date=row.CreatedAt.date(),
+    )
+
+
+def _versions_and_discarded(
+    connection: sa.Connection, product_id: int, run_id: RunID, key: NodeKey, reads: Sequence[str]
+) -> tuple[Mapping[str, int | None], tuple[str, ...]]:
+    """Return the versions of the datasets that a node reads, and the runs whose rows it takes away; in one query."""
+    versions = select_table_versions(product_id, reads).subquery("version")
+    discarded = select_discarded_runs(product_id, run_id, key).subquery("discarded")
+    rows = connection.execute(
+        sa.union_all(
+            sa.select(sa.literal("version").label("What"), versions.c.DataSetName, versions.c.TableVersion),
+            sa.select(sa.literal("discarded"), discarded.c.RunID, sa.cast(sa.null(), sa.BigInteger)),
+        )
+    ).all()
+    return (
+        {row.DataSetName: row.TableVersion for row in rows if row.What == "version"},
+        tuple(sorted((row.DataSetName for row in rows if row.What == "discarded"), reverse=True)),
     )
 
 
@@ -184,26 +203,20 @@ def record_submission(
     now: datetime,
 ) -> bool:
     """Write that a job run has taken an attempt; return ``False`` if the node has left that attempt behind."""
-    row = connection.execute(
-        sa.select(node_runs.c.State, node_runs.c.Attempt, node_runs.c.JobRunID).where(
-            node_runs.c.RunID == run_id, node_runs.c.NodeKey == key
-        )
-    ).one()
-    if NodeState(row.State) in FINAL_NODE_STATES or row.Attempt != attempt:
-        return False
-    close_submission(connection, run_id, key, attempt)
-    if row.JobRunID == job_run_id:
-        return True
     job_run = {"JobRunID": job_run_id, "JobRunUrl": job_run_url}
-    submitted = change_node(
+    submitted = move_node(
         connection,
         run_id,
         key,
+        NodeState.READY,
         NodeState.SUBMITTED,
+        attempt=attempt,
         now=now,
         detail=f"attempt {attempt}, job run {job_run_id}",
         values={**job_run, "HoldReason": None, "StartedAt": sa.func.coalesce(node_runs.c.StartedAt, now)},
     )
+    if not submitted and not _takes_another(connection, run_id, key, attempt, job_run):
+        return False
     if submitted:
         connection.execute(
             sa.insert(node_attempts).values(
@@ -216,9 +229,24 @@ def record_submission(
                 SubmittedAt=now,
             )
         )
-    else:
+    close_submission(connection, run_id, key, attempt)
+    return True
+
+
+def _takes_another(
+    connection: sa.Connection, run_id: RunID, key: NodeKey, attempt: int, job_run: Mapping[str, Any]
+) -> bool:
+    """Write the job run of an attempt that had one before; return ``False`` if the node has left that attempt."""
+    row = connection.execute(
+        sa.select(node_runs.c.State, node_runs.c.Attempt, node_runs.c.JobRunID).where(
+            node_runs.c.RunID == run_id, node_runs.c.NodeKey == key
+        )
+    ).one()
+    if NodeState(row.State) in FINAL_NODE_STATES or row.Attempt != attempt:
+        return False
+    if row.JobRunID != job_run["JobRunID"]:
         # The platform has forgotten the former job run of this attempt and started another one.
-        for table, values in ((node_runs, job_run), (node_attempts, {"JobRunID": job_run_id})):
+        for table, values in ((node_runs, job_run), (node_attempts, {"JobRunID": job_run["JobRunID"]})):
             connection.execute(
                 sa.update(table)
                 .where(table.c.RunID == run_id, table.c.NodeKey == key, table.c.Attempt == attempt)
@@ -229,7 +257,7 @@ def record_submission(
 
 def record_running(connection: sa.Connection, run_id: RunID, key: NodeKey, *, now: datetime) -> None:
     """Write that a node's job has begun to work."""
-    change_node(connection, run_id, key, NodeState.RUNNING, now=now)
+    move_node(connection, run_id, key, NodeState.SUBMITTED, NodeState.RUNNING, now=now)
 
 
 def end_attempt(
@@ -255,15 +283,15 @@ def end_attempt(
         node_attempts.c.NodeKey == key,
         node_attempts.c.Attempt == attempt,
     )
-    known = connection.execute(sa.select(node_attempts.c.FinishedAt).where(this)).one_or_none()
-    if known is None:
+    ends = sa.update(node_attempts).where(this, node_attempts.c.FinishedAt.is_(None)).values(ended)
+    if connection.execute(ends).rowcount:
+        return
+    if connection.execute(sa.select(node_attempts.c.NodeAttemptID).where(this)).one_or_none() is None:
         connection.execute(
             sa.insert(node_attempts).values(
                 RunID=run_id, NodeKey=key, Attempt=attempt, IdempotencyKey=token, SubmittedAt=now, **ended
             )
         )
-    elif known.FinishedAt is None:
-        connection.execute(sa.update(node_attempts).where(this).values(ended))
 
 
 def begin_retry(

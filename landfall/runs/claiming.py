@@ -1,15 +1,17 @@
 """Claiming: which ready nodes get the free places, of whatever run, and when each may call the Jobs API."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from landfall.metadata.columns import LongText
 from landfall.metadata.tables import node_runs, runs
 from landfall.planning.plan import NodeKey
-from landfall.runs.gate import live_limits, take_turns
+from landfall.runs.gate import Gate, LiveLimits, limits_of, select_limits, take_turns
 from landfall.runs.ids import RunID
 from landfall.runs.sharing import Demand, share
 from landfall.runs.states import FINAL_RUN_STATES, NodeState, RunState
@@ -27,9 +29,45 @@ class ClaimedNode:
     attempt: int
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a transaction has done to the counters of its run, to be written with what it claims.
+
+    Attributes:
+        closed: Nodes that have reached a final state.
+        freed: Places that were given back.
+        ready: Nodes without a place that have become ready, less those that are no longer.
+    """
+
+    closed: int = 0
+    freed: int = 0
+    ready: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(self.closed + other.closed, self.freed + other.freed, self.ready + other.ready)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The nodes that were given places.
+
+    Attributes:
+        open_nodes: Nodes of the claimer's own run that have not ended; ``None`` if nothing of it was written.
+    """
+
+    nodes: tuple[ClaimedNode, ...]
+    open_nodes: int | None = None
+
+
 def claim_places(
-    connection: sa.Connection, *, own_run: RunID | None, claimed_by: str, now: datetime
-) -> tuple[ClaimedNode, ...]:
+    connection: sa.Connection,
+    gate: Gate,
+    *,
+    own_run: RunID | None,
+    claimed_by: str,
+    now: datetime,
+    own: Counts | None = None,
+) -> Claims:
     """Give free places to ready nodes, of each run longest remaining path first; return those nodes.
 
     The caller holds the gate. The statements are the same number whatever the size of the graphs.
@@ -37,26 +75,20 @@ def claim_places(
     Args:
         own_run: The run of whoever claims; ``None`` if it has none.
         claimed_by: Name of the claimer within its run.
+        own: What the caller has done to its run; it is written here.
     """
-    limits = live_limits(connection, now)
-    demands = _demands(connection)
+    demands, limits = _demands_and_limits(connection, now)
+    if own is not None:
+        demands = [_with(demand, own) if demand.run_id == own_run else demand for demand in demands]
     granted = share(demands, installation=limits.nodes, of_product=limits.nodes_of)
-    chosen = _choose(connection, granted)
-    if not chosen:
-        return ()
-    turn_of = dict(
-        zip(
-            (row.NodeRunID for row in chosen),
-            take_turns(connection, len(chosen), limits, now=now),
-            strict=True,
-        )
+    taken: Sequence[sa.Row[Any]] = ()
+    if granted:
+        turns = take_turns(connection, gate, sum(granted.values()), limits, now=now)
+        taken = _claim(connection, granted, turns, own_run, claimed_by, now)
+    open_nodes = _count(connection, taken, own_run, own, now)
+    return Claims(
+        tuple(ClaimedNode(RunID(row.RunID), NodeKey(row.NodeKey), row.Attempt) for row in taken), open_nodes
     )
-    claimed: set[int] = set()
-    for ids in _batches([row.NodeRunID for row in chosen]):
-        claimed |= _claim(connection, ids, turn_of, own_run, claimed_by, now)
-    taken = [row for row in chosen if row.NodeRunID in claimed]
-    _count(connection, taken, now)
-    return tuple(ClaimedNode(RunID(row.RunID), NodeKey(row.NodeKey), row.Attempt) for row in taken)
 
 
 def claimed_not_started(
@@ -78,22 +110,32 @@ def claimed_not_started(
     return tuple(ClaimedNode(RunID(row.RunID), NodeKey(row.NodeKey), row.Attempt) for row in rows)
 
 
-def _demands(connection: sa.Connection) -> list[Demand]:
-    rows = connection.execute(
-        sa.select(
-            runs.c.RunID,
-            runs.c.DataProductID,
-            runs.c.State,
-            runs.c.ActiveNodes,
-            runs.c.ReadyNodes,
-            runs.c.MaxParallelNodes,
-            runs.c.LastPlaceAt,
-            runs.c.CancelRequestedAt,
-        )
-        .where(runs.c.State.in_([state for state in RunState if state not in FINAL_RUN_STATES]))
-        .order_by(runs.c.CreatedAt, runs.c.RunID)
+def _demands_and_limits(connection: sa.Connection, now: datetime) -> tuple[list[Demand], LiveLimits]:
+    """Return every open run, the oldest first, and the limits in effect, all in one query."""
+    setting = select_limits(now).subquery("setting")
+    text = sa.cast(sa.null(), LongText)
+    of_runs = sa.select(
+        runs.c.RunID,
+        runs.c.DataProductID,
+        runs.c.State,
+        runs.c.ActiveNodes,
+        runs.c.ReadyNodes,
+        runs.c.MaxParallelNodes,
+        runs.c.LastPlaceAt,
+        runs.c.CancelRequestedAt,
+        runs.c.CreatedAt,
+        text.label("Category"),
+        text.label("Key"),
+        text.label("Value"),
+    ).where(runs.c.State.in_([state for state in RunState if state not in FINAL_RUN_STATES]))
+    of_settings = sa.select(
+        *(sa.cast(sa.null(), column.type) for column in list(of_runs.selected_columns)[:9]),
+        setting.c.CategoryName,
+        setting.c.ItemKey,
+        setting.c.ItemValue,
     )
-    return [
+    rows = connection.execute(sa.union_all(of_runs, of_settings)).all()
+    demands = [
         Demand(
             run_id=RunID(row.RunID),
             product_id=row.DataProductID,
@@ -105,17 +147,66 @@ def _demands(connection: sa.Connection) -> list[Demand]:
             else 0,
             served_at=row.LastPlaceAt,
         )
-        for row in rows
+        for row in sorted(
+            (row for row in rows if row.RunID is not None), key=lambda row: (row.CreatedAt, row.RunID)
+        )
     ]
+    settings = {f"{row.Category}.{row.Key}": row.Value for row in rows if row.RunID is None}
+    return demands, limits_of(settings)
 
 
-def _choose(connection: sa.Connection, granted: Mapping[RunID, int]) -> Sequence[sa.Row[Any]]:
-    """Return the ready nodes that get the places granted to their runs."""
-    if not granted:
-        return ()
+def _with(demand: Demand, own: Counts) -> Demand:
+    return replace(demand, active=demand.active - own.freed, ready=demand.ready + own.ready)
+
+
+def _claim(
+    connection: sa.Connection,
+    granted: Mapping[RunID, int],
+    turns: Sequence[datetime],
+    own_run: RunID | None,
+    claimed_by: str,
+    now: datetime,
+) -> Sequence[sa.Row[Any]]:
+    """Claim the nodes that get the places granted to their runs, and return them in the order of their turns."""
+    name: Any = claimed_by
+    if own_run is not None:
+        name = sa.case((node_runs.c.RunID == own_run, claimed_by), else_=_from_elsewhere(own_run, claimed_by))
+    columns = node_runs.c
+    if turns[-1] <= now:
+        # Whoever need not wait for a turn needs none by name.
+        moved = connection.execute(
+            _claiming(_chosen(granted), name, now).returning(
+                columns.NodeRunID, columns.RunID, columns.NodeKey, columns.Attempt, columns.Priority
+            )
+        ).all()
+        order = {run_id: number for number, run_id in enumerate(granted)}
+        return sorted(moved, key=lambda row: (order[row.RunID], -row.Priority, row.NodeRunID))
+    chosen = connection.execute(
+        sa.select(columns.NodeRunID, columns.RunID, columns.NodeKey, columns.Attempt)
+        .where(columns.NodeRunID.in_(_chosen(granted)))
+        .order_by(columns.Priority.desc(), columns.NodeRunID)
+    ).all()
+    turn_of = dict(zip((row.NodeRunID for row in chosen), turns, strict=False))
+    claimed: set[int] = set()
+    for ids in _batches([row.NodeRunID for row in chosen]):
+        submit_at = sa.case(
+            *(
+                (columns.NodeRunID == node_id, sa.bindparam(None, turn_of[node_id], columns.SubmitAt.type))
+                for node_id in ids
+            )
+        )
+        moved_ids = connection.execute(
+            _claiming(ids, name, now, submit_at).returning(columns.NodeRunID)
+        ).scalars()
+        claimed |= set(moved_ids)
+    return [row for row in chosen if row.NodeRunID in claimed]
+
+
+def _chosen(granted: Mapping[RunID, int]) -> Any:
+    """Return the query for the ids of the ready nodes that get the places granted to their runs."""
     of_runs = [
         sa.select(
-            sa.select(node_runs.c.NodeRunID, node_runs.c.RunID, node_runs.c.NodeKey, node_runs.c.Attempt)
+            sa.select(node_runs.c.NodeRunID)
             .where(
                 node_runs.c.RunID == run_id,
                 node_runs.c.State == NodeState.READY,
@@ -127,62 +218,62 @@ def _choose(connection: sa.Connection, granted: Mapping[RunID, int]) -> Sequence
         )
         for run_id, places in granted.items()
     ]
-    return connection.execute(sa.union_all(*of_runs)).all()
+    return sa.union_all(*of_runs)
 
 
-def _claim(
-    connection: sa.Connection,
-    ids: Sequence[int],
-    turn_of: Mapping[int, datetime],
-    own_run: RunID | None,
-    claimed_by: str,
-    now: datetime,
-) -> set[int]:
-    """Write the claims that still hold and return their ids: somebody may have cancelled a run meanwhile."""
-    later = {node_id: turn_of[node_id] for node_id in ids if turn_of[node_id] > now}
-    submit_at: Any = None
-    if later:
-        instant = node_runs.c.SubmitAt.type
-        submit_at = sa.case(
-            *(
-                (node_runs.c.NodeRunID == node_id, sa.bindparam(None, turn, instant))
-                for node_id, turn in later.items()
-            ),
-            else_=None,
-        )
-    name: Any = claimed_by
-    if own_run is not None:
-        name = sa.case((node_runs.c.RunID == own_run, claimed_by), else_=_from_elsewhere(own_run, claimed_by))
-    moved = connection.execute(
+def _claiming(chosen: Any, name: Any, now: datetime, submit_at: Any = None) -> sa.Update:
+    """Return the statement for claims that still hold: somebody may have cancelled a run meanwhile."""
+    return (
         sa.update(node_runs)
         .where(
-            node_runs.c.NodeRunID.in_(ids),
+            node_runs.c.NodeRunID.in_(chosen),
             node_runs.c.State == NodeState.READY,
             node_runs.c.ClaimedAt.is_(None),
         )
         .values(ClaimedBy=name, ClaimedAt=now, SubmitAt=submit_at)
-        .returning(node_runs.c.NodeRunID)
     )
-    return set(moved.scalars())
 
 
-def _count(connection: sa.Connection, taken: Iterable[sa.Row[Any]], now: datetime) -> None:
-    """Move the claimed nodes from those that wait for a place to those that hold one, run by run."""
-    by_run: dict[str, int] = {}
-    for row in taken:
-        by_run[row.RunID] = by_run.get(row.RunID, 0) + 1
-    if not by_run:
-        return
-    claimed = sa.case(*((runs.c.RunID == run_id, count) for run_id, count in by_run.items()))
-    connection.execute(
+def _count(
+    connection: sa.Connection,
+    taken: Iterable[sa.Row[Any]],
+    own_run: RunID | None,
+    own: Counts | None,
+    now: datetime,
+) -> int | None:
+    """Write what has changed in the counters of all runs, and return how many nodes of the own one are open."""
+    claimed = Counter(row.RunID for row in taken)
+    touched = {*claimed, *([own_run] if own is not None else [])}
+    if not touched:
+        return None
+    values: dict[str, Any] = {}
+    if claimed:
+        places = sa.case(*((runs.c.RunID == run_id, count) for run_id, count in claimed.items()), else_=0)
+        values = {
+            "ActiveNodes": runs.c.ActiveNodes + places,
+            "ReadyNodes": runs.c.ReadyNodes - places,
+            "LastPlaceAt": sa.case(
+                (runs.c.RunID.in_(claimed), sa.bindparam(None, now, runs.c.LastPlaceAt.type)),
+                else_=runs.c.LastPlaceAt,
+            ),
+        }
+    if own is not None:
+
+        def of_own(change: int) -> Any:
+            return sa.case((runs.c.RunID == own_run, change), else_=0)
+
+        values |= {
+            "OpenNodes": runs.c.OpenNodes - of_own(own.closed),
+            "ActiveNodes": values.get("ActiveNodes", runs.c.ActiveNodes) - of_own(own.freed),
+            "ReadyNodes": values.get("ReadyNodes", runs.c.ReadyNodes) + of_own(own.ready),
+        }
+    rows = connection.execute(
         sa.update(runs)
-        .where(runs.c.RunID.in_(by_run))
-        .values(
-            ActiveNodes=runs.c.ActiveNodes + claimed,
-            ReadyNodes=runs.c.ReadyNodes - claimed,
-            LastPlaceAt=now,
-        )
+        .where(runs.c.RunID.in_(touched))
+        .values(values)
+        .returning(runs.c.RunID, runs.c.OpenNodes)
     )
+    return {row.RunID: int(row.OpenNodes) for row in rows}.get(own_run)
 
 
 def _from_elsewhere(run_id: RunID, claimed_by: str) -> str:

@@ -66,10 +66,10 @@ def start_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> tup
 
     For a run that was going before, these are the nodes its former orchestrations may have left.
     """
-    hold_gate(connection, now)
+    gate = hold_gate(connection, now)
     change_run(connection, run_id, RunState.RUNNING, now=now)
-    claimed = claim_places(connection, own_run=run_id, claimed_by="run", now=now)
-    elsewhere = tuple(node for node in claimed if node.run_id != run_id)
+    claimed = claim_places(connection, gate, own_run=run_id, claimed_by="run", now=now)
+    elsewhere = tuple(node for node in claimed.nodes if node.run_id != run_id)
     return (*_claimed_open_nodes(connection, run_id), *elsewhere)
 
 
@@ -123,7 +123,7 @@ def cancel_run(connection: sa.Connection, run_id: RunID, *, actor: str, now: dat
         RunEnded: It has ended.
     """
     # Before its own row: whoever holds the gate may wait for that row.
-    hold_gate(connection, now)
+    gate = hold_gate(connection, now)
     run = connection.execute(sa.select(runs).where(runs.c.RunID == run_id)).one_or_none()
     if run is None:
         raise UnknownRun(run_id)
@@ -138,9 +138,9 @@ def cancel_run(connection: sa.Connection, run_id: RunID, *, actor: str, now: dat
         write_event(
             connection, run_id, None, run.State, run.State, now=now, actor=actor, detail="cancel requested"
         )
-    cancel_waiting_nodes(connection, run_id, actor=actor, now=now)
-    start = claim_places(connection, own_run=run_id, claimed_by="cancel", now=now)
-    return CancelledRun(run_id, _nodes_at_work(connection, run_id), start)
+    counts = cancel_waiting_nodes(connection, run_id, actor=actor, now=now)
+    start = claim_places(connection, gate, own_run=run_id, claimed_by="cancel", now=now, own=counts)
+    return CancelledRun(run_id, _nodes_at_work(connection, run_id), start.nodes)
 
 
 def cancelled_runs(connection: sa.Connection) -> tuple[CancelledRun, ...]:

@@ -1,13 +1,14 @@
 """The gate: one row that whoever gives places or turns holds, so that what limits all is decided by one at a time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from landfall.known_settings import Value, defaults, find
-from landfall.metadata.configuration import values_in_effect
+from landfall.metadata.configuration import select_in_effect
 from landfall.metadata.tables import node_gate, node_runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.ids import RunID
@@ -30,31 +31,58 @@ class LiveLimits:
         return int(self.values["limits.nodes_per_product"] if own is None else own)
 
 
-def hold_gate(connection: sa.Connection, now: datetime) -> None:
-    """Hold the gate until the transaction ends.
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The gate as whoever holds it finds it: when its two buckets are full, and until when all have to wait."""
+
+    second_full_at: datetime
+    hour_full_at: datetime
+    held_until: datetime | None
+
+
+def hold_gate(connection: sa.Connection, now: datetime) -> Gate:
+    """Hold the gate until the transaction ends, and return how it stands.
 
     Whoever frees a place or makes a node ready takes it first and looks for places behind it. So of two that
     do so at the same time the second one sees what the first one did, and no node waits beside a free place.
+    All wait for whoever holds it, so what has nothing to do with places is done before.
     """
-    connection.execute(sa.update(node_gate).values(ChangedAt=now))
+    columns = node_gate.c
+    row = connection.execute(
+        sa.update(node_gate)
+        .values(ChangedAt=now)
+        .returning(columns.SecondFullAt, columns.HourFullAt, columns.HeldUntil)
+    ).one()
+    return Gate(row.SecondFullAt, row.HourFullAt, row.HeldUntil)
 
 
 def live_limits(connection: sa.Connection, now: datetime) -> LiveLimits:
     """Return the limits in effect."""
-    stored = values_in_effect(connection, ("limits", "jobs"), at=now)
+    rows = connection.execute(select_limits(now))
+    return limits_of({f"{row.CategoryName}.{row.ItemKey}": row.ItemValue for row in rows})
+
+
+def select_limits(now: datetime) -> sa.Select[Any]:
+    """Return the query for the settings behind the limits: category, key and value of each."""
+    return select_in_effect(("limits", "jobs"), at=now)
+
+
+def limits_of(stored: Mapping[str, str | None]) -> LiveLimits:
+    """Return the limits that settings by ``category.key`` make, with the defaults of those not given."""
     given = {
         name: find(name.partition("@")[0]).parse(text) for name, text in stored.items() if text is not None
     }
     return LiveLimits({**defaults("limits"), **defaults("jobs"), **given})
 
 
-def take_turns(connection: sa.Connection, count: int, limits: LiveLimits, *, now: datetime) -> list[datetime]:
+def take_turns(
+    connection: sa.Connection, gate: Gate, count: int, limits: LiveLimits, *, now: datetime
+) -> list[datetime]:
     """Return when each of ``count`` nodes may call the Jobs API; the caller holds the gate."""
-    row = connection.execute(sa.select(node_gate)).one()
-    start = max(now, row.HeldUntil) if row.HeldUntil is not None else now
+    start = max(now, gate.held_until) if gate.held_until is not None else now
     buckets = (
-        second_bucket(float(limits.values["jobs.submissions_per_second"]), row.SecondFullAt),
-        hour_bucket(int(limits.values["jobs.submissions_per_hour"]), row.HourFullAt),
+        second_bucket(float(limits.values["jobs.submissions_per_second"]), gate.second_full_at),
+        hour_bucket(int(limits.values["jobs.submissions_per_hour"]), gate.hour_full_at),
     )
     found, (second, hour) = turns(buckets, count, start)
     connection.execute(sa.update(node_gate).values(SecondFullAt=second.full_at, HourFullAt=hour.full_at))
@@ -75,15 +103,12 @@ def hold_node(
     Args:
         hold_all_s: For how long the Jobs API asked everybody to wait; 0 if it asked for nothing.
     """
-    hold_gate(connection, now)
-    if hold_all_s > 0:
-        until = now + timedelta(seconds=hold_all_s)
-        connection.execute(
-            sa.update(node_gate)
-            .where(node_gate.c.HeldUntil.is_(None) | (node_gate.c.HeldUntil < until))
-            .values(HeldUntil=until, HoldReason=reason)
-        )
-    turn = take_turns(connection, 1, live_limits(connection, now), now=now)[0]
+    gate = hold_gate(connection, now)
+    until = now + timedelta(seconds=hold_all_s)
+    if hold_all_s > 0 and (gate.held_until is None or gate.held_until < until):
+        connection.execute(sa.update(node_gate).values(HeldUntil=until, HoldReason=reason))
+        gate = replace(gate, held_until=until)
+    turn = take_turns(connection, gate, 1, live_limits(connection, now), now=now)[0]
     connection.execute(
         sa.update(node_runs)
         .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)

@@ -1,6 +1,6 @@
 """What incremental nodes last built from, in SQL, and runs that may have left rows of theirs behind."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,15 +53,13 @@ def record_built_from(
         )
 
 
-def discarded_runs(
-    connection: sa.Connection, product_id: int, run_id: RunID, key: NodeKey
-) -> tuple[str, ...]:
-    """Return the newest other runs in which a node was started and did not succeed.
+def select_discarded_runs(product_id: int, run_id: RunID, key: NodeKey) -> sa.Select[Any]:
+    """Return the query for the newest other runs in which a node was started and did not succeed.
 
     Their jobs may have written rows before they were given up, and may do so yet. Nobody was told of these
     rows, so the next write of the table takes them away.
     """
-    rows: Iterable[str] = connection.execute(
+    return (
         sa.select(node_runs.c.RunID)
         .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
         .where(
@@ -73,5 +71,4 @@ def discarded_runs(
         )
         .order_by(runs.c.CreatedAt.desc())
         .limit(_MOST_DISCARDED)
-    ).scalars()
-    return tuple(rows)
+    )

@@ -1,6 +1,6 @@
 """Changes of state: each is a conditional update and a row in RunEvents, in the caller's transaction."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,9 @@ from landfall.runs.states import (
 )
 
 ORCHESTRATION = "landfall"
+
+# A row of RunEvents, by column.
+Event = dict[str, Any]
 
 
 def change_run(
@@ -57,25 +60,75 @@ def change_node(
     actor: str = ORCHESTRATION,
     detail: str | None = None,
     values: Mapping[str, Any] | None = None,
+    before: NodeState | None = None,
+    events: list[Event] | None = None,
 ) -> bool:
     """Move a node to ``target`` if that is allowed from where it is; return whether it moved.
 
     Args:
         values: Further columns to set with the state.
+        before: Where the caller has seen it; ``None`` if it has not looked.
+        events: Takes the row of RunEvents, which the caller writes with others; ``None`` writes it here.
     """
-    before: str = connection.execute(
-        sa.select(node_runs.c.State).where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)
-    ).scalar_one()
-    if NodeState(before) not in sources_of(target, NODE_CHANGES):
-        return False
+    state = _state_of(connection, run_id, key) if before is None else before
+    while state in sources_of(target, NODE_CHANGES):
+        if move_node(
+            connection,
+            run_id,
+            key,
+            state,
+            target,
+            now=now,
+            actor=actor,
+            detail=detail,
+            values=values,
+            events=events,
+        ):
+            return True
+        # Somebody else moved it in between, maybe to where the change is allowed as well.
+        state = _state_of(connection, run_id, key)
+    return False
+
+
+def move_node(
+    connection: sa.Connection,
+    run_id: RunID,
+    key: NodeKey,
+    before: NodeState,
+    target: NodeState,
+    *,
+    now: datetime,
+    attempt: int | None = None,
+    actor: str = ORCHESTRATION,
+    detail: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    events: list[Event] | None = None,
+) -> bool:
+    """Move a node from ``before``, from where that is allowed, to ``target``; return ``False`` if it is not there.
+
+    Args:
+        attempt: The attempt that the node must be at; ``None`` means any.
+        values: Further columns to set with the state.
+        events: As for ``change_node``.
+    """
+    here = [node_runs.c.RunID == run_id, node_runs.c.NodeKey == key, node_runs.c.State == before]
+    if attempt is not None:
+        here.append(node_runs.c.Attempt == attempt)
     moved = connection.execute(
-        sa.update(node_runs)
-        .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key, node_runs.c.State == before)
-        .values({"State": target, **(values or {})})
+        sa.update(node_runs).where(*here).values({"State": target, **(values or {})})
     ).rowcount
     if moved:
-        write_event(connection, run_id, key, before, target, now=now, actor=actor, detail=detail)
+        event = an_event(run_id, key, before, target, now=now, actor=actor, detail=detail)
+        if events is None:
+            write_events(connection, [event])
+        else:
+            events.append(event)
     return bool(moved)
+
+
+def _state_of(connection: sa.Connection, run_id: RunID, key: NodeKey) -> NodeState:
+    query = sa.select(node_runs.c.State).where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)
+    return NodeState(connection.execute(query).scalar_one())
 
 
 def change_nodes(
@@ -110,11 +163,10 @@ def change_nodes(
             .values({"State": target, **(values or {})})
         )
         moved.extend((NodeKey(row.NodeKey), row.State) for row in before)
-    if moved:
-        connection.execute(
-            sa.insert(run_events),
-            [_event(run_id, key, state, target, now, actor, detail) for key, state in moved],
-        )
+    write_events(
+        connection,
+        [an_event(run_id, key, state, target, now=now, actor=actor, detail=detail) for key, state in moved],
+    )
     return tuple(key for key, _ in moved)
 
 
@@ -130,18 +182,26 @@ def write_event(
     detail: str | None = None,
 ) -> None:
     """Write what changed, when and by whom."""
-    connection.execute(sa.insert(run_events), [_event(run_id, key, before, after, now, actor, detail)])
+    write_events(connection, [an_event(run_id, key, before, after, now=now, actor=actor, detail=detail)])
 
 
-def _event(
+def write_events(connection: sa.Connection, events: Sequence[Event]) -> None:
+    """Write what changed, all of it in one statement."""
+    if events:
+        connection.execute(sa.insert(run_events), events)
+
+
+def an_event(
     run_id: RunID,
     key: NodeKey | None,
     before: str | None,
     after: str,
+    *,
     now: datetime,
-    actor: str,
-    detail: str | None,
-) -> dict[str, Any]:
+    actor: str = ORCHESTRATION,
+    detail: str | None = None,
+) -> Event:
+    """Return a row of RunEvents."""
     return {
         "RunID": run_id,
         "NodeKey": key,

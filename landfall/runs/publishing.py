@@ -1,7 +1,10 @@
 """What a settled node leaves beside its state: quality results, its published table, its landed files."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,15 +18,34 @@ from landfall.runs.states import FileState, NodeState
 from landfall.runs.verdict import Verdict
 
 
-def write_results(
-    connection: sa.Connection, run_id: RunID, key: NodeKey, verdict: Verdict, now: datetime
-) -> None:
-    node = connection.execute(
-        sa.select(node_runs.c.Kind, node_runs.c.Definition, runs.c.DataProductID)
+@dataclass(frozen=True, slots=True)
+class NodeToSettle:
+    """What settling a node needs of it."""
+
+    state: NodeState
+    kind: NodeKind
+    definition: Mapping[str, Any]
+    product_id: int
+
+
+def read_node(connection: sa.Connection, run_id: RunID, key: NodeKey) -> NodeToSettle:
+    row = connection.execute(
+        sa.select(node_runs.c.State, node_runs.c.Kind, node_runs.c.Definition, runs.c.DataProductID)
         .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
         .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)
     ).one()
-    dataset = node.Definition["output"]["dataset"]
+    return NodeToSettle(NodeState(row.State), NodeKind(row.Kind), row.Definition, row.DataProductID)
+
+
+def write_results(
+    connection: sa.Connection,
+    run_id: RunID,
+    key: NodeKey,
+    node: NodeToSettle,
+    verdict: Verdict,
+    now: datetime,
+) -> None:
+    dataset = node.definition["output"]["dataset"]
     if verdict.rules:
         connection.execute(
             sa.insert(data_quality_results),
@@ -48,12 +70,12 @@ def write_results(
             ],
         )
     if verdict.state is NodeState.SUCCEEDED:
-        _publish(connection, node.DataProductID, dataset, run_id, verdict, now)
-        if node.Definition["load"] is not None:
+        _publish(connection, node.product_id, dataset, run_id, verdict, now)
+        if node.definition["load"] is not None:
             record_built_from(
-                connection, node.DataProductID, run_id, key, node.Definition, verdict.inputs, now=now
+                connection, node.product_id, run_id, key, node.definition, verdict.inputs, now=now
             )
-    if node.Kind == NodeKind.INGEST:
+    if node.kind is NodeKind.INGEST:
         unreadable = verdict.rejected_files
         settle_files(
             connection,

@@ -101,8 +101,8 @@ def products_at_work(connection: sa.Connection) -> tuple[str, ...]:
 
 def claim_free_places(connection: sa.Connection, *, now: datetime) -> tuple[ClaimedNode, ...]:
     """Give free places to ready nodes that stand beside them, and return those nodes."""
-    hold_gate(connection, now)
-    return claim_places(connection, own_run=None, claimed_by="reconcile", now=now)
+    gate = hold_gate(connection, now)
+    return claim_places(connection, gate, own_run=None, claimed_by="reconcile", now=now).nodes
 
 
 def open_runs(connection: sa.Connection, *, now: datetime) -> tuple[OpenRun, ...]:

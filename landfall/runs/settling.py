@@ -1,6 +1,6 @@
 """Settling a node: its final state and all that follows from it, in one transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,12 +10,19 @@ import sqlalchemy as sa
 from landfall.metadata.tables import node_run_edges, node_runs, runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.attempts import begin_retry, end_attempt
-from landfall.runs.claiming import ClaimedNode, claim_places, claimed_not_started
+from landfall.runs.claiming import ClaimedNode, Counts, claim_places, claimed_not_started
 from landfall.runs.gate import hold_gate
 from landfall.runs.ids import RunID
-from landfall.runs.journal import ORCHESTRATION, change_node, change_nodes
+from landfall.runs.journal import (
+    ORCHESTRATION,
+    Event,
+    an_event,
+    change_node,
+    change_nodes,
+    write_events,
+)
 from landfall.runs.policy import FailureClass
-from landfall.runs.publishing import write_results
+from landfall.runs.publishing import read_node, write_results
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict
 from landfall.spec.model import OnFailure
@@ -75,8 +82,10 @@ def settle_node(
     and the next ready nodes claimed. A repeated call finds the node settled and returns the same answer as
     long as the nodes it claimed have not been started.
     """
+    node = read_node(connection, run_id, key)
     # Before any row of the run: whoever holds the gate may wait for one, and would be waited for.
-    hold_gate(connection, now)
+    gate = hold_gate(connection, now)
+    events: list[Event] = []
     moved = change_node(
         connection,
         run_id,
@@ -93,25 +102,32 @@ def settle_node(
             "RowsQuarantined": verdict.rows_quarantined,
             "Result": dict(verdict.result) if verdict.result is not None else None,
         },
+        before=node.state,
+        events=events,
     )
-    if moved:
-        write_results(connection, run_id, key, verdict, now)
-        if verdict.state is NodeState.SUCCEEDED:
-            ready = _count_down(connection, run_id, key, now)
-            _count(connection, run_id, closed=1, freed=1, ready=ready)
-        else:
-            skipped = _skip_descendants(connection, run_id, key, now)
-            _count(connection, run_id, closed=1 + skipped, freed=1)
-            if verdict.state is NodeState.FAILED and _fails_fast(connection, run_id):
-                reason = f"{key} failed, and the run is to fail fast"
-                _end_unstarted(connection, run_id, NodeState.SKIPPED, reason, now=now)
-        claimed = claim_places(connection, own_run=run_id, claimed_by=key, now=now)
-    else:
+    if not moved:
         claimed = claimed_not_started(connection, run_id, claimed_by=key)
+        return _settled(run_id, claimed, open_nodes(connection, run_id))
+    write_results(connection, run_id, key, node, verdict, now)
+    if verdict.state is NodeState.SUCCEEDED:
+        counts = _count_down(connection, run_id, key, now, events)
+    else:
+        counts = _skip_descendants(connection, run_id, key, now)
+        if verdict.state is NodeState.FAILED and _fails_fast(connection, run_id):
+            reason = f"{key} failed, and the run is to fail fast"
+            counts += _end_unstarted(connection, run_id, NodeState.SKIPPED, reason, now=now)
+    claims = claim_places(
+        connection, gate, own_run=run_id, claimed_by=key, now=now, own=counts + Counts(closed=1, freed=1)
+    )
+    write_events(connection, events)
+    return _settled(run_id, claims.nodes, claims.open_nodes)
+
+
+def _settled(run_id: RunID, claimed: Sequence[ClaimedNode], left: int | None) -> Settled:
     return Settled(
         start=tuple(node.key for node in claimed if node.run_id == run_id),
         start_elsewhere=tuple(node for node in claimed if node.run_id != run_id),
-        run_ended=open_nodes(connection, run_id) == 0,
+        run_ended=left == 0,
     )
 
 
@@ -121,9 +137,11 @@ def open_nodes(connection: sa.Connection, run_id: RunID) -> int:
     return count
 
 
-def cancel_waiting_nodes(connection: sa.Connection, run_id: RunID, *, actor: str, now: datetime) -> None:
-    """Cancel every node of a run that no attempt has begun; the caller holds the gate."""
-    _end_unstarted(connection, run_id, NodeState.CANCELLED, "the run was cancelled", actor=actor, now=now)
+def cancel_waiting_nodes(connection: sa.Connection, run_id: RunID, *, actor: str, now: datetime) -> Counts:
+    """Cancel every node of a run that no attempt has begun; the caller holds the gate and writes the counts."""
+    return _end_unstarted(
+        connection, run_id, NodeState.CANCELLED, "the run was cancelled", actor=actor, now=now
+    )
 
 
 def _end_unstarted(
@@ -134,7 +152,7 @@ def _end_unstarted(
     *,
     actor: str = ORCHESTRATION,
     now: datetime,
-) -> None:
+) -> Counts:
     """End every node of a run whose attempt no job run has taken, and give back the places they hold."""
     keys = connection.execute(
         sa.select(node_runs.c.NodeKey, node_runs.c.State, node_runs.c.ClaimedAt).where(
@@ -154,26 +172,7 @@ def _end_unstarted(
     ended = [row for row in keys if row.NodeKey in set(moved)]
     held = sum(1 for row in ended if row.ClaimedAt is not None)
     ready = sum(1 for row in ended if row.ClaimedAt is None and row.State == NodeState.READY)
-    _count(connection, run_id, closed=len(ended), freed=held, ready=-ready)
-
-
-def _count(connection: sa.Connection, run_id: RunID, *, closed: int, freed: int, ready: int = 0) -> None:
-    """Keep the counters of a run.
-
-    Args:
-        closed: Nodes that have reached a final state.
-        freed: Places that were given back.
-        ready: Nodes without a place that have become ready, less those that are no longer.
-    """
-    connection.execute(
-        sa.update(runs)
-        .where(runs.c.RunID == run_id)
-        .values(
-            OpenNodes=runs.c.OpenNodes - closed,
-            ActiveNodes=runs.c.ActiveNodes - freed,
-            ReadyNodes=runs.c.ReadyNodes + ready,
-        )
-    )
+    return Counts(closed=len(ended), freed=held, ready=-ready)
 
 
 def _fails_fast(connection: sa.Connection, run_id: RunID) -> bool:
@@ -183,32 +182,31 @@ def _fails_fast(connection: sa.Connection, run_id: RunID) -> bool:
     return bool(settings["on_failure"] == OnFailure.FAIL_FAST)
 
 
-def _count_down(connection: sa.Connection, run_id: RunID, key: NodeKey, now: datetime) -> int:
-    """Count the successors of a node down, and return how many became ready by that."""
+def _count_down(
+    connection: sa.Connection, run_id: RunID, key: NodeKey, now: datetime, events: list[Event]
+) -> Counts:
+    """Count the successors of a node down, and make those ready that wait for nothing else."""
+    columns = node_runs.c
     successors = sa.select(node_run_edges.c.ToNode).where(
         node_run_edges.c.RunID == run_id, node_run_edges.c.FromNode == key
     )
-    connection.execute(
+    is_last = sa.and_(columns.State == NodeState.WAITING, columns.WaitingFor == 1)
+    counted = connection.execute(
         sa.update(node_runs)
-        .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey.in_(successors))
-        .values(WaitingFor=node_runs.c.WaitingFor - 1)
-    )
-    ready: Iterable[str] = connection.execute(
-        sa.select(node_runs.c.NodeKey).where(
-            node_runs.c.RunID == run_id,
-            node_runs.c.NodeKey.in_(successors),
-            node_runs.c.State == NodeState.WAITING,
-            node_runs.c.WaitingFor == 0,
+        .where(columns.RunID == run_id, columns.NodeKey.in_(successors))
+        .values(
+            WaitingFor=columns.WaitingFor - 1,
+            State=sa.case((is_last, NodeState.READY.value), else_=columns.State),
         )
-    ).scalars()
-    moved = change_nodes(
-        connection, run_id, [NodeKey(name) for name in ready], NodeState.READY, now=now, actor=ORCHESTRATION
-    )
-    return len(moved)
+        .returning(columns.NodeKey, columns.State, columns.WaitingFor)
+    ).all()
+    ready = [row.NodeKey for row in counted if row.State == NodeState.READY and row.WaitingFor == 0]
+    events += [an_event(run_id, name, NodeState.WAITING, NodeState.READY, now=now) for name in sorted(ready)]
+    return Counts(ready=len(ready))
 
 
-def _skip_descendants(connection: sa.Connection, run_id: RunID, key: NodeKey, now: datetime) -> int:
-    """Skip all that can no longer run, and return how many nodes that closed."""
+def _skip_descendants(connection: sa.Connection, run_id: RunID, key: NodeKey, now: datetime) -> Counts:
+    """Skip all that can no longer run."""
     edges = node_run_edges
     below = (
         sa.select(edges.c.ToNode)
@@ -231,4 +229,4 @@ def _skip_descendants(connection: sa.Connection, run_id: RunID, key: NodeKey, no
         detail=reason,
         values={"FinishedAt": now, "Reason": reason},
     )
-    return len(skipped)
+    return Counts(closed=len(skipped))

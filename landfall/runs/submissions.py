@@ -34,8 +34,8 @@ class Submission:
         return f"{self.product} {self.key} {self.run_id}"
 
 
-def open_submission(connection: sa.Connection, submission: Submission, *, now: datetime) -> None:
-    """Write that an attempt is about to be submitted; repeating it changes nothing."""
+def open_submission(submission: Submission, *, now: datetime) -> sa.Insert:
+    """Return the statement that writes that an attempt is about to be submitted; repeating it changes nothing."""
     values = (
         submission.run_id,
         submission.key,
@@ -44,13 +44,11 @@ def open_submission(connection: sa.Connection, submission: Submission, *, now: d
         submission.timeout_s,
     )
     columns = open_submissions.c
-    connection.execute(
-        sa.insert(open_submissions).from_select(
-            ["RunID", "NodeKey", "Attempt", "IdempotencyKey", "TimeoutS", "OpenedAt"],
-            sa.select(*map(sa.literal, values), sa.literal(now, columns.OpenedAt.type)).where(
-                ~sa.exists(sa.select(columns.RunID).where(_is(submission)))
-            ),
-        )
+    return sa.insert(open_submissions).from_select(
+        ["RunID", "NodeKey", "Attempt", "IdempotencyKey", "TimeoutS", "OpenedAt"],
+        sa.select(*map(sa.literal, values), sa.literal(now, columns.OpenedAt.type)).where(
+            ~sa.exists(sa.select(columns.RunID).where(_is(submission)))
+        ),
     )
 
 

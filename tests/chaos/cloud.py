@@ -63,7 +63,7 @@ class ChaosDatabase(Database):
             return answer
 
         answer = super()._run_in(engine, then_commit)
-        if engine is self.engine:
+        if engine is not self._reader:
             self._moments.reach("sql")
         # The answer of a commit can be lost as well; the whole transaction then runs again.
         self._meet("answer")

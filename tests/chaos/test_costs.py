@@ -71,7 +71,8 @@ def _file(folder: Path) -> tuple[int, int]:
     folder.mkdir()
     world = World(folder, a_product(a_transformation(), run=RunSettings(settle_s=60)))
     world.land("sales/orders/orders_landed/first.csv")
-    world.tick(0.1)
+    for _ in range(3):
+        world.tick(0.1)
     counts = []
     for _ in range(2):
         world.land("sales/orders/orders_landed/second.csv")

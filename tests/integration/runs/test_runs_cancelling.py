@@ -76,7 +76,7 @@ async def test_a_job_nobody_wrote_down_is_found_by_its_token_and_cancelled(datab
     begin(database, RUN)
     services, instances = _Services(database), FakeInstances()
     submission = Submission(RUN, INGEST, 1, "sales/orders", 60, "t")
-    database.transact(lambda c: open_submission(c, submission, now=NOW))
+    database.transact(lambda c: c.execute(open_submission(submission, now=NOW)))
     services.jobs.submit("spec", token=IdempotencyToken("t"), run_name="r", timeout_s=1)
     database.transact(lambda c: settle_node(c, RUN, INGEST, FAILED, now=NOW))
     services.jobs.fail_next(JobsUnreachable("http://jobs", "submit", "503"))

@@ -265,7 +265,7 @@ def _everything_happens(database: Database, number: int, at: datetime) -> None:
             )
         )
         submission = Submission(run_id, NodeKey("build_orders"), 1, PRODUCT, 60, "t")
-        open_submission(connection, submission, now=at)
+        connection.execute(open_submission(submission, now=at))
 
     database.transact(rest)
 

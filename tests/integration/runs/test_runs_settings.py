@@ -92,8 +92,8 @@ def _after_a_failure(database: Database) -> Any:
 
 def _last_turn(database: Database) -> Any:
     def work(connection: sa.Connection) -> timedelta:
-        hold_gate(connection, NOW)
-        return take_turns(connection, 5_000, live_limits(connection, NOW), now=NOW)[-1] - NOW
+        gate = hold_gate(connection, NOW)
+        return take_turns(connection, gate, 5_000, live_limits(connection, NOW), now=NOW)[-1] - NOW
 
     return database.transact(work)
 
