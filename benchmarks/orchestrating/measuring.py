@@ -1,0 +1,141 @@
+"""One graph, from its landed file to the end of its run, with everything that it cost."""
+
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.orchestrating.graphs import Upstreams, chain, product_of
+from benchmarks.orchestrating.processes import Usage, usage
+from benchmarks.orchestrating.stack import BenchStack, bench_stack
+
+WARM_UP = "warm"
+MEASURED = "measured"
+# What goes on after the run is closed: its orchestrations end, storage events are delivered.
+TAIL_S = 1.0
+_LOOK_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run cost, from the upload of its file on; the stack had been at work before.
+
+    Attributes:
+        nodes: Nodes of the run, the one that takes the file in included.
+        cpu_s: CPU seconds by process, those of job processes with the jobs server.
+        peak_mb: Most resident memory at one time by process and all below it.
+        sql: SQL round trips of the function host: statements and commits.
+        episodes: Executions of an orchestrator.
+        replayed: History rows that these executions read, in all.
+        longest: Rows of the longest history.
+    """
+
+    graph: str
+    nodes: int
+    wall_s: float
+    cpu_s: dict[str, float]
+    peak_mb: dict[str, float]
+    sql: int
+    storage: int
+    jobs_api: int
+    episodes: int
+    replayed: int
+    longest: int
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def cpu_ms_per_node(self) -> float:
+        return 1000 * sum(self.cpu_s.values()) / self.nodes
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "cpu_ms_per_node": round(self.cpu_ms_per_node, 2)}
+
+
+def measure(graph: str, upstreams: Upstreams) -> Result:
+    """Start a stack, let it run a small product to get warm, then measure the graph."""
+    products = [product_of(chain(3), WARM_UP), product_of(upstreams, MEASURED)]
+    with (
+        tempfile.TemporaryDirectory(prefix="landfall-bench-") as folder,
+        bench_stack(Path(folder), products) as stack,
+    ):
+        stack.land(WARM_UP)
+        stack.wait_for_run(WARM_UP)
+        time.sleep(TAIL_S)
+        return _measure(stack, graph, len(upstreams) + 1)
+
+
+def _measure(stack: BenchStack, graph: str, nodes: int) -> Result:
+    peaks = _Peaks(stack.processes())
+    before = _Counts.of(stack)
+    started = time.monotonic()
+    stack.land(MEASURED)
+    stack.wait_for_run(MEASURED)
+    wall_s = time.monotonic() - started
+    time.sleep(TAIL_S)
+    after = _Counts.of(stack)
+    peaks.stop()
+    return Result(
+        graph=graph,
+        nodes=nodes,
+        wall_s=round(wall_s, 2),
+        cpu_s={name: round(after.cpu[name].cpu_s - before.cpu[name].cpu_s, 2) for name in after.cpu},
+        peak_mb={name: round(peak) for name, peak in peaks.found.items()},
+        sql=after.sql - before.sql,
+        # The upload is the benchmark's own.
+        storage=after.storage - before.storage - 1,
+        jobs_api=after.jobs_api - before.jobs_api,
+        episodes=sum(map(_episodes, after.histories)) - sum(map(_episodes, before.histories)),
+        replayed=sum(map(_replayed, after.histories)) - sum(map(_replayed, before.histories)),
+        longest=max(map(len, after.histories)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    cpu: dict[str, Usage]
+    sql: int
+    storage: int
+    jobs_api: int
+    histories: list[list[str]]
+
+    @classmethod
+    def of(cls, stack: BenchStack) -> "_Counts":
+        return cls(
+            cpu={name: usage(pid) for name, pid in stack.processes().items()},
+            sql=stack.sql_round_trips(),
+            storage=stack.storage_calls.total(),
+            jobs_api=stack.jobs_calls(),
+            histories=stack.histories(),
+        )
+
+
+class _Peaks:
+    """Looks at the memory of each process again and again until it is stopped."""
+
+    def __init__(self, processes: dict[str, int]) -> None:
+        self.found = dict.fromkeys(processes, 0.0)
+        self._processes = processes
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._stopping.wait(_LOOK_S):
+            for name, pid in self._processes.items():
+                self.found[name] = max(self.found[name], usage(pid).memory_mb)
+
+
+def _episodes(history: Sequence[str]) -> int:
+    return sum(1 for event in history if event == "OrchestratorStarted")
+
+
+def _replayed(history: Sequence[str]) -> int:
+    """Return how many rows its executions found already there, each of them all that were written before it."""
+    return sum(number for number, event in enumerate(history) if event == "OrchestratorStarted")
