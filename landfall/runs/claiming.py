@@ -195,7 +195,7 @@ def _claim(
                 for node_id in ids
             )
         )
-        moved_ids = connection.execute(
+        moved_ids: Iterable[int] = connection.execute(
             _claiming(ids, name, now, submit_at).returning(columns.NodeRunID)
         ).scalars()
         claimed |= set(moved_ids)

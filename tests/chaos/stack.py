@@ -226,8 +226,12 @@ class Stack:
     def _progress(self) -> tuple[int, ...]:
         """Return numbers of which one changes with whatever happens."""
         with self.database.engine.connect() as connection:
-            events = connection.execute(sa.select(sa.func.max(run_events.c.RunEventID))).scalar_one()
-            files = connection.execute(sa.select(sa.func.max(landed_files.c.LandedFileID))).scalar_one()
+            events: int | None = connection.execute(
+                sa.select(sa.func.max(run_events.c.RunEventID))
+            ).scalar_one()
+            files: int | None = connection.execute(
+                sa.select(sa.func.max(landed_files.c.LandedFileID))
+            ).scalar_one()
         written = self.tables_file.stat().st_size if self.tables_file.exists() else 0
         return (self.grid.taken, self.grid.open, events or 0, files or 0, written)
 
