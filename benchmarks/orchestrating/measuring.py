@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.orchestrating.graphs import Upstreams, chain, product_of
 from benchmarks.orchestrating.processes import Usage, usage
 from benchmarks.orchestrating.stack import BenchStack, bench_stack
+from landfall.local.functions_host.history import EventType
 
 WARM_UP = "warm"
 MEASURED = "measured"
@@ -99,7 +100,7 @@ class _Counts:
     sql: int
     storage: int
     jobs_api: int
-    histories: list[list[str]]
+    histories: list[list[int]]
 
     @classmethod
     def of(cls, stack: BenchStack) -> "_Counts":
@@ -132,10 +133,10 @@ class _Peaks:
                 self.found[name] = max(self.found[name], usage(pid).memory_mb)
 
 
-def _episodes(history: Sequence[str]) -> int:
-    return sum(1 for event in history if event == "OrchestratorStarted")
+def _episodes(history: Sequence[int]) -> int:
+    return sum(1 for event in history if event == EventType.ORCHESTRATOR_STARTED)
 
 
-def _replayed(history: Sequence[str]) -> int:
+def _replayed(history: Sequence[int]) -> int:
     """Return how many rows its executions found already there, each of them all that were written before it."""
-    return sum(number for number, event in enumerate(history) if event == "OrchestratorStarted")
+    return sum(number for number, event in enumerate(history) if event == EventType.ORCHESTRATOR_STARTED)

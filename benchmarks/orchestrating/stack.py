@@ -118,12 +118,12 @@ class BenchStack:
         journal = self._jobs.call("GET", "/__loopback/requests")["requests"]
         return sum(1 for entry in journal if entry["path"].startswith("/api/"))
 
-    def histories(self) -> list[list[str]]:
+    def histories(self) -> list[list[int]]:
         """Return the types of the rows of each orchestration's history, as far as the task hub keeps them."""
         file = self.folder / "host" / "data" / "taskhub.sqlite"
         with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
             rows = connection.execute("select instance_id, event from history order by instance_id, seq")
-            found: dict[str, list[str]] = {}
+            found: dict[str, list[int]] = {}
             for instance_id, event in rows:
                 found.setdefault(instance_id, []).append(json.loads(event)["EventType"])
         return list(found.values())
