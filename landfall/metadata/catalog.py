@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from landfall.errors import LandfallError
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import data_products, data_sets, metadata_versions
 from landfall.spec.faults import nearest
 from landfall.spec.model import Dataset, Product
@@ -223,6 +224,45 @@ def list_products(connection: sa.Connection) -> tuple[CatalogEntry, ...]:
             applied_by=row.AppliedBy,
         )
         for row in rows
+    )
+
+
+def list_product_keys(connection: sa.Connection, *, scope: Scope = EVERYTHING) -> tuple[str, ...]:
+    """Return ``domain/product`` of every applied product that is seen, in the order of names."""
+    rows = connection.execute(
+        sa.select(data_products.c.Domain, data_products.c.Name)
+        .where(scope.rows())
+        .order_by(data_products.c.Domain, data_products.c.Name)
+    )
+    return tuple(f"{row.Domain}/{row.Name}" for row in rows)
+
+
+def find_names(
+    connection: sa.Connection, text: str, *, scope: Scope = EVERYTHING, limit: int
+) -> tuple[tuple[str, str | None], ...]:
+    """Return products and datasets with ``text`` in their name, without regard to case, ``limit`` of each at most.
+
+    Each is ``domain/product`` and the name of the dataset, ``None`` for the product itself.
+    """
+    products = connection.execute(
+        sa.select(data_products.c.Domain, data_products.c.Name)
+        .where(
+            scope.rows(),
+            (data_products.c.Domain + "/" + data_products.c.Name).icontains(text, autoescape=True),
+        )
+        .order_by(data_products.c.Domain, data_products.c.Name)
+        .limit(limit)
+    )
+    datasets = connection.execute(
+        sa.select(data_products.c.Domain, data_products.c.Name, data_sets.c.Name.label("DataSet"))
+        .join_from(data_sets, data_products, data_products.c.DataProductID == data_sets.c.DataProductID)
+        .where(scope.rows(), data_sets.c.Name.icontains(text, autoescape=True))
+        .order_by(data_sets.c.Name, data_products.c.Domain, data_products.c.Name)
+        .limit(limit)
+    )
+    return (
+        *((f"{row.Domain}/{row.Name}", None) for row in products),
+        *((f"{row.Domain}/{row.Name}", row.DataSet) for row in datasets),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from landfall.errors import LandfallError
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import data_products, data_quality_results, node_runs, run_plans, runs
 from landfall.metadata.tables import run_events as run_events_table
 from landfall.planning.plan import NodeKey
@@ -30,7 +31,12 @@ class AmbiguousRun(LandfallError):
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One run; ``rerun_of`` is the former run of which it executes a part again."""
+    """One run.
+
+    Attributes:
+        rerun_of: The former run of which it executes a part again.
+        cancel_requested_by: Who asked for its end.
+    """
 
     run_id: RunID
     product: str
@@ -44,6 +50,7 @@ class RunSummary:
     started_at: datetime | None
     finished_at: datetime | None
     rerun_of: str | None = None
+    cancel_requested_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +165,15 @@ class RunEvent:
 
 
 def list_runs(
-    connection: sa.Connection, *, product: str | None = None, limit: int = 50
+    connection: sa.Connection, *, product: str | None = None, scope: Scope = EVERYTHING, limit: int = 50
 ) -> tuple[RunSummary, ...]:
     """Return the newest runs first, of one product (``domain/name``) or of all."""
-    query = run_summaries().order_by(runs.c.CreatedAt.desc(), runs.c.RunID.desc()).limit(limit)
+    query = (
+        run_summaries()
+        .where(scope.rows())
+        .order_by(runs.c.CreatedAt.desc(), runs.c.RunID.desc())
+        .limit(limit)
+    )
     if product is not None:
         domain, _, name = product.partition("/")
         query = query.where(data_products.c.Domain == domain, data_products.c.Name == name)
@@ -190,8 +202,8 @@ def get_run(connection: sa.Connection, run_id: RunID) -> RunDetail:
     )
     return RunDetail(
         run=run_summary(row),
-        nodes=tuple(_node(node) for node in nodes),
-        rules=tuple(rule_result(result) for result in results),
+        nodes=tuple(node_summary(node) for node in nodes),
+        rules=tuple(map(rule_result, results)),
         edges=tuple(
             (NodeKey(upstream), NodeKey(node["key"]))
             for node in plan["nodes"]
@@ -208,18 +220,7 @@ def run_events(connection: sa.Connection, run_id: RunID, *, after: int = 0) -> t
         .where(run_events_table.c.RunID == run_id, run_events_table.c.RunEventID > after)
         .order_by(run_events_table.c.RunEventID)
     )
-    return tuple(
-        RunEvent(
-            event_id=row.RunEventID,
-            key=NodeKey(row.NodeKey) if row.NodeKey else None,
-            before=row.FromState,
-            after=row.ToState,
-            occurred_at=row.OccurredAt,
-            actor=row.Actor,
-            detail=row.Detail,
-        )
-        for row in rows
-    )
+    return tuple(map(run_event, rows))
 
 
 def resolve_run_id(connection: sa.Connection, text: str) -> RunID:
@@ -262,6 +263,7 @@ def run_summary(row: sa.Row[Any]) -> RunSummary:
         started_at=row.StartedAt,
         finished_at=row.FinishedAt,
         rerun_of=row.RerunOf,
+        cancel_requested_by=row.CancelRequestedBy,
     )
 
 
@@ -283,7 +285,7 @@ def rule_result(row: sa.Row[Any]) -> RuleResult:
     )
 
 
-def _node(row: sa.Row[Any]) -> NodeSummary:
+def node_summary(row: sa.Row[Any]) -> NodeSummary:
     output = row.Definition["output"]
     return NodeSummary(
         key=NodeKey(row.NodeKey),
@@ -306,4 +308,16 @@ def _node(row: sa.Row[Any]) -> NodeSummary:
         stopped_by=tuple(Stop(**stop) for stop in (row.Result or {}).get("stopped_by", ())),
         submit_at=row.SubmitAt,
         hold_reason=row.HoldReason,
+    )
+
+
+def run_event(row: sa.Row[Any]) -> RunEvent:
+    return RunEvent(
+        event_id=row.RunEventID,
+        key=NodeKey(row.NodeKey) if row.NodeKey else None,
+        before=row.FromState,
+        after=row.ToState,
+        occurred_at=row.OccurredAt,
+        actor=row.Actor,
+        detail=row.Detail,
     )

@@ -1,0 +1,216 @@
+"""What operators read of runs: the list, narrowed and paged, and one run as a graph and node by node."""
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+import sqlalchemy as sa
+import sqlglot
+from sqlalchemy.dialects import mssql
+
+from landfall.metadata.engine import Database
+from landfall.metadata.json_values import json_text
+from landfall.metadata.paging import NotACursor
+from landfall.metadata.scope import Scope
+from landfall.metadata.tables import node_runs
+from landfall.planning.plan import NodeKey
+from landfall.runs.closing import UnknownRun
+from landfall.runs.ids import RunID
+from landfall.runs.run_graph import count_states, last_event, node_moments, run_shape
+from landfall.runs.run_list import (
+    OPEN_STATES,
+    RunFilter,
+    RunOrder,
+    count_runs,
+    find_runs,
+    get_run_summary,
+)
+from landfall.runs.run_nodes import (
+    NodeFilter,
+    NodeNotInRun,
+    find_events,
+    find_node_files,
+    find_nodes,
+    get_node,
+)
+from landfall.runs.states import NodeState, RunState
+from landfall.runs.timing import deciding_chain
+from tests.builders import a_product, a_transformation
+from tests.integration.runs.acting import NOW, apply, begin, finish, land
+
+DIAMOND = a_product(
+    a_transformation("build_orders", output="orders"),
+    a_transformation("left", inputs=("orders",), output="left_side"),
+    a_transformation("right", inputs=("orders",), output="right_side"),
+    a_transformation("total", inputs=("left_side", "right_side"), output="total"),
+)
+FINANCE = Scope(frozenset({"finance"}))
+
+
+def run_once(database: Database, number: int, *, failing: frozenset[str] = frozenset()) -> RunID:
+    land(database, f"orders_landed/{number}.csv", etag=f"0x{number}")
+    run_id = begin(database, f"r{number}", now=NOW + timedelta(hours=number))
+    assert run_id is not None
+    finish(database, run_id, failing=failing, now=NOW + timedelta(hours=number))
+    return run_id
+
+
+def found(database: Database, wanted: RunFilter, scope: Scope | None = None) -> list[str]:
+    page = database.read(partial(find_runs, wanted=wanted, **({"scope": scope} if scope else {})))
+    return [run.run_id for run in page.items]
+
+
+@pytest.fixture
+def three(database: Database) -> Database:
+    """A store with two runs that have ended, of which the second failed, and one that goes on."""
+    apply(database, DIAMOND)
+    run_once(database, 1)
+    run_once(database, 2, failing=frozenset({"left"}))
+    land(database, "orders_landed/3.csv", etag="0x3")
+    begin(database, "r3", now=NOW + timedelta(hours=3))
+    return database
+
+
+def test_runs_are_narrowed_by_each_field(three: Database) -> None:
+    assert found(three, RunFilter()) == ["r3", "r2", "r1"]
+    assert found(three, RunFilter(states=frozenset({RunState.FAILED}))) == ["r2"]
+    assert found(three, RunFilter(states=OPEN_STATES)) == ["r3"]
+    assert found(three, RunFilter(product="sales/orders", begins="r1")) == ["r1"]
+    assert found(three, RunFilter(product="sales/returns")) == []
+    assert found(three, RunFilter(since=NOW + timedelta(hours=2), until=NOW + timedelta(hours=3))) == ["r2"]
+    assert found(three, RunFilter(trigger="http")) == []
+    assert found(three, RunFilter(begins="%")) == []
+
+
+def test_runs_of_domains_that_are_not_seen_are_not_there(three: Database) -> None:
+    assert found(three, RunFilter(), FINANCE) == []
+    assert three.read(partial(count_runs, wanted=RunFilter(), scope=FINANCE)) == 0
+    with pytest.raises(UnknownRun):
+        three.read(partial(get_run_summary, run_id=RunID("r1"), scope=FINANCE))
+
+
+def test_counting_stops_where_it_is_told_to(three: Database) -> None:
+    assert three.read(partial(count_runs, wanted=RunFilter())) == 3
+    assert three.read(partial(count_runs, wanted=RunFilter(), most=2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (RunOrder.NEWEST, ["r3", "r2", "r1"]),
+        (RunOrder.OLDEST, ["r1", "r2", "r3"]),
+        (RunOrder.LARGEST, ["r3", "r2", "r1"]),
+        (RunOrder.LAST_ENDED, ["r2", "r1"]),
+    ],
+)
+def test_page_by_page_every_run_comes_once(three: Database, order: RunOrder, expected: list[str]) -> None:
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = three.read(partial(find_runs, wanted=RunFilter(), order=order, limit=1, cursor=cursor))
+        seen += [run.run_id for run in page.items]
+        cursor = page.following
+        if cursor is None:
+            break
+
+    assert seen == expected
+
+
+def test_a_cursor_of_another_order_is_refused(three: Database) -> None:
+    cursor = three.read(partial(find_runs, wanted=RunFilter(), limit=1)).following
+
+    with pytest.raises(NotACursor):
+        three.read(partial(find_runs, wanted=RunFilter(), order=RunOrder.LARGEST, cursor=cursor))
+
+
+def test_a_run_is_a_graph_with_ranks_and_states(three: Database) -> None:
+    shape = three.read(partial(run_shape, run_id=RunID("r2")))
+    moments = three.read(partial(node_moments, run_id=RunID("r2")))
+
+    assert {key: (node.layer, node.rank) for key, node in shape.items()} == {
+        "ingest.orders_landed": ("bronze", 0),
+        "build_orders": ("silver", 1),
+        "left": ("silver", 2),
+        "right": ("silver", 2),
+        "total": ("silver", 3),
+    }
+    assert set(shape[NodeKey("total")].upstream) == {"left", "right"}
+    assert {key: str(moment.state) for key, moment in moments.items()} == {
+        "ingest.orders_landed": "succeeded",
+        "build_orders": "succeeded",
+        "left": "failed",
+        "right": "succeeded",
+        "total": "skipped",
+    }
+    assert three.read(partial(count_states, run_id=RunID("r2"))) == {
+        NodeState.SUCCEEDED: 3,
+        NodeState.FAILED: 1,
+        NodeState.SKIPPED: 1,
+    }
+
+
+def test_every_change_of_a_run_has_a_higher_number(three: Database) -> None:
+    before = three.read(partial(last_event, run_id=RunID("r3")))
+    finish(three, RunID("r3"), now=NOW + timedelta(hours=3))
+
+    assert before < three.read(partial(last_event, run_id=RunID("r3")))
+    assert three.read(partial(last_event, run_id=RunID("none"))) == 0
+
+
+def test_nodes_are_narrowed_and_come_upstreams_first(three: Database) -> None:
+    def keys(wanted: NodeFilter) -> list[str]:
+        page = three.read(partial(find_nodes, run_id=RunID("r2"), wanted=wanted))
+        return [node.key for node in page.items]
+
+    assert keys(NodeFilter())[0] == "ingest.orders_landed"
+    assert keys(NodeFilter(states=frozenset({NodeState.FAILED, NodeState.SKIPPED}))) == ["left", "total"]
+    assert keys(NodeFilter(layer="bronze")) == ["ingest.orders_landed"]
+    assert keys(NodeFilter(contains="build_")) == ["build_orders"]
+    assert keys(NodeFilter(contains="%")) == []
+
+
+def test_a_node_comes_with_what_is_around_it(three: Database) -> None:
+    left = three.read(partial(get_node, run_id=RunID("r2"), key=NodeKey("left")))
+    ingest = three.read(partial(get_node, run_id=RunID("r2"), key=NodeKey("ingest.orders_landed")))
+
+    assert [(near.key, near.state) for near in left.upstream] == [("build_orders", "succeeded")]
+    assert [(near.key, near.state) for near in left.downstream] == [("total", "skipped")]
+    assert [(attempt.number, attempt.job_run_id) for attempt in left.attempts] == [(1, 1)]
+    assert left.files == ()
+    assert [file.url.rpartition("/")[2] for file in ingest.files] == ["2.csv"]
+    with pytest.raises(NodeNotInRun):
+        three.read(partial(get_node, run_id=RunID("r2"), key=NodeKey("none")))
+
+
+def test_files_and_changes_of_a_run_come_page_by_page(three: Database) -> None:
+    files = three.read(partial(find_node_files, run_id=RunID("r1")))
+    first = three.read(partial(find_events, run_id=RunID("r1"), limit=3))
+    second = three.read(partial(find_events, run_id=RunID("r1"), limit=3, cursor=first.following))
+    of_left = three.read(partial(find_events, run_id=RunID("r1"), node=NodeKey("left")))
+
+    assert [file.dataset for file in files.items] == ["orders_landed"]
+    numbers = [event.event_id for event in (*first.items, *second.items)]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(set(numbers)) == 6
+    assert {event.key for event in of_left.items} == {"left"}
+
+
+def test_the_deciding_chain_goes_back_through_whoever_ended_last() -> None:
+    a, b, c, d = (NodeKey(name) for name in "abcd")
+    ended = {
+        a: NOW,
+        b: NOW + timedelta(seconds=5),
+        c: NOW + timedelta(seconds=3),
+        d: NOW + timedelta(seconds=9),
+    }
+
+    assert deciding_chain(d, ended, {a: (), b: (a,), c: (a,), d: (b, c)}) == (a, b, d)
+
+
+def test_a_text_in_json_is_read_on_azure_sql_too() -> None:
+    query = sa.select(json_text(node_runs.c.Definition, "output.layer"))
+
+    compiled = str(query.compile(dialect=mssql.dialect()))
+
+    assert "JSON_VALUE([NodeRuns].[Definition], '$.output.layer')" in compiled
+    sqlglot.parse_one(compiled, read="tsql")
