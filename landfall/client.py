@@ -3,16 +3,18 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
+from functools import partial
 from typing import Any, Final, Self
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 from landfall.errors import ErrorKind, LandfallError
 from landfall.settings import MissingSetting, Settings
 
 _TIMEOUT_S: Final = 30
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class RequestRefused(LandfallError):
@@ -49,11 +51,23 @@ class FunctionsAccessDenied(LandfallError):
     code = "LF6303"
     kind = ErrorKind.UNREACHABLE
 
-    def __init__(self, url: str, status: int) -> None:
-        super().__init__(
-            f"{url} answered {status}: LANDFALL_FUNCTIONS_KEY is not a key of this function app."
-        )
+    def __init__(self, url: str, status: int, reason: str) -> None:
+        super().__init__(f"{url} answered {status}: {reason}")
         self.url = url
+
+
+class NoToken(LandfallError):
+    """Entra ID gives no token for the function app."""
+
+    code = "LF6304"
+    kind = ErrorKind.UNREACHABLE
+
+    def __init__(self, audience: str, reason: str) -> None:
+        super().__init__(
+            f"no token for {audience} ({reason}). Sign in, for example with `az login`, as somebody whom the app's "
+            "registration allows."
+        )
+        self.audience = audience
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +87,15 @@ class StartedRequest:
 class FunctionsClient:
     """Calls the function app that `settings` names."""
 
-    def __init__(self, url: str, key: str, *, actor: str | None = None) -> None:
+    def __init__(self, url: str, *, token: Callable[[], str] | None = None, actor: str | None = None) -> None:
+        """Keep where the app is.
+
+        Args:
+            token: Gives a token of Entra ID; ``None`` for an app that asks for none, as on a laptop.
+            actor: Who acts, for the record of an app that takes everybody for its owner.
+        """
         self._url = url.rstrip("/") + "/"
-        self._key = key
+        self._token = token
         self._actor = actor
 
     @classmethod
@@ -83,16 +103,22 @@ class FunctionsClient:
         """Return a client; nothing is sent yet.
 
         Args:
-            actor: Who acts, for the record where the app knows the caller by a shared key only.
+            actor: Who acts, for the record of a laptop's app; one in Azure knows who signed in.
 
         Raises:
-            MissingSetting: The URL or the key of the function app is not set.
+            MissingSetting: The URL of the function app is not set, or its audience and it is not on this machine.
         """
         if not settings.functions_url:
             raise MissingSetting("LANDFALL_FUNCTIONS_URL")
-        if not settings.functions_key:
-            raise MissingSetting("LANDFALL_FUNCTIONS_KEY")
-        return cls(settings.functions_url, settings.functions_key, actor=actor)
+        if urlsplit(settings.functions_url).hostname in _LOOPBACK:
+            return cls(settings.functions_url, actor=actor)
+        if not settings.functions_audience:
+            raise MissingSetting("LANDFALL_FUNCTIONS_AUDIENCE")
+        return cls(
+            settings.functions_url,
+            token=partial(_entra_token, settings.functions_audience, settings.managed_identity_client_id),
+            actor=actor,
+        )
 
     def start_run(
         self,
@@ -114,7 +140,7 @@ class FunctionsClient:
         Raises:
             RequestRefused: The product or a dataset does not exist, or the key stands for another request.
             FunctionsUnreachable: The function app does not answer.
-            FunctionsAccessDenied: It refuses the key.
+            FunctionsAccessDenied: It refuses who we are.
         """
         body: dict[str, Any] = {"datasets": list(datasets), "full": full}
         body |= _given(on_failure=on_failure, idempotency_key=idempotency_key)
@@ -130,7 +156,7 @@ class FunctionsClient:
         Raises:
             RequestRefused: The range is not sound, or there is nothing in it.
             FunctionsUnreachable: The function app does not answer.
-            FunctionsAccessDenied: It refuses the key.
+            FunctionsAccessDenied: It refuses who we are.
         """
         return self._post(_product_path(product, "backfills"), choice)[0]
 
@@ -140,7 +166,7 @@ class FunctionsClient:
         Raises:
             RequestRefused: There is no such backfill, or it has ended.
             FunctionsUnreachable: The function app does not answer.
-            FunctionsAccessDenied: It refuses the key.
+            FunctionsAccessDenied: It refuses who we are.
         """
         return self._post(f"api/backfills/{quote(backfill_id)}/{act}", {})[0]
 
@@ -150,7 +176,7 @@ class FunctionsClient:
         Raises:
             RequestRefused: There is no such run, or not all of its files can be taken in again.
             FunctionsUnreachable: The function app does not answer.
-            FunctionsAccessDenied: It refuses the key.
+            FunctionsAccessDenied: It refuses who we are.
         """
         answer, headers = self._post(f"api/runs/{quote(run_id)}/replay", {})
         return self._started(answer, headers)
@@ -175,7 +201,7 @@ class FunctionsClient:
         Raises:
             RequestRefused: There is no such run or node, or nothing of it can be run again.
             FunctionsUnreachable: The function app does not answer.
-            FunctionsAccessDenied: It refuses the key.
+            FunctionsAccessDenied: It refuses who we are.
         """
         body: dict[str, Any] = {"from_failed": from_failed, "only": only, "newest": newest}
         body |= _given(node=node, on_failure=on_failure)
@@ -188,7 +214,7 @@ class FunctionsClient:
         Raises:
             RequestRefused: There is no such run, or it has ended.
             FunctionsUnreachable: The function app does not answer.
-            FunctionsAccessDenied: It refuses the key.
+            FunctionsAccessDenied: It refuses who we are.
         """
         self._post(f"api/runs/{quote(run_id)}/cancel", {})
 
@@ -198,7 +224,7 @@ class FunctionsClient:
         Raises:
             RequestRefused: The product does not exist.
             FunctionsUnreachable: The function app does not answer.
-            FunctionsAccessDenied: It refuses the key.
+            FunctionsAccessDenied: It refuses who we are.
         """
         return self._post(_product_path(product, "pause"), {"reason": reason} if reason else {})[0]
 
@@ -208,7 +234,7 @@ class FunctionsClient:
         Raises:
             RequestRefused: The product does not exist.
             FunctionsUnreachable: The function app does not answer.
-            FunctionsAccessDenied: It refuses the key.
+            FunctionsAccessDenied: It refuses who we are.
         """
         return self._post(_product_path(product, "resume"), {})[0]
 
@@ -225,7 +251,7 @@ class FunctionsClient:
         Raises:
             RequestRefused: There is none with one of the ids.
             FunctionsUnreachable: The function app does not answer.
-            FunctionsAccessDenied: It refuses the key.
+            FunctionsAccessDenied: It refuses who we are.
         """
         return self._post(f"api/dead-letters/{act}", choice)[0]
 
@@ -242,7 +268,7 @@ class FunctionsClient:
         Raises:
             RequestRefused: The product does not exist.
             FunctionsUnreachable: The function app does not answer.
-            FunctionsAccessDenied: It refuses the key.
+            FunctionsAccessDenied: It refuses who we are.
         """
         return self._post(f"api/runs/{act}", choice)[0]
 
@@ -259,7 +285,7 @@ class FunctionsClient:
         Raises:
             RequestRefused: A file or the product does not exist.
             FunctionsUnreachable: The function app does not answer.
-            FunctionsAccessDenied: It refuses the key.
+            FunctionsAccessDenied: It refuses who we are.
         """
         return self._post("api/files/replay", choice)[0]
 
@@ -273,10 +299,11 @@ class FunctionsClient:
     def _post(self, path: str, body: Mapping[str, Any]) -> tuple[Mapping[str, Any], Message]:
         url = urljoin(self._url, path)
         actor = {"x-landfall-actor": self._actor} if self._actor else {}
+        bearer = {"Authorization": f"Bearer {self._token()}"} if self._token else {}
         request = urllib.request.Request(  # noqa: S310 - the URL is the configured one
             url,
             data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json", "x-functions-key": self._key, **actor},
+            headers={"Content-Type": "application/json", **bearer, **actor},
             method="POST",
         )
         try:
@@ -286,6 +313,18 @@ class FunctionsClient:
             raise _refusal(url, error) from error
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             raise FunctionsUnreachable(url, str(getattr(error, "reason", error))) from error
+
+
+def _entra_token(audience: str, client_id: str | None) -> str:
+    # It takes a while to import, and a laptop never needs it.
+    from azure.core.exceptions import ClientAuthenticationError
+    from azure.identity import DefaultAzureCredential
+
+    credential = DefaultAzureCredential(managed_identity_client_id=client_id)
+    try:
+        return credential.get_token(f"{audience.rstrip('/')}/.default").token
+    except ClientAuthenticationError as error:
+        raise NoToken(audience, str(error.message).partition("\n")[0]) from error
 
 
 def _given(**fields: Any) -> dict[str, Any]:
@@ -299,11 +338,11 @@ def _product_path(product: str, act: str) -> str:
 
 
 def _refusal(url: str, error: urllib.error.HTTPError) -> LandfallError:
-    if error.code in {401, 403}:
-        return FunctionsAccessDenied(url, error.code)
     # A problem document of RFC 9457, or the text of whatever stands in front of the app.
     answer = _json_object(error.read())
     reason = str(answer.get("detail") or error.reason)
+    if error.code in {401, 403}:
+        return FunctionsAccessDenied(url, error.code, reason)
     if error.code >= 500 or error.code == 429:
         return FunctionsUnreachable(url, f"{error.code} {reason}")
     return RequestRefused(url, error.code, reason, answer.get("code"))

@@ -35,7 +35,8 @@ class Settings:
         databricks_token: Token of the laptop's jobs server; ``None`` means sign in with Entra ID.
         job_id: Saved job of the default compute profile; ``None`` submits one-time runs.
         functions_url: URL of the function app.
-        functions_key: Host key of the laptop's function host; ``None`` means a bearer token.
+        functions_audience: Application ID URI of the function app's registration, for the token that callers
+            sign in with; ``None`` on a laptop, whose app knows who runs it.
         managed_identity_client_id: Client id of the user-assigned identity, ``None`` for the default one.
         callback_hosts: The only hosts that may be called back, ``*.example.com`` for all below one; empty means
             every public one.
@@ -50,7 +51,7 @@ class Settings:
     databricks_token: str | None
     job_id: int | None
     functions_url: str
-    functions_key: str | None
+    functions_audience: str | None
     managed_identity_client_id: str | None
     callback_hosts: tuple[str, ...] = ()
     callback_loopback: bool = False
@@ -80,13 +81,61 @@ class Settings:
             databricks_token=environ.get("DATABRICKS_TOKEN") or None,
             job_id=int(job_id) if job_id else None,
             functions_url=environ.get("LANDFALL_FUNCTIONS_URL", ""),
-            functions_key=environ.get("LANDFALL_FUNCTIONS_KEY") or None,
+            functions_audience=environ.get("LANDFALL_FUNCTIONS_AUDIENCE") or None,
             managed_identity_client_id=environ.get("LANDFALL_IDENTITY_CLIENT_ID") or None,
             callback_hosts=tuple(
                 environ.get("LANDFALL_CALLBACK_HOSTS", "").replace(",", " ").lower().split()
             ),
             callback_loopback=environ.get("LANDFALL_CALLBACK_LOOPBACK", "").lower() in {"1", "true"},
         )
+
+
+class InsecureLocalRefused(LandfallError):
+    """The laptop's identity is switched on where other people call."""
+
+    code = "LF6125"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"LANDFALL_INSECURE_LOCAL is set, but {reason}: everybody who reaches the app would be its "
+            "administrator. Remove the setting; people sign in with Entra ID."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """How the app knows who calls it.
+
+    Attributes:
+        signed_in_by_app_service: Whether App Service authentication stands in front of the app, so that the headers
+            with the caller's principal are its own and nobody else's.
+        insecure_local: Who everybody on this machine is taken for; ``None`` anywhere but on a laptop.
+        in_azure: Whether the app runs in App Service.
+    """
+
+    signed_in_by_app_service: bool = False
+    insecure_local: str | None = None
+    in_azure: bool = False
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Return what ``environ`` says, this process's environment if none is given.
+
+        Raises:
+            InsecureLocalRefused: The laptop's identity is switched on in Azure, or beside App Service authentication.
+        """
+        # App Service says so itself; where its plan does not, the setting stands beside what switches it on.
+        told = environ.get("WEBSITE_AUTH_ENABLED") or environ.get("LANDFALL_APP_SERVICE_AUTH") or ""
+        found = cls(
+            signed_in_by_app_service=told.lower() in {"1", "true"},
+            insecure_local=environ.get("LANDFALL_INSECURE_LOCAL") or None,
+            in_azure=bool(environ.get("WEBSITE_INSTANCE_ID")),
+        )
+        if found.insecure_local is not None and found.in_azure:
+            raise InsecureLocalRefused("the app runs in Azure (WEBSITE_INSTANCE_ID is set)")
+        if found.insecure_local is not None and found.signed_in_by_app_service:
+            raise InsecureLocalRefused("App Service authentication is on")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

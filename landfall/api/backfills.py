@@ -1,14 +1,16 @@
 """Backfills over HTTP: ask for one, see how far it is, pause, resume and cancel it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from landfall.api.body import FLAG, NAMES, TEXT, BodyField, read_body, read_instant
+from landfall.api.bodies import StartBackfill
+from landfall.api.body import read_body
 from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.runs.backfill_acts import (
     Backfill,
     BackfillChanged,
@@ -22,8 +24,6 @@ from landfall.runs.backfill_acts import (
 )
 from landfall.runs.backfill_list import BackfillSummary, list_backfills
 from landfall.runs.backfills import (
-    CHUNK_FILES,
-    MOST_CHUNK_FILES,
     BackfillID,
     NothingToBackfill,
     Selection,
@@ -32,19 +32,6 @@ from landfall.runs.backfills import (
 from landfall.runs.ids import RequestID
 from landfall.runs.requests import UnknownDataset
 
-_BOUND = BodyField(
-    "a file's id, or a date or instant such as 2026-01-31", lambda v: read_bound(v) is not None
-)
-_FIELDS = {
-    "from": _BOUND,
-    "to": _BOUND,
-    "datasets": NAMES,
-    "chunk_files": BodyField(
-        f"a number from 1 to {MOST_CHUNK_FILES}", lambda v: type(v) is int and 1 <= v <= MOST_CHUNK_FILES
-    ),
-    "dry_run": FLAG,
-    "idempotency_key": TEXT,
-}
 _CHANGES: dict[str, Callable[..., BackfillChanged]] = {
     "pause": pause_backfill,
     "resume": resume_backfill,
@@ -52,50 +39,37 @@ _CHANGES: dict[str, Callable[..., BackfillChanged]] = {
 }
 
 
-def read_bound(value: Any) -> int | datetime | None:
-    """Return a file's id or an instant, UTC where no zone is named; ``None`` for what is neither."""
-    if type(value) is int:
-        return value if value > 0 else None
-    if not isinstance(value, str):
-        return None
-    if value.isdecimal() and len(value) < 8:
-        return int(value)
-    return read_instant(value)
-
-
 def start_backfill(
-    database: Database, product: str, body: bytes, *, actor: str, request_id: RequestID, now: datetime
+    database: Database,
+    product: str,
+    body: bytes | Mapping[str, Any],
+    *,
+    actor: str,
+    request_id: RequestID,
+    now: datetime,
 ) -> Acted:
     """Answer ``POST /api/products/{domain}/{product}/backfills``.
 
     Args:
-        body: JSON: ``from`` and ``to`` (two file ids, both included; or two instants, of landing, the second
-            excluded), ``datasets`` (names), ``chunk_files`` (number), ``dry_run`` (true or false),
-            ``idempotency_key`` (text).
+        body: Of a ``StartBackfill``.
     """
-    fields, faults = read_body(body, _FIELDS)
-    faults += [f"{key!r} is missing." for key in ("from", "to") if key not in fields]
-    first, last = read_bound(fields.get("from")), read_bound(fields.get("to"))
-    if first is not None and last is not None:
-        if type(first) is not type(last):
-            faults.append("'from' and 'to' must both be file ids, or both instants.")
-        elif first > last:  # type: ignore[operator]  # of one type, as just seen
-            faults.append("'from' lies behind 'to'.")
-    if faults or first is None or last is None:
+    wanted, faults = read_body(StartBackfill, body)
+    if wanted is None:
         return invalid(faults)
-    selection = Selection(first, last, tuple(fields.get("datasets", ())))
+    dry_run = wanted.dry_run
+    selection = Selection(*wanted.bounds, tuple(wanted.datasets))
     try:
         asked = database.transact(
             lambda connection: request_backfill(
                 connection,
                 product,
                 selection,
-                chunk_files=fields.get("chunk_files", CHUNK_FILES),
+                chunk_files=wanted.chunk_files,
                 backfill_id=BackfillID(request_id),
                 actor=actor,
                 now=now,
-                idempotency_key=fields.get("idempotency_key"),
-                dry_run=fields.get("dry_run", False),
+                idempotency_key=wanted.idempotency_key,
+                dry_run=dry_run,
             )
         )
     except UnknownProduct as error:
@@ -104,7 +78,6 @@ def start_backfill(
         return Acted(problem_of(error, status=400))
     except NothingToBackfill as error:
         return Acted(problem_of(error))
-    dry_run = fields.get("dry_run", False)
     shown = {
         "backfill_id": None if dry_run else asked.backfill_id,
         "product": product,
@@ -136,9 +109,9 @@ def change_backfill(database: Database, backfill_id: str, act: str, *, actor: st
     )
 
 
-def show_backfills(database: Database, product: str | None) -> Reply:
+def show_backfills(database: Database, product: str | None, *, scope: Scope = EVERYTHING) -> Reply:
     """Answer ``GET /api/backfills``."""
-    found = database.read(lambda connection: list_backfills(connection, product=product))
+    found = database.read(lambda connection: list_backfills(connection, product=product, scope=scope))
     return Reply(200, {"backfills": [asdict(item) | _instants(item) for item in found.items]})
 
 

@@ -1,43 +1,25 @@
-"""The JSON body of a request: its fields checked, every fault found at once."""
+"""The JSON body of a request: read into a model, with every fault found at once."""
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from landfall.spec.model import OnFailure
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 MAX_BODY_BYTES = 64 * 1024
 _SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _MINUTES = {"m": 1, "h": 60, "d": 1440}
 
 
-@dataclass(frozen=True, slots=True)
-class BodyField:
-    """What a field has to be.
+class Body(BaseModel):
+    """A body; what a field has to be stands in its description, after "must be"."""
 
-    Attributes:
-        form: In words, after "must be".
-    """
-
-    form: str
-    fits: Callable[[Any], bool]
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-TEXT = BodyField("a text of 1 to 128 characters", lambda v: isinstance(v, str) and 0 < len(v) <= 128)
-NAMES = BodyField(
-    "a list of dataset names", lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v)
-)
-FLAG = BodyField("true or false", lambda v: isinstance(v, bool))
-
-
-ON_FAILURE = BodyField(f"one of {', '.join(OnFailure)}", lambda v: v in list(OnFailure))
-SINCE = BodyField(
-    "a date or instant such as 2026-01-31, or an age such as 90m, 12h or 7d",
-    lambda v: read_since(v, _SOME_DAY) is not None,
-)
+Model = TypeVar("Model", bound=Body)
 
 
 def read_instant(value: Any) -> datetime | None:
@@ -46,9 +28,9 @@ def read_instant(value: Any) -> datetime | None:
         return None
     try:
         instant = datetime.fromisoformat(value)
-    except ValueError:
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def read_since(value: Any, now: datetime) -> datetime | None:
@@ -59,27 +41,64 @@ def read_since(value: Any, now: datetime) -> datetime | None:
     return now - timedelta(minutes=int(age[1]) * _MINUTES[age[2]])
 
 
-def read_on_failure(fields: Mapping[str, Any]) -> OnFailure | None:
-    """Return what a body says of failures, ``None`` if it says nothing."""
-    return OnFailure(fields["on_failure"]) if "on_failure" in fields else None
+def _checked_since(value: str) -> str:
+    if read_since(value, _SOME_DAY) is None:
+        raise ValueError("neither an instant nor an age")
+    return value
 
 
-def read_body(body: bytes, known: Mapping[str, BodyField]) -> tuple[dict[str, Any], list[str]]:
-    """Return the fields of a JSON object and every fault found in them; no body is an empty object."""
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Since = Annotated[str, AfterValidator(_checked_since)]
+ProductKey = Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$", max_length=257)]
+# What the database can hold in a column of ids.
+FileID = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+TEXT = "a text of 1 to 128 characters"
+NAMES = "a list of dataset names"
+FLAG = "true or false"
+SINCE = "a date or instant such as 2026-01-31, or an age such as 90m, 12h or 7d"
+PRODUCT = "domain/product"
+
+
+def read_body(model: type[Model], body: bytes | Mapping[str, Any]) -> tuple[Model | None, list[str]]:
+    """Return the model of a JSON object, or every fault found in it; no body is an empty object."""
+    fields, faults = read_object(body)
+    if faults:
+        return None, faults
+    try:
+        return model.model_validate_json(json.dumps(fields)), []
+    except ValidationError as error:
+        return None, list(dict.fromkeys(_fault(model, fault) for fault in error.errors()))
+
+
+def read_object(body: bytes | Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the fields of a JSON object, whatever they are, and what keeps it from being one."""
+    if isinstance(body, Mapping):
+        return dict(body), []
     if not body.strip():
         return {}, []
     if len(body) > MAX_BODY_BYTES:
         return {}, [f"The body is larger than {MAX_BODY_BYTES} bytes."]
     try:
         fields = json.loads(body)
-    except ValueError as error:
+        json.dumps(fields, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         return {}, [f"The body is not JSON: {error}."]
     if not isinstance(fields, dict):
         return {}, ["The body is not a JSON object."]
-    faults = [f"{key!r} is not known; known are {', '.join(known)}." for key in fields if key not in known]
-    faults += [
-        f"{key!r} must be {field.form}."
-        for key, field in known.items()
-        if key in fields and not field.fits(fields[key])
-    ]
-    return fields, faults
+    return fields, []
+
+
+def _fault(model: type[Body], fault: Mapping[str, Any]) -> str:
+    """Return one of pydantic's faults in our words."""
+    place = fault["loc"]
+    if not place:
+        return f"{str(fault['ctx']['error']) if 'ctx' in fault else fault['msg']}"
+    key = str(place[0])
+    known = {field.alias or name: field for name, field in model.model_fields.items()}
+    if fault["type"] == "extra_forbidden":
+        return f"{key!r} is not known; known are {', '.join(known)}."
+    if fault["type"] == "missing":
+        return f"{key!r} is missing."
+    field = known.get(key)
+    return f"{key!r} must be {field.description if field and field.description else fault['msg']}."

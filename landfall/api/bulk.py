@@ -1,61 +1,72 @@
 """Acts on many runs over HTTP: cancel or rerun all that meet a filter."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from landfall.api.body import FLAG, ON_FAILURE, SINCE, TEXT, BodyField, read_body, read_on_failure, read_since
+from landfall.api.bodies import CancelRuns, RerunRuns
+from landfall.api.body import read_body, read_since
 from landfall.api.reply import Acted, Reply, invalid, problem_of
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.runs.bulk import (
-    CANCELLABLE,
-    RERUNNABLE,
     BulkActed,
     RunChoice,
     cancel_runs,
     rerun_runs,
 )
 from landfall.runs.ids import RunID
-from landfall.runs.states import RunState
 
 
-def request_cancels(database: Database, body: bytes, *, actor: str, now: datetime) -> Acted:
+def request_cancels(
+    database: Database,
+    body: bytes | Mapping[str, Any],
+    *,
+    scope: Scope = EVERYTHING,
+    actor: str,
+    now: datetime,
+) -> Acted:
     """Answer ``POST /api/runs/cancel``.
 
     Args:
-        body: JSON: one or more of ``product`` (``domain/name``), ``state``, ``since`` (instant or age), or ``all``
-            (true); ``after`` (the ``following`` of a former answer), ``dry_run`` (true or false).
+        body: Of a ``CancelRuns``.
     """
-    fields, faults = _read(body, CANCELLABLE, {})
-    if faults:
+    wanted, faults = read_body(CancelRuns, body)
+    if wanted is None:
         return invalid(faults)
-    dry_run = fields.get("dry_run", False)
+    dry_run = wanted.dry_run
     try:
-        acted = cancel_runs(database, _choice(fields, now), actor=actor, now=now, dry_run=dry_run)
+        acted = cancel_runs(database, _choice(wanted, scope, now), actor=actor, now=now, dry_run=dry_run)
     except UnknownProduct as error:
         return Acted(problem_of(error, status=404))
     return _answer(acted, dry_run=dry_run)
 
 
-def request_reruns(database: Database, body: bytes, *, actor: str, now: datetime) -> Acted:
+def request_reruns(
+    database: Database,
+    body: bytes | Mapping[str, Any],
+    *,
+    scope: Scope = EVERYTHING,
+    actor: str,
+    now: datetime,
+) -> Acted:
     """Answer ``POST /api/runs/rerun``.
 
     Args:
-        body: As for ``request_cancels``, with ``from_failed``, ``newest`` and ``on_failure`` as in a rerun of one run.
+        body: Of a ``RerunRuns``.
     """
-    more = {"from_failed": FLAG, "newest": FLAG, "on_failure": ON_FAILURE}
-    fields, faults = _read(body, RERUNNABLE, more)
-    if faults:
+    wanted, faults = read_body(RerunRuns, body)
+    if wanted is None:
         return invalid(faults)
-    dry_run = fields.get("dry_run", False)
+    dry_run = wanted.dry_run
     try:
         acted = rerun_runs(
             database,
-            _choice(fields, now),
-            from_failed=fields.get("from_failed", False),
-            newest=fields.get("newest", False),
-            on_failure=read_on_failure(fields),
+            _choice(wanted, scope, now),
+            from_failed=wanted.from_failed,
+            newest=wanted.newest,
+            on_failure=wanted.on_failure,
             actor=actor,
             now=now,
             dry_run=dry_run,
@@ -65,30 +76,13 @@ def request_reruns(database: Database, body: bytes, *, actor: str, now: datetime
     return _answer(acted, dry_run=dry_run)
 
 
-def _read(
-    body: bytes, states: Collection[RunState], more: dict[str, BodyField]
-) -> tuple[dict[str, Any], list[str]]:
-    known = {
-        "product": TEXT,
-        "state": BodyField(f"one of {', '.join(sorted(states))}", lambda v: v in states),
-        "since": SINCE,
-        "all": FLAG,
-        "after": TEXT,
-        "dry_run": FLAG,
-        **more,
-    }
-    fields, faults = read_body(body, known)
-    if not faults and not any(fields.get(key) for key in ("product", "state", "since", "all")):
-        faults = ["Say which runs: 'product', 'state' or 'since', or 'all': true."]
-    return fields, faults
-
-
-def _choice(fields: dict[str, Any], now: datetime) -> RunChoice:
+def _choice(wanted: CancelRuns | RerunRuns, scope: Scope, now: datetime) -> RunChoice:
     return RunChoice(
-        product=fields.get("product"),
-        state=RunState(fields["state"]) if "state" in fields else None,
-        since=read_since(fields.get("since"), now),
-        after=RunID(fields["after"]) if "after" in fields else None,
+        product=wanted.product,
+        state=wanted.state,
+        since=read_since(wanted.since, now),
+        after=RunID(wanted.after) if wanted.after else None,
+        scope=scope,
     )
 
 

@@ -1,10 +1,12 @@
 """Configuration over HTTP: settings in effect, their history, new values and the way back."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from landfall.api.body import BodyField, read_body
-from landfall.api.reply import Reply, problem, problem_of
+from landfall.api.bodies import RollBackSetting, SetSetting
+from landfall.api.body import read_body
+from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
 from landfall.errors import LandfallError
 from landfall.known_settings import UnknownSettingName
 from landfall.metadata.catalog import UnknownProduct
@@ -18,16 +20,6 @@ def _is_instant(value: Any) -> bool:
         return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
     except ValueError:
         return False
-
-
-_PRODUCT = BodyField("domain/product", lambda v: isinstance(v, str) and v.count("/") == 1)
-_SET_FIELDS = {
-    "value": BodyField(
-        "a text, or null to take the own value away", lambda v: v is None or isinstance(v, str)
-    ),
-    "product": _PRODUCT,
-    "effective_at": BodyField("an instant with its zone, such as 2026-12-01T06:00:00Z", _is_instant),
-}
 
 
 def show_settings(database: Database, product: str | None, at: str | None, *, now: datetime) -> Reply:
@@ -63,52 +55,54 @@ def show_history(database: Database, name: str, product: str | None) -> Reply:
     return Reply(200, {"name": name, "product": product, "versions": [_version(item) for item in found]})
 
 
-def request_set(database: Database, name: str, body: bytes, *, actor: str, now: datetime) -> Reply:
+def request_set(
+    database: Database, name: str, body: bytes | Mapping[str, Any], *, actor: str, now: datetime
+) -> Acted:
     """Answer ``POST /api/config/{name}``.
 
     Args:
-        body: JSON: ``value`` (text or null), ``product`` (optional), ``effective_at`` (optional, now).
+        body: Of a ``SetSetting``.
     """
-    fields, faults = read_body(body, _SET_FIELDS)
-    if not faults and "value" not in fields:
-        faults = ["'value' is missing."]
-    if faults:
-        return problem(400, "LF6101", "InvalidBody", " ".join(faults), faults=faults)
-    effective = fields.get("effective_at")
+    wanted, faults = read_body(SetSetting, body)
+    if wanted is None:
+        return invalid(faults)
+    effective = wanted.effective_at
     try:
         version = database.transact(
             lambda connection: set_value(
                 connection,
                 name,
-                fields["value"],
-                product=fields.get("product"),
+                wanted.value,
+                product=wanted.product,
                 effective_at=datetime.fromisoformat(effective).astimezone(UTC) if effective else None,
                 now=now,
                 actor=actor,
             )
         )
     except LandfallError as error:
-        return _refusal(error)
-    return Reply(200, {"name": name, "product": fields.get("product"), **_version(version)})
+        return Acted(_refusal(error))
+    return Acted(Reply(200, {"name": name, "product": wanted.product, **_version(version)}))
 
 
-def request_rollback(database: Database, name: str, body: bytes, *, actor: str, now: datetime) -> Reply:
+def request_rollback(
+    database: Database, name: str, body: bytes | Mapping[str, Any], *, actor: str, now: datetime
+) -> Acted:
     """Answer ``POST /api/config/{name}/rollback``.
 
     Args:
-        body: Empty, or JSON: ``product``.
+        body: Of a ``RollBackSetting``.
     """
-    fields, faults = read_body(body, {"product": _PRODUCT})
-    if faults:
-        return problem(400, "LF6101", "InvalidBody", " ".join(faults), faults=faults)
-    product = fields.get("product")
+    wanted, faults = read_body(RollBackSetting, body)
+    if wanted is None:
+        return invalid(faults)
+    product = wanted.product
     try:
         version = database.transact(
             lambda connection: roll_back(connection, name, product=product, now=now, actor=actor)
         )
     except LandfallError as error:
-        return _refusal(error)
-    return Reply(200, {"name": name, "product": product, **_version(version)})
+        return Acted(_refusal(error))
+    return Acted(Reply(200, {"name": name, "product": product, **_version(version)}))
 
 
 def _refusal(error: LandfallError) -> Reply:

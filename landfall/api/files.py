@@ -1,53 +1,47 @@
 """Landed files over HTTP: put them back to pending."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
+from typing import Any
 
-from landfall.api.body import FLAG, SINCE, TEXT, BodyField, read_body, read_since
+from landfall.api.bodies import ReplayFiles
+from landfall.api.body import read_body, read_since
 from landfall.api.reply import Acted, Reply, invalid, problem_of
 from landfall.landing.queries import UnknownFile
-from landfall.landing.replay import MOST_FILES, REPLAYABLE, FileChoice, NothingChosen, replay_files
+from landfall.landing.replay import FileChoice, NothingChosen, replay_files
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
-from landfall.runs.states import FileState
-
-_REPLAY_FIELDS = {
-    "file_ids": BodyField(
-        f"a list of 1 to {MOST_FILES} file ids",
-        lambda v: isinstance(v, list) and 0 < len(v) <= MOST_FILES and all(type(i) is int for i in v),
-    ),
-    "state": BodyField(f"one of {', '.join(sorted(REPLAYABLE))}", lambda v: v in REPLAYABLE),
-    "product": TEXT,
-    "dataset": TEXT,
-    "since": SINCE,
-    "after": BodyField("the id of a file", lambda v: type(v) is int),
-    "dry_run": FLAG,
-}
+from landfall.metadata.scope import EVERYTHING, Scope
 
 
-def request_replay(database: Database, body: bytes, *, actor: str, now: datetime) -> Acted:
+def request_replay(
+    database: Database,
+    body: bytes | Mapping[str, Any],
+    *,
+    scope: Scope = EVERYTHING,
+    actor: str,
+    now: datetime,
+) -> Acted:
     """Answer ``POST /api/files/replay``.
 
     Args:
-        body: JSON: ``file_ids`` (a list), or one or more of ``product`` (``domain/name``), ``dataset``, ``since``
-            (instant or age, of landing) and ``state``, which without it is rejected or unmatched; ``after`` (the
-            ``following`` of a former answer), ``dry_run`` (true or false).
+        body: Of a ``ReplayFiles``; without a state it takes files that were rejected or unmatched.
     """
-    fields, faults = read_body(body, _REPLAY_FIELDS)
-    if "file_ids" in fields and fields.keys() - {"file_ids", "dry_run"}:
-        faults.append("'file_ids' stands alone.")
-    if faults:
+    wanted, faults = read_body(ReplayFiles, body)
+    if wanted is None:
         return invalid(faults)
     choice = FileChoice(
-        file_ids=tuple(fields.get("file_ids", ())),
-        state=FileState(fields["state"]) if "state" in fields else None,
-        product=fields.get("product"),
-        dataset=fields.get("dataset"),
-        since=read_since(fields.get("since"), now),
-        after=fields.get("after"),
+        file_ids=tuple(wanted.file_ids),
+        state=wanted.state,
+        product=wanted.product,
+        dataset=wanted.dataset,
+        since=read_since(wanted.since, now),
+        after=wanted.after,
+        scope=scope,
     )
-    dry_run = fields.get("dry_run", False)
+    dry_run = wanted.dry_run
     replay = partial(replay_files, choice=choice, actor=actor, now=now, dry_run=dry_run)
     try:
         done = database.read(replay) if dry_run else database.transact(replay)

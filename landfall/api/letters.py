@@ -1,17 +1,18 @@
 """Dead letters and alarms over HTTP: what could not be handled, and what somebody has to know of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
-from landfall.api.body import FLAG, SINCE, TEXT, BodyField, read_body, read_since
+from landfall.api.bodies import ActOnLetters
+from landfall.api.body import read_body, read_since
 from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
 from landfall.landing.dead_letters import (
     MOST_LETTERS,
     ActedLetter,
     LetterChoice,
     LetterFilter,
-    LetterSource,
     LetterState,
     UnknownDeadLetter,
     choose_letters,
@@ -21,20 +22,7 @@ from landfall.landing.dead_letters import (
 )
 from landfall.metadata.alarms import list_alarms
 from landfall.metadata.engine import Database
-
-_IDS = BodyField(
-    f"a list of 1 to {MOST_LETTERS} ids",
-    lambda v: isinstance(v, list) and 0 < len(v) <= MOST_LETTERS and all(type(i) is int for i in v),
-)
-_FIELDS = {
-    "letter_ids": _IDS,
-    "source": BodyField(f"one of {', '.join(LetterSource)}", lambda v: v in list(LetterSource)),
-    "error_code": TEXT,
-    "since": SINCE,
-    "all": FLAG,
-    "after": BodyField("the id of a letter", lambda v: type(v) is int),
-    "dry_run": FLAG,
-}
+from landfall.metadata.scope import EVERYTHING, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,39 +45,37 @@ def show_dead_letters(database: Database, state: str | None) -> Reply:
     return Reply(200, [_plain(asdict(letter)) for letter in letters])
 
 
-def show_alarms(database: Database, product: str | None, *, cleared: bool) -> Reply:
+def show_alarms(
+    database: Database, product: str | None, *, cleared: bool, scope: Scope = EVERYTHING
+) -> Reply:
     """Answer ``GET /api/alarms``: those that last, with ``all=true`` also those whose cause is gone."""
-    alarms = database.read(lambda connection: list_alarms(connection, product=product, cleared=cleared))
+    alarms = database.read(
+        lambda connection: list_alarms(connection, product=product, cleared=cleared, scope=scope)
+    )
     return Reply(200, [_plain(asdict(alarm)) for alarm in alarms])
 
 
-def choose(database: Database, body: bytes, *, now: datetime) -> ChosenLetters | Reply:
+def choose(database: Database, body: bytes | Mapping[str, Any], *, now: datetime) -> ChosenLetters | Reply:
     """Return the letters that an act is about, or the answer if nothing is to be done.
 
     Args:
-        body: JSON: ``letter_ids`` (a list), or one or more of ``source``, ``error_code`` and ``since`` (instant or
-            age), or ``all`` (true); ``after`` (the ``following`` of a former answer), ``dry_run`` (true or false).
+        body: Of an ``ActOnLetters``.
     """
-    fields, faults = read_body(body, _FIELDS)
-    filters = [key for key in ("source", "error_code", "since", "all") if fields.get(key)]
-    if "letter_ids" in fields and (filters or "after" in fields):
-        faults.append("'letter_ids' stands alone.")
-    if not faults and "letter_ids" not in fields and not filters:
-        faults = ["Say which letters: 'letter_ids', or 'source', 'error_code' or 'since', or 'all': true."]
-    if faults:
+    wanted, faults = read_body(ActOnLetters, body)
+    if wanted is None:
         return invalid(faults).reply
     choice = LetterChoice(
-        letter_ids=tuple(fields.get("letter_ids", ())),
-        source=LetterSource(fields["source"]) if "source" in fields else None,
-        error_code=fields.get("error_code"),
-        since=read_since(fields.get("since"), now),
-        after=fields.get("after"),
+        letter_ids=tuple(wanted.letter_ids),
+        source=wanted.source,
+        error_code=wanted.error_code,
+        since=read_since(wanted.since, now),
+        after=wanted.after,
     )
     try:
         found, following = database.read(lambda connection: choose_letters(connection, choice))
     except UnknownDeadLetter as error:
         return problem_of(error, status=404)
-    if fields.get("dry_run"):
+    if wanted.dry_run:
         waiting = [
             ActedLetter(letter.letter_id, letter.state, letter.reason)
             if letter.state is LetterState.DEAD
@@ -106,7 +92,9 @@ def acted_on(letters: Sequence[ActedLetter], following: int | None, *, dry_run: 
     return Reply(200, {"dry_run": dry_run, "letters": shown, "following": following})
 
 
-def request_discard(database: Database, body: bytes, *, actor: str, now: datetime) -> Acted:
+def request_discard(
+    database: Database, body: bytes | Mapping[str, Any], *, actor: str, now: datetime
+) -> Acted:
     """Answer ``POST /api/dead-letters/discard``; the body is that of ``choose``."""
     chosen = choose(database, body, now=now)
     if isinstance(chosen, Reply):

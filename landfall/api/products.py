@@ -1,35 +1,32 @@
 """Products over HTTP: pause one and resume it."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from landfall.api.body import BodyField, read_body
+from landfall.api.bodies import PauseProduct
+from landfall.api.body import read_body
 from landfall.api.reply import Acted, Reply, invalid, problem_of
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
 from landfall.runs.leases import Pause
 from landfall.runs.pausing import pause_product, resume_product
 
-_PAUSE_FIELDS = {
-    "reason": BodyField(
-        "a text of 1 to 1,000 characters", lambda v: isinstance(v, str) and 0 < len(v) <= 1_000
-    )
-}
 
-
-def request_pause(database: Database, product: str, body: bytes, *, actor: str, now: datetime) -> Acted:
+def request_pause(
+    database: Database, product: str, body: bytes | Mapping[str, Any], *, actor: str, now: datetime
+) -> Acted:
     """Answer ``POST /api/products/{domain}/{product}/pause``.
 
     Args:
-        body: Empty, or JSON: ``reason`` (text).
+        body: Of a ``PauseProduct``.
     """
-    fields, faults = read_body(body, _PAUSE_FIELDS)
-    if faults:
+    wanted, faults = read_body(PauseProduct, body)
+    if wanted is None:
         return invalid(faults)
     try:
         pause = database.transact(
-            lambda connection: pause_product(
-                connection, product, actor=actor, reason=fields.get("reason"), now=now
-            )
+            lambda connection: pause_product(connection, product, actor=actor, reason=wanted.reason, now=now)
         )
     except UnknownProduct as error:
         return Acted(problem_of(error, status=404))

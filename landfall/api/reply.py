@@ -72,6 +72,8 @@ def problem(status: int, code: str, title: str, detail: str, **more: Any) -> Rep
     )
 
 
-def problem_of(error: LandfallError, *, status: int | None = None) -> Reply:
+def problem_of(error: LandfallError, *, status: int | None = None, **more: Any) -> Reply:
     """Return the problem document of one of our errors."""
-    return problem(status or _STATUS_OF_KIND[error.kind], error.code, type(error).__name__, str(error))
+    return problem(
+        status or _STATUS_OF_KIND[error.kind], error.code, type(error).__name__, str(error), **more
+    )

@@ -1,18 +1,20 @@
 """Runs over HTTP: start one, see how it stands, cancel it, run it again."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from landfall.api.body import FLAG, NAMES, ON_FAILURE, TEXT, BodyField, read_body, read_on_failure
+from landfall.api.bodies import ReplayRun, RerunRun, StartRun
+from landfall.api.body import read_body, read_object
 from landfall.api.products import pause_object
 from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
 from landfall.calling_back import CallbackPolicy
 from landfall.metadata.catalog import UnknownProduct, get_current_product
 from landfall.metadata.engine import Database
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.planning.plan import NodeKey
 from landfall.runs.callbacks import list_callbacks, request_with_callback
 from landfall.runs.closing import RunEnded, UnknownRun, cancel_run
@@ -25,7 +27,6 @@ from landfall.runs.requests import (
     IdempotencyKeyReused,
     Requested,
     RunRequest,
-    Trigger,
     UnknownDataset,
     UnknownRequest,
     request_status,
@@ -39,34 +40,13 @@ from landfall.runs.rerunning import (
 )
 
 _PRODUCT = re.compile(r"[a-z][a-z0-9_]{0,63}/[a-z][a-z0-9_]{0,63}")
-_URI = BodyField("a text", lambda v: isinstance(v, str))
-_TRIGGERS = (Trigger.HTTP, Trigger.ADF)
-_START_FIELDS = {
-    "trigger": BodyField(f"one of {', '.join(_TRIGGERS)}", lambda v: v in _TRIGGERS),
-    "datasets": NAMES,
-    "full": FLAG,
-    "on_failure": ON_FAILURE,
-    "parameters": BodyField("an object", lambda v: isinstance(v, dict)),
-    "idempotency_key": TEXT,
-    "callback_uri": _URI,
-    # So Data Factory's WebHook activity calls it.
-    "callBackUri": _URI,
-}
-_RERUN_FIELDS = {
-    "from_failed": FLAG,
-    "node": TEXT,
-    "only": FLAG,
-    "newest": FLAG,
-    "on_failure": ON_FAILURE,
-    "idempotency_key": TEXT,
-}
 _RETRY_AFTER_S = "2"
 
 
 def start_run(
     database: Database,
     product: str,
-    body: bytes,
+    body: bytes | Mapping[str, Any],
     *,
     policy: CallbackPolicy,
     at: str,
@@ -80,32 +60,32 @@ def start_run(
     Data Factory can simply wait.
 
     Args:
-        body: Empty, or JSON: ``trigger`` (http or adf), ``datasets`` (names), ``full`` (true or false),
-            ``on_failure`` (continue or fail_fast), ``parameters`` (object), ``idempotency_key`` (text),
-            ``callback_uri`` (told how the run ends).
+        body: Of a ``StartRun``.
         policy: Which addresses may be called back.
         at: The URL that was called; ``Location`` is a whole one beside it.
     """
     if not _PRODUCT.fullmatch(product):
         return Acted(problem(404, "LF6102", "UnknownProduct", f"{product!r} is not the name of a product."))
-    fields, faults = read_body(body, _START_FIELDS)
+    wanted, faults = read_body(StartRun, body)
+    # What names something is looked up even where other fields are wrong: all faults at once.
+    fields, _ = read_object(body)
     callback_uri, fault = _callback_uri(fields, policy)
     faults += [fault] if fault else []
     try:
         faults += _unknown_datasets(database, product, fields.get("datasets"))
     except UnknownProduct as error:
         return Acted(problem_of(error, status=404))
-    if faults:
+    if wanted is None or faults:
         return invalid(faults)
     request = RunRequest(
         product=product,
-        trigger=Trigger(fields.get("trigger", Trigger.HTTP)),
+        trigger=wanted.trigger,
         requested_by=actor,
-        datasets=tuple(fields.get("datasets", ())),
-        full=fields.get("full", False),
-        on_failure=read_on_failure(fields),
-        parameters=fields.get("parameters"),
-        idempotency_key=fields.get("idempotency_key"),
+        datasets=tuple(wanted.datasets),
+        full=wanted.full,
+        on_failure=wanted.on_failure,
+        parameters=wanted.parameters,
+        idempotency_key=wanted.idempotency_key,
     )
 
     try:
@@ -144,7 +124,7 @@ def _unknown_datasets(database: Database, product: str, names: Any) -> list[str]
 def start_rerun(
     database: Database,
     run_id: str,
-    body: bytes,
+    body: bytes | Mapping[str, Any],
     *,
     at: str,
     actor: str,
@@ -154,22 +134,17 @@ def start_rerun(
     """Answer ``POST /api/runs/{id}/rerun``: 202 as for a start.
 
     Args:
-        body: Empty, or JSON: ``from_failed`` (true or false) or ``node`` (a key) with ``only`` (true or false);
-            ``newest`` (true or false); ``on_failure`` (continue or fail_fast); ``idempotency_key`` (text).
+        body: Of a ``RerunRun``.
     """
-    fields, faults = read_body(body, _RERUN_FIELDS)
-    if fields.get("from_failed") and fields.get("node"):
-        faults.append("'from_failed' and 'node' exclude each other.")
-    if fields.get("only") and not fields.get("node"):
-        faults.append("'only' goes with 'node'.")
-    if faults:
+    wanted, faults = read_body(RerunRun, body)
+    if wanted is None:
         return invalid(faults)
     rerun = Rerun(
         run_id=RunID(run_id),
-        from_failed=fields.get("from_failed", False),
-        node=NodeKey(fields["node"]) if "node" in fields else None,
-        only=fields.get("only", False),
-        newest=fields.get("newest", False),
+        from_failed=wanted.from_failed,
+        node=NodeKey(wanted.node) if wanted.node else None,
+        only=wanted.only,
+        newest=wanted.newest,
     )
     return _ask(
         database,
@@ -179,8 +154,8 @@ def start_rerun(
             request_id=request_id,
             actor=actor,
             now=now,
-            idempotency_key=fields.get("idempotency_key"),
-            on_failure=read_on_failure(fields),
+            idempotency_key=wanted.idempotency_key,
+            on_failure=wanted.on_failure,
         ),
         at=at,
     )
@@ -189,7 +164,7 @@ def start_rerun(
 def start_replay(
     database: Database,
     run_id: str,
-    body: bytes,
+    body: bytes | Mapping[str, Any],
     *,
     at: str,
     actor: str,
@@ -199,10 +174,10 @@ def start_replay(
     """Answer ``POST /api/runs/{id}/replay``: 202 as for a start.
 
     Args:
-        body: Empty, or JSON: ``idempotency_key`` (text).
+        body: Of a ``ReplayRun``.
     """
-    fields, faults = read_body(body, {"idempotency_key": TEXT})
-    if faults:
+    wanted, faults = read_body(ReplayRun, body)
+    if wanted is None:
         return invalid(faults)
     return _ask(
         database,
@@ -212,7 +187,7 @@ def start_replay(
             request_id=request_id,
             actor=actor,
             now=now,
-            idempotency_key=fields.get("idempotency_key"),
+            idempotency_key=wanted.idempotency_key,
         ),
         at=at,
     )
@@ -271,10 +246,10 @@ def show_request(database: Database, request_id: str, *, at: str) -> Reply:
     return Reply(200, body)
 
 
-def show_runs(database: Database, product: str | None) -> Reply:
+def show_runs(database: Database, product: str | None, *, scope: Scope = EVERYTHING) -> Reply:
     """Answer ``GET /api/runs``."""
-    summaries = database.read(lambda connection: list_runs(connection, product=product))
-    pauses = database.read(find_pauses)
+    summaries = database.read(lambda connection: list_runs(connection, product=product, scope=scope))
+    pauses = database.read(lambda connection: find_pauses(connection, scope=scope))
     return Reply(
         200,
         {

@@ -72,7 +72,7 @@ def backfill(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Take landed files in again, chunk by chunk, behind what lands meanwhile; their rows are replaced."""
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.client import FunctionsClient
 
     names = [name.strip() for name in datasets.split(",") if name.strip()]
@@ -130,7 +130,7 @@ def cancel(context: typer.Context, backfill: BackfillArgument, output: Output = 
 
 
 def _change(context: typer.Context, backfill: str, act: str, output: OutputFormat) -> None:
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.client import FunctionsClient
 
     client = FunctionsClient.connect(invocation(context).settings(), actor=actor())

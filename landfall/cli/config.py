@@ -86,7 +86,7 @@ def set_(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Give a setting a value from an instant on; runs that are open keep the one they started with."""
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.metadata.effective import set_value
 
     if (value is None) is not unset:
@@ -129,7 +129,7 @@ def rollback(
     context: typer.Context, name: Name, product: Product = None, output: Output = OutputFormat.TABLE
 ) -> None:
     """Give a setting the value it had before the current one, as a new version."""
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.metadata.effective import roll_back
 
     now = datetime.now(UTC)

@@ -200,7 +200,7 @@ def run_journey(
     Raises:
         StillRunning: A file has not ended within ``timeout_s`` seconds.
     """
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.cli.progress import watch_files
     from landfall.metadata.apply import apply_products
 

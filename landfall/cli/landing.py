@@ -163,7 +163,7 @@ def replay(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Put files that have ended back to pending, matched anew; a run takes them in."""
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.client import FunctionsClient
     from landfall.landing.replay import REPLAYABLE
 

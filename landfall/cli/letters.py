@@ -129,7 +129,7 @@ def _act(
     yes: bool,
     output: OutputFormat,
 ) -> list[Row]:
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.client import FunctionsClient
 
     client = FunctionsClient.connect(invocation(context).settings(), actor=actor())

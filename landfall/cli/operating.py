@@ -34,7 +34,7 @@ def pause(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Let a product open no new run; what lands and what is asked for waits, an open run goes on."""
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.client import FunctionsClient
 
     client = FunctionsClient.connect(invocation(context).settings(), actor=actor())
@@ -44,7 +44,7 @@ def pause(
 
 def resume(context: typer.Context, product: ProductArgument, output: Output = OutputFormat.TABLE) -> None:
     """Let a paused product open runs again; what has waited starts one at once."""
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.client import FunctionsClient
 
     client = FunctionsClient.connect(invocation(context).settings(), actor=actor())

@@ -1,6 +1,5 @@
 """`landfall init`, `validate`, `plan`, `apply`, `rollback`: product files and what is applied of them."""
 
-import getpass
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from landfall.accounts import actor
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_json, show_rows
@@ -171,15 +171,6 @@ def rollback(
     show_fields(
         {"product": version.product, "version": version.version, "restores": version.restores}, output
     )
-
-
-def actor() -> str:
-    """Return who acts, for the record: the name of the account that runs the command."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run as a user id without a name.
-        return "unknown"
 
 
 def _first_steps(folder: Path, key: str, written: Sequence[Path]) -> str:

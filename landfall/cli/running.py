@@ -88,7 +88,7 @@ def start(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Start a run of a product and wait for its end."""
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.client import FunctionsClient
 
     _check_on_failure(on_failure)
@@ -112,7 +112,7 @@ def cancel(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Cancel a run, or all that meet a filter: nodes at work are stopped, waiting ones never start."""
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.client import FunctionsClient, FunctionsUnreachable
     from landfall.runs.bulk import CANCELLABLE
     from landfall.runs.closing import cancel_run
@@ -165,7 +165,7 @@ def rerun(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Run a former run, or all that meet a filter, again on top of what was taken in; all of it unless told a part."""
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.client import FunctionsClient
     from landfall.runs.bulk import RERUNNABLE
 
@@ -204,7 +204,7 @@ def replay(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Repeat a former run with exactly its files, metadata and configuration; its rows are replaced."""
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.client import FunctionsClient
 
     here = invocation(context)
@@ -254,7 +254,7 @@ def _act_on_runs(
     output: OutputFormat,
 ) -> None:
     """Cancel or rerun all runs of a filter; each that is left as it is says why."""
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.client import FunctionsClient
 
     client = FunctionsClient.connect(invocation(context).settings(), actor=actor())

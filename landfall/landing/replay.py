@@ -14,7 +14,9 @@ from landfall.landing.matching import match_file, product_of
 from landfall.landing.queries import UnknownFile
 from landfall.metadata.acts import Act, FileAct, record_file_acts
 from landfall.metadata.catalog import CurrentProduct, find_current_product, get_current_product
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import landed_files
+from landfall.metadata.whose import domains_of_files
 from landfall.runs.leases import LeaseState, lock_lease, read_lease, set_lease
 from landfall.runs.states import FILE_CHANGES, FileState, sources_of
 from landfall.spec.landing_patterns import CapturedValue
@@ -49,6 +51,7 @@ class FileChoice:
         dataset: The dataset by which a file was matched.
         since: Files that landed from then on.
         after: Only files with a larger id, to go on behind a former replay.
+        scope: Whose files may be replayed; others are not there.
     """
 
     file_ids: tuple[int, ...] = ()
@@ -57,6 +60,7 @@ class FileChoice:
     dataset: str | None = None
     since: datetime | None = None
     after: int | None = None
+    scope: Scope = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +152,17 @@ def replay_files(
 def _chosen(connection: sa.Connection, choice: FileChoice) -> tuple[list[int], int | None]:
     if choice.file_ids:
         wanted = sorted(set(choice.file_ids))
-        known = {row.LandedFileID for row in _rows(connection, wanted)}
+        owned = domains_of_files(connection, wanted)
         for file_id in wanted:
-            if file_id not in known:
+            if file_id not in owned or not choice.scope.sees(owned[file_id]):
                 raise UnknownFile(str(file_id))
         return wanted, None
     if (choice.state, choice.product, choice.dataset, choice.since) == (None, None, None, None):
         raise NothingChosen
     states = [choice.state] if choice.state is not None else sorted(_ENDED_BADLY)
-    query = sa.select(landed_files.c.LandedFileID).where(landed_files.c.State.in_(states))
+    query = sa.select(landed_files.c.LandedFileID).where(
+        landed_files.c.State.in_(states), choice.scope.of_product(landed_files.c.DataProductID)
+    )
     if choice.dataset is not None:
         query = query.where(landed_files.c.DataSetName == choice.dataset)
     if choice.since is not None:

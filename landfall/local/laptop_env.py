@@ -9,8 +9,8 @@ import secrets
 import shlex
 from pathlib import Path
 
+from landfall.accounts import actor
 from landfall.local.azurite import ACCOUNT, ACCOUNT_KEY
-from landfall.local.functions_host.keys import open_keys
 from landfall.local.layout import LOOPBACK, Layout, Ports
 
 
@@ -24,7 +24,8 @@ def laptop_environment(layout: Layout, ports: Ports) -> dict[str, str]:
         "DATABRICKS_HOST": f"http://{LOOPBACK}:{ports.jobs}",
         "DATABRICKS_TOKEN": jobs_token(layout),
         "LANDFALL_FUNCTIONS_URL": f"http://{LOOPBACK}:{ports.functions}",
-        "LANDFALL_FUNCTIONS_KEY": open_keys(layout.functions_keys).host,
+        # The app listens on this machine only, and takes everybody on it for whoever started the stack.
+        "LANDFALL_INSECURE_LOCAL": actor(),
         # Who starts runs on a laptop listens on it too.
         "LANDFALL_CALLBACK_LOOPBACK": "true",
     }

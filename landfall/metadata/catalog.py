@@ -139,8 +139,12 @@ def get_current_product(connection: sa.Connection, key: str) -> CurrentProduct:
     return current
 
 
-def find_dataset(connection: sa.Connection, text: str) -> tuple[Product, Dataset] | None:
+def find_dataset(
+    connection: sa.Connection, text: str, *, scope: Scope = EVERYTHING
+) -> tuple[Product, Dataset] | None:
     """Return what ``dataset`` or ``domain/product.dataset`` names, ``None`` if no applied product has it.
+
+    Of a domain that is not seen, only the ports are there.
 
     Raises:
         AmbiguousDataset: Several products have a dataset of that name.
@@ -148,25 +152,38 @@ def find_dataset(connection: sa.Connection, text: str) -> tuple[Product, Dataset
     key, _, name = text.rpartition(".")
     keys = (key,) if key else tuple(entry.key for entry in list_products(connection))
     applied = [current.product for key in keys if (current := find_current_product(connection, key))]
-    found = [(product, item) for product in applied for item in product.datasets if item.name == name]
+    found = [
+        (product, item) for product in applied for item in _seen_datasets(product, scope) if item.name == name
+    ]
     if len(found) > 1:
         raise AmbiguousDataset(name, tuple(f"{product.key}.{name}" for product, _ in found))
     return found[0] if found else None
 
 
-def get_dataset(connection: sa.Connection, text: str) -> tuple[Product, Dataset]:
+def get_dataset(
+    connection: sa.Connection, text: str, *, scope: Scope = EVERYTHING
+) -> tuple[Product, Dataset]:
     """Return what ``dataset`` or ``domain/product.dataset`` names.
+
+    Of a domain that is not seen, only the ports are there.
 
     Raises:
         DatasetNotApplied: No applied product has it.
         AmbiguousDataset: Several products have a dataset of that name.
     """
-    found = find_dataset(connection, text)
+    found = find_dataset(connection, text, scope=scope)
     if found is not None:
         return found
     products = [get_current_product(connection, entry.key).product for entry in list_products(connection)]
-    known = [dataset.name for product in products for dataset in product.datasets]
+    known = [dataset.name for product in products for dataset in _seen_datasets(product, scope)]
     raise DatasetNotApplied(text, nearest(text.rpartition(".")[2], known))
+
+
+def _seen_datasets(product: Product, scope: Scope) -> tuple[Dataset, ...]:
+    if scope.sees(product.domain):
+        return product.datasets
+    ports = {port.dataset for port in product.ports}
+    return tuple(dataset for dataset in product.datasets if dataset.name in ports)
 
 
 def get_product_key(connection: sa.Connection, product_id: int) -> str:

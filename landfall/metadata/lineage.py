@@ -11,6 +11,7 @@ from landfall.lineage.datasets import full_name
 from landfall.lineage.edges import DependencyKind
 from landfall.lineage.traces import ALL_COLUMNS, DatasetColumn
 from landfall.metadata.catalog import get_dataset
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import column_lineage, data_products
 from landfall.spec.faults import nearest_remedy
 
@@ -55,6 +56,7 @@ def walk(
     direction: Direction,
     *,
     depth: int | None = None,
+    scope: Scope = EVERYTHING,
 ) -> tuple[LineageLink, ...]:
     """Return the edges that lead to a dataset or column, or away from it, nearest first, each once.
 
@@ -64,6 +66,7 @@ def walk(
     Args:
         start: A column, or ``*`` for all columns of a dataset or of its quarantine table.
         depth: Levels to follow, at least 1; ``None`` for all.
+        scope: An edge is there if both of its ends are seen; of other domains, these are the ports.
     """
     ends = _ENDS[direction]
     frontier = {start}
@@ -73,7 +76,7 @@ def walk(
     level = 0
     while frontier and level != depth:
         level += 1
-        fresh = [edge for edge in _edges_at(connection, frontier, ends) if edge not in walked]
+        fresh = [edge for edge in _edges_at(connection, frontier, ends, scope) if edge not in walked]
         walked.update(fresh)
         found = [
             LineageLink(level, DatasetColumn(*edge[:2]), DatasetColumn(*edge[2:4]), _KINDS[edge[4]])
@@ -85,7 +88,7 @@ def walk(
     return tuple(links)
 
 
-def find_subject(connection: sa.Connection, text: str) -> DatasetColumn:
+def find_subject(connection: sa.Connection, text: str, *, scope: Scope = EVERYTHING) -> DatasetColumn:
     """Return the dataset or column that ``text`` names, in full; ``*`` where it names a dataset.
 
     Args:
@@ -101,7 +104,7 @@ def find_subject(connection: sa.Connection, text: str) -> DatasetColumn:
     parts = names.split(".")
     wanted = parts[: 2 if slash else 1]
     column = ".".join(parts[len(wanted) :])
-    of_product, dataset = get_dataset(connection, f"{product}{slash}{'.'.join(wanted)}")
+    of_product, dataset = get_dataset(connection, f"{product}{slash}{'.'.join(wanted)}", scope=scope)
     full = full_name(of_product.key, dataset.name)
     if not column:
         return DatasetColumn(full, ALL_COLUMNS)
@@ -144,7 +147,7 @@ _KINDS = {str(kind): kind for kind in DependencyKind}
 
 
 def _edges_at(
-    connection: sa.Connection, frontier: set[DatasetColumn], ends: _Ends
+    connection: sa.Connection, frontier: set[DatasetColumn], ends: _Ends, scope: Scope
 ) -> Iterator[tuple[str, ...]]:
     """Yield the edges that touch one of the columns with their near end, as text in the order of ``_EDGE``."""
     columns: dict[str, set[str]] = {}
@@ -154,7 +157,7 @@ def _edges_at(
         query = (
             sa.select(*_EDGE)
             .join_from(column_lineage, data_products, _is_current())
-            .where(_EDGE[ends.near].in_(names))
+            .where(_EDGE[ends.near].in_(names), scope.named_datasets(_EDGE[ends.far]))
             .order_by(column_lineage.c.ColumnLineageID)
         )
         for row in connection.execute(query):

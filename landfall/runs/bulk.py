@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from landfall.errors import ErrorKind, LandfallError
 from landfall.metadata.catalog import get_current_product
 from landfall.metadata.engine import Database
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import data_products, run_requests, runs
 from landfall.runs.closing import CancelledRun, cancel_run
 from landfall.runs.ids import RequestID, RunID
@@ -38,12 +39,14 @@ class RunChoice:
             failed or were cancelled.
         since: Runs created from then on.
         after: Only runs with a later id, to go on behind a former act.
+        scope: Whose runs may be acted on.
     """
 
     product: str | None = None
     state: RunState | None = None
     since: datetime | None = None
     after: RunID | None = None
+    scope: Scope = EVERYTHING
 
 
 class Outcome(StrEnum):
@@ -189,7 +192,10 @@ def _find(
             data_products.c.Name,
         )
         .select_from(runs.join(data_products, data_products.c.DataProductID == runs.c.DataProductID))
-        .where(runs.c.State.in_([choice.state] if choice.state is not None else sorted(states)))
+        .where(
+            runs.c.State.in_([choice.state] if choice.state is not None else sorted(states)),
+            choice.scope.rows(),
+        )
         .order_by(runs.c.RunID)
         .limit(MOST_RUNS + 1)
     )

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from landfall.metadata.acts import Act, record_product_act
 from landfall.metadata.catalog import get_current_product
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import data_products, landed_files, product_leases, run_requests
 from landfall.runs.leases import LeaseState, Pause, lock_lease, set_lease
 from landfall.runs.requests import RequestState
@@ -78,7 +79,7 @@ def resume_product(connection: sa.Connection, key: str, *, actor: str, now: date
     return Resumed(lease.pause)
 
 
-def find_pauses(connection: sa.Connection) -> Mapping[str, Pause]:
+def find_pauses(connection: sa.Connection, *, scope: Scope = EVERYTHING) -> Mapping[str, Pause]:
     """Return the pause of each product that is paused, by ``domain/name``."""
     rows = connection.execute(
         sa.select(product_leases, data_products.c.Domain, data_products.c.Name)
@@ -87,7 +88,7 @@ def find_pauses(connection: sa.Connection) -> Mapping[str, Pause]:
                 data_products, data_products.c.DataProductID == product_leases.c.DataProductID
             )
         )
-        .where(product_leases.c.PausedAt.is_not(None))
+        .where(product_leases.c.PausedAt.is_not(None), scope.rows())
         .order_by(data_products.c.Domain, data_products.c.Name)
     )
     return {f"{row.Domain}/{row.Name}": Pause(row.PausedAt, row.PausedBy, row.PauseReason) for row in rows}

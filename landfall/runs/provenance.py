@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from landfall.lineage.traces import DatasetColumn
 from landfall.metadata.lineage import Direction, LineageLink, batches, find_subject, walk
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import data_products, data_quality_results, landed_files, published_data_sets
 from landfall.runs.states import FileState
 
@@ -69,23 +70,30 @@ class Provenance:
 
 
 def provenance(
-    connection: sa.Connection, text: str, direction: Direction, *, depth: int | None = None
+    connection: sa.Connection,
+    text: str,
+    direction: Direction,
+    *,
+    depth: int | None = None,
+    scope: Scope = EVERYTHING,
 ) -> Provenance:
     """Return the lineage of what ``text`` names.
 
     Args:
         text: ``dataset`` or ``domain/product.dataset``, with ``.column`` behind it or not.
         depth: Levels to follow, at least 1; ``None`` for all.
+        scope: Of other domains only the ports are there, and nothing of what made them.
 
     Raises:
         DatasetNotApplied: No applied product has the dataset.
         AmbiguousDataset: Several products have a dataset of that name.
         UnknownColumn: The dataset has no such column.
     """
-    subject = find_subject(connection, text)
-    links = walk(connection, subject, direction, depth=depth)
+    subject = find_subject(connection, text, scope=scope)
+    links = walk(connection, subject, direction, depth=depth, scope=scope)
     passed = [subject.dataset, *(end.dataset for link in links for end in (link.source, link.target))]
-    return Provenance(subject, direction, links, origins(connection, list(dict.fromkeys(passed))))
+    own = [name for name in dict.fromkeys(passed) if scope.sees(name.partition("/")[0])]
+    return Provenance(subject, direction, links, origins(connection, own))
 
 
 def origins(connection: sa.Connection, datasets: Sequence[str]) -> tuple[Origin, ...]:

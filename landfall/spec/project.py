@@ -21,7 +21,7 @@ PRODUCT_FILE = "product.yml"
 # The environment a project runs in where nobody names one.
 DEFAULT_TARGET = "laptop"
 
-_SECRET_SETTINGS = ("storage_key", "databricks_token", "functions_key", "password", "token", "key")
+_SECRET_SETTINGS = ("storage_key", "databricks_token", "password", "token", "key")
 
 
 @dataclass(frozen=True, slots=True)

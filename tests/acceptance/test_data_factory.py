@@ -27,7 +27,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
 
 @pytest.fixture
 def factory(laptop: Laptop) -> Iterator[DataFactory]:
-    factory = DataFactory({"x-functions-key": laptop.settings.functions_key or ""}).start()
+    factory = DataFactory({}).start()
     yield factory
     factory.stop()
 
@@ -102,9 +102,9 @@ def test_what_is_wrong_is_said_at_once(laptop: Laptop, factory: DataFactory) -> 
 
     status, _, text = factory.send("POST", _starter(laptop), body)
     unknown, _, _ = factory.send("POST", _starter(laptop).replace("orders", "nothing"), {})
-    stranger, _, _ = DataFactory({}).send("POST", _starter(laptop), {})
+    stranger, _, _ = DataFactory({"Origin": "https://elsewhere.example"}).send("POST", _starter(laptop), {})
 
-    assert (status, unknown, stranger) == (400, 404, 401)
+    assert (status, unknown, stranger) == (400, 404, 403)
     for fault in (
         "'dataset' is not known",
         "no dataset 'nothing'",

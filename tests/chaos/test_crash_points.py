@@ -67,7 +67,7 @@ def fail_and_rerun(world: World) -> None:
     world.jobs.plan = Plan()
     run_id = world.run_ids()[0]
     # Whoever gets no answer asks again.
-    while world.ask("rerun", {"from_failed": True, "idempotency_key": "again"}, run_id=run_id) is None:
+    while world.ask(f"runs/{run_id}/rerun", {"from_failed": True, "idempotency_key": "again"}) is None:
         pass
     world.finish()
 
@@ -77,7 +77,7 @@ def cancel_in_the_middle(world: World) -> None:
     world.land(FILE)
     world.tick_until(lambda: world.node_states().get("build_a") in {"submitted", "running"})
     # Once, whether or not it is answered: what was asked for must happen.
-    world.ask("cancel_run", {}, run_id=world.run_ids()[0])
+    world.ask(f"runs/{world.run_ids()[0]}/cancel", {})
     asked_at_s = world.now_s
     world.finish()
     assert world.now_s - asked_at_s < 95, "the jobs ran to their end"

@@ -147,7 +147,7 @@ def test_any_graph_is_built_as_far_as_it_can_be_and_a_rerun_builds_the_rest(
         if unfinished:
             world.jobs.plan = Plan()
             body = {"from_failed": True, "idempotency_key": "again"}
-            while world.ask("rerun", body, run_id=first) is None:
+            while world.ask(f"runs/{first}/rerun", body) is None:
                 pass
             world.finish()
             check_world(world)

@@ -45,7 +45,7 @@ def test_a_job_nobody_wrote_down_is_cancelled_with_its_run(tmp_path: Path, loses
     def cancel_before_anybody_looks() -> None:
         if loses_hub:
             world.lose_hub()
-        world.ask("cancel_run", {}, run_id=world.run_ids()[0])
+        world.ask(f"runs/{world.run_ids()[0]}/cancel", {})
 
     world.on_death = cancel_before_anybody_looks
     world.land(FILE)

@@ -89,9 +89,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
     world.finish()
     first = world.run_ids()[0]
     world.jobs.plan = Plan(takes_s=100)
-    assert world.ask("rerun", {"from_failed": True}, run_id=first) == 202
+    assert world.ask(f"runs/{first}/rerun", {"from_failed": True}) == 202
     world.tick_until(lambda: "submitted" in world.node_states().values())
-    world.ask("cancel_run", {}, run_id=world.run_ids()[-1])
+    world.ask(f"runs/{world.run_ids()[-1]}/cancel", {})
     world.finish()
     check_world(world)
     purge(world.database, None, now=world.now() + timedelta(days=4000))

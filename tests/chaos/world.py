@@ -23,6 +23,8 @@ import sqlalchemy as sa
 import activities.instances
 from activities.app import App
 from landfall.addresses import blob_url
+from landfall.api.app import create_app
+from landfall.api.bridge import WebApp
 from landfall.errors import LandfallError
 from landfall.lake import Lake, StoredBlob
 from landfall.local.functions_host.loading import AppFunction, FunctionTable, load_app
@@ -36,7 +38,7 @@ from landfall.metadata.tables import (
 )
 from landfall.runs.ids import RunID
 from landfall.runs.states import FINAL_RUN_STATES, NodeState
-from landfall.settings import Settings
+from landfall.settings import IdentitySettings, Settings
 from landfall.spec.model import Product
 from spark_runtime.spec import NodeSpec
 from tests.chaos.books import nothing_left
@@ -47,6 +49,7 @@ from tests.contract.functions_host.simulation import START, Activity, VirtualClo
 from tests.databases import a_database
 
 ROOT = Path(__file__).parents[2]
+WEB = WebApp(lambda: create_app(IdentitySettings(insecure_local="ada")))
 ENDPOINT = f"http://127.0.0.1:10000/{ACCOUNT}"
 TICK_S = 1.0
 RECONCILE_EVERY_S = 30.0
@@ -176,12 +179,15 @@ class World:
             assert self.now_s < give_up_s, f"it never came true:\n{self.describe()}"
             self.tick()
 
-    def ask(self, function: str, body: Mapping[str, Any], **route: str) -> int | None:
-        """Call an HTTP function once; return the status, or ``None`` if the process died before it answered."""
-        found = self._functions.find(function)
+    def ask(self, path: str, body: Mapping[str, Any]) -> int | None:
+        """POST to the API once; return the status, or ``None`` if the process died before it answered."""
+        found = self._functions.find("api")
         assert found is not None
         request = func.HttpRequest(
-            method="POST", url="http://world/api", route_params=route, body=json.dumps(body).encode()
+            method="POST",
+            url=f"http://localhost/api/{path}",
+            headers={"host": "localhost"},
+            body=json.dumps(body).encode(),
         )
         answers: list[int] = []
         self._live(lambda: answers.append(self._call(found, request).status_code))
@@ -351,6 +357,7 @@ class World:
         services = WorldServices(settings, self.database, cast(Lake, self.lake), self.jobs, self.now)
         app.services = cast(Any, services)
         self._module.activities = app
+        self._module.web = WEB
 
     def _set_moments(self, moments: Moments) -> None:
         self.moments = moments

@@ -8,7 +8,7 @@ import pytest
 
 from landfall import addresses
 from landfall.landing.events import FINISHED_WRITES
-from landfall.settings import Settings, TelemetrySettings
+from landfall.settings import IdentitySettings, Settings, TelemetrySettings
 from tests.infra.checks import app_settings, faults
 from tests.infra.conftest import Planned
 from tests.infra.terraform import ENVIRONMENTS, REPOSITORY, STACKS, Terraform
@@ -240,6 +240,7 @@ def test_the_app_reads_the_settings_that_it_is_given(planned: Planned) -> None:
 
     settings = Settings.from_environment(given)
     telemetry = TelemetrySettings.from_environment(given)
+    identity = IdentitySettings.from_environment(given)
 
     assert (
         settings.database_url
@@ -248,7 +249,9 @@ def test_the_app_reads_the_settings_that_it_is_given(planned: Planned) -> None:
     assert settings.blob_endpoint == "https://stlandfalllakeprdweulf01.blob.core.windows.net"
     assert settings.functions_url == "https://func-landfall-prd-weu-lf01.azurewebsites.net"
     assert settings.managed_identity_client_id == "<LANDFALL_IDENTITY_CLIENT_ID>"
-    assert (settings.storage_key, settings.databricks_token, settings.functions_key) == (None, None, None)
+    assert (settings.storage_key, settings.databricks_token) == (None, None)
+    assert (settings.functions_audience or "").startswith("api://")
+    assert (identity.signed_in_by_app_service, identity.insecure_local) == (True, None)
     assert not settings.callback_loopback
     assert telemetry.applicationinsights_connection_string
     # Nothing is set that nobody reads: what is left is read by the Functions host.

@@ -23,6 +23,7 @@ PURE = (
     "landfall.errors",
     "landfall.addresses",
     "landfall.known_settings",
+    "landfall.roles",
     "landfall.spec",
     "landfall.planning",
     "landfall.lineage",
@@ -113,9 +114,13 @@ PARTS: Mapping[str, Part] = {
     ),
     "landfall.jobs": Part((*PURE, "landfall.settings", "databricks", "azure.identity", "azure.core")),
     "landfall.calling_back": Part((*PURE,)),
-    "landfall.client": Part((*PURE, "landfall.settings")),
-    # Thin callers: no SQL and no foreign service except through `landfall`.
-    "landfall.api": Part(("landfall", "azure.functions"), never=("landfall.cli", "landfall.local")),
+    "landfall.accounts": Part(()),
+    "landfall.client": Part((*PURE, "landfall.settings", "azure.identity", "azure.core")),
+    # Thin callers: no SQL statement and no foreign service except through `landfall`.
+    "landfall.api": Part(
+        ("landfall", "azure.functions", "fastapi", "starlette", "pydantic", "sqlalchemy"),
+        never=("landfall.cli", "landfall.local"),
+    ),
     "landfall.cli": Part(("landfall", "typer", "click", "rich")),
     # Builds nodes as a job does, in a folder; the engine it uses is handed over.
     "landfall.testing": Part((*PURE, "spark_runtime", "pyspark")),

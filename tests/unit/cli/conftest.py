@@ -20,8 +20,8 @@ from landfall.runs.opening import open_run
 from landfall.runs.settling import end_node
 from landfall.runs.verdict import Verdict
 from landfall.spec.model import Product
+from tests.api_server import NOW, serving
 from tests.builders import a_blob_event
-from tests.unit.cli.api_server import NOW, serving
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,6 @@ def project(tmp_path: Path) -> Path:
                 "LANDFALL_STORAGE_KEY=a2V5",
                 "DATABRICKS_HOST=http://127.0.0.1:9",
                 "LANDFALL_FUNCTIONS_URL=http://127.0.0.1:9",
-                "LANDFALL_FUNCTIONS_KEY=key",
             ]
         )
     )

@@ -10,8 +10,8 @@ from landfall.runs.ids import RunID
 from landfall.runs.opening import open_run
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict
+from tests.api_server import LATER, NOW
 from tests.builders import a_blob_event, a_product, a_transformation
-from tests.unit.cli.api_server import LATER, NOW
 from tests.unit.cli.conftest import Command, apply, close, open_a_run, settle
 
 pytestmark = pytest.mark.usefixtures("app")

@@ -11,8 +11,8 @@ from landfall.metadata.engine import Database
 from landfall.runs.requests import request_status
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict
+from tests.api_server import NOW
 from tests.builders import a_blob_event, a_product, a_transformation
-from tests.unit.cli.api_server import NOW
 from tests.unit.cli.conftest import Command, apply, close, open_a_run, settle
 
 pytestmark = pytest.mark.usefixtures("app")

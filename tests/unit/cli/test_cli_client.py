@@ -32,7 +32,7 @@ def app() -> Iterator[App]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             sent = self.rfile.read(int(self.headers["Content-Length"]))
-            app.asked.append((self.path, self.headers["x-functions-key"], json.loads(sent)))
+            app.asked.append((self.path, self.headers["Authorization"], json.loads(sent)))
             self.send_response(app.status)
             for name, value in app.headers.items():
                 self.send_header(name, value)
@@ -55,11 +55,13 @@ def test_a_start_says_what_and_returns_where_to_look(app: App) -> None:
     app.body = json.dumps({"request_id": "q1"}).encode()
     app.headers = {"Location": "/api/requests/q1"}
 
-    started = FunctionsClient(app.url, "key").start_run("sales/orders", datasets=["orders"], full=True)
+    started = FunctionsClient(app.url, token=lambda: "t").start_run(
+        "sales/orders", datasets=["orders"], full=True
+    )
 
     assert (started.request_id, started.location) == ("q1", f"{app.url}/api/requests/q1")
     assert app.asked == [
-        ("/api/products/sales/orders/runs", "key", {"datasets": ["orders"], "full": True}),
+        ("/api/products/sales/orders/runs", "Bearer t", {"datasets": ["orders"], "full": True}),
     ]
 
 
@@ -70,24 +72,25 @@ def test_a_refusal_keeps_the_code_and_the_reason_of_the_app(app: App) -> None:
     with pytest.raises(
         RequestRefused, match=r"^no product 'sales/x' has been applied \(.*404, LF2101\)$"
     ) as caught:
-        FunctionsClient(app.url, "key").start_run("sales/x")
+        FunctionsClient(app.url).start_run("sales/x")
 
     assert caught.value.kind is ErrorKind.REFUSED
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_wrong_key_is_denied_access(app: App, status: int) -> None:
+def test_who_may_not_is_denied_access_with_the_reason(app: App, status: int) -> None:
     app.status = status
+    app.body = json.dumps({"code": "LF6122", "detail": "ada needs the role 'operator'"}).encode()
 
-    with pytest.raises(FunctionsAccessDenied) as caught:
-        FunctionsClient(app.url, "other").cancel_run("r1")
+    with pytest.raises(FunctionsAccessDenied, match="needs the role 'operator'") as caught:
+        FunctionsClient(app.url).cancel_run("r1")
 
     assert caught.value.kind is ErrorKind.UNREACHABLE
 
 
 def test_an_app_that_is_down_is_unreachable() -> None:
     with pytest.raises(FunctionsUnreachable, match="landfall up"):
-        FunctionsClient(f"http://127.0.0.1:{free_port()}", "key").cancel_run("r1")
+        FunctionsClient(f"http://127.0.0.1:{free_port()}").cancel_run("r1")
 
 
 def test_an_answer_that_is_not_json_is_shown_as_it_is(app: App) -> None:
@@ -95,4 +98,4 @@ def test_an_answer_that_is_not_json_is_shown_as_it_is(app: App) -> None:
     app.body = b"<html>the gateway is tired</html>"
 
     with pytest.raises(FunctionsUnreachable, match="503 <html>the gateway is tired"):
-        FunctionsClient(app.url, "key").cancel_run("r1")
+        FunctionsClient(app.url).cancel_run("r1")

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from landfall.api import config
 from landfall.metadata.engine import Database
+from tests.api_server import NOW
 from tests.builders import a_product, a_transformation
-from tests.unit.cli.api_server import NOW
 from tests.unit.cli.conftest import Command, apply
 
 PRODUCT = "sales/orders"
@@ -56,7 +56,7 @@ def test_over_http_a_value_waits_for_its_instant(database: Database) -> None:
     after = config.show_settings(database, None, (NOW + timedelta(hours=2)).isoformat(), now=NOW)
     versions = config.show_history(database, "limits.nodes", None)
 
-    assert answer.status == 200
+    assert answer.reply.status == 200
     values = [
         next(row["value"] for row in reply.body["settings"] if row["name"] == "limits.nodes")
         for reply in (before, after)
@@ -67,12 +67,14 @@ def test_over_http_a_value_waits_for_its_instant(database: Database) -> None:
 
 def test_over_http_faults_are_told_apart(database: Database) -> None:
     def put(name: str, body: dict[str, object]) -> int:
-        return config.request_set(database, name, json.dumps(body).encode(), actor="ada", now=NOW).status
+        return config.request_set(
+            database, name, json.dumps(body).encode(), actor="ada", now=NOW
+        ).reply.status
 
     assert put("limits.node", {"value": "5"}) == 404
     assert put("limits.nodes", {"value": "0"}) == 400
     assert put("limits.nodes", {"value": "5", "effective_at": "tomorrow"}) == 400
     assert put("limits.nodes", {}) == 400
     assert put("runs.retries", {"value": "5", "product": "sales/none"}) == 404
-    assert config.request_rollback(database, "limits.nodes", b"", actor="ada", now=NOW).status == 400
+    assert config.request_rollback(database, "limits.nodes", b"", actor="ada", now=NOW).reply.status == 400
     assert config.show_settings(database, "sales/none", None, now=NOW).status == 404

@@ -14,8 +14,8 @@ from landfall.runs.ids import RunID
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict
 from landfall.spec.model import Product
+from tests.api_server import NOW
 from tests.builders import a_blob_event, a_product, a_transformation
-from tests.unit.cli.api_server import NOW
 from tests.unit.cli.conftest import Command, apply, close, open_a_run, settle
 
 SOUND = """

@@ -17,7 +17,7 @@ from landfall.local.stack_state import (
     read_state,
     write_state,
 )
-from landfall.settings import Settings
+from landfall.settings import IdentitySettings, Settings
 
 
 def test_the_environment_file_holds_all_settings_and_is_private(tmp_path: Path) -> None:
@@ -33,8 +33,8 @@ def test_the_environment_file_holds_all_settings_and_is_private(tmp_path: Path) 
     assert settings.database_url == f"sqlite:///{tmp_path}/.landfall/metadata.db"
     assert settings.job_id == 17
     assert settings.databricks_token
-    assert settings.functions_key
-    for file in (layout.env_file, layout.jobs_token, layout.functions_keys):
+    assert IdentitySettings.from_environment(read_environment(layout.env_file)).insecure_local
+    for file in (layout.env_file, layout.jobs_token):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 

@@ -24,6 +24,9 @@ locals {
       LANDFALL_STORAGE_ACCOUNT    = local.names.lake_account
       LANDFALL_IDENTITY_CLIENT_ID = azurerm_user_assigned_identity.this.client_id
       LANDFALL_FUNCTIONS_URL      = "https://${local.host_name}"
+      LANDFALL_FUNCTIONS_AUDIENCE = "api://${var.sign_in.client_id}"
+      # Beside azapi_resource.sign_in, which makes it true: the headers with the caller's principal are App Service's own.
+      LANDFALL_APP_SERVICE_AUTH   = "true"
       LANDFALL_CALLBACK_HOSTS     = join(" ", var.callback_hosts)
       DATABRICKS_HOST             = "https://${data.azurerm_databricks_workspace.this.workspace_url}"
 

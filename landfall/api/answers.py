@@ -1,0 +1,308 @@
+"""What routes answer, as models: the description is made of them, and tests hold answers against it.
+
+Where a value of the domain has the names that the answer has, it is the model itself.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from landfall.landing.dead_letters import LetterState
+from landfall.landing.replay import LeftFile
+from landfall.metadata.alarms import Alarm
+from landfall.runs.backfill_list import BackfillSummary
+from landfall.runs.bulk import Outcome
+from landfall.runs.callbacks import Callback
+from landfall.runs.queries import Stop
+from landfall.runs.states import NodeState, RunState
+from landfall.runs.why.values import Finding
+
+
+class Answer(BaseModel):
+    """An answer; it may grow, so callers pass over fields they do not know."""
+
+
+class Problem(Answer):
+    """A refusal, as a problem document of RFC 9457."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "about:blank",
+                    "title": "UnknownRun",
+                    "status": 404,
+                    "detail": "There is no run 'x'. `landfall runs list` shows those there are.",
+                    "code": "LF3203",
+                }
+            ]
+        },
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str = Field(pattern=r"^LF\d{4}$", description="Stable; docs/errors.md lists them.")
+    faults: list[str] = Field([], description="Everything that is wrong with the request.")
+
+
+class StartedRun(Answer):
+    """A request for a run that was taken; ``Location`` answers 202 until the run has ended."""
+
+    request_id: str
+    product: str
+    status_uri: str
+    product_paused: bool
+
+
+class RequestAnswer(Answer):
+    """Where a request stands."""
+
+    request_id: str
+    product: str
+    run_id: str | None
+    state: str
+    reason: str | None
+    callbacks: list[Callback]
+
+
+class PauseAnswer(Answer):
+    """A product that opens no new run."""
+
+    product: str
+    paused_since: datetime
+    paused_by: str | None
+    reason: str | None
+
+
+class ResumeAnswer(Answer):
+    """A product that opens runs again."""
+
+    product: str
+    was_paused: bool
+    started: bool
+
+
+class RunAnswer(Answer):
+    """One run."""
+
+    run_id: str
+    product: str
+    trigger: str
+    state: RunState
+    reason: str | None
+    nodes: int
+    open_nodes: int
+    metadata_version: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    rerun_of: str | None
+
+
+class RunPage(Answer):
+    """Runs, the newest first, and the products that are paused."""
+
+    runs: list[RunAnswer]
+    paused: list[PauseAnswer]
+
+
+class NodeAnswer(Answer):
+    """One node of a run."""
+
+    key: str
+    kind: str
+    state: NodeState
+    attempt: int
+    dataset: str
+    layer: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    job_run_id: int | None
+    error_code: str | None
+    reason: str | None
+    rows_read: int | None
+    rows_published: int | None
+    rows_quarantined: int | None
+    stopped_by: list[Stop]
+
+
+class NodePage(Answer):
+    """The nodes of a run, and those that could not be part of it, with the reason."""
+
+    run_id: str
+    nodes: list[NodeAnswer]
+    left_out: dict[str, str]
+
+
+class CancelAnswer(Answer):
+    """A run whose end was asked for, and its nodes that are still at work."""
+
+    run_id: str
+    at_work: list[str]
+
+
+class BulkRun(Answer):
+    """What became of one run of many."""
+
+    run_id: str
+    product: str
+    state: RunState
+    outcome: Outcome
+    reason: str | None
+    request_id: str | None
+
+
+class BulkAnswer(Answer):
+    """What became of each run; ``following`` is where the next act goes on."""
+
+    dry_run: bool
+    runs: list[BulkRun]
+    following: str | None
+
+
+class LeftInBackfill(Answer):
+    """A file that a backfill leaves alone."""
+
+    file_id: int
+    reason: str
+
+
+class BackfillStarted(Answer):
+    """A backfill that was asked for, or what it would take in."""
+
+    backfill_id: str | None
+    product: str
+    files: int
+    chunks: int
+    left: list[LeftInBackfill]
+
+
+class BackfillPage(Answer):
+    """Backfills, the newest first."""
+
+    backfills: list[BackfillSummary]
+
+
+class FilesReplayed(Answer):
+    """Files that are pending again, and those that were left."""
+
+    dry_run: bool
+    replayed: list[int]
+    left: list[LeftFile]
+    following: int | None
+
+
+class ActedLetterAnswer(Answer):
+    """What became of one dead letter."""
+
+    letter_id: int
+    state: LetterState
+    reason: str | None
+
+
+class LettersActed(Answer):
+    """What became of each dead letter; ``following`` is where the next act goes on."""
+
+    dry_run: bool
+    letters: list[ActedLetterAnswer]
+    following: int | None
+
+
+class Findings(Answer):
+    """Why something is as it is."""
+
+    findings: list[Finding]
+
+
+class SettingAnswer(Answer):
+    """A setting in effect, and who says so."""
+
+    name: str
+    value: str | None
+    origin: str
+    default: str | None
+    takes: str
+    help: str
+
+
+class SettingPage(Answer):
+    """Every setting."""
+
+    settings: list[SettingAnswer]
+
+
+class SettingVersionAnswer(Answer):
+    """One value that a setting was given."""
+
+    version: int
+    value: str | None
+    effective_at: datetime
+    expires_at: datetime | None
+    set_at: datetime | None
+    set_by: str | None
+
+
+class SettingHistory(Answer):
+    """Every value that a setting was given."""
+
+    name: str
+    product: str | None
+    versions: list[SettingVersionAnswer]
+
+
+class SettingChanged(SettingVersionAnswer):
+    """The value that a setting was given."""
+
+    name: str
+    product: str | None
+
+
+class LineageLink(Answer):
+    """One edge."""
+
+    source: str
+    target: str
+    kind: str
+
+
+class LineageOrigin(Answer):
+    """What made the present content of a dataset."""
+
+    model_config = ConfigDict(extra="allow")
+
+    dataset: str
+    run_id: str
+    published_at: datetime
+    rows: int | None
+    files: int
+    refused: dict[str, int]
+
+
+class LineageAnswer(Answer):
+    """Edges that lead to a dataset or column, or away from it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    links: list[LineageLink]
+    origins: list[LineageOrigin]
+
+
+class Health(Answer):
+    """Whether the app can do its work; alarms that last are counted by name."""
+
+    status: str
+    database: str
+    alarms: dict[str, int] = {}
+
+
+class Alarms(Answer):
+    """Alarms, the newest first."""
+
+    alarms: list[Alarm]
+
+
+AnyObject = dict[str, Any]

@@ -1,0 +1,42 @@
+"""The HTTP application: the API below ``/api``, made for whoever serves ASGI."""
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from landfall.api.cross_site import protect
+from landfall.api.describing import describe
+from landfall.api.faults import answer_faults
+from landfall.api.headers import SecurityHeaders
+from landfall.api.identity import Owners, viewer
+from landfall.api.routes import explaining, landing, products, runs
+from landfall.settings import IdentitySettings
+
+DESCRIPTION_PATH = "/api/openapi.json"
+
+
+def create_app(identity: IdentitySettings) -> FastAPI:
+    """Return the application; each call brings what it works with in its scope (``bridge.BACKEND``)."""
+    app = FastAPI(
+        title="Landfall",
+        version="1",
+        description="Data products that refresh when files land: what operators and pipelines read and do.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(protect)],
+    )
+    app.state.identity = identity
+    app.state.owners = Owners()
+    answer_faults(app)
+    api = APIRouter(prefix="/api")
+    for router in (products.router, runs.router, landing.router, explaining.router):
+        api.include_router(router, dependencies=[Depends(viewer)])
+    api.include_router(explaining.open_router)
+    app.include_router(api)
+
+    @app.get(DESCRIPTION_PATH, include_in_schema=False)
+    async def show_description() -> dict[str, object]:
+        return describe(app)
+
+    app.add_middleware(SecurityHeaders)
+    return app

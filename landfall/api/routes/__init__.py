@@ -1,0 +1,1 @@
+"""The routes of the API by topic; each calls one view."""
