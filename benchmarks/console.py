@@ -33,6 +33,7 @@ from landfall.runs.dataset_history import build_history, quality_history
 from landfall.runs.dataset_list import DatasetFilter, list_datasets
 from landfall.runs.file_history import file_history
 from landfall.runs.product_list import ProductFilter, ProductOrder, find_products
+from landfall.runs.refused_list import list_refused
 from landfall.runs.states import FileState, RunState
 
 PRODUCTS = 300
@@ -102,6 +103,7 @@ def reads_of_lists(database: Database) -> Iterator[tuple[str, list[Read]]]:
         "files of one domain": partial(list_files, scope=one_domain),
         "datasets": list_datasets,
         "datasets, broken": partial(list_datasets, wanted=DatasetFilter(broken=True)),
+        "refused rows": list_refused,
         "dead letters": list_dead_letters,
         "backfills": list_backfills,
         "metadata versions": list_versions,

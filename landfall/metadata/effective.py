@@ -155,6 +155,25 @@ def roll_back(
         NothingBefore: It has had no earlier value.
         UnknownProduct: The product was never applied.
     """
+    before = value_before(connection, name, product=product, now=now)
+    if before is None:
+        raise NothingBefore(name)
+    setting = find(name)
+    key = _item_key(connection, setting, product)
+    return set_setting(
+        connection, setting.category, key, before.value, effective_at=now, now=now, actor=actor
+    )
+
+
+def value_before(
+    connection: sa.Connection, name: str, *, product: str | None = None, now: datetime
+) -> SettingVersion | None:
+    """Return what ``roll_back`` would give a setting again, ``None`` if it has had no earlier value.
+
+    Raises:
+        UnknownSettingName: There is no such setting.
+        UnknownProduct: The product was never applied.
+    """
     setting = find(name)
     key = _item_key(connection, setting, product)
     current = find_setting(connection, setting.category, key, at=now)
@@ -163,11 +182,7 @@ def roll_back(
         for version in history(connection, setting.category, key)
         if current is not None and version.expires_at == current.effective_at != version.effective_at
     ]
-    if not before:
-        raise NothingBefore(name)
-    return set_setting(
-        connection, setting.category, key, before[-1].value, effective_at=now, now=now, actor=actor
-    )
+    return before[-1] if before else None
 
 
 def values_of(

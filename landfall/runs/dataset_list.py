@@ -70,11 +70,13 @@ class DatasetFilter:
 
     Attributes:
         product: ``domain/name``.
+        name: The whole name of the dataset.
         contains: Part of the name of the dataset or its product.
         broken: Only those of which a rule was broken when it last looked.
     """
 
     product: str | None = None
+    name: str | None = None
     layer: Layer | None = None
     contains: str | None = None
     broken: bool = False
@@ -165,6 +167,8 @@ def _conditions(wanted: DatasetFilter) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
     if wanted.product is not None:
         conditions.append(named(wanted.product))
+    if wanted.name is not None:
+        conditions.append(data_sets.c.Name == wanted.name)
     if wanted.layer is not None:
         conditions.append(data_sets.c.Layer == wanted.layer)
     if wanted.contains:

@@ -137,6 +137,15 @@ node_runs = Table(
     at_least("Attempt", 1),
     Index("IX_NodeRuns_RunID_State_Priority", "RunID", "State", "Priority"),
     Index("IX_NodeRuns_State_ClaimedAt", "State", "ClaimedAt"),
+    # Few of a million refuse rows; they are listed without a look at the others.
+    Index(
+        "IX_NodeRuns_Refusing",
+        "RunID",
+        "NodeKey",
+        "RowsQuarantined",
+        mssql_where=sa.text("[RowsQuarantined] > 0"),
+        sqlite_where=sa.text('"RowsQuarantined" > 0'),
+    ),
 )
 
 node_run_edges = Table(

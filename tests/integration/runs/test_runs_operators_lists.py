@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from landfall.landing.dead_letters import LetterSource, keep_dead_letter
 from landfall.landing.queries import FileFilter, get_file, list_files
 from landfall.metadata.apply import rollback
-from landfall.metadata.catalog import UnknownVersion, find_product_id
+from landfall.metadata.catalog import UnknownProduct, UnknownVersion, find_product_id
 from landfall.metadata.difference import ChangeKind
 from landfall.metadata.engine import Database
 from landfall.metadata.scope import Scope
@@ -22,7 +22,9 @@ from landfall.runs.dataset_list import DatasetFilter, LastCheck, list_datasets
 from landfall.runs.file_history import file_history
 from landfall.runs.ids import RunID
 from landfall.runs.pausing import pause_product
-from landfall.runs.product_list import ProductFilter, ProductOrder, find_products
+from landfall.runs.product_detail import consumers_of, rows_by_run
+from landfall.runs.product_list import ProductFilter, ProductOrder, find_products, get_product
+from landfall.runs.refused_list import list_refused
 from landfall.runs.states import FileState, NodeState, RunState
 from landfall.runs.verdict import Verdict
 from landfall.spec.model import DatasetName, Port, Product, RunSettings, Schedule
@@ -188,6 +190,41 @@ def test_a_dataset_over_time(database: Database) -> None:
         ("r1", 6, 4),
         ("r0", 10, 0),
     ]
+
+
+def test_refused_rows_are_listed_by_dataset(database: Database) -> None:
+    apply(database, shop())
+    for number, failed in enumerate((4, 0, 1)):
+        land(database, etag=f"0x{number}")
+        run_once(database, f"r{number}", failed=failed, minutes=number)
+
+    (refused,) = database.read(list_refused).items
+
+    assert (refused.product, refused.dataset, refused.node) == ("sales/orders", "orders_landed", INGEST)
+    assert (refused.rows, refused.runs, refused.last_run, refused.last_rows) == (5, 2, "r2", 1)
+    assert database.read(lambda c: list_refused(c, scope=OTHERS)).items == ()
+    assert database.read(lambda c: list_refused(c, product="sales/none")).items == ()
+
+
+def test_a_product_tells_its_consumers_and_the_rows_of_its_runs(database: Database) -> None:
+    apply(database, shop(Port(DatasetName("orders"), 1)))
+    reader = a_transformation("late", inputs=("sales/orders.orders@1",))
+    apply(database, a_product(reader, landed=(), name="reports"))
+    land(database)
+    run_once(database, "r1", failed=4)
+
+    (consumer,) = database.read(lambda c: consumers_of(c, "sales/orders"))
+    (rows,) = database.read(lambda c: rows_by_run(c, 1))
+
+    assert (consumer.product, consumer.transformation, consumer.port) == (
+        "sales/reports",
+        "late",
+        "sales/orders.orders@1",
+    )
+    assert (rows.run_id, rows.rows_read, rows.rows_quarantined, rows.refused_share) == ("r1", 10, 4, 0.4)
+    assert database.read(lambda c: get_product(c, "sales/orders")).ports == 1
+    with pytest.raises(UnknownProduct):
+        database.read(lambda c: get_product(c, "sales/none"))
 
 
 def test_files_are_narrowed(database: Database) -> None:

@@ -26,7 +26,9 @@ from landfall.runs.attention import attention
 from landfall.runs.dataset_history import build_history, quality_history
 from landfall.runs.dataset_list import DatasetFilter, list_datasets
 from landfall.runs.file_history import file_history
+from landfall.runs.product_detail import rows_by_run
 from landfall.runs.product_list import ProductFilter, ProductOrder, find_products
+from landfall.runs.refused_list import list_refused
 from landfall.runs.states import FileState, RunState
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -49,6 +51,8 @@ LISTS: dict[str, Callable[..., Any]] = {
     "files by name": partial(list_files, wanted=FileFilter(name="orders-2026")),
     "datasets": list_datasets,
     "datasets, broken": partial(list_datasets, wanted=DatasetFilter(broken=True)),
+    "refused rows": list_refused,
+    "refused rows of a product": partial(list_refused, product="sales/orders"),
 }
 OF_EVERYTHING: dict[str, Callable[..., Any]] = {
     "a file by its path": partial(get_file, text="in/orders.csv"),
@@ -57,6 +61,7 @@ OF_EVERYTHING: dict[str, Callable[..., Any]] = {
     "files by state": partial(count_files, states=(FileState.REJECTED,), since=NOW),
     "quality": partial(quality_history, product_id=1, dataset="landed"),
     "builds": partial(build_history, product_id=1, node=NodeKey("build")),
+    "rows by run": partial(rows_by_run, product_id=1),
     "letters": list_dead_letters,
     "letters of a source": partial(list_dead_letters, wanted=LetterFilter(source=LetterSource.QUEUE)),
 }
