@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -23,6 +24,7 @@ from landfall.landing.queries import FileFilter, get_file, list_files
 from landfall.metadata.catalog import find_product_id
 from landfall.metadata.effective import settings_of
 from landfall.metadata.engine import Database, create_engine
+from landfall.metadata.migrations import upgrade
 from landfall.metadata.paging import Page
 from landfall.metadata.scope import Scope
 from landfall.metadata.versions import get_version_change, list_versions
@@ -64,7 +66,9 @@ def open_store(node_runs: int) -> Database:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"console-{node_runs}.db"
     if path.exists():
-        return Database(create_engine(f"sqlite:///{path.resolve()}"))
+        database = Database(create_engine(f"sqlite:///{path.resolve()}"))
+        upgrade(database)
+        return database
     started = time.perf_counter()
     unfinished = path.with_suffix(".new")
     unfinished.unlink(missing_ok=True)
@@ -103,7 +107,7 @@ def reads_of_lists(database: Database) -> Iterator[tuple[str, list[Read]]]:
         "files of one domain": partial(list_files, scope=one_domain),
         "datasets": list_datasets,
         "datasets, broken": partial(list_datasets, wanted=DatasetFilter(broken=True)),
-        "refused rows": list_refused,
+        "refused rows": partial(list_refused, since=NOW - timedelta(days=30)),
         "dead letters": list_dead_letters,
         "backfills": list_backfills,
         "metadata versions": list_versions,

@@ -16,7 +16,7 @@ from landfall.runs.ids import RunID
 
 @dataclass(frozen=True, slots=True)
 class RefusedRows:
-    """A dataset and the rows that its rules refused; how many of them are still held, the quarantine itself says.
+    """A dataset and the rows that its rules refused; how many of them are still held, only the quarantine says.
 
     Attributes:
         rows: Refused in all ``runs`` together.
@@ -37,11 +37,15 @@ def list_refused(
     connection: sa.Connection,
     *,
     product: str | None = None,
+    since: datetime | None = None,
     scope: Scope = EVERYTHING,
     limit: int = PAGE_ROWS,
     cursor: str | None = None,
 ) -> Page[RefusedRows]:
     """Return a page of datasets with refused rows, those of which some were refused last first.
+
+    Args:
+        since: Only what runs refused that were opened from then on.
 
     Raises:
         NotACursor: The cursor is of no such list.
@@ -66,6 +70,9 @@ def list_refused(
     )
     if product is not None:
         of_node = of_node.where(named(product))
+    if since is not None:
+        # Ids of runs sort by time, and the index begins with them.
+        of_node = of_node.where(node_runs.c.RunID >= f"{since:%Y%m%d-%H%M%S}")
     found = of_node.subquery("Refused")
     query = sa.select(
         found, node_runs.c.RunID, node_runs.c.RowsQuarantined, node_runs.c.Definition, runs.c.CreatedAt

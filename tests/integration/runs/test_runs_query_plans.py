@@ -51,7 +51,7 @@ LISTS: dict[str, Callable[..., Any]] = {
     "files by name": partial(list_files, wanted=FileFilter(name="orders-2026")),
     "datasets": list_datasets,
     "datasets, broken": partial(list_datasets, wanted=DatasetFilter(broken=True)),
-    "refused rows": list_refused,
+    "refused rows": partial(list_refused, since=NOW),
     "refused rows of a product": partial(list_refused, product="sales/orders"),
 }
 OF_EVERYTHING: dict[str, Callable[..., Any]] = {
