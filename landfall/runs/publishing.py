@@ -53,7 +53,7 @@ def write_results(
                 {
                     "RunID": run_id,
                     "NodeKey": key,
-                    "DataProductID": node.DataProductID,
+                    "DataProductID": node.product_id,
                     "DataSetName": dataset,
                     "RuleName": rule["name"],
                     "Severity": rule["severity"],
