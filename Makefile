@@ -12,8 +12,9 @@ AZURITE_STAMP := .landfall/tools/azurite/.landfall-setup
 AZURITE := landfall/local/azurite
 TERRAFORM_STAMP := .landfall/tools/terraform/.landfall-setup
 CLASSIC_STAMP := .landfall/tools/classic-spark/.landfall-setup
+POSTGRESQL_STAMP := .landfall/tools/postgresql/.landfall-setup
 
-.PHONY: help setup classic-spark terraform-schemas demo test test-fast engines chaos fmt lint types up down bench migration histories docs requirements
+.PHONY: help setup classic-spark terraform-schemas postgresql demo test test-fast engines chaos fmt lint types up down bench migration histories docs requirements
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,10 +37,15 @@ classic-spark: $(CLASSIC_STAMP)  ## install Spark itself beside the laptop's eng
 $(CLASSIC_STAMP): scripts/classic-spark | $(PYTHON_STAMP)
 	@scripts/classic-spark $@
 
+postgresql: $(POSTGRESQL_STAMP)  ## install PostgreSQL from Debian's packages, for the tests that copy from it
+
+$(POSTGRESQL_STAMP): scripts/postgresql | $(PYTHON_STAMP)
+	@scripts/postgresql $@
+
 demo: setup  ## from nothing to gold tables: the example product on real data
 	@$(BIN)/landfall demo
 
-test: setup classic-spark terraform-schemas lint types  ## all that CI runs; where Java can be had, a share of the cases on Spark itself
+test: setup classic-spark terraform-schemas postgresql lint types  ## all that CI runs; where Java can be had, a share of the cases on Spark itself
 	$(BIN)/pytest -n 2 --dist loadfile
 
 engines: setup classic-spark  ## all cases on the laptop's engine and on Spark itself

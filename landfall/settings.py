@@ -22,6 +22,20 @@ class MissingSetting(LandfallError):
         self.variable = variable
 
 
+class SourceNotConfigured(LandfallError):
+    """Nothing says how this machine reaches a source of a product."""
+
+    code = "LF6002"
+
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            f"{connection_variable(source)} is not set, so this machine does not know how to reach the source "
+            f"{source!r}. Set it to an SQLAlchemy URL such as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE or "
+            "sqlite:///FILE; the product file names a Key Vault secret, which only Azure reads."
+        )
+        self.source = source
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where everything is, and as whom to sign in.
@@ -136,6 +150,23 @@ class IdentitySettings:
         if found.insecure_local is not None and found.signed_in_by_app_service:
             raise InsecureLocalRefused("App Service authentication is on")
         return found
+
+
+def connection_variable(source: str) -> str:
+    """Return the variable that says how this machine reaches a source of a product."""
+    return f"LANDFALL_CONNECTION_{source.upper()}"
+
+
+def source_connection(source: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the SQLAlchemy URL by which this machine reaches a source of a product.
+
+    Raises:
+        SourceNotConfigured: The variable is not set.
+    """
+    url = environ.get(connection_variable(source))
+    if not url:
+        raise SourceNotConfigured(source)
+    return url
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """`landfall land` and `landfall files`: into the landing zone, and what became of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ from landfall.cli.runs import Timeout, exit_code_of_run
 
 if TYPE_CHECKING:
     from landfall.lake import LandedBlob
+    from landfall.metadata.engine import Database
 
 _LANDED_COLUMNS = ("dataset", "file", "size_bytes", "etag", "url")
 _FILE_COLUMNS = (
@@ -59,11 +60,9 @@ def land(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Upload files into the landing zone; a run starts by itself."""
-    from landfall.cli.progress import watch_files
     from landfall.lake import Lake
     from landfall.landing.placing import landing_place
     from landfall.metadata.catalog import get_current_product
-    from landfall.runs.states import FileState
 
     here = invocation(context)
     current = here.database().read(lambda connection: get_current_product(connection, product)).product
@@ -74,12 +73,24 @@ def land(
     if not wait:
         note("a run takes them in; `landfall files list` shows how far it is, `land --wait` waits for it")
         return
-    taken = watch_files(here.database(), product, [blob.etag for blob in blobs], timeout_s=timeout)
+    raise typer.Exit(
+        exit_code_of_files(here.database(), product, [blob.etag for blob in blobs], timeout_s=timeout)
+    )
+
+
+def exit_code_of_files(
+    database: "Database", product: str, etags: Sequence[str], *, timeout_s: float | None
+) -> ExitCode:
+    """Show the runs that take files in until they have ended, and return how that went."""
+    from landfall.cli.progress import watch_files
+    from landfall.runs.states import FileState
+
+    taken = watch_files(database, product, etags, timeout_s=timeout_s)
     rejected = [file for file in taken.files if file.state is not FileState.DONE]
     for version in rejected:
         note(f"{_name(version.url)} is {version.state}: {version.reason}")
     codes = [exit_code_of_run(run) for run in taken.runs] + [ExitCode.REFUSED for _ in rejected]
-    raise typer.Exit(next((code for code in codes if code is not ExitCode.DONE), ExitCode.DONE))
+    return next((code for code in codes if code is not ExitCode.DONE), ExitCode.DONE)
 
 
 def list_files(

@@ -12,8 +12,10 @@ from landfall.cli import (
     backfills,
     config,
     contract,
+    copying,
     database,
     demo,
+    importing,
     landing,
     letters,
     lineage,
@@ -75,6 +77,8 @@ products.register(app)
 product_tests.register(app)
 stack.register(app)
 landing.register(app)
+copying.register(app)
+importing.register(app)
 letters.register(app)
 running.register(app, runs.register(app))
 operating.register(app)

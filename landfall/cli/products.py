@@ -68,7 +68,7 @@ def init(
         folder = (here.project_folder or Path.cwd()).resolve()
     written = scaffold(folder, product)
     for path in written:
-        print(_shown(path))
+        print(shown_path(path))
     note(f"\nnext:\n{_first_steps(folder, product, written)}")
 
 
@@ -186,7 +186,7 @@ def _first_steps(folder: Path, key: str, written: Sequence[Path]) -> str:
             "  landfall test",
             "  landfall up",
             "  landfall apply",
-            f"  landfall land {key} {landed} {_shown(sample)} --wait",
+            f"  landfall land {key} {landed} {shown_path(sample)} --wait",
             f"  landfall preview {key}.{product.transformations[-1].output.dataset}",
         ]
     )
@@ -278,6 +278,7 @@ def _summary(product: "Product") -> dict[str, object]:
     }
 
 
-def _shown(path: Path) -> Path:
+def shown_path(path: Path) -> Path:
+    """Return a path as short as it can be from here."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

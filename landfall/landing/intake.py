@@ -6,6 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from landfall.landing.copies import why_refused
 from landfall.landing.events import BlobEvent, DeletedBlob
 from landfall.landing.ledger import Fate, record_file, reject_gone
 from landfall.landing.matching import Match, match_file, product_of
@@ -98,6 +99,8 @@ def _take_in_file(
     state, reason = FileState.PENDING, None
     if event.size_bytes == 0:
         state, reason = FileState.REJECTED, "the file is empty (0 bytes)"
+    elif (refused := why_refused(connection, product_id, dataset, event.url, event.etag)) is not None:
+        state, reason = FileState.REJECTED, refused
     elif must_wait(connection, product_id, dataset, found.captured, event.occurred_at):
         state = FileState.WAITING
     fate = Fate(state, reason, product_id, dataset.name, found.captured)

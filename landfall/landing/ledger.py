@@ -73,11 +73,11 @@ def record_file(
     A version seen before only counts one more event. A version that a newer one of the same path has
     replaced is kept as rejected: its content is gone, and reading the path would take the newer one in twice.
     """
-    url_hash = _url_hash(event.url)
+    of_path = url_hash(event.url)
     versions = connection.execute(
         sa.select(
             landed_files.c.LandedFileID, landed_files.c.ETag, landed_files.c.Sequencer, landed_files.c.State
-        ).where(landed_files.c.UrlHash == url_hash)
+        ).where(landed_files.c.UrlHash == of_path)
     ).all()
     for version in versions:
         if version.ETag == event.etag:
@@ -98,7 +98,7 @@ def record_file(
         sa.insert(landed_files)
         .values(
             Url=event.url,
-            UrlHash=url_hash,
+            UrlHash=of_path,
             FileName=searched_name(event.url),
             ETag=event.etag,
             SizeBytes=event.size_bytes,
@@ -277,7 +277,7 @@ def claim_newer_versions(
     Their events may have come, or be on their way: then they find the version in the ledger.
     """
     for version in versions:
-        of_path = landed_files.c.UrlHash == _url_hash(version.url)
+        of_path = landed_files.c.UrlHash == url_hash(version.url)
         old = connection.execute(
             sa.select(landed_files).where(
                 of_path, landed_files.c.RunID == run_id, landed_files.c.State == FileState.CLAIMED
@@ -390,7 +390,7 @@ def reject_gone(connection: sa.Connection, url: str, sequencer: str | None, *, n
     """
     rows = connection.execute(
         sa.select(landed_files.c.LandedFileID, landed_files.c.Sequencer).where(
-            landed_files.c.UrlHash == _url_hash(url), landed_files.c.State.in_(NOT_CLAIMED)
+            landed_files.c.UrlHash == url_hash(url), landed_files.c.State.in_(NOT_CLAIMED)
         )
     ).all()
     gone = [row.LandedFileID for row in rows if not _is_later(row.Sequencer, sequencer)]
@@ -414,7 +414,8 @@ def searched_name(url: str) -> str:
     return unquote(url.rpartition("/")[2]).lower()[:LONGEST_NAME]
 
 
-def _url_hash(url: str) -> str:
+def url_hash(url: str) -> str:
+    """Return what stands for an address in the ledger's index."""
     return hashlib.sha256(url.encode()).hexdigest()
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from landfall.addresses import LANDING, NotABlobAddress, parse_blob_url
 from landfall.errors import LandfallError
+from landfall.landing.copies import copied_again
 from landfall.landing.ledger import batches, keep_captured, newer_versions
 from landfall.landing.matching import match_file, product_of
 from landfall.landing.queries import UnknownFile
@@ -121,11 +122,16 @@ def replay_files(
     }
     rows = _rows(connection, file_ids)
     newer = newer_versions(connection, rows)
+    again = copied_again(connection, rows)
     left: list[LeftFile] = []
     moved: list[FileAct] = []
     start: dict[int, Product] = {}
     for row in rows:
-        target = _target(row, products.get(row.LandedFileID), newer.get(row.LandedFileID))
+        target = (
+            _left(row, again[row.LandedFileID])
+            if row.LandedFileID in again
+            else _target(row, products.get(row.LandedFileID), newer.get(row.LandedFileID))
+        )
         if isinstance(target, LeftFile):
             left.append(target)
             continue

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
+from landfall.landing.copies import copied_again
 from landfall.landing.ledger import PendingFile, batches, newer_versions
 from landfall.metadata.tables import landed_files, run_files
 from landfall.runs.ids import RunID
@@ -54,6 +55,7 @@ def cannot_be_taken_again(connection: sa.Connection, files: Iterable[PendingFile
     for batch in batches([file.file_id for file in files]):
         rows = connection.execute(sa.select(landed_files).where(landed_files.c.LandedFileID.in_(batch))).all()
         newer = newer_versions(connection, rows)
+        reasons |= copied_again(connection, rows)
         for row in rows:
             if row.State not in {*ENDED, FileState.PENDING}:
                 reasons[row.LandedFileID] = f"it is {row.State}"

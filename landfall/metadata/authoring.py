@@ -49,6 +49,7 @@ def write_authoring(connection: sa.Connection, product_id: int, product: Product
                 "ConnectionString": source.connection,
                 "Format": None if source.format is None else str(source.format),
                 "Options": dict(source.options),
+                "Engine": None if source.engine is None else str(source.engine),
             }
             for source in product.sources
         ],
@@ -67,6 +68,7 @@ def write_authoring(connection: sa.Connection, product_id: int, product: Product
                 "Layer": str(dataset.layer),
                 "LandingPath": dataset.landing,
                 "Schema": [asdict(column) for column in dataset.columns],
+                "CopySettings": None if dataset.copy is None else asdict(dataset.copy),
             }
             for dataset in product.datasets
         ],

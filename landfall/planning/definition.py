@@ -89,6 +89,8 @@ class NodeDefinitions:
                     for name, kind in captured_types(dataset.landing or "").items()
                 ],
                 "drift": dataset.schema_drift.value,
+                # What settling the node has to know of files that were copied.
+                **({} if dataset.copy is None else {"copied": {"watermark_of": dataset.copy.watermark_of}}),
             },
             "inputs": [],
             "columns": _columns(dataset.columns),

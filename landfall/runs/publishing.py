@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from landfall.addresses import parse_blob_url
+from landfall.landing.copies import move_watermark
 from landfall.landing.ledger import claimed_files, settle_files
 from landfall.metadata.tables import data_quality_results, node_runs, published_data_sets, runs
 from landfall.planning.plan import NodeKey, NodeKind
@@ -77,6 +78,22 @@ def write_results(
             )
     if node.kind is NodeKind.INGEST:
         unreadable = verdict.rejected_files
+        rejected = {
+            file.url: unreadable[uri]
+            for file in (claimed_files(connection, run_id, dataset) if unreadable else ())
+            if (uri := parse_blob_url(file.url).abfss()) in unreadable
+        }
+        copied = (node.Definition["source"] or {}).get("copied")
+        if copied is not None and verdict.state is NodeState.SUCCEEDED:
+            move_watermark(
+                connection,
+                node.DataProductID,
+                dataset,
+                run_id,
+                watermark_of=copied["watermark_of"],
+                unreadable=rejected.keys(),
+                now=now,
+            )
         settle_files(
             connection,
             run_id,
@@ -84,11 +101,7 @@ def write_results(
             state=FileState.DONE if verdict.state is NodeState.SUCCEEDED else FileState.REJECTED,
             reason=verdict.reason,
             now=now,
-            rejected={
-                file.url: unreadable[uri]
-                for file in (claimed_files(connection, run_id, dataset) if unreadable else ())
-                if (uri := parse_blob_url(file.url).abfss()) in unreadable
-            },
+            rejected=rejected,
         )
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from landfall.errors import LandfallError
 from landfall.landing.ledger import PendingFile, files_to_take_again
+from landfall.landing.run_files import cannot_be_taken_again
 from landfall.metadata.catalog import CurrentProduct, get_product_version
 from landfall.planning.graph import ingest_key
 from landfall.planning.plan import NodeKey, NodeKind, Plan
@@ -172,7 +173,9 @@ def plan_rerun(connection: sa.Connection, current: CurrentProduct, rerun: Rerun)
         for node in former.plan.nodes
         if node.key in roots and node.kind is NodeKind.INGEST and node.output in landed
     ]
-    files = files_to_take_again(connection, rerun.run_id, wanted)
+    rejected = files_to_take_again(connection, rerun.run_id, wanted)
+    gone = cannot_be_taken_again(connection, rejected)
+    files = tuple(file for file in rejected if file.file_id not in gone)
     base = former.plan
     if rerun.newest:
         base = make_plan(

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from landfall.spec.copy_documents import CopyDocument
+from landfall.spec.copying import Copy, Partitions, Watermark
 from landfall.spec.documents import (
     ColumnDocument,
     CompleteDocument,
@@ -85,30 +87,59 @@ def a_reference(text: str) -> DatasetRef:
 
 
 def _source(document: SourceDocument) -> Source:
-    # The batch copy of a database or an API writes Parquet unless the source says otherwise.
-    copied = FileFormat.PARQUET if document.type is not SourceType.FILE else None
+    # What the batch copy writes unless the source says otherwise; of SFTP it copies files as they are.
+    copied = {SourceType.DATABASE: FileFormat.PARQUET, SourceType.API: FileFormat.JSON}.get(document.type)
     return Source(
         name=document.name,
         type=document.type,
         format=document.format or copied,
         options=document.options.model_dump(exclude_unset=True),
         connection=document.connection,
+        engine=document.engine,
+        secret=document.secret,
+        audience=document.audience,
     )
 
 
 def _dataset(document: DatasetDocument, built: dict[DatasetName, Layer]) -> Dataset:
     name = DatasetName(document.name)
+    landing = document.landing.path if document.landing is not None else None
+    if document.extract is not None and landing is None:
+        landing = f"{name}/**/*" if document.extract.table is None else f"{name}/*.parquet"
     return Dataset(
         name=name,
         layer=document.layer or built.get(name, Layer.BRONZE),
         source=document.source,
-        landing=document.landing.path if document.landing is not None else None,
+        landing=landing,
         complete=_complete(document.landing.path, document.landing.complete) if document.landing else None,
         columns=tuple(_column(item) for item in document.columns),
         quality=tuple(_rule(item) for item in document.quality),
         description=document.description.strip(),
         max_quarantined_share=document.max_quarantined_share,
         schema_drift=document.schema_drift,
+        copy=_copy(document.extract),
+    )
+
+
+def _copy(document: CopyDocument | None) -> Copy | None:
+    if document is None:
+        return None
+    mark, parts = document.watermark, document.partitions
+    if isinstance(mark, str):
+        watermark: Watermark | None = Watermark(mark)
+    else:
+        watermark = mark and Watermark(
+            mark.column, seconds(mark.delay) if mark.delay is not None else 0.0, mark.parameter
+        )
+    return Copy(
+        table=document.table,
+        filter=document.filter,
+        watermark=watermark,
+        partitions=parts and Partitions(parts.column, parts.count),
+        path=document.path,
+        items=document.items,
+        next_page=document.next_page,
+        after=document.after,
     )
 
 

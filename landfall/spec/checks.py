@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
+from landfall.spec.copy_checks import check_copies
 from landfall.spec.draft import Draft
 from landfall.spec.faults import nearest_remedy
 from landfall.spec.landing_patterns import captured_types, captures_of, captures_of_folders
@@ -25,6 +26,7 @@ def check_product(draft: Draft, product: Product) -> None:
     """Add to the draft what is wrong between the objects of its product."""
     _check_repeated_names(draft, product)
     check_sources(draft, product)
+    check_copies(draft, product)
     builders = _check_outputs(draft, product)
     for index, dataset in enumerate(product.datasets):
         _check_dataset(draft, product, index, dataset, builders.get(dataset.name))

@@ -4,7 +4,9 @@ import re
 
 _KEY_VAULT = re.compile(r"keyvault:[A-Za-z0-9-]{1,127}")
 # Scheme, host and path: no user, no password, no query string (a shared access signature is one).
-_ADDRESS = re.compile(r"(https|abfss)://([A-Za-z0-9-]+@)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
+_ADDRESS = re.compile(
+    r"(https|abfss|sftp)://([A-Za-z0-9._-]+@)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
+)
 _HOST_PARTS = re.compile(r"jdbc:sqlserver://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 # Settings of a connection string that say where to connect and nothing about how to prove who one is.
 _PLAIN_SETTINGS = frozenset(
@@ -46,6 +48,17 @@ def is_without_secret(connection: str) -> bool:
         settings[key.strip().lower()] = value.strip()
     authentication = settings.get("authentication", "").lower().replace(" ", "")
     return authentication in _IDENTITY
+
+
+def is_key_vault_reference(text: str) -> bool:
+    """Return whether a text is ``keyvault:<secret name>``."""
+    return _KEY_VAULT.fullmatch(text) is not None
+
+
+def plain_settings(connection: str) -> dict[str, str]:
+    """Return what a connection string says, by setting in lower case; of a sound one nothing is secret."""
+    pairs = (part.partition("=") for part in connection.split(";"))
+    return {key.strip().lower(): value.strip() for key, equals, value in pairs if equals}
 
 
 def has_password(url: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from landfall.spec.copy_documents import CopyDocument
 from landfall.spec.document import Document as Document
 from landfall.spec.document import text_or_mapping
 from landfall.spec.fields import (
@@ -71,6 +72,9 @@ class DatasetDocument(Document):
     name: Name
     source: Name | None = None
     landing: LandingDocument | None = None
+    extract: CopyDocument | None = Field(
+        default=None, alias="copy", description="What of its source is copied into the landing zone"
+    )
     layer: LayerField | None = None
     columns: list[ColumnDocument] = []
     schema_drift: Annotated[SchemaDrift, Field(strict=False)] = SchemaDrift.QUARANTINE

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NewType
 
+from landfall.spec.copying import Copy, Engine
+
 DatasetName = NewType("DatasetName", str)
 TransformationName = NewType("TransformationName", str)
 
@@ -15,6 +17,7 @@ class SourceType(StrEnum):
     FILE = "file"
     DATABASE = "database"
     API = "api"
+    SFTP = "sftp"
 
 
 class FileFormat(StrEnum):
@@ -198,6 +201,9 @@ class Source:
     Attributes:
         connection: A Key Vault reference (``keyvault:name``) or an identity-based connection; never a secret.
         options: Reader options, for example ``{"header": True, "null_value": "NA"}``.
+        engine: What a database is; ``None`` where nothing is copied from it.
+        secret: Key Vault reference of a password or token that goes with an address.
+        audience: Of what an identity asks a token for, to sign in to an API.
     """
 
     name: str
@@ -205,6 +211,9 @@ class Source:
     format: FileFormat | None = None
     options: JsonObject = field(default_factory=dict)
     connection: str | None = None
+    engine: Engine | None = None
+    secret: str | None = None
+    audience: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +303,7 @@ class Dataset:
         columns: Declared columns; empty for a built dataset means whatever its transformation yields.
         max_quarantined_share: Largest share of its rows, from 0 to 1, that one run may quarantine; with more the
             node fails.
+        copy: What of its source is copied into the landing zone; ``None`` where files land by themselves.
     """
 
     name: DatasetName
@@ -306,6 +316,7 @@ class Dataset:
     description: str = ""
     max_quarantined_share: float | None = None
     schema_drift: SchemaDrift = SchemaDrift.QUARANTINE
+    copy: Copy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from landfall.spec.copying import AfterCopy, Copy, Engine, Partitions, Watermark
 from landfall.spec.model import (
     Check,
     Column,
@@ -100,6 +101,9 @@ def _source(item: Mapping[str, Any]) -> Source:
         format=None if item["format"] is None else FileFormat(item["format"]),
         options=item["options"],
         connection=item["connection"],
+        engine=Engine(item["engine"]) if item.get("engine") else None,
+        secret=item.get("secret"),
+        audience=item.get("audience"),
     )
 
 
@@ -115,6 +119,21 @@ def _dataset(item: Mapping[str, Any]) -> Dataset:
         description=item["description"],
         max_quarantined_share=item["max_quarantined_share"],
         schema_drift=SchemaDrift(item.get("schema_drift", SchemaDrift.QUARANTINE)),
+        copy=_copy(item.get("copy")),
+    )
+
+
+def _copy(item: Mapping[str, Any] | None) -> Copy | None:
+    if item is None:
+        return None
+    watermark, partitions = item["watermark"], item["partitions"]
+    return Copy(
+        **{
+            **item,
+            "watermark": watermark and Watermark(**watermark),
+            "partitions": partitions and Partitions(**partitions),
+            "after": AfterCopy(item["after"]),
+        }
     )
 
 

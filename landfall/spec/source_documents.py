@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
+from landfall.spec.connections import is_key_vault_reference
+from landfall.spec.copying import Engine
 from landfall.spec.datetime_patterns import pattern_fault
 from landfall.spec.document import Document, text_or_list
 from landfall.spec.fields import (
@@ -45,6 +47,13 @@ def _check_separator(value: str) -> str:
     return value
 
 
+def _check_secret(value: str) -> str:
+    if not is_key_vault_reference(value):
+        # Left out of the message: it may be the secret itself.
+        raise fault("LF1024", "this is no name of a secret", "write keyvault:<secret name>")
+    return value
+
+
 def _refuse_table_format(value: object) -> object:
     if value in ("delta", "iceberg", "hudi"):
         # Its files mean nothing one by one: which of them make up the table says a log that is written after them.
@@ -56,6 +65,8 @@ def _refuse_table_format(value: object) -> object:
     return value
 
 
+SecretReference = Annotated[str, AfterValidator(_check_secret)]
+Audience = Annotated[str, Field(pattern=r"^(api|https)://[A-Za-z0-9._/-]+$")]
 Format = Annotated[FileFormat, Field(strict=False), BeforeValidator(_refuse_table_format)]
 DatePattern = Annotated[str, AfterValidator(_check_pattern)]
 Separator = Annotated[str, AfterValidator(_check_separator)]
@@ -90,7 +101,16 @@ class SourceDocument(Document):
     type: Annotated[SourceType, Field(strict=False)]
     format: Format | None = None
     options: OptionsDocument = OptionsDocument()
+    engine: Annotated[Engine, Field(strict=False)] | None = Field(
+        default=None, description="What a database is, for the copy of its tables"
+    )
     connection: Connection | None = None
+    secret: SecretReference | None = Field(
+        default=None, description="Password of an SFTP server, or value of an API's Authorization header"
+    )
+    audience: Audience | None = Field(
+        default=None, description="What an identity asks a token for, to sign in to an API"
+    )
     description: Text = ""
 
 

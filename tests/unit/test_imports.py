@@ -28,6 +28,7 @@ PURE = (
     "landfall.planning",
     "landfall.lineage",
     "landfall.contracts",
+    "landfall.copying",
     "landfall.landing.events",
     "landfall.landing.matching",
     "landfall.runs.backoff",
@@ -80,6 +81,12 @@ PARTS: Mapping[str, Part] = {
     **{name: Part(PURE, pure=True) for name in PURE},
     "landfall.spec": Part((*PURE, "pydantic", "pydantic_core", "ruamel.yaml", "sqlglot"), pure=True),
     "landfall.lineage": Part((*PURE, "sqlglot"), pure=True),
+    "landfall.copying": Part((*PURE, "sqlglot"), pure=True),
+    # The laptop's stand-in for the batch copy; that it may not import the lake, its caller hands it over.
+    "landfall.copying.source": Part((*PURE, "sqlalchemy")),
+    "landfall.copying.arrow": Part((*PURE, "pyarrow")),
+    "landfall.copying.execute": Part((*PURE, "landfall.copying", "pyarrow")),
+    "landfall.copying.reflect": Part((*PURE, "landfall.copying", "sqlalchemy")),
     "landfall": Part(()),
     "landfall.settings": Part(("landfall.errors",)),
     "landfall.telemetry": Part(

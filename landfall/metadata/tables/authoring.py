@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
 
-from landfall.metadata.columns import BigId, LongText, UtcDateTime
+from landfall.metadata.columns import BigId, JsonText, LongText, UtcDateTime
 from landfall.metadata.tables.base import NAME, STATE, id_column, json_columns, metadata, product_column
 
 data_products = Table(
@@ -45,6 +45,8 @@ data_sources = Table(
     Column("ConnectionString", sa.Unicode(1024)),
     Column("Format", STATE),
     *json_columns("Options"),
+    # What a database is, for the copy of its tables.
+    Column("Engine", STATE),
     UniqueConstraint("DataProductID", "Name"),
 )
 
@@ -59,6 +61,8 @@ data_sets = Table(
     Column("Layer", STATE, nullable=False),
     Column("LandingPath", sa.Unicode(512)),
     *json_columns("Schema"),
+    # What of the source is copied; no check of its form can be added to a table on SQLite.
+    Column("CopySettings", JsonText),
     UniqueConstraint("DataProductID", "Name"),
 )
 

@@ -117,6 +117,10 @@ watermarks = Table(
     product_column(),
     Column("DataSetName", NAME, nullable=False),
     Column("WatermarkValue", sa.Unicode(256), nullable=False),
+    # Table and column that it is a value of, and the number of the copy that ended there. Never empty, though they
+    # may be: SQLite adds no other column to a table with rows.
+    Column("WatermarkOf", sa.Unicode(1024)),
+    Column("CopyNumber", sa.Integer),
     Column("RunID", RUN_ID),
     Column("CommittedAt", UtcDateTime, nullable=False),
     UniqueConstraint("DataProductID", "DataSetName"),

@@ -1,0 +1,45 @@
+"""The copy plan over HTTP: what Data Factory is to copy, with every name and statement finished."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from landfall.api.reply import Reply, problem, problem_of
+from landfall.copying.plan import NoCopyKey, NothingIsCopied
+from landfall.landing.copies import current_copy_plan
+from landfall.metadata.catalog import UnknownProduct
+from landfall.metadata.engine import Database
+
+_FLAGS = {"": False, "false": False, "true": True}
+
+
+def show_copy_plan(
+    database: Database,
+    product: str,
+    *,
+    key: str | None = None,
+    full: str | None = None,
+    datasets: Sequence[str] = (),
+    now: datetime,
+) -> Reply:
+    """Answer ``GET /api/products/{domain}/{product}/copy-plan``; it changes nothing.
+
+    Args:
+        key: Name of the copy, for example the run id of a pipeline; full copies are called after it. The same key
+            again names the same files. Without one, the time.
+        full: ``true`` copies everything once more, whatever was copied before.
+        datasets: The only ones to copy; empty means all that have something to copy.
+    """
+    everything = _FLAGS.get((full or "").lower())
+    if everything is None:
+        return problem(400, "LF6101", "InvalidBody", f"'full' is true or false, not {full!r}.")
+    try:
+        plan = database.read(
+            lambda connection: current_copy_plan(
+                connection, product, key=key or None, now=now, datasets=datasets, full=everything
+            )
+        )
+    except NoCopyKey as error:
+        return problem_of(error, status=400)
+    except (UnknownProduct, NothingIsCopied) as error:
+        return problem_of(error, status=404)
+    return Reply(200, plan.to_payload())
