@@ -22,10 +22,10 @@ class Dialect:
         literals: A value of a watermark, from its text.
         texts: The text of a value of a watermark: all its digits, and the same literal again.
         ages: Condition on a column that its value is older than so many seconds.
-        partition: What Data Factory replaces by a range of the partition column; ``None`` if it needs nothing.
+        partition: What Data Factory replaces by a range of the partition column; ``None`` if it reads in one.
     """
 
-    quotes: str
+    quotes: tuple[str, str]
     literals: Mapping[WatermarkKind, str]
     texts: Mapping[WatermarkKind, str]
     ages: Mapping[WatermarkKind, str]
@@ -43,7 +43,7 @@ class Dialect:
 
 # A datetime of SQL Server shows three digits and has more: as datetime2 it compares and prints as what it is.
 _SQLSERVER: Final = Dialect(
-    quotes="[]",
+    quotes=("[", "]"),
     literals={
         _NUMBER: "{v}",
         _DATE: "CAST('{v}' AS date)",
@@ -66,7 +66,7 @@ _RANGE: Final = (
     " AND ?AdfRangePartitionColumnName >= ?AdfRangePartitionLowbound"
 )
 _POSTGRESQL: Final = Dialect(
-    quotes='""',
+    quotes=('"', '"'),
     # Without a type, so that it takes the column's.
     literals={_NUMBER: "{v}", _DATE: "'{v}'", _INSTANT: "'{v}'", _LOCAL: "'{v}'"},
     texts=dict.fromkeys((_NUMBER, _DATE, _INSTANT, _LOCAL), "CAST({v} AS text)"),
@@ -74,11 +74,10 @@ _POSTGRESQL: Final = Dialect(
         _INSTANT: "{v} <= now() - interval '{s} seconds'",
         _LOCAL: "{v} <= (now() AT TIME ZONE 'UTC') - interval '{s} seconds'",
     },
-    partition=_RANGE,
 )
 _ORACLE_TIME: Final = """'YYYY-MM-DD"T"HH24:MI:SS.FF9'"""
 _ORACLE: Final = Dialect(
-    quotes='""',
+    quotes=('"', '"'),
     literals={
         _NUMBER: "{v}",
         _DATE: "DATE '{v}'",
@@ -95,7 +94,7 @@ _ORACLE: Final = Dialect(
     partition=_RANGE,
 )
 _SQLITE: Final = Dialect(
-    quotes='""',
+    quotes=('"', '"'),
     literals={_NUMBER: "{v}", _DATE: "'{v}'", _INSTANT: "'{v}'", _LOCAL: "'{v}'"},
     texts=dict.fromkeys((_NUMBER, _DATE, _INSTANT, _LOCAL), "CAST({v} AS TEXT)"),
     ages=dict.fromkeys((_INSTANT, _LOCAL), "{v} <= strftime('%Y-%m-%d %H:%M:%f', 'now', '-{s} seconds')"),

@@ -14,7 +14,7 @@ from landfall.copying.dialects import DIALECTS
 from landfall.copying.names import UPTO, increment_name
 from landfall.copying.queries import TableQueries
 from landfall.errors import LandfallError
-from landfall.spec.connections import plain_settings
+from landfall.spec.connections import is_key_vault_reference, plain_settings
 from landfall.spec.copy_checks import copy_extension, copy_folder
 from landfall.spec.copying import AfterCopy, Copy, Engine
 from landfall.spec.faults import nearest_remedy
@@ -74,8 +74,10 @@ class CopyItem:
         server: Server of a database or host of SFTP; ``base_url`` of an API.
         database: Of a database that an identity signs in to.
         user: Who signs in to SFTP.
+        host_key: Fingerprint by which an SFTP server is known.
         audience: What an identity asks a token for.
-        upper_bound_query: Its only value, ``watermark_to``, is where this copy ends; null if nothing is new.
+        upper_bound_query: Its only value, ``watermark_to``, is where this copy ends; null if nothing is new. Of a full
+            copy any text, so that whoever asks need not tell the two apart.
         source_query: Reads the rows, with ``{watermark_to}`` in place of that value.
         partition_option: ``None`` or ``DynamicRange``.
         path: At an API or SFTP server.
@@ -99,6 +101,7 @@ class CopyItem:
     server: str = ""
     database: str = ""
     user: str = ""
+    host_key: str = ""
     audience: str = ""
     upper_bound_query: str = ""
     source_query: str = ""
@@ -228,10 +231,14 @@ class _Planning:
         incremental = self._copy.watermark is not None
         parts = self._copy.partitions
         part = DIALECTS[engine].partition if parts is not None else None
-        yield "kind", engine.value
+        by_secret = is_key_vault_reference(self.source.connection or "")
+        # Azure SQL with a password is a SQL Server like any other.
+        yield "kind", Engine.SQLSERVER if engine is Engine.AZURE_SQL and by_secret else engine
         yield from self._connection()
-        if incremental:
-            yield "upper_bound_query", queries.upper_bound(after=position.value)
+        yield (
+            "upper_bound_query",
+            queries.upper_bound(after=position.value) if incremental else queries.anything(),
+        )
         yield (
             "source_query",
             queries.rows(after=position.value, upto=UPTO if incremental else None, part=part),
@@ -275,6 +282,7 @@ class _Planning:
         yield "kind", "sftp"
         yield "server", host.strip("/")
         yield "user", user
+        yield "host_key", self.source.host_key or ""
         yield "secret", (self.source.secret or "").removeprefix("keyvault:")
         yield "path", self._copy.path or ""
         yield "delete_after", self._copy.after is AfterCopy.DELETE

@@ -52,7 +52,12 @@ class TableQueries:
             # What is above belongs to transactions that are still open, and may appear below what was copied.
             conditions.append(f"{column} < MIN_ACTIVE_ROWVERSION()")
         text = self._dialect.texts[kind].format(v=f"MAX({column})")
-        return f"SELECT {text} AS watermark_to FROM {self._table}" + _where(conditions)  # noqa: S608 - quoted names
+        return f"SELECT {text} AS {self._answer} FROM {self._table}" + _where(conditions)  # noqa: S608 - quoted names
+
+    def anything(self) -> str:
+        """Return a statement that answers as ``upper_bound`` does where there is always something to copy."""
+        table = " FROM dual" if self.engine is Engine.ORACLE else ""
+        return f"SELECT 'all' AS {self._answer}{table}"
 
     def bounds_of_partitions(self, *, after: str | None, upto: str | None) -> str:
         """Return the statement that reads the least and the greatest value of the partition column."""
@@ -72,6 +77,11 @@ class TableQueries:
     @property
     def _dialect(self) -> Dialect:
         return DIALECTS[self.engine]
+
+    @property
+    def _answer(self) -> str:
+        # In quotes, since Oracle would write it in capitals.
+        return self._dialect.quoted("watermark_to")
 
     @property
     def _table(self) -> str:

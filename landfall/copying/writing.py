@@ -88,8 +88,8 @@ def _dataset(name: str, source: str, table: FoundTable) -> list[str]:
     if table.description:
         lines.append(f"  description: {_text(table.description)}")
     lines += [f"  source: {source}", f"  copy: {{table: {_text(table.table)}}}"]
-    for column, why in table.watermarks:
-        lines.append(f"  # watermark: {_text(column)} {why}".replace("\n", " "))
+    for watermark, why in table.watermarks:
+        lines.append(f"  # watermark: {_text(watermark)} {why}".replace("\n", " "))
     if table.key:
         lines.append(f"  # key: {', '.join(table.key)}".replace("\n", " "))
     lines.append("  columns:")

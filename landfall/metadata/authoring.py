@@ -4,6 +4,7 @@ A row keeps its id for as long as the object it stands for keeps its name, so ot
 refer to it.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -68,7 +69,7 @@ def write_authoring(connection: sa.Connection, product_id: int, product: Product
                 "Layer": str(dataset.layer),
                 "LandingPath": dataset.landing,
                 "Schema": [asdict(column) for column in dataset.columns],
-                "CopySettings": None if dataset.copy is None else asdict(dataset.copy),
+                "CopySettings": None if dataset.copy is None else json.dumps(asdict(dataset.copy)),
             }
             for dataset in product.datasets
         ],

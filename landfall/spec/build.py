@@ -98,6 +98,7 @@ def _source(document: SourceDocument) -> Source:
         engine=document.engine,
         secret=document.secret,
         audience=document.audience,
+        host_key=document.host_key,
     )
 
 

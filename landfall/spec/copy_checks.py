@@ -59,6 +59,13 @@ def _check_sign_in(draft: Draft, index: int, source: Source) -> None:
         if source.secret is None:
             message = f"source '{source.name}' has no password"
             draft.report(at, "LF1021", message, "add secret: keyvault:<secret name>")
+        if source.host_key is None:
+            message = (
+                f"nothing says by what source '{source.name}' is known, and anybody could stand in for it"
+            )
+            draft.report(at, "LF1021", message, "add host_key: with the fingerprint that its operator names")
+    elif source.host_key is not None:
+        draft.report((*at, "host_key"), "LF1030", "host_key is for an SFTP server", "remove it")
     if source.secret is not None and source.audience is not None:
         message = "an API is signed in to with a secret or with an identity"
         draft.report((*at, "audience"), "LF1030", message, "remove secret: or audience:")

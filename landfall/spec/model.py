@@ -203,6 +203,7 @@ class Source:
         options: Reader options, for example ``{"header": True, "null_value": "NA"}``.
         engine: What a database is; ``None`` where nothing is copied from it.
         secret: Key Vault reference of a password or token that goes with an address.
+        host_key: Fingerprint of the host key of an SFTP server.
         audience: Of what an identity asks a token for, to sign in to an API.
     """
 
@@ -214,6 +215,7 @@ class Source:
     engine: Engine | None = None
     secret: str | None = None
     audience: str | None = None
+    host_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ def _source(item: Mapping[str, Any]) -> Source:
         engine=Engine(item["engine"]) if item.get("engine") else None,
         secret=item.get("secret"),
         audience=item.get("audience"),
+        host_key=item.get("host_key"),
     )
 
 

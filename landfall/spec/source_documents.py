@@ -108,6 +108,9 @@ class SourceDocument(Document):
     secret: SecretReference | None = Field(
         default=None, description="Password of an SFTP server, or value of an API's Authorization header"
     )
+    host_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9:/+ =-]{16,200}$")] | None = Field(
+        default=None, description="Fingerprint by which an SFTP server is known"
+    )
     audience: Audience | None = Field(
         default=None, description="What an identity asks a token for, to sign in to an API"
     )

@@ -1,9 +1,13 @@
 """Data Factory starts runs, waits for them and is called back: its protocol, on the whole stack."""
 
+import json
+import shutil
 import signal
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +19,7 @@ from tests.fakes.data_factory import DataFactory
 pytestmark = pytest.mark.stack
 
 # Landing starts nothing, so that each run is one that was asked for.
+FLEET = Path(__file__).parents[2] / "data_products/mobility/fleet"
 BY_REQUEST = PRODUCT.replace("run: {", "run: {on: [], ")
 
 
@@ -131,3 +136,43 @@ def _secrets_in(laptop: Laptop, factory: DataFactory) -> list[Path]:
     own = Layout(laptop.project)
     files = [path for path in own.home.rglob("*") if path.is_file() and not path.match(f"{own.database}*")]
     return [path for path in files if any(token in path.read_bytes() for token in tokens)]
+
+
+def test_tables_are_copied_by_the_plan_and_watermarks_follow_what_is_published(
+    laptop: Laptop, factory: DataFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(FLEET, laptop.project / "data_products/mobility/fleet")
+    workshops = sqlite3.connect(laptop.project / "fleet.db", isolation_level=None)
+    workshops.executescript((FLEET / "samples/fleet.sql").read_text())
+    monkeypatch.setenv("LANDFALL_CONNECTION_FLEET_DB", f"sqlite:///{laptop.project / 'fleet.db'}")
+    laptop.succeed("apply")
+
+    due = _copy_plan(laptop, factory)
+    laptop.succeed("copy", "mobility/fleet", "--wait", "--timeout", "90")
+    first = laptop.rows("mobility/fleet/silver/aircraft")
+    workshops.execute(
+        "UPDATE Aircraft SET Seats = 174, ModifiedAt = '2025-02-01 08:00:00' WHERE AircraftID = 1"
+    )
+    following = _copy_plan(laptop, factory)
+    laptop.succeed("copy", "mobility/fleet", "aircraft_landed", "--wait", "--timeout", "90")
+    again = json.loads(laptop.succeed("copy", "mobility/fleet", "aircraft_landed", "--output", "json"))
+    workshops.close()
+
+    assert [(item["dataset"], item["watermark_from"], item["file"][:9]) for item in due["items"]] == [
+        ("aircraft_landed", "", "00000001_"),
+        ("models_landed", "", "factory-1"),
+    ]
+    # One is no aircraft, and one has no seats.
+    assert sorted(row["aircraft_id"] for row in first) == [1, 2, 3, 6]
+    assert following["items"][0]["watermark_from"] == "2025-01-02 10:00:00"
+    seats = {row["aircraft_id"]: row["seats"] for row in laptop.rows("mobility/fleet/silver/aircraft")}
+    assert seats == {1: 174, 2: 180, 3: 189, 6: 189}
+    assert len(laptop.rows("mobility/fleet/bronze/aircraft_landed")) == 5
+    assert [(row["state"], row["rows"]) for row in again] == [("unchanged", None)]
+
+
+def _copy_plan(laptop: Laptop, factory: DataFactory) -> dict[str, Any]:
+    url = f"{laptop.settings.functions_url}/api/products/mobility/fleet/copy-plan?key=factory-1"
+    answer = factory.web_activity("GET", url, None)
+    assert answer.status == "Succeeded"
+    return dict(answer.output)

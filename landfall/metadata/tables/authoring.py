@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
 
-from landfall.metadata.columns import BigId, JsonText, LongText, UtcDateTime
+from landfall.metadata.columns import BigId, LongText, UtcDateTime
 from landfall.metadata.tables.base import NAME, STATE, id_column, json_columns, metadata, product_column
 
 data_products = Table(
@@ -61,8 +61,8 @@ data_sets = Table(
     Column("Layer", STATE, nullable=False),
     Column("LandingPath", sa.Unicode(512)),
     *json_columns("Schema"),
-    # What of the source is copied; no check of its form can be added to a table on SQLite.
-    Column("CopySettings", JsonText),
+    # What of the source is copied, as JSON; no check of its form can be added to a table on SQLite.
+    Column("CopySettings", LongText),
     UniqueConstraint("DataProductID", "Name"),
 )
 

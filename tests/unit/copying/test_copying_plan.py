@@ -105,7 +105,7 @@ def test_the_first_copy_has_rows_without_a_watermark_and_the_others_begin_behind
         f"{columns} WHERE [Changed] > CAST('2026-01-30T00:00:00' AS datetime2(7)) AND {upto}"
     )
     assert next_one.upper_bound_query == (
-        "SELECT CONVERT(varchar(33), CAST(MAX([Changed]) AS datetime2(7)), 126) AS watermark_to FROM [dbo].[Orders] "
+        "SELECT CONVERT(varchar(33), CAST(MAX([Changed]) AS datetime2(7)), 126) AS [watermark_to] FROM [dbo].[Orders] "
         "WHERE [Changed] > CAST('2026-01-30T00:00:00' AS datetime2(7))"
     )
     assert (first.file, next_one.file) == (f"00000001_{UPTO}.parquet", f"00000018_{UPTO}.parquet")
@@ -122,7 +122,11 @@ def test_a_row_version_ends_below_what_is_still_open() -> None:
 def test_without_a_watermark_everything_is_copied_under_the_key() -> None:
     item = the_item(a_copied_product(Copy("Orders", "Deleted = 0")))
 
-    assert (item.mode, item.file, item.upper_bound_query) == ("full", "run-1.parquet", "")
+    assert (item.mode, item.file, item.upper_bound_query) == (
+        "full",
+        "run-1.parquet",
+        "SELECT 'all' AS [watermark_to]",
+    )
     assert item.source_query.endswith("FROM [Orders] WHERE (Deleted = 0)")
 
 

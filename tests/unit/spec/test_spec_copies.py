@@ -15,7 +15,8 @@ owner: {team: sales-team, email: sales@example.com}
 sources:
   - {name: shop_db, type: database, engine: sqlserver, connection: keyvault:shop-db}
   - {name: shop_api, type: api, connection: "https://api.example.com/v1", secret: keyvault:shop-api}
-  - {name: partner, type: sftp, format: csv, connection: "sftp://landfall@files.example.com", secret: keyvault:partner}
+  - {name: partner, type: sftp, format: csv, secret: keyvault:partner, connection: "sftp://landfall@a.example", \
+    host_key: "ssh-ed25519 255 2a:0c:fe:10"}
 datasets:
   - name: orders_landed
     source: shop_db
@@ -66,6 +67,7 @@ def test_what_is_copied_comes_out_of_the_file_and_out_of_storage_as_it_was(
         ("keyvault:shop-db", "Server=a;Authentication=ActiveDirectoryMSI", 6, "LF1030", "signs in with"),
         (", secret: keyvault:partner", "", 8, "LF1021", "source 'partner' has no password"),
         ("secret: keyvault:partner", "secret: hunter2", 8, "LF1024", "this is no name of a secret"),
+        (', host_key: "ssh-ed25519 255 2a:0c:fe:10"', "", 8, "LF1021", "anybody could stand in for it"),
         ("sftp://landfall@", "https://landfall@", 8, "LF1021", "is no address of an SFTP server"),
         ("format: csv, ", "", 8, "LF1021", "source 'partner' has no format"),
         ("table: dbo.Orders", "path: orders", 12, "LF1021", "nothing says which table is copied"),

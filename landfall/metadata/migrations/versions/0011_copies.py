@@ -1,23 +1,23 @@
 """What is copied into the landing zone, and how far.
 
-Revision: 0010
-Revises: 0009
+Revision: 0011
+Revises: 0010
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-from landfall.metadata.columns import JsonText
+from landfall.metadata.columns import LongText
 
-revision = "0010"
-down_revision: str | None = "0009"
+revision = "0011"
+down_revision: str | None = "0010"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     op.add_column("DataSources", sa.Column("Engine", sa.Unicode(16)))
-    op.add_column("DataSets", sa.Column("CopySettings", JsonText))
+    op.add_column("DataSets", sa.Column("CopySettings", LongText))
     op.add_column("Watermarks", sa.Column("WatermarkOf", sa.Unicode(1024)))
     op.add_column("Watermarks", sa.Column("CopyNumber", sa.Integer))
 
