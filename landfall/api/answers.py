@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from landfall.copying.plan import CopyItem, WaitingCopy
 from landfall.landing.dead_letters import LetterState
 from landfall.landing.replay import LeftFile
 from landfall.metadata.alarms import Alarm
@@ -67,6 +68,15 @@ class RequestAnswer(Answer):
     state: str
     reason: str | None
     callbacks: list[Callback]
+
+
+class CopyPlanAnswer(Answer):
+    """What of a product is to be copied now, and what has to wait."""
+
+    product: str
+    key: str
+    items: list[CopyItem]
+    waiting: list[WaitingCopy]
 
 
 class PauseAnswer(Answer):

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from landfall.api.reply import Reply, problem, problem_of
+from landfall.api.reply import Reply, problem_of
 from landfall.copying.plan import NoCopyKey, NothingIsCopied
 from landfall.landing.copies import current_copy_plan
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
-
-_FLAGS = {"": False, "false": False, "true": True}
 
 
 def show_copy_plan(
@@ -17,7 +15,7 @@ def show_copy_plan(
     product: str,
     *,
     key: str | None = None,
-    full: str | None = None,
+    full: bool = False,
     datasets: Sequence[str] = (),
     now: datetime,
 ) -> Reply:
@@ -26,16 +24,13 @@ def show_copy_plan(
     Args:
         key: Name of the copy, for example the run id of a pipeline; full copies are called after it. The same key
             again names the same files. Without one, the time.
-        full: ``true`` copies everything once more, whatever was copied before.
+        full: Copy everything once more, whatever was copied before.
         datasets: The only ones to copy; empty means all that have something to copy.
     """
-    everything = _FLAGS.get((full or "").lower())
-    if everything is None:
-        return problem(400, "LF6101", "InvalidBody", f"'full' is true or false, not {full!r}.")
     try:
         plan = database.read(
             lambda connection: current_copy_plan(
-                connection, product, key=key or None, now=now, datasets=datasets, full=everything
+                connection, product, key=key or None, now=now, datasets=datasets, full=full
             )
         )
     except NoCopyKey as error:

@@ -83,11 +83,11 @@ def write_results(
             for file in (claimed_files(connection, run_id, dataset) if unreadable else ())
             if (uri := parse_blob_url(file.url).abfss()) in unreadable
         }
-        copied = (node.Definition["source"] or {}).get("copied")
+        copied = (node.definition["source"] or {}).get("copied")
         if copied is not None and verdict.state is NodeState.SUCCEEDED:
             move_watermark(
                 connection,
-                node.DataProductID,
+                node.product_id,
                 dataset,
                 run_id,
                 watermark_of=copied["watermark_of"],

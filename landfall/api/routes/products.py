@@ -1,11 +1,13 @@
-"""Routes of products: start a run, take files in again, pause and resume."""
+"""Routes of products: what to copy, start a run, take files in again, pause and resume."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
 
-from landfall.api import backfills, products, runs
+from fastapi import APIRouter, Query, Request, Response
+
+from landfall.api import backfills, copying, products, runs
 from landfall.api.access import of_product
-from landfall.api.answering import act, problems
-from landfall.api.answers import BackfillStarted, PauseAnswer, ResumeAnswer, StartedRun
+from landfall.api.answering import act, problems, read
+from landfall.api.answers import BackfillStarted, CopyPlanAnswer, PauseAnswer, ResumeAnswer, StartedRun
 from landfall.api.bodies import NoBody, PauseProduct, StartBackfill, StartRun
 from landfall.api.describing import takes
 from landfall.api.identity import Caller, backend_of
@@ -34,6 +36,28 @@ async def start_run(request: Request, caller: Caller, domain: str, product: str)
         policy=CallbackPolicy(settings.callback_hosts, settings.callback_loopback),
         at=str(request.url),
         request_id=backend_of(request).new_id(),
+    )
+
+
+@router.get("/copy-plan", response_model=CopyPlanAnswer, responses=problems(404))
+async def show_copy_plan(
+    request: Request,
+    caller: Caller,
+    domain: str,
+    product: str,
+    key: Annotated[str | None, Query(description="Name of the copy; without one, the time.")] = None,
+    datasets: Annotated[str, Query(description="Only these, parted by commas.")] = "",
+    full: Annotated[bool, Query(description="Copy everything once more, not only what is new.")] = False,
+) -> Response:
+    """Say what of a product is to be copied into the landing zone, every name and statement finished."""
+    return await read(
+        request,
+        copying.show_copy_plan,
+        of_product(caller, domain, product),
+        key=key,
+        full=full,
+        datasets=[name for name in datasets.split(",") if name],
+        now=backend_of(request).now(),
     )
 
 
