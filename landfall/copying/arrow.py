@@ -66,7 +66,7 @@ def to_batch(rows: Sequence[Sequence[Any]], columns: Sequence[Column], schema: p
     return pa.record_batch(arrays, schema=schema)
 
 
-def _array(values: list[Any], column: Column, kind: pa.DataType) -> pa.Array:
+def _array(values: list[Any], column: Column, kind: pa.DataType) -> "pa.Array[Any]":
     try:
         return pa.array(values, type=kind)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):

@@ -1,7 +1,7 @@
 """What is copied into the landing zone, and how far.
 
-Revision: 0011
-Revises: 0010
+Revision: 0012
+Revises: 0011
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from landfall.metadata.columns import LongText
 
-revision = "0011"
-down_revision: str | None = "0010"
+revision = "0012"
+down_revision: str | None = "0011"
 branch_labels = None
 depends_on = None
 
