@@ -13,8 +13,9 @@ AZURITE := landfall/local/azurite
 TERRAFORM_STAMP := .landfall/tools/terraform/.landfall-setup
 CLASSIC_STAMP := .landfall/tools/classic-spark/.landfall-setup
 POSTGRESQL_STAMP := .landfall/tools/postgresql/.landfall-setup
+BROWSER_STAMP := .landfall/tools/browser/.landfall-setup
 
-.PHONY: help setup classic-spark terraform-schemas postgresql demo test test-fast engines chaos fmt lint types up down bench migration histories docs requirements
+.PHONY: help setup classic-spark terraform-schemas postgresql browser demo test test-fast engines chaos fmt lint types up down bench migration histories docs requirements
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,10 +43,15 @@ postgresql: $(POSTGRESQL_STAMP)  ## install PostgreSQL from Debian's packages, f
 $(POSTGRESQL_STAMP): scripts/postgresql | $(PYTHON_STAMP)
 	@scripts/postgresql $@
 
+browser: $(BROWSER_STAMP)  ## get the browser that the tests of the console drive
+
+$(BROWSER_STAMP): scripts/browser | $(PYTHON_STAMP)
+	@scripts/browser $@
+
 demo: setup  ## from nothing to gold tables: the example product on real data
 	@$(BIN)/landfall demo
 
-test: setup classic-spark terraform-schemas postgresql lint types  ## all that CI runs; where Java can be had, a share of the cases on Spark itself
+test: setup classic-spark terraform-schemas postgresql browser lint types  ## all that CI runs; where Java can be had, a share of the cases on Spark itself
 	$(BIN)/pytest -n 2 --dist loadfile
 
 engines: setup classic-spark  ## all cases on the laptop's engine and on Spark itself
