@@ -9,6 +9,7 @@ from activities.acts import ActActivities
 from activities.events import EventActivities
 from activities.instances import Instances
 from activities.services import Services
+from landfall.jobs.protocol import JobOutput, JobRunID
 from landfall.landing.dead_letters import ActedLetter
 from landfall.metadata.engine import Database
 from landfall.runs.callbacks import CallbackID
@@ -69,6 +70,9 @@ class HttpBackend:
         await self._parts.acts.follow_up(
             self._instances, start=acted.start, cancelled=acted.cancelled, notify=acted.notify
         )
+
+    def job_output(self, job_run_id: JobRunID) -> JobOutput:
+        return self._parts.services.jobs.output(job_run_id)
 
     async def replay_letters(self, letter_ids: Sequence[int], *, actor: str) -> tuple[ActedLetter, ...]:
         return await self._parts.events.replay(letter_ids, self._instances, actor=actor)

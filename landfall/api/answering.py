@@ -30,13 +30,20 @@ async def read(request: Request, view: Callable[..., Reply], *args: Any, **more:
 async def act(
     request: Request, viewer: Viewer, view: Callable[..., Acted], *args: Any, **more: Any
 ) -> Response:
-    """Let a view act in SQL, then set going what follows from it."""
+    """Answer with what comes of an act."""
+    return respond(await perform(request, viewer, view, *args, **more))
+
+
+async def perform(
+    request: Request, viewer: Viewer, view: Callable[..., Acted], *args: Any, **more: Any
+) -> Reply:
+    """Let a view act in SQL, set going what follows from it, and return what it replies."""
     backend = backend_of(request)
     acted = await asyncio.to_thread(
         view, backend.database, *args, actor=viewer.name, now=backend.now(), **more
     )
     await backend.follow_up(acted)
-    return respond(acted.reply)
+    return acted.reply
 
 
 def respond(reply: Reply) -> Response:

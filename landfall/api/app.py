@@ -1,4 +1,4 @@
-"""The HTTP application: the API below ``/api``, made for whoever serves ASGI."""
+"""The HTTP application: the API below ``/api`` and the console, made for whoever serves ASGI."""
 
 from fastapi import APIRouter, Depends, FastAPI
 
@@ -8,6 +8,7 @@ from landfall.api.faults import answer_faults
 from landfall.api.headers import SecurityHeaders
 from landfall.api.identity import Owners, viewer
 from landfall.api.routes import explaining, landing, products, runs
+from landfall.console.router import router as console
 from landfall.settings import IdentitySettings
 
 DESCRIPTION_PATH = "/api/openapi.json"
@@ -33,6 +34,7 @@ def create_app(identity: IdentitySettings) -> FastAPI:
         api.include_router(router, dependencies=[Depends(viewer)])
     api.include_router(explaining.open_router)
     app.include_router(api)
+    app.include_router(console)
 
     @app.get(DESCRIPTION_PATH, include_in_schema=False)
     async def show_description() -> dict[str, object]:

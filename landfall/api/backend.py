@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from landfall.api.reply import Acted
+from landfall.jobs.protocol import JobOutput, JobRunID
 from landfall.landing.dead_letters import ActedLetter
 from landfall.metadata.engine import Database
 from landfall.runs.ids import RequestID
@@ -27,6 +28,9 @@ class Backend(Protocol):
 
     async def follow_up(self, acted: Acted) -> None:
         """Set going what follows from an act that is in SQL: coordinators, ends of jobs, callbacks."""
+
+    def job_output(self, job_run_id: JobRunID) -> JobOutput:
+        """Return what a job run has printed so far, as the Jobs API tells it."""
 
     async def replay_letters(self, letter_ids: Sequence[int], *, actor: str) -> tuple[ActedLetter, ...]:
         """Handle dead letters again."""

@@ -16,10 +16,12 @@ from landfall.metadata.catalog import UnknownProduct
 from landfall.runs.backfill_acts import UnknownBackfill
 from landfall.runs.closing import UnknownRun
 from landfall.runs.requests import UnknownRequest
+from landfall.runs.run_nodes import NodeNotInRun
 
 log = logging.getLogger(__name__)
 
-_NOT_FOUND = (UnknownProduct, UnknownRun, UnknownRequest, UnknownBackfill, UnknownFile)
+NOT_FOUND = (UnknownProduct, UnknownRun, UnknownRequest, UnknownBackfill, UnknownFile, NodeNotInRun)
+"""Errors that say: what is named is not there, or may not be seen."""
 
 
 def answer_faults(app: FastAPI) -> None:
@@ -34,7 +36,7 @@ async def _refusal(_request: Request, error: Any) -> Response:
     if isinstance(error, HttpRefusal):
         faults = {"faults": list(error.faults)} if isinstance(error, InvalidRequest) else {}
         return respond(problem_of(error, status=error.status, **faults))
-    return respond(problem_of(error, status=404 if isinstance(error, _NOT_FOUND) else None))
+    return respond(problem_of(error, status=404 if isinstance(error, NOT_FOUND) else None))
 
 
 async def _invalid(request: Request, error: Any) -> Response:

@@ -128,6 +128,10 @@ PARTS: Mapping[str, Part] = {
         ("landfall", "azure.functions", "fastapi", "starlette", "pydantic", "sqlalchemy"),
         never=("landfall.cli", "landfall.local"),
     ),
+    "landfall.console": Part(
+        ("landfall", "fastapi", "starlette", "jinja2", "sqlalchemy"),
+        never=("landfall.cli", "landfall.local"),
+    ),
     "landfall.cli": Part(("landfall", "typer", "click", "rich")),
     # Builds nodes as a job does, in a folder; the engine it uses is handed over.
     "landfall.testing": Part((*PURE, "spark_runtime", "pyspark")),

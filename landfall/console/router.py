@@ -1,0 +1,24 @@
+"""The console as one router, mounted by the application that also answers the API."""
+
+from fastapi import APIRouter, Response
+
+from landfall.console import run_acts, run_bulk, run_logs, run_page, runs, searching
+from landfall.console.address import ROOT
+from landfall.console.assets import assets, version
+from landfall.console.routing import PageRoute
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+router = APIRouter(prefix=ROOT, route_class=PageRoute, include_in_schema=False)
+for part in (runs, run_bulk, run_page, run_acts, run_logs, searching):
+    router.include_router(part.router)
+
+
+@router.get("/static/{stamp}/{path:path}")
+def show_asset(stamp: str, path: str) -> Response:
+    """Answer with an asset; under the address of another version it is the one of now, and is not kept."""
+    found = assets().get(path)
+    if found is None:
+        return Response(status_code=404)
+    kept = _FOR_EVER if stamp == version() else "no-store"
+    return Response(found.content, media_type=found.media_type, headers={"cache-control": kept})
