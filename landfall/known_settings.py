@@ -127,7 +127,7 @@ class Setting:
             case Kind.INTEGER:
                 return int(text)
             case Kind.DURATION:
-                return _days(text) if text.endswith("d") else seconds(text)
+                return seconds(text)
             case _:
                 return float(text)
 
@@ -158,10 +158,6 @@ def defaults(category: str | None = None) -> dict[str, Value]:
         for name, setting in SETTINGS.items()
         if category is None or setting.category == category
     }
-
-
-def _days(text: str) -> float:
-    return float(text.removesuffix("d")) * _DAY
 
 
 def _by_name(settings: Iterable[Setting]) -> Mapping[str, Setting]:

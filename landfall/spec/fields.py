@@ -23,6 +23,8 @@ REFERENCE_PATTERN = (
 # What Delta tables and SQL text without quotes both take; a leading underscore is kept for load columns.
 COLUMN_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,127}$"
 EMAIL_PATTERN = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+# Without a user, a query or a fragment, where keys of webhooks like to stand; without encryption to this machine only.
+WEBHOOK_PATTERN = r"^(https://[^/?#@\s]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)(/[^?#\s]*)?$"
 PYTHON_PATTERN = r"^[a-z_][a-z0-9_]*(/[a-z_][a-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 FILE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*$"
 
@@ -46,7 +48,7 @@ PATTERN_FAULTS: dict[str, tuple[str, str, str]] = {
     DURATION_PATTERN: (
         "LF1025",
         "is not a duration",
-        "write a number with ms, s, m or h, such as 500ms or 5s",
+        "write a number with ms, s, m, h or d, such as 500ms or 5s",
     ),
     PYTHON_PATTERN: (
         "LF1021",
@@ -54,6 +56,11 @@ PATTERN_FAULTS: dict[str, tuple[str, str, str]] = {
         "write module:function, as in shaping:by_region",
     ),
     EMAIL_PATTERN: ("LF1021", "is not an email address", "write an address such as team@example.com"),
+    WEBHOOK_PATTERN: (
+        "LF1021",
+        "is no address for a webhook",
+        "write https://host/path without user, key or query; an address with a key is set as LANDFALL_ALARM_WEBHOOK",
+    ),
     FILE_PATTERN: (
         "LF1021",
         "is not a path of a file",
@@ -209,6 +216,7 @@ Duration = Annotated[str, StringConstraints(pattern=DURATION_PATTERN), BeforeVal
 # Known so that whoever asks for more than one is told why not.
 OneRun = Annotated[int, AfterValidator(_check_one_run), WithJsonSchema({"const": 1})]
 Email = Annotated[str, StringConstraints(pattern=EMAIL_PATTERN)]
+Webhook = Annotated[str, StringConstraints(pattern=WEBHOOK_PATTERN, max_length=2048)]
 PythonFunction = Annotated[str, StringConstraints(pattern=PYTHON_PATTERN)]
 FilePath = Annotated[str, StringConstraints(pattern=FILE_PATTERN)]
 TypeName = Annotated[str, AfterValidator(_canonical_type)]
