@@ -69,6 +69,11 @@ async def reconcile(timer: func.TimerRequest, client: Any) -> None:
     await activities.reconcile.reconcile(DurableInstances(client))
 
 
+@app.timer_trigger(arg_name="timer", schedule="15 * * * * *", run_on_startup=False)
+async def watch(timer: func.TimerRequest) -> None:
+    await activities.watching.watch()
+
+
 @app.timer_trigger(arg_name="timer", schedule="0 30 2 * * *", run_on_startup=False)
 @app.durable_client_input(client_name="client")
 async def purge(timer: func.TimerRequest, client: Any) -> None:

@@ -10,6 +10,7 @@ from activities.purging import Purging
 from activities.reconcile import Reconcile
 from activities.runs import RunActivities
 from activities.services import ConnectedServices
+from activities.watching import Watching
 from landfall import telemetry
 from landfall.settings import TelemetrySettings
 
@@ -54,6 +55,14 @@ class App:
     @cached_property
     def purging(self) -> Purging:
         return Purging(self.services)
+
+    @cached_property
+    def watching(self) -> Watching:
+        if not self._is_traced:
+            return Watching(self.services)
+        from activities.measuring import MeasuredWatching
+
+        return MeasuredWatching(self.services, self._metrics)
 
     @cached_property
     def reconcile(self) -> Reconcile:

@@ -55,6 +55,7 @@ class Settings:
         callback_hosts: The only hosts that may be called back, ``*.example.com`` for all below one; empty means
             every public one.
         callback_loopback: Whether callers on this machine may be called back, without encryption.
+        alarm_webhook: Told of every alarm; its address may be a secret, so it is an app setting. ``None`` for nobody.
     """
 
     database_url: str
@@ -69,6 +70,7 @@ class Settings:
     managed_identity_client_id: str | None
     callback_hosts: tuple[str, ...] = ()
     callback_loopback: bool = False
+    alarm_webhook: str | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -101,6 +103,7 @@ class Settings:
                 environ.get("LANDFALL_CALLBACK_HOSTS", "").replace(",", " ").lower().split()
             ),
             callback_loopback=environ.get("LANDFALL_CALLBACK_LOOPBACK", "").lower() in {"1", "true"},
+            alarm_webhook=environ.get("LANDFALL_ALARM_WEBHOOK") or None,
         )
 
 

@@ -159,6 +159,13 @@ class Metrics:
         self.publish_latency = meter.create_histogram(
             "landfall.publish.latency", "s", "From the landing of a file to the end of its run."
         )
+        self.dataset_age = meter.create_gauge(
+            "landfall.dataset.age", "s", "Age of a dataset whose freshness is promised."
+        )
+        self.level_met = meter.create_gauge(
+            "landfall.service_level.met", "1", "1 where a service level is met, 0 where it is missed."
+        )
+        self.alarms = meter.create_gauge("landfall.alarms", "{alarm}", "Alarms that last, by name.")
 
 
 def configure(settings: TelemetrySettings, *, service: str) -> bool:

@@ -26,6 +26,7 @@ from landfall.cli import (
     purge,
     running,
     runs,
+    slo,
     stack,
     tables,
 )
@@ -84,6 +85,7 @@ running.register(app, runs.register(app))
 operating.register(app)
 backfills.register(app)
 lineage.register(app)
+slo.register(app)
 contract.register(app)
 tables.register(app)
 profile.register(app)

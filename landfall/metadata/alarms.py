@@ -8,7 +8,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from landfall.metadata.scope import EVERYTHING, Scope
-from landfall.metadata.tables import alarms, data_products
+from landfall.metadata.tables import alarm_notices, alarms, data_products
 
 LONGEST_SUBJECT = 600
 
@@ -19,6 +19,35 @@ class AlarmName(StrEnum):
     SET_INCOMPLETE = "landing_set_incomplete"
     NOT_RECONCILED = "not_reconciled"
     NOT_PURGED = "not_purged"
+    NOT_WATCHED = "not_watched"
+    FRESHNESS_MISSED = "freshness_missed"
+    SUCCESS_MISSED = "success_missed"
+
+
+LEVEL_ALARMS = (AlarmName.FRESHNESS_MISSED, AlarmName.SUCCESS_MISSED)
+"""Alarms of service levels."""
+
+
+class NoticeEvent(StrEnum):
+    RAISED = "raised"
+    CLEARED = "cleared"
+
+
+class Audience(StrEnum):
+    """Who is told: the owner of the product at the address it names, the operators at that of the installation."""
+
+    OWNER = "owner"
+    OPERATORS = "operators"
+
+
+class NoticeState(StrEnum):
+    """A notice is pending until somebody took it, refused it for good, or it is too old; or nobody wanted it."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    UNADDRESSED = "unaddressed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +76,30 @@ def raise_alarm(
     open_alarm = connection.execute(sa.select(alarms.c.AlarmID).where(_open(name, subject))).first()
     if open_alarm is not None:
         return False
-    connection.execute(
-        sa.insert(alarms).values(
-            Name=name, DataProductID=product_id, Subject=subject, Detail=detail, RaisedAt=now
-        )
-    )
+    alarm_id: int = connection.execute(
+        sa.insert(alarms)
+        .values(Name=name, DataProductID=product_id, Subject=subject, Detail=detail, RaisedAt=now)
+        .returning(alarms.c.AlarmID)
+    ).scalar_one()
+    _notify(connection, alarm_id, NoticeEvent.RAISED, product_id, now)
     return True
 
 
 def clear_alarm(connection: sa.Connection, name: AlarmName, subject: str, *, now: datetime) -> bool:
     """Note that the cause of an alarm is gone; return whether it was raised."""
-    return bool(
-        connection.execute(sa.update(alarms).where(_open(name, subject)).values(ClearedAt=now)).rowcount
-    )
+    found = connection.execute(
+        sa.select(alarms.c.AlarmID, alarms.c.DataProductID).where(_open(name, subject))
+    ).one_or_none()
+    if found is None:
+        return False
+    cleared = connection.execute(
+        sa.update(alarms)
+        .where(alarms.c.AlarmID == found.AlarmID, alarms.c.ClearedAt.is_(None))
+        .values(ClearedAt=now)
+    ).rowcount
+    if cleared:
+        _notify(connection, found.AlarmID, NoticeEvent.CLEARED, found.DataProductID, now)
+    return bool(cleared)
 
 
 def sync_alarms(
@@ -129,3 +169,24 @@ def list_alarms(
 
 def _open(name: AlarmName, subject: str) -> sa.ColumnElement[bool]:
     return sa.and_(alarms.c.Name == name, alarms.c.Subject == subject, alarms.c.ClearedAt.is_(None))
+
+
+def _notify(
+    connection: sa.Connection, alarm_id: int, event: NoticeEvent, product_id: int | None, now: datetime
+) -> None:
+    """Note who has to be told; whether there is an address is seen when it is sent."""
+    audiences = (Audience.OPERATORS,) if product_id is None else (Audience.OWNER, Audience.OPERATORS)
+    connection.execute(
+        sa.insert(alarm_notices),
+        [
+            {
+                "AlarmID": alarm_id,
+                "Event": event,
+                "Audience": audience,
+                "State": NoticeState.PENDING,
+                "NextAttemptAt": now,
+                "CreatedAt": now,
+            }
+            for audience in audiences
+        ],
+    )

@@ -24,6 +24,7 @@ from landfall.metadata.difference import (
 from landfall.metadata.engine import Database
 from landfall.metadata.lineage_writing import write_column_lineage
 from landfall.metadata.schedules import write_schedules
+from landfall.metadata.service_levels import write_service_levels
 from landfall.metadata.tables import data_products, metadata_versions, product_leases
 from landfall.runs.ids import coordinator_instance
 from landfall.spec.model import Product
@@ -243,6 +244,7 @@ def _write_version(
         "Description": product.description,
         "OwnerTeam": product.owner.team,
         "OwnerEmail": product.owner.email,
+        "OwnerWebhook": product.owner.webhook,
     }
     if stored is None:
         version = 1
@@ -269,6 +271,7 @@ def _write_version(
     write_authoring(connection, product_id, product)
     write_column_lineage(connection, product_id, version, product, given)
     write_schedules(connection, product_id, product.run.schedules, now=now)
+    write_service_levels(connection, product_id, product.key, product.service_levels, now=now)
     return AppliedVersion(product.key, product_id, version, restores)
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from landfall.errors import LandfallError
 from landfall.landing.ledger import settle_files
 from landfall.lineage.datasets import dataset_edges
+from landfall.metadata.service_levels import wake_service_levels
 from landfall.metadata.tables import lineage_edges, node_runs, run_plans, run_requests, runs
 from landfall.planning.plan import NodeKey, Plan
 from landfall.runs.backfills import settle_chunk
@@ -111,6 +112,7 @@ def close_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> Run
         sa.update(run_requests).where(run_requests.c.RunID == run_id).values(State=RequestState.DONE)
     )
     settle_chunk(connection, run_id, state, reason, now=now)
+    wake_service_levels(connection, run.DataProductID, now=now)
     _write_lineage(connection, run_id, now)
     return state
 

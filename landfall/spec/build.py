@@ -34,6 +34,7 @@ from landfall.spec.model import (
     QualityRule,
     Restate,
     RunSettings,
+    ServiceLevel,
     Source,
     SourceType,
     Step,
@@ -43,6 +44,7 @@ from landfall.spec.model import (
 )
 from landfall.spec.project import node_settings, run_settings
 from landfall.spec.rule_documents import RuleDocument
+from landfall.spec.service_level_documents import ServiceLevelDocument
 from landfall.spec.step_documents import StepDocument
 
 # What every check has; the rest of a rule is its configuration.
@@ -67,13 +69,14 @@ def build_product(document: ProductDocument, defaults: RunSettings) -> Product:
     return Product(
         domain=document.domain,
         name=document.name,
-        owner=Owner(document.owner.team, document.owner.email),
+        owner=Owner(document.owner.team, document.owner.email, document.owner.webhook),
         description=document.description.strip(),
         sources=tuple(_source(item) for item in document.sources),
         datasets=tuple(datasets),
         transformations=transformations,
         ports=tuple(_port(item) for item in document.ports),
         run=run_settings(document.run, defaults),
+        service_levels=tuple(_service_level(item) for item in document.service_levels),
     )
 
 
@@ -235,3 +238,11 @@ def _output(document: OutputDocument) -> Output:
 
 def _port(document: PortDocument) -> Port:
     return Port(DatasetName(document.dataset), document.version, document.contract)
+
+
+def _service_level(document: ServiceLevelDocument) -> ServiceLevel:
+    if document.freshness is not None:
+        fresh = document.freshness
+        return ServiceLevel(document.name, seconds(fresh.max_age), dataset=DatasetName(fresh.dataset))
+    assert document.success is not None  # noqa: S101  the model asks for one of the two
+    return ServiceLevel(document.name, seconds(document.success.over), min_share=document.success.share)

@@ -17,6 +17,7 @@ from landfall.spec.model import (
 from landfall.spec.order import circles
 from landfall.spec.pattern_language import common_path, is_more_specific
 from landfall.spec.references import reads_of
+from landfall.spec.service_level_checks import check_service_levels
 from landfall.spec.source_checks import check_landed_columns, check_sources
 
 _RESERVED_INPUT = "this"
@@ -36,6 +37,7 @@ def check_product(draft: Draft, product: Product) -> None:
         _check_transformation(draft, product, index, transformation)
     _check_references(draft, product, builders)
     _check_ports(draft, product)
+    check_service_levels(draft, product)
     _check_circles(draft, product, builders)
 
 
@@ -44,11 +46,12 @@ def _check_repeated_names(draft: Draft, product: Product) -> None:
         "sources": [source.name for source in product.sources],
         "datasets": [dataset.name for dataset in product.datasets],
         "transformations": [transformation.name for transformation in product.transformations],
+        "service_levels": [level.name for level in product.service_levels],
     }
     for section, names in lists.items():
         for index, name in _repeated(names):
             first = draft.mark.at((section, names.index(name), "name"))
-            message = f"{section[:-1]} '{name}' is declared twice"
+            message = f"{section[:-1].replace('_', ' ')} '{name}' is declared twice"
             remedy = f"rename one of the two; the other is at {first.path}:{first.line}"
             draft.report((section, index, "name"), "LF1041", message, remedy)
     for index, dataset in enumerate(product.datasets):

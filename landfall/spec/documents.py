@@ -25,11 +25,13 @@ from landfall.spec.fields import (
     Schedule,
     Text,
     TimeZone,
+    Webhook,
     fault,
 )
 from landfall.spec.load_documents import LoadField
 from landfall.spec.model import Layer, LoadMode, OnFailure, SchemaDrift, StepType
 from landfall.spec.rule_documents import RuleDocument, Share
+from landfall.spec.service_level_documents import ServiceLevelDocument
 from landfall.spec.source_documents import ColumnDocument as ColumnDocument
 from landfall.spec.source_documents import SourceDocument as SourceDocument
 from landfall.spec.step_documents import StepDocument
@@ -42,6 +44,10 @@ LayerField = Annotated[Layer, Field(strict=False)]
 class OwnerDocument(Document):
     team: Annotated[str, Field(min_length=1)]
     email: Email
+    webhook: Webhook | None = Field(
+        default=None,
+        description="Told of the alarms of the product; never an address that is a secret itself",
+    )
 
 
 class CompleteDocument(Document):
@@ -161,7 +167,7 @@ class RunDocument(Document):
 
 
 class ProductDocument(Document):
-    """A data product: its sources, datasets, transformations, quality rules and published ports."""
+    """A data product: its sources, datasets, transformations, quality rules, published ports and service levels."""
 
     api_version: Literal["landfall/v1"]
     domain: Name
@@ -173,6 +179,7 @@ class ProductDocument(Document):
     transformations: list[TransformationDocument] = []
     ports: list[PortDocument] = []
     run: RunDocument = RunDocument()
+    service_levels: list[ServiceLevelDocument] = []
 
 
 class TargetDocument(Document):

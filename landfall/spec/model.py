@@ -190,8 +190,11 @@ class Repair(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
+    """Who answers for a product; ``webhook`` is told of its alarms, and its address is no secret."""
+
     team: str
     email: str
+    webhook: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,6 +457,22 @@ class Port:
     contract: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceLevel:
+    """An objective that consumers may count on: the freshness of a dataset, or the success of runs.
+
+    Attributes:
+        dataset: Whose age is looked at; ``None`` where the objective is about the success of runs.
+        window_s: Longest age of the dataset, or how far back runs are looked at.
+        min_share: Smallest share, above 0 and up to 1, of the runs that ended which have to succeed.
+    """
+
+    name: str
+    window_s: float
+    dataset: DatasetName | None = None
+    min_share: float | None = None
+
+
 class OnFailure(StrEnum):
     """What a run does after a node has failed.
 
@@ -522,6 +541,7 @@ class Product:
     transformations: tuple[Transformation, ...]
     ports: tuple[Port, ...] = ()
     run: RunSettings = RunSettings()
+    service_levels: tuple[ServiceLevel, ...] = ()
 
     @property
     def key(self) -> str:

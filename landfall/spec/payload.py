@@ -27,6 +27,7 @@ from landfall.spec.model import (
     RunSettings,
     Schedule,
     SchemaDrift,
+    ServiceLevel,
     Severity,
     SnapshotPer,
     Source,
@@ -82,6 +83,7 @@ def product_from_payload(payload: Mapping[str, Any]) -> Product:
                 "stated": tuple(run.get("stated", ())),
             }
         ),
+        service_levels=tuple(ServiceLevel(**item) for item in payload.get("service_levels", ())),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from landfall.spec.yaml_source import Key, Location, Mark
 
-_LISTS = ("sources", "datasets", "transformations", "ports")
+_LISTS = ("sources", "datasets", "transformations", "ports", "service_levels")
 # Stands in for a faulty part that every product must have.
 _PLACEHOLDERS: Mapping[str, Any] = {
     "api_version": "landfall/v1",

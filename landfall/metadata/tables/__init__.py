@@ -49,8 +49,10 @@ from landfall.metadata.tables.runs import (
     runs,
     transformation_states,
 )
+from landfall.metadata.tables.service_levels import alarm_notices, service_levels
 
 __all__ = [
+    "alarm_notices",
     "alarms",
     "backfill_chunks",
     "backfill_files",
@@ -88,6 +90,7 @@ __all__ = [
     "run_plans",
     "run_requests",
     "runs",
+    "service_levels",
     "transformation_data_sets",
     "transformation_dependencies",
     "transformation_states",

@@ -15,6 +15,8 @@ data_products = Table(
     Column("Description", LongText, nullable=False),
     Column("OwnerTeam", NAME, nullable=False),
     Column("OwnerEmail", sa.Unicode(320), nullable=False),
+    # Told of the product's alarms; an address that is a secret is no part of a product file.
+    Column("OwnerWebhook", sa.Unicode(2048)),
     # The version that the next run pins; a run in flight keeps the one it was opened with.
     Column("CurrentVersion", sa.Integer, nullable=False),
     UniqueConstraint("Domain", "Name"),
