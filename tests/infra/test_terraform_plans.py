@@ -11,7 +11,7 @@ from landfall.landing.events import FINISHED_WRITES
 from landfall.settings import IdentitySettings, Settings, TelemetrySettings
 from tests.infra.checks import app_settings, faults
 from tests.infra.conftest import Planned
-from tests.infra.terraform import ENVIRONMENTS, REPOSITORY, STACKS, Terraform
+from tests.infra.terraform import ENVIRONMENTS, REPOSITORY, STACKS, Plan, Terraform
 
 pytestmark = pytest.mark.infra
 
@@ -287,7 +287,49 @@ def test_settings_name_functions_and_connections_that_the_app_has(planned: Plann
 
 def _emitted() -> set[str]:
     source = (REPOSITORY / "landfall/telemetry.py").read_text()
-    return set(re.findall(r'create_(?:counter|histogram)\(\s*"(landfall\.[a-z.]+)"', source))
+    return set(re.findall(r'create_(?:counter|histogram|gauge)\(\s*"(landfall\.[a-z_.]+)"', source))
+
+
+def _attributes() -> set[str]:
+    """Return every attribute that stands on a metric or a span of ours."""
+    sources = [path.read_text() for path in (REPOSITORY / "activities").glob("*.py")]
+    return {name for source in sources for name in re.findall(r'"(landfall\.[a-z_.]+)"', source)}
+
+
+def _queries(plan: Plan) -> list[str]:
+    (workbook,) = plan.made("azurerm_application_insights_workbook")
+    items = json.loads(workbook.values["data_json"])["items"]
+    alerts = plan.made("azurerm_monitor_scheduled_query_rules_alert_v2")
+    return [
+        *(item["content"]["query"] for item in items if item["type"] == 3),
+        *(alert.values["criteria"][0]["query"] for alert in alerts),
+    ]
+
+
+def test_queries_ask_for_attributes_that_metrics_have(planned: Planned) -> None:
+    asked = {
+        name
+        for query in _queries(planned("monitor", "prd"))
+        for name in re.findall(r'Properties\["([^"]+)"\]', query)
+    }
+
+    assert len(asked) > 4
+    assert asked <= _attributes()
+
+
+def test_each_owner_is_told_of_its_own_products(planned: Planned) -> None:
+    plan = planned("monitor", "prd")
+    groups = {
+        group.values["email_receiver"][0]["email_address"]: group
+        for group in plan.made("azurerm_monitor_action_group")
+        if group.values["name"].count("-") > 3
+    }
+    (query,) = (
+        query for query in _queries(plan) if "landfall.service_level.met" in query and " in (" in query
+    )
+
+    assert set(groups) == {"mobility-data@contoso.example"}
+    assert 'in ("mobility/flights")' in query
 
 
 def test_alerts_ask_for_metrics_that_landfall_emits(planned: Planned) -> None:
@@ -297,7 +339,7 @@ def test_alerts_ask_for_metrics_that_landfall_emits(planned: Planned) -> None:
         for name in re.findall(r'Name == "([^"]+)"', alert.values["criteria"][0]["query"])
     }
 
-    assert len(asked) == 4
+    assert len(asked) == 6
     assert asked <= _emitted()
 
 

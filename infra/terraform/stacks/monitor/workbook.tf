@@ -3,15 +3,18 @@
 locals {
   # Metric (docs/telemetry.md), what is drawn of it, and the attribute that lines are told apart by.
   charts = [
-    { title = "Ended runs, by state", metric = "landfall.runs", value = "sum(Sum)", by = "state" },
-    { title = "Ended nodes, by state", metric = "landfall.nodes", value = "sum(Sum)", by = "state" },
-    { title = "Attempts after the first", metric = "landfall.retries", value = "sum(Sum)", by = "product" },
-    { title = "Rows read, published and quarantined", metric = "landfall.rows", value = "sum(Sum)", by = "kind" },
-    { title = "Rows that a rule refused", metric = "landfall.rows.refused", value = "sum(Sum)", by = "product" },
-    { title = "Longest run, in seconds", metric = "landfall.run.duration", value = "max(Max)", by = "product" },
-    { title = "Longest job, in seconds", metric = "landfall.job.duration", value = "max(Max)", by = "product" },
-    { title = "Longest wait from landing to run, in seconds", metric = "landfall.start.latency", value = "max(Max)", by = "product" },
-    { title = "Longest way from landing to published, in seconds", metric = "landfall.publish.latency", value = "max(Max)", by = "product" },
+    { title = "Ended runs, by state", metric = "landfall.runs", value = "sum(Sum)", by = "landfall.run.state" },
+    { title = "Ended nodes, by state", metric = "landfall.nodes", value = "sum(Sum)", by = "landfall.node.state" },
+    { title = "Attempts after the first", metric = "landfall.retries", value = "sum(Sum)", by = "landfall.product" },
+    { title = "Rows read, published and quarantined", metric = "landfall.rows", value = "sum(Sum)", by = "landfall.rows.kind" },
+    { title = "Rows that a rule refused", metric = "landfall.rows.refused", value = "sum(Sum)", by = "landfall.product" },
+    { title = "Longest run, in seconds", metric = "landfall.run.duration", value = "max(Max)", by = "landfall.product" },
+    { title = "Longest job, in seconds", metric = "landfall.job.duration", value = "max(Max)", by = "landfall.product" },
+    { title = "Longest wait from landing to run, in seconds", metric = "landfall.start.latency", value = "max(Max)", by = "landfall.product" },
+    { title = "Longest way from landing to published, in seconds", metric = "landfall.publish.latency", value = "max(Max)", by = "landfall.product" },
+    { title = "Oldest dataset whose freshness is promised, in seconds", metric = "landfall.dataset.age", value = "max(Max)", by = "landfall.product" },
+    { title = "Service levels that are met (1) or missed (0)", metric = "landfall.service_level.met", value = "min(Min)", by = "landfall.product" },
+    { title = "Alarms that last", metric = "landfall.alarms", value = "max(Max)", by = "landfall.alarm" },
   ]
 }
 
