@@ -1,9 +1,10 @@
-"""The watching timer's work: service levels are measured, and people are told of alarms."""
+"""The watching timer's work: service levels are measured, people are told of alarms, a catalogue of runs."""
 
 import asyncio
 import logging
 from datetime import datetime
 
+from activities.catalogue import CatalogueActivities
 from activities.round import Round
 from activities.services import Services
 from landfall.calling_back import CallbackFailed, CallbackPolicy, CallbackRefused, may_succeed_later, post
@@ -31,6 +32,7 @@ class Watching:
         await self._check_levels(this)
         await self._tell(this)
         await this.close()
+        await CatalogueActivities(self._services).tell()
 
     async def _check_levels(self, this: Round) -> None:
         now = self._services.now()

@@ -55,6 +55,8 @@ class Settings:
         callback_hosts: The only hosts that may be called back, ``*.example.com`` for all below one; empty means
             every public one.
         callback_loopback: Whether callers on this machine may be called back, without encryption.
+        catalogue_namespace: Of our jobs in the catalogue that OpenLineage events are sent to; ``None`` where the
+            variables of its client name none.
         alarm_webhook: Told of every alarm; its address may be a secret, so it is an app setting. ``None`` for nobody.
     """
 
@@ -71,6 +73,7 @@ class Settings:
     callback_hosts: tuple[str, ...] = ()
     callback_loopback: bool = False
     alarm_webhook: str | None = None
+    catalogue_namespace: str | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -104,7 +107,23 @@ class Settings:
             ),
             callback_loopback=environ.get("LANDFALL_CALLBACK_LOOPBACK", "").lower() in {"1", "true"},
             alarm_webhook=environ.get("LANDFALL_ALARM_WEBHOOK") or None,
+            catalogue_namespace=_catalogue_namespace(environ),
         )
+
+
+def _catalogue_namespace(environ: Mapping[str, str]) -> str | None:
+    """Return the namespace for a catalogue, ``None`` if the client of OpenLineage is told of none.
+
+    The client reads its variables itself; here they only say whether to load it.
+    """
+    named = any(
+        value
+        and (name in {"OPENLINEAGE_URL", "OPENLINEAGE_CONFIG"} or name.startswith("OPENLINEAGE__TRANSPORT"))
+        for name, value in environ.items()
+    )
+    if not named or environ.get("OPENLINEAGE_DISABLED", "").lower() in {"1", "true"}:
+        return None
+    return environ.get("OPENLINEAGE_NAMESPACE") or "landfall"
 
 
 class InsecureLocalRefused(LandfallError):

@@ -301,6 +301,24 @@ class LineageAnswer(Answer):
     origins: list[LineageOrigin]
 
 
+class ServiceLevel(Answer):
+    """An objective of a product and how it stands; ``age_s`` is now, the rest as it was measured last."""
+
+    product: str
+    name: str
+    objective: str
+    dataset: str | None
+    window_s: int
+    min_share: float | None
+    state: str
+    since: datetime
+    age_s: float | None
+    share: float | None
+    measured_at: datetime | None
+    owner_team: str
+    owner_email: str
+
+
 class Health(Answer):
     """Whether the app can do its work; alarms that last are counted by name."""
 

@@ -22,6 +22,7 @@ class AlarmName(StrEnum):
     NOT_WATCHED = "not_watched"
     FRESHNESS_MISSED = "freshness_missed"
     SUCCESS_MISSED = "success_missed"
+    LINEAGE_NOT_SENT = "lineage_not_sent"
 
 
 LEVEL_ALARMS = (AlarmName.FRESHNESS_MISSED, AlarmName.SUCCESS_MISSED)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from landfall.metadata.tables import node_runs, run_events, runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.ids import RunID
+from landfall.runs.lineage_outbox import Moment, put_moment
 from landfall.runs.states import (
     FINAL_RUN_STATES,
     NODE_CHANGES,
@@ -47,6 +48,10 @@ def change_run(
     ).rowcount
     if moved:
         write_event(connection, run_id, None, before, target, now=now, actor=actor, detail=reason)
+        if target is RunState.RUNNING:
+            put_moment(connection, run_id, Moment.START, now=now)
+        if target in FINAL_RUN_STATES:
+            put_moment(connection, run_id, Moment.END, now=now)
     return bool(moved)
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from landfall.known_settings import duration_text
 from landfall.metadata.alarms import AlarmName, clear_alarm, raise_alarm
 from landfall.metadata.catalog import named
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.service_levels import MILLION, LevelState, level_subject, overdue_before
 from landfall.metadata.tables import data_products, published_data_sets, runs, service_levels
 from landfall.runs.states import RunState
@@ -124,10 +125,10 @@ def check_service_levels(
 
 
 def list_service_levels(
-    connection: sa.Connection, *, product: str | None = None, now: datetime
+    connection: sa.Connection, *, product: str | None = None, scope: Scope = EVERYTHING, now: datetime
 ) -> tuple[LevelReport, ...]:
     """Return how every objective stands, or those of one product, by product and name."""
-    chosen = named(product) if product is not None else sa.true()
+    chosen = sa.and_(scope.rows(), named(product) if product is not None else sa.true())
     return tuple(
         LevelReport(
             product=f"{row.Domain}/{row.ProductName}",

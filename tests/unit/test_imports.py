@@ -112,6 +112,8 @@ PARTS: Mapping[str, Part] = {
     "landfall.runs": Part((*PURE, "landfall.metadata", "landfall.landing", "sqlalchemy")),
     "landfall.lake": Part((*PURE, "landfall.settings", "azure.storage", "azure.identity", "azure.core")),
     "landfall.purging": Part((*PURE, "landfall.metadata", "landfall.runs", "landfall.lake")),
+    # Sends what the store of runs tells, in the words of OpenLineage and through its client.
+    "landfall.catalogue": Part((*PURE, "landfall.metadata", "landfall.runs", "openlineage", "requests")),
     "landfall.preview": Part(
         (*PURE, "landfall.settings", "deltalake", "pyarrow", "azure.identity", "azure.core")
     ),

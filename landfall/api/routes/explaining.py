@@ -4,10 +4,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from landfall.api import config, health, lineage, why
+from landfall.api import config, health, levels, lineage, why
 from landfall.api.access import of_files, of_filter, of_product, of_run
 from landfall.api.answering import act, problems, read
-from landfall.api.answers import Findings, Health, LineageAnswer, SettingChanged, SettingHistory, SettingPage
+from landfall.api.answers import (
+    Findings,
+    Health,
+    LineageAnswer,
+    ServiceLevel,
+    SettingChanged,
+    SettingHistory,
+    SettingPage,
+)
 from landfall.api.bodies import RollBackSetting, SetSetting
 from landfall.api.body import read_object
 from landfall.api.describing import takes
@@ -60,6 +68,14 @@ async def show_lineage(
 ) -> Response:
     """Show the edges that lead to a dataset or column, or away from it."""
     return await read(request, lineage.show_lineage, of, direction, depth, scope=caller.scope)
+
+
+@router.get("/service-levels", response_model=list[ServiceLevel], tags=["service levels"])
+async def show_service_levels(request: Request, caller: Caller, product: str | None = None) -> Response:
+    """Show what products promise about freshness and success, and whether they keep it."""
+    of_filter(caller, product)
+    now = backend_of(request).now()
+    return await read(request, levels.show_service_levels, product, now=now, scope=caller.scope)
 
 
 @router.get("/config", response_model=SettingPage, responses=problems(404), tags=["configuration"])

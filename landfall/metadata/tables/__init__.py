@@ -34,7 +34,7 @@ from landfall.metadata.tables.landing import (
     landing_sets,
     watermarks,
 )
-from landfall.metadata.tables.lineage import column_lineage, lineage_edges
+from landfall.metadata.tables.lineage import column_lineage, lineage_edges, lineage_outbox
 from landfall.metadata.tables.runs import (
     data_quality_results,
     node_attempts,
@@ -73,6 +73,7 @@ __all__ = [
     "landing_set_files",
     "landing_sets",
     "lineage_edges",
+    "lineage_outbox",
     "metadata",
     "metadata_versions",
     "node_attempts",

@@ -3,8 +3,17 @@
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
 
-from landfall.metadata.columns import UtcDateTime
-from landfall.metadata.tables.base import NAME, NODE_KEY, RUN_ID, STATE, id_column, metadata, product_column
+from landfall.metadata.columns import LongText, UtcDateTime
+from landfall.metadata.tables.base import (
+    NAME,
+    NODE_KEY,
+    RUN_ID,
+    STATE,
+    at_least,
+    id_column,
+    metadata,
+    product_column,
+)
 
 lineage_edges = Table(
     "LineageEdges",
@@ -17,6 +26,22 @@ lineage_edges = Table(
     Column("RecordedAt", UtcDateTime, nullable=False),
     UniqueConstraint("RunID", "SourceDataSet", "TargetDataSet"),
     Index("IX_LineageEdges_TargetDataSet", "TargetDataSet"),
+)
+
+# Moments of runs that a catalogue is told of: its start and its end, written with the change of state itself.
+lineage_outbox = Table(
+    "LineageOutbox",
+    metadata,
+    Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), primary_key=True),
+    Column("Moment", STATE, primary_key=True),
+    Column("CreatedAt", UtcDateTime, nullable=False),
+    Column("Attempts", sa.Integer, nullable=False, default=0),
+    Column("NextAttemptAt", UtcDateTime, nullable=False),
+    # Empty while it waits.
+    Column("SentAt", UtcDateTime),
+    Column("Detail", LongText),
+    at_least("Attempts", 0),
+    Index("IX_LineageOutbox_SentAt_NextAttemptAt", "SentAt", "NextAttemptAt"),
 )
 
 column_lineage = Table(

@@ -45,6 +45,7 @@ DECLARED = {
     "DataSources",
     "Ports",
     "ProductSchedules",
+    "ServiceLevels",
     "TransformationDataSets",
     "TransformationDependencies",
     "Transformations",
@@ -60,6 +61,7 @@ ONE_FOR_EACH_NAME = {
     "Watermarks",
 }
 PURGED = {
+    "AlarmNotices",
     "Alarms",
     "BackfillChunks",
     "BackfillFiles",
@@ -74,6 +76,7 @@ PURGED = {
     "LandingSetFiles",
     "LandingSets",
     "LineageEdges",
+    "LineageOutbox",
     "MetadataVersions",
     "NodeAttempts",
     "NodeRunEdges",

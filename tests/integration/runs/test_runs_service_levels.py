@@ -14,6 +14,7 @@ from landfall.metadata.tables import published_data_sets, runs, service_levels
 from landfall.runs.service_levels import LevelReport, check_service_levels, list_service_levels
 from landfall.runs.states import RunState
 from landfall.spec.model import DatasetName, Product, ServiceLevel
+from tests.api_server import Api, ServerBackend
 from tests.builders import a_product, a_transformation
 
 T0 = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -181,3 +182,17 @@ def test_the_end_of_a_run_has_every_objective_looked_at(database: Database) -> N
     end_runs(database, [RunState.SUCCEEDED], T0 + timedelta(minutes=5))
 
     assert database.read(lambda connection: connection.execute(due).scalar_one()) == T0 + timedelta(minutes=5)
+
+
+def test_the_api_shows_how_objectives_stand(database: Database) -> None:
+    applied(database, FRESH, STEADY)
+    end_runs(database, [RunState.SUCCEEDED] * 3, T0)
+    check(database, T0)
+
+    answer = Api(ServerBackend(database)).get("/api/service-levels?product=sales/orders")
+
+    shown = {level["name"]: (level["state"], level["objective"], level["share"]) for level in answer.json}
+    assert shown == {
+        "fresh": ("unknown", "orders at most 2h old", None),
+        "steady": ("met", "0.75 of runs succeed over 1d", 1.0),
+    }

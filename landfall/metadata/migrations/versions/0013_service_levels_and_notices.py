@@ -1,7 +1,7 @@
 """Service levels, who is told of alarms, and the webhook of owners.
 
-Revision: 0010
-Revises: 0009
+Revision: 0013
+Revises: 0012
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from landfall.metadata import columns
 
-revision = "0010"
-down_revision: str | None = "0009"
+revision = "0013"
+down_revision: str | None = "0012"
 branch_labels = None
 depends_on = None
 
