@@ -8,19 +8,23 @@ jobs where storage is, and :class:`Tables` reads what its nodes wrote. Nothing i
 import json
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
 
 from landfall.jobs.profile import ComputeProfile
 from landfall.settings import Settings
 
 PACKAGE = "landfall_noop_node"
 PROFILE = ComputeProfile(name="landfall-noop", package_name=PACKAGE, entry_point="run")
-# What the jobs server's warm process imports, so that a job is a fork and three requests.
-PRELOAD = ("azure.storage.blob", f"{PACKAGE}:run")
+# What the jobs server's warm process imports, so that a job is a fork and two requests.
+PRELOAD = (f"{PACKAGE}:run",)
 
 BLOB_ENDPOINT = "LANDFALL_NOOP_BLOB_ENDPOINT"
-STORAGE_KEY = "LANDFALL_NOOP_STORAGE_KEY"
+SIGNATURE = "LANDFALL_NOOP_SIGNATURE"
+_SIGNED_FOR = timedelta(days=1)
 TABLES = "LANDFALL_NOOP_TABLES"
 TAKES_S = "LANDFALL_NOOP_TAKES_S"
 FAILING = "LANDFALL_NOOP_FAILING"
@@ -51,7 +55,14 @@ def environment(
     assert settings.storage_key is not None
     return {
         BLOB_ENDPOINT: settings.blob_endpoint,
-        STORAGE_KEY: settings.storage_key,
+        SIGNATURE: generate_account_sas(
+            settings.storage_account,
+            settings.storage_key,
+            resource_types=ResourceTypes(object=True),
+            permission=AccountSasPermissions(read=True, write=True, create=True),
+            expiry=datetime.now(UTC) + _SIGNED_FOR,
+            protocol="https,http",
+        ),
         TABLES: str(tables),
         TAKES_S: str(takes_s),
         FAILING: str(failing or ""),
