@@ -10,11 +10,12 @@ from landfall.planning.plan import NodeKey
 from landfall.runs.attempts import record_submission
 from landfall.runs.ids import RunID
 from landfall.runs.submissions import (
+    OPEN_SUBMISSION,
     Submission,
     abandoned_submissions,
     close_as_cancelled,
     close_submission,
-    open_submission,
+    opened,
 )
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Submitting:
             LandfallError: No job run was taken, or none that is known of.
         """
         now = self._services.now()
-        self._services.database.transact_one(open_submission(submission, now=now))
+        self._services.database.transact_one(OPEN_SUBMISSION, opened(submission, now=now))
         job_run_id = self._ask(submission)
         taken_at = self._services.now()
         recorded = self._services.database.transact(

@@ -75,17 +75,17 @@ def get_setting(connection: sa.Connection, category: str, key: str, *, at: datet
 
 def settings_at(connection: sa.Connection, *, at: datetime) -> dict[str, str | None]:
     """Return every value in effect at an instant by ``category.key``: what a run pins when it is opened."""
-    rows = connection.execute(_select_in_effect(sa.true(), at))
+    rows = connection.execute(_select_in_effect(sa.true()), {"at": at})
     return {f"{row.CategoryName}.{row.ItemKey}": row.ItemValue for row in rows}
 
 
-def select_in_effect(categories: Sequence[str], *, at: datetime) -> sa.Select[Any]:
-    """Return the query for the values of some categories in effect: category, key and value of each."""
-    return _select_in_effect(configuration_category.c.CategoryName.in_(categories), at)
+def select_in_effect(categories: Sequence[str]) -> sa.Select[Any]:
+    """Return the query for the values of some categories ``at`` an instant: category, key and value of each."""
+    return _select_in_effect(configuration_category.c.CategoryName.in_(categories))
 
 
-def _select_in_effect(condition: sa.ColumnElement[bool], at: datetime) -> sa.Select[Any]:
-    versions = configuration_version.c
+def _select_in_effect(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    versions, at = configuration_version.c, sa.bindparam("at")
     return (
         sa.select(configuration_category.c.CategoryName, configuration_item.c.ItemKey, versions.ItemValue)
         .select_from(_JOINED)

@@ -2,8 +2,9 @@
 
 import copy
 import random
+import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -125,7 +126,7 @@ class Database:
         """
         return self._write(lambda: self._run_in(self.engine, work))
 
-    def transact_one(self, statement: sa.UpdateBase) -> int:
+    def transact_one(self, statement: sa.UpdateBase, parameters: Mapping[str, Any] | None = None) -> int:
         """Send one statement that commits by itself, one round trip, and return how many rows it changed.
 
         It is sent again after a transient error, as for ``transact``.
@@ -137,7 +138,7 @@ class Database:
         """
 
         def send(connection: sa.Connection) -> int:
-            return connection.execute(statement).rowcount
+            return connection.execute(statement, parameters).rowcount
 
         return self._write(lambda: self._run_in(self._single, send))
 
@@ -277,9 +278,15 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
     read_only = options.get(_READ_ONLY, False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
+    # Past SQLAlchemy, whose bookkeeping for a statement costs many times what these cost.
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
     if options.get(_SINGLE, False):
         return
     # A deferred transaction that turns to writing fails at once if another one wrote meanwhile; the busy
     # timeout does not help it. So who may write takes the lock first.
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+    try:
+        driver.execute(begin)
+    except sqlite3.OperationalError as error:
+        raise sa.exc.OperationalError(begin, None, error) from error

@@ -9,15 +9,22 @@ import sqlalchemy as sa
 
 from landfall.landing.ledger import ClaimedFile, claimed_files
 from landfall.landing.run_files import former_runs_of_files
-from landfall.metadata.tables import data_products, node_attempts, node_gate, node_runs, runs
+from landfall.metadata.tables import (
+    data_products,
+    node_attempts,
+    node_gate,
+    node_runs,
+    published_data_sets,
+    runs,
+)
 from landfall.planning.increments import load_of
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.runs.backoff import retry_delay
 from landfall.runs.ids import REPLAY, RunID
-from landfall.runs.increments import find_built_from, select_discarded_runs
+from landfall.runs.increments import DISCARDED_RUNS, find_built_from
 from landfall.runs.journal import change_node, move_node, write_event
 from landfall.runs.policy import RunPolicy
-from landfall.runs.published import select_table_versions
+from landfall.runs.published import TABLE_VERSIONS
 from landfall.runs.states import FINAL_NODE_STATES, NodeState
 from landfall.runs.submissions import close_submission
 from landfall.runs.verdict import Verdict
@@ -66,34 +73,37 @@ class Attempt:
     former_rows: tuple[int, ...] = ()
 
 
+_ATTEMPT = (
+    sa.select(
+        node_runs.c.Kind,
+        node_runs.c.State,
+        node_runs.c.Attempt,
+        node_runs.c.Definition,
+        node_runs.c.SubmitAt,
+        runs.c.Settings,
+        runs.c.CancelRequestedAt,
+        runs.c.Trigger,
+        runs.c.RerunOf,
+        runs.c.CreatedAt,
+        runs.c.DataProductID,
+        data_products.c.Domain,
+        data_products.c.Name,
+        node_gate.c.HeldUntil,
+        node_gate.c.HoldReason.label("GateReason"),
+    )
+    .select_from(
+        node_runs.join(runs, runs.c.RunID == node_runs.c.RunID)
+        .join(data_products, data_products.c.DataProductID == runs.c.DataProductID)
+        # One row: so no node asks for it by itself.
+        .join(node_gate, sa.true())
+    )
+    .where(node_runs.c.RunID == sa.bindparam("run_id"), node_runs.c.NodeKey == sa.bindparam("key"))
+)
+
+
 def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Attempt:
     """Return what starting an attempt of the node needs."""
-    row = connection.execute(
-        sa.select(
-            node_runs.c.Kind,
-            node_runs.c.State,
-            node_runs.c.Attempt,
-            node_runs.c.Definition,
-            node_runs.c.SubmitAt,
-            runs.c.Settings,
-            runs.c.CancelRequestedAt,
-            runs.c.Trigger,
-            runs.c.RerunOf,
-            runs.c.CreatedAt,
-            runs.c.DataProductID,
-            data_products.c.Domain,
-            data_products.c.Name,
-            node_gate.c.HeldUntil,
-            node_gate.c.HoldReason.label("GateReason"),
-        )
-        .select_from(
-            node_runs.join(runs, runs.c.RunID == node_runs.c.RunID)
-            .join(data_products, data_products.c.DataProductID == runs.c.DataProductID)
-            # One row: so no node asks for it by itself.
-            .join(node_gate, sa.true())
-        )
-        .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)
-    ).one()
+    row = connection.execute(_ATTEMPT, {"run_id": run_id, "key": key}).one()
     kind = NodeKind(row.Kind)
     policy = RunPolicy.from_payload(row.Settings)
     files: tuple[ClaimedFile, ...] = ()
@@ -136,17 +146,26 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
     )
 
 
+def _select_versions_and_discarded() -> sa.CompoundSelect[Any]:
+    versions = TABLE_VERSIONS.where(
+        published_data_sets.c.DataSetName.in_(sa.bindparam("reads", (), expanding=True))
+    ).subquery("version")
+    discarded = DISCARDED_RUNS.subquery("discarded")
+    return sa.union_all(
+        sa.select(sa.literal("version").label("What"), versions.c.DataSetName, versions.c.TableVersion),
+        sa.select(sa.literal("discarded"), discarded.c.RunID, sa.cast(sa.null(), sa.BigInteger)),
+    )
+
+
+_VERSIONS_AND_DISCARDED = _select_versions_and_discarded()
+
+
 def _versions_and_discarded(
     connection: sa.Connection, product_id: int, run_id: RunID, key: NodeKey, reads: Sequence[str]
 ) -> tuple[Mapping[str, int | None], tuple[str, ...]]:
     """Return the versions of the datasets that a node reads, and the runs whose rows it takes away; in one query."""
-    versions = select_table_versions(product_id, reads).subquery("version")
-    discarded = select_discarded_runs(product_id, run_id, key).subquery("discarded")
     rows = connection.execute(
-        sa.union_all(
-            sa.select(sa.literal("version").label("What"), versions.c.DataSetName, versions.c.TableVersion),
-            sa.select(sa.literal("discarded"), discarded.c.RunID, sa.cast(sa.null(), sa.BigInteger)),
-        )
+        _VERSIONS_AND_DISCARDED, {"product_id": product_id, "run_id": run_id, "key": key, "reads": reads}
     ).all()
     return (
         {row.DataSetName: row.TableVersion for row in rows if row.What == "version"},
@@ -191,6 +210,25 @@ def product_of_run(connection: sa.Connection, run_id: RunID) -> str:
     return f"{row.Domain}/{row.Name}"
 
 
+# Statements of every attempt are made once: making one costs more than sending it.
+_WRITE_ATTEMPT = sa.insert(node_attempts)
+_THIS = (
+    node_attempts.c.RunID == sa.bindparam("run_id"),
+    node_attempts.c.NodeKey == sa.bindparam("key"),
+    node_attempts.c.Attempt == sa.bindparam("attempt"),
+)
+_END_ATTEMPT = (
+    sa.update(node_attempts)
+    .where(*_THIS, node_attempts.c.FinishedAt.is_(None))
+    .values(
+        {
+            name: sa.bindparam(f"new_{name}")
+            for name in ("State", "Failure", "ErrorCode", "Reason", "FinishedAt")
+        }
+    )
+)
+
+
 def record_submission(
     connection: sa.Connection,
     run_id: RunID,
@@ -213,21 +251,23 @@ def record_submission(
         attempt=attempt,
         now=now,
         detail=f"attempt {attempt}, job run {job_run_id}",
-        values={**job_run, "HoldReason": None, "StartedAt": sa.func.coalesce(node_runs.c.StartedAt, now)},
+        values={**job_run, "HoldReason": None},
+        once={"StartedAt": now},
     )
     if not submitted and not _takes_another(connection, run_id, key, attempt, job_run):
         return False
     if submitted:
         connection.execute(
-            sa.insert(node_attempts).values(
-                RunID=run_id,
-                NodeKey=key,
-                Attempt=attempt,
-                IdempotencyKey=token,
-                JobRunID=job_run_id,
-                State=NodeState.SUBMITTED,
-                SubmittedAt=now,
-            )
+            _WRITE_ATTEMPT,
+            {
+                "RunID": run_id,
+                "NodeKey": key,
+                "Attempt": attempt,
+                "IdempotencyKey": token,
+                "JobRunID": job_run_id,
+                "State": NodeState.SUBMITTED,
+                "SubmittedAt": now,
+            },
         )
     close_submission(connection, run_id, key, attempt)
     return True
@@ -278,15 +318,11 @@ def end_attempt(
         "Reason": verdict.reason,
         "FinishedAt": now,
     }
-    this = sa.and_(
-        node_attempts.c.RunID == run_id,
-        node_attempts.c.NodeKey == key,
-        node_attempts.c.Attempt == attempt,
-    )
-    ends = sa.update(node_attempts).where(this, node_attempts.c.FinishedAt.is_(None)).values(ended)
-    if connection.execute(ends).rowcount:
+    here = {"run_id": run_id, "key": key, "attempt": attempt}
+    new = {f"new_{name}": value for name, value in ended.items()}
+    if connection.execute(_END_ATTEMPT, {**here, **new}).rowcount:
         return
-    if connection.execute(sa.select(node_attempts.c.NodeAttemptID).where(this)).one_or_none() is None:
+    if connection.execute(sa.select(node_attempts.c.NodeAttemptID).where(*_THIS), here).one_or_none() is None:
         connection.execute(
             sa.insert(node_attempts).values(
                 RunID=run_id, NodeKey=key, Attempt=attempt, IdempotencyKey=token, SubmittedAt=now, **ended

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from landfall.metadata.columns import LongText
 from landfall.metadata.tables import node_runs, runs
 from landfall.planning.plan import NodeKey
-from landfall.runs.gate import Gate, LiveLimits, limits_of, select_limits, take_turns
+from landfall.runs.gate import SELECT_LIMITS, Gate, LiveLimits, limits_of, take_turns
 from landfall.runs.ids import RunID
 from landfall.runs.sharing import Demand, share
 from landfall.runs.states import FINAL_RUN_STATES, NodeState, RunState
@@ -110,9 +111,8 @@ def claimed_not_started(
     return tuple(ClaimedNode(RunID(row.RunID), NodeKey(row.NodeKey), row.Attempt) for row in rows)
 
 
-def _demands_and_limits(connection: sa.Connection, now: datetime) -> tuple[list[Demand], LiveLimits]:
-    """Return every open run, the oldest first, and the limits in effect, all in one query."""
-    setting = select_limits(now).subquery("setting")
+def _select_demands_and_limits() -> sa.CompoundSelect[Any]:
+    setting = SELECT_LIMITS.subquery("setting")
     text = sa.cast(sa.null(), LongText)
     of_runs = sa.select(
         runs.c.RunID,
@@ -134,7 +134,15 @@ def _demands_and_limits(connection: sa.Connection, now: datetime) -> tuple[list[
         setting.c.ItemKey,
         setting.c.ItemValue,
     )
-    rows = connection.execute(sa.union_all(of_runs, of_settings)).all()
+    return sa.union_all(of_runs, of_settings)
+
+
+_DEMANDS_AND_LIMITS = _select_demands_and_limits()
+
+
+def _demands_and_limits(connection: sa.Connection, now: datetime) -> tuple[list[Demand], LiveLimits]:
+    """Return every open run, the oldest first, and the limits in effect, all in one query."""
+    rows = connection.execute(_DEMANDS_AND_LIMITS, {"at": now}).all()
     demands = [
         Demand(
             run_id=RunID(row.RunID),
@@ -168,24 +176,50 @@ def _claim(
     now: datetime,
 ) -> Sequence[sa.Row[Any]]:
     """Claim the nodes that get the places granted to their runs, and return them in the order of their turns."""
-    name: Any = claimed_by
-    if own_run is not None:
-        name = sa.case((node_runs.c.RunID == own_run, claimed_by), else_=_from_elsewhere(own_run, claimed_by))
-    columns = node_runs.c
     if turns[-1] <= now:
         # Whoever need not wait for a turn needs none by name.
-        moved = connection.execute(
-            _claiming(_chosen(granted), name, now).returning(
-                columns.NodeRunID, columns.RunID, columns.NodeKey, columns.Attempt, columns.Priority
-            )
-        ).all()
-        order = {run_id: number for number, run_id in enumerate(granted)}
-        return sorted(moved, key=lambda row: (order[row.RunID], -row.Priority, row.NodeRunID))
+        moved: list[sa.Row[Any]] = []
+        for run_id, places in granted.items():
+            is_own = own_run is None or own_run == run_id
+            name = claimed_by if is_own else _from_elsewhere(own_run, claimed_by)
+            parameters = {"run_id": run_id, "claimed_by": name, "now": now}
+            rows = connection.execute(_claiming_at_once(places), parameters)
+            moved += sorted(rows, key=lambda row: (-row.Priority, row.NodeRunID))
+        return moved
+    return _claim_with_turns(connection, granted, turns, own_run, claimed_by, now)
+
+
+@lru_cache(maxsize=1024)
+def _claiming_at_once(places: int) -> sa.Update:
+    """Return the statement that claims so many nodes of a run; made once, as making it costs more than sending it."""
+    chosen = _ready_nodes(sa.bindparam("run_id")).limit(places).subquery()
+    columns = node_runs.c
+    return (
+        sa.update(node_runs)
+        .where(*_still_ready(sa.select(chosen)))
+        .values(ClaimedBy=sa.bindparam("claimed_by"), ClaimedAt=sa.bindparam("now"), SubmitAt=None)
+        .returning(columns.NodeRunID, columns.RunID, columns.NodeKey, columns.Attempt, columns.Priority)
+    )
+
+
+def _claim_with_turns(
+    connection: sa.Connection,
+    granted: Mapping[RunID, int],
+    turns: Sequence[datetime],
+    own_run: RunID | None,
+    claimed_by: str,
+    now: datetime,
+) -> Sequence[sa.Row[Any]]:
+    columns = node_runs.c
+    of_runs = [sa.select(_ready_nodes(run_id).limit(places).subquery()) for run_id, places in granted.items()]
     chosen = connection.execute(
         sa.select(columns.NodeRunID, columns.RunID, columns.NodeKey, columns.Attempt)
-        .where(columns.NodeRunID.in_(_chosen(granted)))
+        .where(columns.NodeRunID.in_(sa.union_all(*of_runs)))
         .order_by(columns.Priority.desc(), columns.NodeRunID)
     ).all()
+    name: Any = claimed_by
+    if own_run is not None:
+        name = sa.case((columns.RunID == own_run, claimed_by), else_=_from_elsewhere(own_run, claimed_by))
     turn_of = dict(zip((row.NodeRunID for row in chosen), turns, strict=False))
     claimed: set[int] = set()
     for ids in _batches([row.NodeRunID for row in chosen]):
@@ -196,42 +230,50 @@ def _claim(
             )
         )
         moved_ids: Iterable[int] = connection.execute(
-            _claiming(ids, name, now, submit_at).returning(columns.NodeRunID)
+            sa.update(node_runs)
+            .where(*_still_ready(ids))
+            .values(ClaimedBy=name, ClaimedAt=now, SubmitAt=submit_at)
+            .returning(columns.NodeRunID)
         ).scalars()
         claimed |= set(moved_ids)
     return [row for row in chosen if row.NodeRunID in claimed]
 
 
-def _chosen(granted: Mapping[RunID, int]) -> Any:
-    """Return the query for the ids of the ready nodes that get the places granted to their runs."""
-    of_runs = [
-        sa.select(
-            sa.select(node_runs.c.NodeRunID)
-            .where(
-                node_runs.c.RunID == run_id,
-                node_runs.c.State == NodeState.READY,
-                node_runs.c.ClaimedAt.is_(None),
-            )
-            .order_by(node_runs.c.Priority.desc(), node_runs.c.NodeRunID)
-            .limit(places)
-            .subquery()
-        )
-        for run_id, places in granted.items()
-    ]
-    return sa.union_all(*of_runs)
-
-
-def _claiming(chosen: Any, name: Any, now: datetime, submit_at: Any = None) -> sa.Update:
-    """Return the statement for claims that still hold: somebody may have cancelled a run meanwhile."""
+def _ready_nodes(run_id: Any) -> sa.Select[Any]:
+    """Return the query for the ids of the ready nodes of a run, longest remaining path first."""
     return (
-        sa.update(node_runs)
+        sa.select(node_runs.c.NodeRunID)
         .where(
-            node_runs.c.NodeRunID.in_(chosen),
+            node_runs.c.RunID == run_id,
             node_runs.c.State == NodeState.READY,
             node_runs.c.ClaimedAt.is_(None),
         )
-        .values(ClaimedBy=name, ClaimedAt=now, SubmitAt=submit_at)
+        .order_by(node_runs.c.Priority.desc(), node_runs.c.NodeRunID)
     )
+
+
+def _still_ready(chosen: Any) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the condition for claims that still hold: somebody may have cancelled a run meanwhile."""
+    return (
+        node_runs.c.NodeRunID.in_(chosen),
+        node_runs.c.State == NodeState.READY,
+        node_runs.c.ClaimedAt.is_(None),
+    )
+
+
+_COUNT = (
+    sa.update(runs)
+    .where(runs.c.RunID == sa.bindparam("run_id"))
+    .values(
+        OpenNodes=runs.c.OpenNodes - sa.bindparam("closed"),
+        ActiveNodes=runs.c.ActiveNodes + sa.bindparam("taken"),
+        ReadyNodes=runs.c.ReadyNodes + sa.bindparam("waiting"),
+        LastPlaceAt=sa.func.coalesce(
+            sa.bindparam("served_at", type_=runs.c.LastPlaceAt.type), runs.c.LastPlaceAt
+        ),
+    )
+)
+_COUNT_OWN = _COUNT.returning(runs.c.OpenNodes)
 
 
 def _count(
@@ -243,40 +285,27 @@ def _count(
 ) -> int | None:
     """Write what has changed in the counters of all runs, and return how many nodes of the own one are open."""
     claimed = Counter(row.RunID for row in taken)
-    touched = {*claimed, *([own_run] if own is not None else [])}
-    if not touched:
+
+    def change(run_id: str | None, counts: Counts) -> dict[str, Any]:
+        places = claimed[run_id]
+        return {
+            "run_id": run_id,
+            "closed": counts.closed,
+            "taken": places - counts.freed,
+            "waiting": counts.ready - places,
+            "served_at": now if places else None,
+        }
+
+    others = [change(run_id, Counts()) for run_id in claimed if own is None or run_id != own_run]
+    if others:
+        connection.execute(_COUNT, others)
+    if own is None:
         return None
-    values: dict[str, Any] = {}
-    if claimed:
-        places = sa.case(*((runs.c.RunID == run_id, count) for run_id, count in claimed.items()), else_=0)
-        values = {
-            "ActiveNodes": runs.c.ActiveNodes + places,
-            "ReadyNodes": runs.c.ReadyNodes - places,
-            "LastPlaceAt": sa.case(
-                (runs.c.RunID.in_(claimed), sa.bindparam(None, now, runs.c.LastPlaceAt.type)),
-                else_=runs.c.LastPlaceAt,
-            ),
-        }
-    if own is not None:
-
-        def of_own(change: int) -> Any:
-            return sa.case((runs.c.RunID == own_run, change), else_=0)
-
-        values |= {
-            "OpenNodes": runs.c.OpenNodes - of_own(own.closed),
-            "ActiveNodes": values.get("ActiveNodes", runs.c.ActiveNodes) - of_own(own.freed),
-            "ReadyNodes": values.get("ReadyNodes", runs.c.ReadyNodes) + of_own(own.ready),
-        }
-    rows = connection.execute(
-        sa.update(runs)
-        .where(runs.c.RunID.in_(touched))
-        .values(values)
-        .returning(runs.c.RunID, runs.c.OpenNodes)
-    )
-    return {row.RunID: int(row.OpenNodes) for row in rows}.get(own_run)
+    left: int = connection.execute(_COUNT_OWN, change(own_run, own)).scalar_one()
+    return left
 
 
-def _from_elsewhere(run_id: RunID, claimed_by: str) -> str:
+def _from_elsewhere(run_id: RunID | None, claimed_by: str) -> str:
     """Return the claimer's name as it stands with the nodes of other runs."""
     return f"{run_id}/{claimed_by}"
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,6 +12,17 @@ from landfall.metadata.tables import node_gate, node_runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.ids import RunID
 from landfall.runs.sharing import hour_bucket, second_bucket, turns
+
+# Category, key and value of the settings behind the limits, in effect ``at`` an instant.
+SELECT_LIMITS = select_in_effect(("limits", "jobs"))
+
+# Statements of every settlement are made once: making one costs more than sending it.
+_HOLD = (
+    sa.update(node_gate)
+    .values(ChangedAt=sa.bindparam("now"))
+    .returning(node_gate.c.SecondFullAt, node_gate.c.HourFullAt, node_gate.c.HeldUntil)
+)
+_TAKE = sa.update(node_gate).values(SecondFullAt=sa.bindparam("second"), HourFullAt=sa.bindparam("hour"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +57,14 @@ def hold_gate(connection: sa.Connection, now: datetime) -> Gate:
     do so at the same time the second one sees what the first one did, and no node waits beside a free place.
     All wait for whoever holds it, so what has nothing to do with places is done before.
     """
-    columns = node_gate.c
-    row = connection.execute(
-        sa.update(node_gate)
-        .values(ChangedAt=now)
-        .returning(columns.SecondFullAt, columns.HourFullAt, columns.HeldUntil)
-    ).one()
+    row = connection.execute(_HOLD, {"now": now}).one()
     return Gate(row.SecondFullAt, row.HourFullAt, row.HeldUntil)
 
 
 def live_limits(connection: sa.Connection, now: datetime) -> LiveLimits:
     """Return the limits in effect."""
-    rows = connection.execute(select_limits(now))
+    rows = connection.execute(SELECT_LIMITS, {"at": now})
     return limits_of({f"{row.CategoryName}.{row.ItemKey}": row.ItemValue for row in rows})
-
-
-def select_limits(now: datetime) -> sa.Select[Any]:
-    """Return the query for the settings behind the limits: category, key and value of each."""
-    return select_in_effect(("limits", "jobs"), at=now)
 
 
 def limits_of(stored: Mapping[str, str | None]) -> LiveLimits:
@@ -85,7 +85,7 @@ def take_turns(
         hour_bucket(int(limits.values["jobs.submissions_per_hour"]), gate.hour_full_at),
     )
     found, (second, hour) = turns(buckets, count, start)
-    connection.execute(sa.update(node_gate).values(SecondFullAt=second.full_at, HourFullAt=hour.full_at))
+    connection.execute(_TAKE, {"second": second.full_at, "hour": hour.full_at})
     return found
 
 

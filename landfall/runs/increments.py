@@ -53,22 +53,21 @@ def record_built_from(
         )
 
 
-def select_discarded_runs(product_id: int, run_id: RunID, key: NodeKey) -> sa.Select[Any]:
-    """Return the query for the newest other runs in which a node was started and did not succeed.
-
-    Their jobs may have written rows before they were given up, and may do so yet. Nobody was told of these
-    rows, so the next write of the table takes them away.
-    """
-    return (
-        sa.select(node_runs.c.RunID)
-        .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
-        .where(
-            runs.c.DataProductID == product_id,
-            node_runs.c.NodeKey == key,
-            node_runs.c.RunID != run_id,
-            node_runs.c.StartedAt.is_not(None),
-            node_runs.c.State.in_([NodeState.FAILED, NodeState.CANCELLED]),
-        )
-        .order_by(runs.c.CreatedAt.desc())
-        .limit(_MOST_DISCARDED)
+DISCARDED_RUNS = (
+    sa.select(node_runs.c.RunID)
+    .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
+    .where(
+        runs.c.DataProductID == sa.bindparam("product_id"),
+        node_runs.c.NodeKey == sa.bindparam("key"),
+        node_runs.c.RunID != sa.bindparam("run_id"),
+        node_runs.c.StartedAt.is_not(None),
+        node_runs.c.State.in_([NodeState.FAILED, NodeState.CANCELLED]),
     )
+    .order_by(runs.c.CreatedAt.desc())
+    .limit(_MOST_DISCARDED)
+)
+"""The newest other runs than ``run_id`` in which the node ``key`` was started and did not succeed.
+
+Their jobs may have written rows before they were given up, and may do so yet. Nobody was told of these rows, so the
+next write of the table takes them away.
+"""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +24,8 @@ ORCHESTRATION = "landfall"
 
 # A row of RunEvents, by column.
 Event = dict[str, Any]
+
+_WRITE_EVENTS = sa.insert(run_events)
 
 
 def change_run(
@@ -107,6 +110,7 @@ def move_node(
     actor: str = ORCHESTRATION,
     detail: str | None = None,
     values: Mapping[str, Any] | None = None,
+    once: Mapping[str, Any] | None = None,
     events: list[Event] | None = None,
 ) -> bool:
     """Move a node from ``before``, from where that is allowed, to ``target``; return ``False`` if it is not there.
@@ -114,13 +118,20 @@ def move_node(
     Args:
         attempt: The attempt that the node must be at; ``None`` means any.
         values: Further columns to set with the state.
+        once: Further columns to set if they are empty.
         events: As for ``change_node``.
     """
-    here = [node_runs.c.RunID == run_id, node_runs.c.NodeKey == key, node_runs.c.State == before]
-    if attempt is not None:
-        here.append(node_runs.c.Attempt == attempt)
+    written, first = values or {}, once or {}
     moved = connection.execute(
-        sa.update(node_runs).where(*here).values({"State": target, **(values or {})})
+        _moving(tuple(written), tuple(first), attempt is not None),
+        {
+            "run_id": run_id,
+            "key": key,
+            "before": before,
+            "attempt": attempt,
+            "target": target,
+            **{f"new_{name}": value for name, value in (*written.items(), *first.items())},
+        },
     ).rowcount
     if moved:
         event = an_event(run_id, key, before, target, now=now, actor=actor, detail=detail)
@@ -129,6 +140,22 @@ def move_node(
         else:
             events.append(event)
     return bool(moved)
+
+
+@cache
+def _moving(values: tuple[str, ...], once: tuple[str, ...], at_attempt: bool) -> sa.Update:
+    """Return the statement that moves a node and sets columns; made once, as making it costs more than sending it."""
+    columns = node_runs.c
+    here = [
+        columns.RunID == sa.bindparam("run_id"),
+        columns.NodeKey == sa.bindparam("key"),
+        columns.State == sa.bindparam("before"),
+    ]
+    if at_attempt:
+        here.append(columns.Attempt == sa.bindparam("attempt"))
+    new = {name: sa.bindparam(f"new_{name}", type_=columns[name].type) for name in (*values, *once)}
+    kept = {name: sa.func.coalesce(columns[name], new[name]) for name in once}
+    return sa.update(node_runs).where(*here).values({"State": sa.bindparam("target"), **new, **kept})
 
 
 def _state_of(connection: sa.Connection, run_id: RunID, key: NodeKey) -> NodeState:
@@ -193,7 +220,7 @@ def write_event(
 def write_events(connection: sa.Connection, events: Sequence[Event]) -> None:
     """Write what changed, all of it in one statement."""
     if events:
-        connection.execute(sa.insert(run_events), events)
+        connection.execute(_WRITE_EVENTS, events)
 
 
 def an_event(

@@ -1,8 +1,7 @@
 """What has been published: the product's own datasets, and the ports of other products that it reads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -29,19 +28,16 @@ def foreign_ports(connection: sa.Connection, current: CurrentProduct) -> Mapping
     return {name: layer for name, layer in layers.items() if layer is not None}
 
 
+TABLE_VERSIONS = sa.select(published_data_sets.c.DataSetName, published_data_sets.c.TableVersion).where(
+    published_data_sets.c.DataProductID == sa.bindparam("product_id")
+)
+"""The name and the published version of each dataset of the product ``product_id``."""
+
+
 def table_versions(connection: sa.Connection, product_id: int) -> Mapping[str, int | None]:
     """Return the version that the newest publication of each dataset of a product has, as far as it is known."""
-    rows = connection.execute(select_table_versions(product_id))
+    rows = connection.execute(TABLE_VERSIONS, {"product_id": product_id})
     return {row.DataSetName: row.TableVersion for row in rows}
-
-
-def select_table_versions(product_id: int, datasets: Sequence[str] | None = None) -> sa.Select[Any]:
-    """Return the query for the name and the published version of some datasets of a product, or of all."""
-    published = published_data_sets.c
-    query = sa.select(published.DataSetName, published.TableVersion).where(
-        published.DataProductID == product_id
-    )
-    return query if datasets is None else query.where(published.DataSetName.in_(datasets))
 
 
 def port_versions(connection: sa.Connection, plan: Plan) -> Mapping[str, int | None]:

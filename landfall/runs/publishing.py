@@ -29,12 +29,15 @@ class NodeToSettle:
     product_id: int
 
 
+_NODE = (
+    sa.select(node_runs.c.State, node_runs.c.Kind, node_runs.c.Definition, runs.c.DataProductID)
+    .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
+    .where(node_runs.c.RunID == sa.bindparam("run_id"), node_runs.c.NodeKey == sa.bindparam("key"))
+)
+
+
 def read_node(connection: sa.Connection, run_id: RunID, key: NodeKey) -> NodeToSettle:
-    row = connection.execute(
-        sa.select(node_runs.c.State, node_runs.c.Kind, node_runs.c.Definition, runs.c.DataProductID)
-        .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
-        .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)
-    ).one()
+    row = connection.execute(_NODE, {"run_id": run_id, "key": key}).one()
     return NodeToSettle(NodeState(row.State), NodeKind(row.Kind), row.Definition, row.DataProductID)
 
 
@@ -105,6 +108,16 @@ def write_results(
         )
 
 
+_PUBLISH = (
+    sa.update(published_data_sets)
+    .where(
+        published_data_sets.c.DataProductID == sa.bindparam("product_id"),
+        published_data_sets.c.DataSetName == sa.bindparam("dataset"),
+    )
+    .values({name: sa.bindparam(f"new_{name}") for name in ("RunID", "PublishedAt", "TableVersion", "Rows")})
+)
+
+
 def _publish(
     connection: sa.Connection,
     product_id: int,
@@ -120,12 +133,12 @@ def _publish(
         "Rows": verdict.rows_published,
     }
     updated = connection.execute(
-        sa.update(published_data_sets)
-        .where(
-            published_data_sets.c.DataProductID == product_id,
-            published_data_sets.c.DataSetName == dataset,
-        )
-        .values(values)
+        _PUBLISH,
+        {
+            "product_id": product_id,
+            "dataset": dataset,
+            **{f"new_{name}": value for name, value in values.items()},
+        },
     ).rowcount
     if not updated:
         connection.execute(

@@ -182,16 +182,14 @@ def _fails_fast(connection: sa.Connection, run_id: RunID) -> bool:
     return bool(settings["on_failure"] == OnFailure.FAIL_FAST)
 
 
-def _count_down(
-    connection: sa.Connection, run_id: RunID, key: NodeKey, now: datetime, events: list[Event]
-) -> Counts:
-    """Count the successors of a node down, and make those ready that wait for nothing else."""
+def _counting_down() -> sa.Update:
     columns = node_runs.c
+    run_id = sa.bindparam("run_id")
     successors = sa.select(node_run_edges.c.ToNode).where(
-        node_run_edges.c.RunID == run_id, node_run_edges.c.FromNode == key
+        node_run_edges.c.RunID == run_id, node_run_edges.c.FromNode == sa.bindparam("key")
     )
     is_last = sa.and_(columns.State == NodeState.WAITING, columns.WaitingFor == 1)
-    counted = connection.execute(
+    return (
         sa.update(node_runs)
         .where(columns.RunID == run_id, columns.NodeKey.in_(successors))
         .values(
@@ -199,7 +197,17 @@ def _count_down(
             State=sa.case((is_last, NodeState.READY.value), else_=columns.State),
         )
         .returning(columns.NodeKey, columns.State, columns.WaitingFor)
-    ).all()
+    )
+
+
+_COUNT_DOWN = _counting_down()
+
+
+def _count_down(
+    connection: sa.Connection, run_id: RunID, key: NodeKey, now: datetime, events: list[Event]
+) -> Counts:
+    """Count the successors of a node down, and make those ready that wait for nothing else."""
+    counted = connection.execute(_COUNT_DOWN, {"run_id": run_id, "key": key}).all()
     ready = [row.NodeKey for row in counted if row.State == NodeState.READY and row.WaitingFor == 0]
     events += [an_event(run_id, name, NodeState.WAITING, NodeState.READY, now=now) for name in sorted(ready)]
     return Counts(ready=len(ready))

@@ -6,6 +6,7 @@ which token to ask for, so that the job of a node that has gone on without it ca
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -34,32 +35,46 @@ class Submission:
         return f"{self.product} {self.key} {self.run_id}"
 
 
-def open_submission(submission: Submission, *, now: datetime) -> sa.Insert:
-    """Return the statement that writes that an attempt is about to be submitted; repeating it changes nothing."""
-    values = (
-        submission.run_id,
-        submission.key,
-        submission.attempt,
-        submission.token,
-        submission.timeout_s,
-    )
+def _opening() -> sa.Insert:
     columns = open_submissions.c
-    return sa.insert(open_submissions).from_select(
-        ["RunID", "NodeKey", "Attempt", "IdempotencyKey", "TimeoutS", "OpenedAt"],
-        sa.select(*map(sa.literal, values), sa.literal(now, columns.OpenedAt.type)).where(
-            ~sa.exists(sa.select(columns.RunID).where(_is(submission)))
-        ),
+    given = {
+        column.name: sa.bindparam(f"new_{column.name}", type_=column.type)
+        for column in open_submissions.columns
+    }
+    is_there = sa.exists(
+        sa.select(columns.RunID).where(
+            *(columns[name] == given[name] for name in ("RunID", "NodeKey", "Attempt"))
+        )
     )
+    return sa.insert(open_submissions).from_select(list(given), sa.select(*given.values()).where(~is_there))
+
+
+OPEN_SUBMISSION = _opening()
+"""Writes that an attempt is about to be submitted, with what :func:`opened` gives; repeating it changes nothing."""
+
+
+def opened(submission: Submission, *, now: datetime) -> dict[str, Any]:
+    """Return what ``OPEN_SUBMISSION`` writes."""
+    return {
+        "new_RunID": submission.run_id,
+        "new_NodeKey": submission.key,
+        "new_Attempt": submission.attempt,
+        "new_IdempotencyKey": submission.token,
+        "new_TimeoutS": submission.timeout_s,
+        "new_OpenedAt": now,
+    }
+
+
+_CLOSE_SUBMISSION = sa.delete(open_submissions).where(
+    open_submissions.c.RunID == sa.bindparam("run_id"),
+    open_submissions.c.NodeKey == sa.bindparam("key"),
+    open_submissions.c.Attempt == sa.bindparam("attempt"),
+)
 
 
 def close_submission(connection: sa.Connection, run_id: RunID, key: NodeKey, attempt: int) -> None:
     """Write that nobody has to look for the job run of an attempt any more."""
-    columns = open_submissions.c
-    connection.execute(
-        sa.delete(open_submissions).where(
-            columns.RunID == run_id, columns.NodeKey == key, columns.Attempt == attempt
-        )
-    )
+    connection.execute(_CLOSE_SUBMISSION, {"run_id": run_id, "key": key, "attempt": attempt})
 
 
 def close_as_cancelled(
@@ -128,13 +143,4 @@ def abandoned_submissions(
             token=row.IdempotencyKey,
         )
         for row in connection.execute(query)
-    )
-
-
-def _is(submission: Submission) -> sa.ColumnElement[bool]:
-    columns = open_submissions.c
-    return sa.and_(
-        columns.RunID == submission.run_id,
-        columns.NodeKey == submission.key,
-        columns.Attempt == submission.attempt,
     )

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 import sqlglot
 from sqlalchemy.dialects import mssql
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlglot import exp
 
 from landfall.jobs.errors import JobNotAccepted
@@ -46,10 +47,9 @@ class Recorder:
     def _on_statement(self, connection: sa.Connection, clause: Any, many: Any, one: Any, _: Any) -> None:
         if not isinstance(clause, sa.ClauseElement):
             return
-        keys = sorted({*one, *(key for row in many for key in row)}) or None
-        expanded = {"render_postcompile": True}
-        text = str(clause.compile(dialect=self._dialect, column_keys=keys, compile_kwargs=expanded))
-        self.statements.add(text)
+        given = {**(many[0] if many else {}), **one}
+        compiled = cast(SQLCompiler, clause.compile(dialect=self._dialect, column_keys=sorted(given) or None))
+        self.statements.add(compiled.construct_expanded_state(given).statement)
         if isinstance(clause, sa.Update | sa.Insert | sa.Delete):
             verb = type(clause).__name__.lower()
             self._open.setdefault(id(connection), []).append((verb, cast(sa.Table, clause.table).name))

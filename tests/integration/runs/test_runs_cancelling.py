@@ -25,7 +25,7 @@ from landfall.runs.closing import cancel_run
 from landfall.runs.ids import RequestID, RunID, node_instance, run_instance
 from landfall.runs.requests import RunRequest, Trigger
 from landfall.runs.settling import settle_node
-from landfall.runs.submissions import Submission, abandoned_submissions, open_submission
+from landfall.runs.submissions import OPEN_SUBMISSION, Submission, abandoned_submissions, opened
 from tests.builders import a_blob_event, a_product, a_transformation
 from tests.fakes.instances import FakeInstances
 from tests.fakes.jobs import CANCELLED, FakeJobs
@@ -76,7 +76,7 @@ async def test_a_job_nobody_wrote_down_is_found_by_its_token_and_cancelled(datab
     begin(database, RUN)
     services, instances = _Services(database), FakeInstances()
     submission = Submission(RUN, INGEST, 1, "sales/orders", 60, "t")
-    database.transact(lambda c: c.execute(open_submission(submission, now=NOW)))
+    database.transact(lambda c: c.execute(OPEN_SUBMISSION, opened(submission, now=NOW)))
     services.jobs.submit("spec", token=IdempotencyToken("t"), run_name="r", timeout_s=1)
     database.transact(lambda c: settle_node(c, RUN, INGEST, FAILED, now=NOW))
     services.jobs.fail_next(JobsUnreachable("http://jobs", "submit", "503"))

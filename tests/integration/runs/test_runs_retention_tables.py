@@ -26,7 +26,7 @@ from landfall.runs.ids import RequestID, RunID
 from landfall.runs.opening import open_run
 from landfall.runs.requests import RunRequest, Trigger
 from landfall.runs.states import NodeState
-from landfall.runs.submissions import Submission, open_submission
+from landfall.runs.submissions import OPEN_SUBMISSION, Submission, opened
 from landfall.spec.model import Transformation
 from tests.builders import a_blob_event, a_product, a_transformation
 from tests.chaos.cloud import SimulatedLake
@@ -268,7 +268,7 @@ def _everything_happens(database: Database, number: int, at: datetime) -> None:
             )
         )
         submission = Submission(run_id, NodeKey("build_orders"), 1, PRODUCT, 60, "t")
-        connection.execute(open_submission(submission, now=at))
+        connection.execute(OPEN_SUBMISSION, opened(submission, now=at))
 
     database.transact(rest)
 
