@@ -85,7 +85,8 @@ def select_in_effect(categories: Sequence[str]) -> sa.Select[Any]:
 
 
 def _select_in_effect(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    versions, at = configuration_version.c, sa.bindparam("at")
+    versions = configuration_version.c
+    at: sa.BindParameter[Any] = sa.bindparam("at")
     return (
         sa.select(configuration_category.c.CategoryName, configuration_item.c.ItemKey, versions.ItemValue)
         .select_from(_JOINED)

@@ -184,7 +184,7 @@ def _fails_fast(connection: sa.Connection, run_id: RunID) -> bool:
 
 def _counting_down() -> sa.Update:
     columns = node_runs.c
-    run_id = sa.bindparam("run_id")
+    run_id: sa.BindParameter[Any] = sa.bindparam("run_id")
     successors = sa.select(node_run_edges.c.ToNode).where(
         node_run_edges.c.RunID == run_id, node_run_edges.c.FromNode == sa.bindparam("key")
     )
