@@ -20,8 +20,8 @@ from landfall.spec.project import (
 )
 from landfall.spec.references import reads_of
 from landfall.spec.rule_sets import RuleSets, read_rule_sets
-from landfall.spec.source_checks import check_target
 from landfall.spec.sql_text import SqlProblem
+from landfall.spec.target_checks import check_target
 from landfall.spec.yaml_source import Key, Mark
 
 

@@ -5,6 +5,7 @@ The text of its file goes into the product's values, so that plans pin it and jo
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from landfall.spec.step_checks import Report
 
 # A node spec carries it, and a plan keeps it for good.
 MOST_BYTES = 64 * 1024
+# What every job's Python has beside the standard library.
+PROVIDED = frozenset({"pyspark", "pandas", "pyarrow", "numpy"})
 _CODE = "LF1059"
 
 
@@ -44,6 +47,35 @@ def with_sources(product: Product, folder: Path, report: Report) -> Product:
 def python_frame(config: Mapping[str, Any]) -> Frame:
     """Return the columns that a Python step declares to yield."""
     return Frame(dict(config["columns"]))
+
+
+def needed_packages(source: str) -> tuple[str, ...]:
+    """Return what a step's source imports that not every job's Python has, by the name it is imported by.
+
+    An import within ``try:`` with ``except ImportError:`` is one that the step can do without.
+    """
+    tree = ast.parse(source)
+    guarded = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Try) and any(_catches_imports(handler) for handler in node.handlers)
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    names: dict[str, None] = {}
+    for node in ast.walk(tree):
+        if id(node) in guarded:
+            continue
+        if isinstance(node, ast.Import):
+            names |= dict.fromkeys(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names[(node.module or "").partition(".")[0]] = None
+    return tuple(name for name in names if name not in PROVIDED and name not in sys.stdlib_module_names)
+
+
+def _catches_imports(handler: ast.ExceptHandler) -> bool:
+    caught = [] if handler.type is None else list(ast.walk(handler.type))
+    return any(isinstance(n, ast.Name) and n.id in ("ImportError", "ModuleNotFoundError") for n in caught)
 
 
 def _with_source(

@@ -5,7 +5,6 @@ from typing import Final
 
 from landfall.spec.draft import Draft
 from landfall.spec.model import Dataset, FileFormat, Product, SchemaDrift, Source, SourceType
-from landfall.spec.project import Target
 
 _OF_VALUES = {"null_value", "date_format", "timestamp_format", "decimal", "thousands"}
 _OF_TEXT = _OF_VALUES | {"encoding"}
@@ -79,18 +78,3 @@ def check_landed_columns(draft: Draft, index: int, dataset: Dataset, source: Sou
     if dataset.schema_drift is SchemaDrift.EVOLVE and (source.format is FileFormat.FIXED or not named):
         message = "schema_drift: evolve needs files that name their columns"
         draft.report((*at, "schema_drift"), "LF1030", message, "write discard, rescue or quarantine")
-
-
-def check_target(draft: Draft, product: Product, target: Target) -> None:
-    """Add to the draft the sources that the engine of a target cannot read."""
-    if "databricks_host" not in target.settings:
-        return
-    for index, source in enumerate(product.sources):
-        package = PACKAGES.get(source.format) if source.format is not None else None
-        if package is not None and package not in target.job_packages:
-            message = f"target '{target.name}' runs on Databricks, which cannot read {source.format} without {package}"
-            remedy = (
-                f"add {package} to the environment of the job and write job_packages: [{package}] at the target, "
-                "or land another format"
-            )
-            draft.report(("sources", index, "format"), "LF1060", message, remedy)

@@ -53,3 +53,39 @@ def test_a_fault_is_told_with_its_line(source: str | None, fault: str, write_pro
         assert fault in str(only)
     else:
         assert faults == (), "nothing of it was run"
+
+
+TARGETS = """\
+name: shop
+targets:
+  laptop: {}
+  bare: {databricks_host: "https://adb-1.2.azuredatabricks.net"}
+  equipped: {databricks_host: "https://adb-1.2.azuredatabricks.net", job_packages: [Scikit-Learn, dateutil, sklearn]}
+"""
+IMPORTS = """\
+import collections.abc, sklearn.tree
+from pyspark.sql import functions
+try:
+    import polars
+except ImportError:
+    polars = None
+
+def shape(orders, customers_landed):
+    import dateutil.parser
+    return orders
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "missing"), [("laptop", []), ("bare", ["sklearn", "dateutil"]), ("equipped", [])]
+)
+def test_packages_that_jobs_of_a_target_lack_are_told(
+    target: str, missing: list[str], write_project: WriteProject
+) -> None:
+    root = write_project({"landfall.yml": TARGETS, PRODUCT_PATH: TEXT, FILE: IMPORTS})
+
+    _, faults = check_products(root, target=target)
+
+    assert [(fault.line, fault.code) for fault in faults] == [(33, "LF1060")] * len(missing)
+    told = " ".join(map(str, faults))
+    assert all(f"imports {package}, and nothing says" in told for package in missing)
