@@ -11,8 +11,10 @@ from landfall.api.answering import respond
 from landfall.api.errors import HttpRefusal, InternalFault, InvalidRequest, MethodNotAllowed, NoSuchRoute
 from landfall.api.reply import problem_of
 from landfall.errors import LandfallError
+from landfall.known_settings import UnknownSettingName
+from landfall.landing.dead_letters import UnknownDeadLetter
 from landfall.landing.queries import UnknownFile
-from landfall.metadata.catalog import UnknownProduct
+from landfall.metadata.catalog import DatasetNotApplied, UnknownProduct, UnknownVersion
 from landfall.runs.backfill_acts import UnknownBackfill
 from landfall.runs.closing import UnknownRun
 from landfall.runs.requests import UnknownRequest
@@ -20,7 +22,11 @@ from landfall.runs.run_nodes import NodeNotInRun
 
 log = logging.getLogger(__name__)
 
-NOT_FOUND = (UnknownProduct, UnknownRun, UnknownRequest, UnknownBackfill, UnknownFile, NodeNotInRun)
+NOT_FOUND = (
+    *(UnknownProduct, UnknownVersion, DatasetNotApplied, UnknownSettingName),
+    *(UnknownRun, UnknownRequest, UnknownBackfill, NodeNotInRun),
+    *(UnknownFile, UnknownDeadLetter),
+)
 """Errors that say: what is named is not there, or may not be seen."""
 
 

@@ -1,8 +1,19 @@
 """The page of an act: what it does, and the same as a command line."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from landfall.console.address import Address
+from landfall.errors import LandfallError
+
+
+class NoSuchAct(LandfallError):
+    """A page of an act that nothing of this kind has."""
+
+    code = "LF6140"
+
+    def __init__(self, act: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no act {act!r} here; there are {', '.join(known)}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,3 +36,8 @@ def page(*parts: object, **parameters: object) -> Address:
     """Return the address of a page of the console: ``page("runs", run_id, view="nodes")``."""
     path = "/".join([ROOT, *(quote(str(part), safe="") for part in parts)])
     return Address(path).but(**parameters)
+
+
+def product_page(section: str, product: str, *more: object, **parameters: object) -> Address:
+    """Return the address of a page of one of a product's things: ``product_page("datasets", "sales/orders", name)``."""
+    return page(section, *product.split("/"), *more, **parameters)

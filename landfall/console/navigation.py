@@ -20,4 +20,16 @@ class Entry:
     starts_group: bool = False
 
 
-ENTRIES: tuple[Entry, ...] = (Entry("runs", "Runs", page("runs")),)
+ENTRIES: tuple[Entry, ...] = (
+    Entry("home", "Needs me", page()),
+    Entry("products", "Products", page("products"), starts_group=True),
+    Entry("runs", "Runs", page("runs")),
+    Entry("files", "Files", page("files")),
+    Entry("backfills", "Backfills", page("backfills")),
+    Entry("datasets", "Quality", page("datasets"), starts_group=True),
+    Entry("quarantine", "Quarantine", page("quarantine")),
+    Entry("lineage", "Lineage", page("lineage")),
+    Entry("dead-events", "Dead events", page("dead-events"), starts_group=True),
+    Entry("configuration", "Configuration", page("configuration")),
+    Entry("changes", "Metadata changes", page("changes")),
+)

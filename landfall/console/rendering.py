@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from landfall.api.cross_site import FIELD, keep_token, token_of
 from landfall.api.identity import Viewer
 from landfall.console import formats
-from landfall.console.address import Address, page
+from landfall.console.address import Address, page, product_page
 from landfall.console.assets import asset_url
 from landfall.console.assets import version as assets_version
 from landfall.console.command_lines import command
@@ -47,6 +47,7 @@ def templates() -> Environment:
         "look_of": look_of,
         "navigation": ENTRIES,
         "page": page,
+        "product_page": product_page,
     }
     return environment
 

@@ -2,7 +2,25 @@
 
 from fastapi import APIRouter, Response
 
-from landfall.console import run_acts, run_bulk, run_logs, run_page, runs, searching
+from landfall.console import (
+    backfills,
+    changes,
+    datasets,
+    files,
+    home,
+    letters,
+    lineage,
+    product_acts,
+    products,
+    quarantine,
+    run_acts,
+    run_bulk,
+    run_logs,
+    run_page,
+    runs,
+    searching,
+    settings,
+)
 from landfall.console.address import ROOT
 from landfall.console.assets import assets, version
 from landfall.console.routing import PageRoute
@@ -10,8 +28,15 @@ from landfall.console.routing import PageRoute
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 router = APIRouter(prefix=ROOT, route_class=PageRoute, include_in_schema=False)
-for part in (runs, run_bulk, run_page, run_acts, run_logs, searching):
+_PARTS = (
+    *(products, product_acts, datasets, quarantine, lineage),
+    *(runs, run_bulk, run_page, run_acts, run_logs),
+    *(files, backfills, letters, settings, changes, searching),
+)
+for part in _PARTS:
     router.include_router(part.router)
+# Here, because a router without a prefix takes no empty path.
+router.add_api_route("", home.show_home)
 
 
 @router.get("/static/{stamp}/{path:path}")

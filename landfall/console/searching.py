@@ -1,4 +1,4 @@
-"""What the search of the console finds: pages, products, datasets and runs by what somebody types."""
+"""What the search of the console finds: pages, products, datasets, runs and files by what somebody types."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -8,10 +8,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from landfall.api.identity import Caller, backend_of
-from landfall.console.address import Address, page
+from landfall.console.address import Address, page, product_page
 from landfall.console.navigation import ENTRIES
 from landfall.console.rendering import here, render
 from landfall.console.routing import PageRoute
+from landfall.landing.queries import FileFilter, list_files
 from landfall.metadata.catalog import find_names
 from landfall.metadata.scope import Scope
 from landfall.runs.run_list import RunFilter, find_runs
@@ -51,12 +52,17 @@ def _search(connection: sa.Connection, text: str, scope: Scope) -> Iterator[Foun
         return
     for product, dataset in find_names(connection, text, scope=scope, limit=_MOST_OF_A_KIND):
         if dataset is None:
-            yield _found("product", product, "runs", page("runs", product=product))
+            yield _found("product", product, "", product_page("products", product))
         else:
-            yield _found("dataset", dataset, product, page("runs", product=product))
+            yield _found("dataset", dataset, product, product_page("datasets", product, dataset))
     runs = find_runs(connection, RunFilter(begins=text), scope=scope, limit=_MOST_OF_A_KIND)
     for run in runs.items:
         yield _found("run", run.run_id, f"{run.product}, {run.state}", page("runs", run.run_id))
+    files = list_files(connection, FileFilter(name=text), scope=scope, limit=_MOST_OF_A_KIND)
+    for file in files.items:
+        yield _found(
+            "file", file.name, f"{file.dataset or 'no dataset'}, {file.state}", page("files", file.file_id)
+        )
 
 
 def _found(kind: str, name: str, about: str, address: Address) -> Found:

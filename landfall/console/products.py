@@ -1,0 +1,98 @@
+"""Products: the list of all, and the page of one with everything that hangs on it."""
+
+from fastapi import APIRouter, Request, Response
+
+from landfall.api.access import of_product
+from landfall.api.identity import Caller, backend_of
+from landfall.console.choices import chosen, words
+from landfall.console.rendering import here, render
+from landfall.console.routing import PageRoute
+from landfall.contracts.contract import contracts_of
+from landfall.metadata.acts import acts_on_product
+from landfall.metadata.catalog import get_current_product
+from landfall.roles import Role
+from landfall.runs.dataset_list import DatasetFilter, list_datasets
+from landfall.runs.leases import read_lease
+from landfall.runs.product_detail import consumers_of, rows_by_run
+from landfall.runs.product_evidence import waiting_requests
+from landfall.runs.product_list import ProductFilter, ProductOrder, find_products, get_product
+from landfall.runs.queries import list_runs
+from landfall.runs.states import RunState
+
+router = APIRouter(route_class=PageRoute)
+
+_LIVE_S = 10
+_MOST_DATASETS = 1_000
+_MOST_RUNS = 10
+_MOST_ACTS = 10
+_ORDERS = (
+    (ProductOrder.NAME, "by name"),
+    (ProductOrder.STALEST, "published longest ago first"),
+    (ProductOrder.LAST_APPLIED, "applied last first"),
+)
+
+
+@router.get("/products")
+def show_products(request: Request, caller: Caller) -> Response:
+    """Show a page of products."""
+    given = here(request).parameters
+    wanted = ProductFilter(
+        contains=given.get("q"),
+        last_state=chosen(given, "state", RunState),
+        paused="paused" in given,
+    )
+    order = chosen(given, "order", ProductOrder) or ProductOrder.NAME
+    found = backend_of(request).database.read(
+        lambda connection: find_products(
+            connection, wanted, scope=caller.scope, order=order, cursor=given.get("cursor")
+        )
+    )
+    return render(
+        request,
+        caller,
+        "products/list.html",
+        section="products",
+        live_s=_LIVE_S,
+        products=found,
+        filtered=any(given.get(name) for name in ("q", "state", "paused")),
+        states=words(RunState, "any"),
+        orders=_ORDERS,
+    )
+
+
+@router.get("/products/{domain}/{product}")
+def show_product(request: Request, caller: Caller, domain: str, product: str) -> Response:
+    """Show one product; of another domain only what it publishes."""
+    key = f"{domain}/{product}"
+    own = caller.scope.sees(domain)
+    backend = backend_of(request)
+    current = backend.database.read(lambda connection: get_current_product(connection, key))
+    if not current.product.ports:
+        of_product(caller, domain, product)
+    shown = backend.database.read(
+        lambda connection: {
+            "summary": get_product(connection, key),
+            "datasets": list_datasets(
+                connection, DatasetFilter(product=key), scope=caller.scope, limit=_MOST_DATASETS
+            ).items,
+            "consumers": consumers_of(connection, key),
+            "pause": read_lease(connection, current.product_id).pause,
+            "waiting": waiting_requests(connection, current.product_id),
+            "runs": list_runs(connection, product=key, limit=_MOST_RUNS) if own else (),
+            "rows": rows_by_run(connection, current.product_id) if own else (),
+            "acts": acts_on_product(connection, current.product_id)[-_MOST_ACTS:] if own else (),
+        }
+    )
+    return render(
+        request,
+        caller,
+        "products/show.html",
+        section="products",
+        live_s=_LIVE_S,
+        product=current.product,
+        contracts=contracts_of(current.product, {}),
+        own=own,
+        may_act=caller.may(Role.OPERATOR, domain),
+        may_decide=caller.may(Role.OWNER, domain),
+        **shown,
+    )
