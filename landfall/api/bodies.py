@@ -83,6 +83,8 @@ class StartRun(Body):
         full: Build every transformation again.
         parameters: Kept with the request.
         idempotency_key: The same key for the same product is the same request.
+        files: Paths in the landing container of files that were written before; the run waits for their events, and
+            one that is not taken in is a failure. Empty texts are passed over.
         callback_uri: Told how the run ends; Data Factory's WebHook activity has its own spelling of it.
     """
 
@@ -103,6 +105,7 @@ class StartRun(Body):
     on_failure: OnFailure | None = Field(None, description=_ON_FAILURE)
     parameters: dict[str, Any] | None = Field(None, description="an object")
     idempotency_key: ShortText | None = Field(None, description=TEXT)
+    files: list[str] = Field([], max_length=1_000, description="a list of at most 1,000 paths")
     callback_uri: str | None = Field(None, description="a text")
     callBackUri: str | None = Field(None, description="a text")  # noqa: N815 - so Data Factory spells it
 

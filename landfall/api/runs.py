@@ -86,6 +86,8 @@ def start_run(
         on_failure=wanted.on_failure,
         parameters=wanted.parameters,
         idempotency_key=wanted.idempotency_key,
+        # A pipeline adds a text for each copy, an empty one where nothing was new.
+        files=tuple(path for path in wanted.files if path),
     )
 
     try:

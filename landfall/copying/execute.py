@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import pyarrow.parquet as pq
 
 from landfall.copying.arrow import arrow_schema, to_batch
-from landfall.copying.names import UPTO, encoded, is_value
+from landfall.copying.names import NOTHING_NEW, UPTO, encoded, is_value
 from landfall.copying.plan import CopyItem
 from landfall.copying.queries import TableQueries, find_column
 from landfall.copying.source import SourceDatabase
@@ -148,7 +148,7 @@ class _TableCopy:
         if mark is None:
             return None
         found = self.source.value(self.queries.upper_bound(after=self._after))
-        if found is None:
+        if found == NOTHING_NEW:
             return None
         column = find_column(self.dataset.columns, mark.column)
         kind = watermark_kind(column.type) if column is not None else None

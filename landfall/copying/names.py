@@ -14,6 +14,9 @@ from landfall.spec.copying import WatermarkKind
 UPTO: Final = "{watermark_to}"
 """Stands in names and queries for the value at which an incremental copy ends, until it is known."""
 
+NOTHING_NEW: Final = "-"
+"""What a source answers in place of that value if it has nothing new."""
+
 _DIGITS: Final = 8
 _NAME: Final = re.compile(rf"([0-9]{{{_DIGITS}}})_([^/]+)\.[a-z]+")
 _KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")

@@ -76,7 +76,7 @@ class CopyItem:
         user: Who signs in to SFTP.
         host_key: Fingerprint by which an SFTP server is known.
         audience: What an identity asks a token for.
-        upper_bound_query: Its only value, ``watermark_to``, is where this copy ends; null if nothing is new. Of a full
+        upper_bound_query: Its only value, ``watermark_to``, is where this copy ends; ``-`` if nothing is new. Of a full
             copy any text, so that whoever asks need not tell the two apart.
         source_query: Reads the rows, with ``{watermark_to}`` in place of that value.
         partition_option: ``None`` or ``DynamicRange``.

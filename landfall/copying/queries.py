@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlglot import parse_one
 
 from landfall.copying.dialects import DIALECTS, Dialect
+from landfall.copying.names import NOTHING_NEW
 from landfall.spec.copying import Copy, Engine, Watermark, WatermarkKind, watermark_kind
 from landfall.spec.model import Column
 
@@ -41,7 +42,7 @@ class TableQueries:
     def upper_bound(self, *, after: str | None) -> str:
         """Return the statement whose only value, ``watermark_to``, is where the next copy ends.
 
-        It is null if nothing is new.
+        It is ``NOTHING_NEW`` if nothing is: of a null Data Factory's answers have no property.
         """
         mark, kind = self._watermark()
         column = self._dialect.quoted(mark.column)
@@ -52,7 +53,8 @@ class TableQueries:
             # What is above belongs to transactions that are still open, and may appear below what was copied.
             conditions.append(f"{column} < MIN_ACTIVE_ROWVERSION()")
         text = self._dialect.texts[kind].format(v=f"MAX({column})")
-        return f"SELECT {text} AS {self._answer} FROM {self._table}" + _where(conditions)  # noqa: S608 - quoted names
+        answer = f"COALESCE({text}, '{NOTHING_NEW}') AS {self._answer}"
+        return f"SELECT {answer} FROM {self._table}" + _where(conditions)  # noqa: S608 - quoted names
 
     def anything(self) -> str:
         """Return a statement that answers as ``upper_bound`` does where there is always something to copy."""

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
+from landfall.landing.awaited import awaited_files
 from landfall.landing.ledger import (
     Gathering,
     PendingFile,
@@ -41,6 +42,9 @@ from landfall.runs.rerunning import Rerun, plan_rerun
 from landfall.runs.states import FINAL_RUN_STATES, FileState, NodeState, RunState
 from landfall.runs.upstream import ports_with_news
 from landfall.spec.model import OnFailure, RunSettings
+
+# Event Grid delivers within seconds; whoever names a file that never lands is told so after this.
+_EVENTS_COME_WITHIN: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def open_run(
         set_lease(connection, current.product_id, LeaseState.IDLE, now)
         return OpenedRun(None)
     while True:
-        requests = _pending_requests(connection, current.product_id)
+        requests = _pending_requests(connection, current.product_id, now)
         gathering = gathering_files(connection, current.product_id)
         lands = gathering is not None and current.product.run.on_landing
         alone = _request_of_its_own(requests, files_first=lands)
@@ -247,7 +251,8 @@ def _unfinished_run(connection: sa.Connection, product_id: int) -> RunID | None:
     return RunID(run_id) if run_id else None
 
 
-def _pending_requests(connection: sa.Connection, product_id: int) -> tuple[_Request, ...]:
+def _pending_requests(connection: sa.Connection, product_id: int, now: datetime) -> tuple[_Request, ...]:
+    """Return the requests that a run may take up: not those whose files are still on their way."""
     rows = connection.execute(
         sa.select(run_requests)
         .where(run_requests.c.DataProductID == product_id, run_requests.c.State == RequestState.PENDING)
@@ -268,7 +273,16 @@ def _pending_requests(connection: sa.Connection, product_id: int) -> tuple[_Requ
             chunk=chunk_of(row.Parameters) if row.Trigger == Trigger.BACKFILL else None,
         )
         for row in rows
+        if not _waits_for_files(connection, product_id, row, now)
     )
+
+
+def _waits_for_files(connection: sa.Connection, product_id: int, row: sa.Row[Any], now: datetime) -> bool:
+    """Return whether a file that a request names has not landed yet; the timer asks again until it has."""
+    paths = row.Parameters.get("files") or []
+    if not paths or now - row.RequestedAt > _EVENTS_COME_WITHIN:
+        return False
+    return len(awaited_files(connection, product_id, paths, asked_at=row.RequestedAt)) < len(set(paths))
 
 
 def _known_files(

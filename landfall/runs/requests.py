@@ -10,11 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from landfall.errors import LandfallError
+from landfall.landing.awaited import awaited_files
 from landfall.metadata.catalog import get_current_product
 from landfall.metadata.tables import data_products, run_requests, runs
 from landfall.runs.ids import REPLAY, RequestID, RunID
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
-from landfall.runs.states import FINAL_RUN_STATES, RunState
+from landfall.runs.states import FINAL_RUN_STATES, FileState, RunState
 from landfall.spec.model import OnFailure, Product
 
 
@@ -78,6 +79,8 @@ class RunRequest:
         full: Build every transformation again.
         on_failure: What the run does after a failed node; ``None`` leaves that to the product's settings.
         idempotency_key: The same key for the same product is the same request.
+        files: Paths in the landing container of files that were written before: the run waits for their events,
+            and whoever waits for it learns what became of them.
     """
 
     product: str
@@ -88,6 +91,7 @@ class RunRequest:
     parameters: Mapping[str, Any] | None = None
     idempotency_key: str | None = None
     on_failure: OnFailure | None = None
+    files: tuple[str, ...] = ()
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -100,6 +104,7 @@ class RunRequest:
                 **(self.parameters or {}),
                 "full": self.full,
                 "on_failure": str(self.on_failure) if self.on_failure is not None else None,
+                **({"files": list(self.files)} if self.files else {}),
             },
         }
 
@@ -179,6 +184,7 @@ class RequestStatus:
     Attributes:
         run_state: ``None`` before a run took the request up, and where nothing had to be run.
         reason: Why nothing had to be run, or why the run did not succeed.
+        file_faults: What became of the files it waited for, of those that were not taken in.
     """
 
     request_id: RequestID
@@ -187,11 +193,12 @@ class RequestStatus:
     run_state: RunState | None
     reason: str | None
     ended: bool
+    file_faults: tuple[str, ...] = ()
 
     @property
     def succeeded(self) -> bool:
         """Whether the request has ended, and well; nothing to run is well."""
-        return self.ended and self.run_state in {None, RunState.SUCCEEDED}
+        return self.ended and self.run_state in {None, RunState.SUCCEEDED} and not self.file_faults
 
     def to_payload(self) -> dict[str, Any]:
         """Return the status as callers get it, whether they ask for it or are called back."""
@@ -205,6 +212,8 @@ class RequestStatus:
 
     def failure(self) -> str:
         """Return in a sentence how the run ended that did not succeed."""
+        if self.file_faults:
+            return " ".join(f"{fault}." for fault in self.file_faults)
         why = f" ({self.reason})" if self.reason else ""
         return (
             f"Run {self.run_id} ended as {self.run_state}{why}. `landfall runs show {self.run_id}` says more."
@@ -224,6 +233,9 @@ def request_status(connection: sa.Connection, request_id: str) -> RequestStatus:
                 run_requests.c.State,
                 run_requests.c.Reason,
                 run_requests.c.RunID,
+                run_requests.c.DataProductID,
+                run_requests.c.RequestedAt,
+                run_requests.c.Parameters,
                 runs.c.State.label("RunState"),
                 runs.c.Reason.label("RunReason"),
                 data_products.c.Domain,
@@ -239,11 +251,32 @@ def request_status(connection: sa.Connection, request_id: str) -> RequestStatus:
     if row is None:
         raise UnknownRequest(request_id)
     run_state = RunState(row.RunState) if row.RunState else None
+    ended = row.State == RequestState.DONE or run_state in FINAL_RUN_STATES
+    going, faults = False, tuple[str, ...]()
+    if ended and row.Parameters.get("files"):
+        going, faults = _fate_of_files(
+            connection, row.DataProductID, row.Parameters["files"], row.RequestedAt
+        )
     return RequestStatus(
         request_id=RequestID(request_id),
         product=f"{row.Domain}/{row.Name}",
         run_id=RunID(row.RunID) if row.RunID else None,
         run_state=run_state,
         reason=row.Reason or row.RunReason,
-        ended=row.State == RequestState.DONE or run_state in FINAL_RUN_STATES,
+        ended=ended and not going,
+        file_faults=faults,
     )
+
+
+def _fate_of_files(
+    connection: sa.Connection, product_id: int, paths: Sequence[str], asked_at: datetime
+) -> tuple[bool, tuple[str, ...]]:
+    """Return whether a run has one of the files still, and what keeps any of them from being taken in."""
+    found = awaited_files(connection, product_id, paths, asked_at=asked_at)
+    faults = [f"{path} has not landed" for path in paths if path not in found]
+    faults += [
+        f"{path} is {file.state}{f': {file.reason}' if file.reason else ''}"
+        for path, file in found.items()
+        if file.state is not FileState.DONE
+    ]
+    return any(not file.ended for file in found.values()), tuple(faults)

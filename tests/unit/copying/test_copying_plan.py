@@ -105,8 +105,8 @@ def test_the_first_copy_has_rows_without_a_watermark_and_the_others_begin_behind
         f"{columns} WHERE [Changed] > CAST('2026-01-30T00:00:00' AS datetime2(7)) AND {upto}"
     )
     assert next_one.upper_bound_query == (
-        "SELECT CONVERT(varchar(33), CAST(MAX([Changed]) AS datetime2(7)), 126) AS [watermark_to] FROM [dbo].[Orders] "
-        "WHERE [Changed] > CAST('2026-01-30T00:00:00' AS datetime2(7))"
+        "SELECT COALESCE(CONVERT(varchar(33), CAST(MAX([Changed]) AS datetime2(7)), 126), '-') AS [watermark_to] "
+        "FROM [dbo].[Orders] WHERE [Changed] > CAST('2026-01-30T00:00:00' AS datetime2(7))"
     )
     assert (first.file, next_one.file) == (f"00000001_{UPTO}.parquet", f"00000018_{UPTO}.parquet")
     assert next_one.folder == "sales/orders/orders_landed"

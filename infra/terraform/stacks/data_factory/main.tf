@@ -34,6 +34,20 @@ resource "azurerm_data_factory" "this" {
     type = "SystemAssigned"
   }
 
+  # What pipelines read of their environment, so that nothing in Git differs between environments.
+  dynamic "global_parameter" {
+    for_each = {
+      landfall_url      = "https://${local.names.function_app}.azurewebsites.net"
+      landfall_audience = var.landfall_audience
+    }
+
+    content {
+      name  = global_parameter.key
+      type  = "String"
+      value = global_parameter.value
+    }
+  }
+
   # Where people edit. The others are published to, and have no Git.
   dynamic "vsts_configuration" {
     for_each = var.git[*]

@@ -14,3 +14,8 @@ variable "time_to_live_min" {
   type        = number
   default     = 10
 }
+
+variable "landfall_audience" {
+  description = "Application ID URI of the app's registration: what the factory's identity asks a token for."
+  type        = string
+}

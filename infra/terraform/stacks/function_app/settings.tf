@@ -26,9 +26,9 @@ locals {
       LANDFALL_FUNCTIONS_URL      = "https://${local.host_name}"
       LANDFALL_FUNCTIONS_AUDIENCE = "api://${var.sign_in.client_id}"
       # Beside azapi_resource.sign_in, which makes it true: the headers with the caller's principal are App Service's own.
-      LANDFALL_APP_SERVICE_AUTH   = "true"
-      LANDFALL_CALLBACK_HOSTS     = join(" ", var.callback_hosts)
-      DATABRICKS_HOST             = "https://${data.azurerm_databricks_workspace.this.workspace_url}"
+      LANDFALL_APP_SERVICE_AUTH = "true"
+      LANDFALL_CALLBACK_HOSTS   = join(" ", var.callback_hosts)
+      DATABRICKS_HOST           = "https://${data.azurerm_databricks_workspace.this.workspace_url}"
 
       APPLICATIONINSIGHTS_CONNECTION_STRING     = data.azurerm_application_insights.this.connection_string
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING = "ClientId=${azurerm_user_assigned_identity.this.client_id};Authorization=AAD"

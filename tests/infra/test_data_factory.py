@@ -1,0 +1,247 @@
+"""`infra/adf`: held against its models and rules, walked through, and against what our API answers."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from landfall.api.copying import show_copy_plan
+from landfall.metadata.apply import apply_products
+from landfall.metadata.engine import Database
+from landfall.spec.load import load_products
+from tests.databases import a_database
+from tests.infra.factory.rules import faults_of_rules
+
+pytestmark = pytest.mark.infra
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "infra/adf"
+TOOLS = ROOT / ".landfall/tools/data-factory"
+PROGRAMS = Path(__file__).parent / "factory"
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+GLOBALS = {"landfall_url": "https://landfall.example", "landfall_audience": "api://landfall"}
+PRODUCT = {"domain": "mobility", "product": "fleet", "datasets": "", "full": False}
+
+
+@pytest.fixture(scope="session")
+def python() -> str:
+    if not (TOOLS / ".landfall-setup").exists():
+        pytest.skip(
+            "the models and the expression engine of Data Factory are not there: run `make data-factory`"
+        )
+    return str(TOOLS / "venv/bin/python")
+
+
+def run(python: str, program: str, *arguments: str, given: Any = None) -> Any:
+    (runtime,) = TOOLS.glob("venv/lib/python3*/site-packages/dnv/net/runtime/.net")
+    done = subprocess.run(
+        [python, PROGRAMS / program, *arguments],
+        input=json.dumps(given),
+        env={**os.environ, "DOTNET_ROOT": str(runtime), "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_models_and_rules_find_nothing(python: str) -> None:
+    assert run(python, "models.py", str(SOURCE)) == []
+    assert list(faults_of_rules(SOURCE)) == []
+
+
+def broken(folder: Path, file: str, old: str, new: str) -> Path:
+    """Return a copy of the source with one text of one file replaced."""
+    copy = folder / "adf"
+    shutil.copytree(SOURCE, copy)
+    text = (copy / file).read_text()
+    assert old in text
+    (copy / file).write_text(text.replace(old, new, 1))
+    return copy
+
+
+COPY = "pipeline/pl_copy_to_landing.json"
+CHILD = "pipeline/pl_copy_from_sqlserver.json"
+
+
+@pytest.fixture(scope="module")
+def faults_of_models(python: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What the models say of a source with many faults, asked once: the SDK takes seconds to load."""
+    folder = tmp_path_factory.mktemp("faults") / "adf"
+    shutil.copytree(SOURCE, folder)
+    for file, old, new in MODEL_FAULTS.values():
+        text = (folder / file).read_text()
+        assert old in text
+        (folder / file).write_text(text.replace(old, new, 1))
+    return [str(fault) for fault in run(python, "models.py", str(folder))]
+
+
+MODEL_FAULTS = {
+    "has no such property": (CHILD, '"dependsOn": []', '"dependOn": []'),
+    "'PSOT' is none of": (COPY, '"method": "POST"', '"method": "PSOT"'),
+    "type 'ParquetSnk' is not known": (CHILD, "ParquetSink", "ParquetSnk"),
+    "int is expected": (COPY, '"batchCount": 4', '"batchCount": "four"'),
+    "'Suceeded' is none of": ("pipeline/pl_copy_from_oracle.json", '"Succeeded"', '"Suceeded"'),
+    "AzureSqlDatabaseLinkedServiceTypeProperties has no such property": (
+        "linkedService/ls_azure_sql.json",
+        '"server": "@',
+        '"sever": "@',
+    ),
+    "name is 'ds_orakel'": ("dataset/ds_oracle.json", '"ds_oracle"', '"ds_orakel"'),
+    "type 'CronTrigger' is not known": (
+        "trigger/tr_mobility_fleet_daily.json",
+        "ScheduleTrigger",
+        "CronTrigger",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", MODEL_FAULTS)
+def test_the_models_refuse_what_the_service_does_not_know(fault: str, faults_of_models: list[str]) -> None:
+    assert [found for found in faults_of_models if fault in found]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "fault"),
+    [
+        (COPY, "pl_copy_from_oracle", "pl_copy_from_orakel", "there is no pipeline 'pl_copy_from_orakel'"),
+        (CHILD, '"secret": {', '"sekret": {', "dataset 'ds_sqlserver' has no parameter 'sekret'"),
+        (CHILD, '"activity": "Ask how far"', '"activity": "Ask"', "depends on 'Ask', which is not beside it"),
+        (COPY, "string(variables('landed'))", "string(activity('From rest').output)", "reads 'From rest'"),
+        (COPY, '"batchCount": 4', '"batchCount": 400', "needs a batchCount"),
+        (COPY, '"timeout": "0.00:10:00",', "", "'Get copy plan' has no timeout"),
+        (COPY, "parameters.product,", "parameters.prodct,", "there is no parameter 'prodct'"),
+        (COPY, '"name": "Start run"', '"name": "From sftp"', "two activities are called 'From sftp'"),
+        (COPY, "pipeline().globalParameters.landfall_url", "'https://x.example'", "an address of one environment"),
+        ("linkedService/ls_oracle.json", '"annotations": []', '"annotations": ["Password=x"]', "a secret"),
+        ("linkedService/ls_oracle.json", '"connectVia"', '"x-connectVia"', "leaves the managed network"),
+        ("trigger/tr_mobility_fleet_daily.json", "Stopped", "Started", "must be Stopped"),
+    ],
+)  # fmt: skip
+def test_rules_refuse_what_would_only_show_when_it_runs(
+    file: str, old: str, new: str, fault: str, tmp_path: Path
+) -> None:
+    assert fault in "\n".join(faults_of_rules(broken(tmp_path, file, old, new)))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """The example, applied."""
+    database = a_database(tmp_path)
+    apply_products(database, load_products(ROOT, "mobility/fleet"), actor="ada", now=NOW)
+    yield database
+    database.close()
+
+
+def walk(
+    python: str, pipeline: str, parameters: Any, answers: Any, folder: Path = SOURCE
+) -> list[dict[str, Any]]:
+    asked = {
+        "folder": str(folder),
+        "pipeline": pipeline,
+        "parameters": parameters,
+        "globals": GLOBALS,
+        "answers": answers,
+    }
+    found = run(python, "flow.py", given=asked)
+    assert "error" not in found, found
+    return list(found["ran"])
+
+
+def by_name(ran: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    return next(item for item in ran if item["name"] == name)
+
+
+def test_the_pipeline_copies_what_our_api_answers_and_starts_a_run_for_it(
+    python: str, database: Database
+) -> None:
+    """Every field that an expression reads is one that the API answers: a missing one is an error of the engine."""
+    plan = show_copy_plan(database, "mobility/fleet", key="run-1", now=NOW).body
+    answers = {
+        "Get copy plan": plan,
+        "From sqlserver": [
+            {"pipelineReturnValue": {"file": "mobility/fleet/aircraft_landed/00000001_x.parquet"}},
+            {"pipelineReturnValue": {"file": ""}},
+        ],
+    }
+
+    ran = walk(python, "pl_copy_to_landing", PRODUCT, answers)
+
+    assert by_name(ran, "Get copy plan")["properties"]["url"] == (
+        "https://landfall.example/api/products/mobility/fleet/copy-plan?key=run-1&datasets=&full=false"
+    )
+    children = [item for item in ran if item["name"] == "From sqlserver"]
+    assert [child["properties"]["parameters"]["item"]["dataset"] for child in children] == [
+        "aircraft_landed",
+        "models_landed",
+    ]
+    start = by_name(ran, "Start run")["properties"]
+    assert start["url"] == "https://landfall.example/api/products/mobility/fleet/runs"
+    assert json.loads(start["body"]) == {
+        "trigger": "adf",
+        "idempotency_key": "run-1",
+        "files": ["mobility/fleet/aircraft_landed/00000001_x.parquet", ""],
+    }
+
+
+def test_a_child_puts_the_upper_bound_where_the_plan_says(python: str, database: Database) -> None:
+    (item, _) = show_copy_plan(database, "mobility/fleet", key="run-1", now=NOW).body["items"]
+    answers = {"Ask how far": {"firstRow": {"watermark_to": "2026-01-30T10:00:00.1234567"}}}
+
+    ran = walk(python, "pl_copy_from_sqlserver", {"item": item}, answers)
+
+    copy = by_name(ran, "Copy rows")
+    assert (
+        "CAST('2026-01-30T10:00:00.1234567' AS datetime2(7))"
+        in copy["properties"]["source"]["sqlReaderQuery"]
+    )
+    assert copy["properties"]["source"]["partitionOption"] == "DynamicRange"
+    assert copy["inputs"][0]["parameters"] == {"secret": "fleet-db"}
+    assert copy["outputs"][0]["parameters"] == {
+        "folder": "mobility/fleet/aircraft_landed",
+        "file": "00000001_2026-01-30T10~00~00.1234567.parquet",
+    }
+    assert "Tell what landed" in {item["name"] for item in ran}
+
+
+@pytest.mark.parametrize("answer", ["-", "2026-01-30"])
+def test_a_child_copies_nothing_where_nothing_is_new(python: str, database: Database, answer: str) -> None:
+    (item, _) = show_copy_plan(database, "mobility/fleet", key="run-1", now=NOW).body["items"]
+    answers = {"Ask how far": {"firstRow": {"watermark_to": answer}}}
+
+    ran = walk(python, "pl_copy_from_sqlserver", {"item": {**item, "watermark_from": "2026-01-30"}}, answers)
+
+    assert [item["name"] for item in ran] == ["Ask how far", "Tell that nothing did"]
+
+
+def test_a_product_whose_copies_are_all_on_their_way_still_starts_its_run(python: str) -> None:
+    plan = {
+        "product": "mobility/fleet",
+        "key": "run-1",
+        "items": [],
+        "waiting": [{"dataset": "x", "reason": "y"}],
+    }
+
+    ran = walk(python, "pl_copy_to_landing", PRODUCT, {"Get copy plan": plan, "What landed": {"value": []}})
+
+    assert json.loads(by_name(ran, "Start run")["properties"]["body"])["files"] == []
+
+
+def test_a_field_that_the_api_does_not_answer_breaks_the_walk(python: str, tmp_path: Path) -> None:
+    folder = broken(tmp_path, COPY, "output.items", "output.entries")
+    asked = {
+        "folder": str(folder),
+        "pipeline": "pl_copy_to_landing",
+        "parameters": PRODUCT,
+        "globals": GLOBALS,
+        "answers": {"Get copy plan": {"items": []}},
+    }
+
+    assert "error" in run(python, "flow.py", given=asked)
