@@ -21,7 +21,7 @@ from operators_store import DOMAINS, NODES, NOW, Size, product_key, seed
 
 from landfall.landing.dead_letters import LetterFilter, LetterState, list_dead_letters
 from landfall.landing.queries import FileFilter, get_file, list_files
-from landfall.metadata.catalog import find_product_id
+from landfall.metadata.catalog import find_names, find_product_id
 from landfall.metadata.effective import settings_of
 from landfall.metadata.engine import Database, create_engine
 from landfall.metadata.migrations import upgrade
@@ -36,6 +36,9 @@ from landfall.runs.dataset_list import DatasetFilter, list_datasets
 from landfall.runs.file_history import file_history
 from landfall.runs.product_list import ProductFilter, ProductOrder, find_products
 from landfall.runs.refused_list import list_refused
+from landfall.runs.run_graph import last_event, node_moments, run_shape
+from landfall.runs.run_list import OPEN_STATES, RunFilter, RunOrder, count_runs, find_runs
+from landfall.runs.run_nodes import NodeFilter, find_events, find_nodes, get_node
 from landfall.runs.states import FileState, RunState
 
 PRODUCTS = 300
@@ -118,6 +121,7 @@ def reads_of_lists(database: Database) -> Iterator[tuple[str, list[Read]]]:
     for name, read in lists.items():
         yield name, [read]
         yield f"{name}, far behind", [partial(read, cursor=far(database, read))]
+    yield from reads_of_runs(database, keys, one_domain)
     yield "files of a product", [partial(list_files, wanted=FileFilter(product=key)) for key in keys]
     yield (
         "files of a product, rejected",
@@ -146,6 +150,30 @@ def reads_of_lists(database: Database) -> Iterator[tuple[str, list[Read]]]:
     yield "letters, discarded", [partial(list_dead_letters, wanted=LetterFilter(LetterState.DISCARDED))]
     yield "what a version changed", [partial(get_version_change, product=key, number=1) for key in keys]
     yield "settings of a product", [partial(settings_of, product=key, at=NOW) for key in keys]
+
+
+def reads_of_runs(database: Database, keys: list[str], one_domain: Scope) -> Iterator[tuple[str, list[Read]]]:
+    lists: dict[str, Callable[..., Page[Any]]] = {
+        f"runs, {order}": partial(find_runs, wanted=RunFilter(), order=order) for order in RunOrder
+    }
+    lists["runs, failed"] = partial(find_runs, wanted=RunFilter(states=frozenset({RunState.FAILED})))
+    lists["runs, open"] = partial(find_runs, wanted=RunFilter(states=OPEN_STATES))
+    lists["runs of one domain"] = partial(find_runs, wanted=RunFilter(), scope=one_domain)
+    lists["runs by the beginning of their id"] = partial(find_runs, wanted=RunFilter(begins="r"))
+    lists["runs by a rerun"] = partial(find_runs, wanted=RunFilter(trigger="rerun"))
+    for name, read in lists.items():
+        yield name, [read]
+        yield f"{name}, far behind", [partial(read, cursor=far(database, read))]
+    yield "runs of a product", [partial(find_runs, wanted=RunFilter(product=key)) for key in keys]
+    yield "runs counted", [partial(count_runs, wanted=RunFilter(), scope=one_domain)]
+    yield "names", [partial(find_names, text=key[:6], limit=6) for key in keys]
+    found = database.read(partial(find_runs, wanted=RunFilter(), limit=20)).items
+    yield "one run's graph", [partial(run_shape, run_id=run.run_id) for run in found]
+    yield "one run's states", [partial(node_moments, run_id=run.run_id) for run in found]
+    yield "whether a run has changed", [partial(last_event, run_id=run.run_id) for run in found]
+    yield "nodes of a run", [partial(find_nodes, run_id=run.run_id, wanted=NodeFilter()) for run in found]
+    yield "one node", [partial(get_node, run_id=run.run_id, key=NodeKey("build_report")) for run in found]
+    yield "changes of a run", [partial(find_events, run_id=run.run_id) for run in found]
 
 
 def far_files(connection: sa.Connection) -> Page[Any]:

@@ -39,7 +39,7 @@ from landfall.runs.states import FINAL_RUN_STATES, NodeState
 router = APIRouter(route_class=PageRoute)
 
 _LIVE_S = 2
-_MOST_FAILED = 5
+_MOST_FAILED = 4
 _MOST_RULES = 200
 VIEWS = (
     ("graph", "Graph"),
@@ -136,8 +136,8 @@ def _graph(asked: _Asked) -> dict[str, Any]:
         "drawing": draw(boxes),
         "box_width": WIDTH,
         "moments": moments,
-        "opened": boxes.opened,
-        "closings": {name: _without(boxes.opened, name) for name in boxes.opened},
+        "opened": tuple(boxes.opened),
+        "closings": {label: _without(tuple(boxes.opened), name) for name, label in boxes.opened.items()},
         "collapsed": len(boxes.boxes) < len(shape) or bool(boxes.opened),
     }
 

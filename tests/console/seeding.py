@@ -6,9 +6,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from landfall.landing.intake import take_in
 from landfall.metadata.apply import apply_products
 from landfall.metadata.engine import Database
+from landfall.metadata.tables import node_runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.attempts import record_submission
 from landfall.runs.closing import close_run, start_run
@@ -195,3 +198,74 @@ def a_shop(database: Database, *, now: datetime) -> dict[str, RunID]:
                 )
             )
     return runs
+
+
+def a_large_product(nodes: int) -> Product:
+    """Return a product of about ``nodes`` nodes: a tenth takes files in, the others read one or two before them."""
+    landed = [f"source_{number:04d}" for number in range(max(nodes // 10, 1))]
+    built: list[str] = []
+    transformations = []
+    for number in range(nodes - len(landed)):
+        layer = Layer.SILVER if number < (nodes - len(landed)) * 2 // 3 else Layer.GOLD
+        name = f"{layer.value}_{number:05d}"
+        first = landed[number % len(landed)] if number < len(landed) * 2 else built[number * 7 % len(built)]
+        inputs = (
+            (first,) if number % 3 else tuple({first: None, built[number // 2]: None}) if built else (first,)
+        )
+        transformations.append(a_transformation(f"build_{name}", inputs=inputs, output=name, layer=layer))
+        built.append(name)
+    return a_product(*transformations, landed=landed, domain="sales", name="large")
+
+
+def a_large_run(database: Database, *, nodes: int, now: datetime) -> RunID:
+    """Return a run with so many nodes, of which most have succeeded, some failed, and some are at work or wait.
+
+    The states are written at once: letting ten thousand nodes work one after the other is what other tests do.
+    """
+    product = a_large_product(nodes)
+    apply(database, product, now=now - timedelta(days=1))
+    started = now - timedelta(minutes=40)
+    for number, dataset in enumerate(item.name for item in product.datasets if item.landing is not None):
+        land(database, dataset, f"{number}.csv", now=started - timedelta(minutes=1), product="sales/large")
+    run_id = begin(database, now=started, product="sales/large")
+    database.transact(lambda connection: _age(connection, run_id, started))
+    return run_id
+
+
+def _age(connection: sa.Connection, run_id: RunID, started: datetime) -> None:
+    rows = connection.execute(
+        sa.select(node_runs.c.NodeRunID, node_runs.c.NodeKey)
+        .where(node_runs.c.RunID == run_id)
+        .order_by(node_runs.c.NodeRunID)
+    ).all()
+    changes: list[dict[str, Any]] = []
+    for number, row in enumerate(rows):
+        share = number / len(rows)
+        state = NodeState.SUCCEEDED
+        if share > 0.9:
+            state = NodeState.WAITING
+        elif share > 0.89:
+            state = NodeState.SUBMITTED
+        elif number % 997 == 990:
+            state = NodeState.FAILED
+        elif number % 501 == 500:
+            state = NodeState.SKIPPED
+        at = started + timedelta(seconds=2000 * share)
+        ended = state in {NodeState.SUCCEEDED, NodeState.FAILED}
+        changes.append(
+            {
+                "node": row.NodeRunID,
+                "State": state,
+                "StartedAt": at if ended or state is NodeState.SUBMITTED else None,
+                "FinishedAt": at + timedelta(seconds=20 + number % 60) if ended else None,
+                "RowsPublished": 1000 + number if state is NodeState.SUCCEEDED else None,
+                "Reason": "No such column: amount." if state is NodeState.FAILED else None,
+                "ErrorCode": "LF4571" if state is NodeState.FAILED else None,
+            }
+        )
+    connection.execute(
+        sa.update(node_runs)
+        .where(node_runs.c.NodeRunID == sa.bindparam("node"))
+        .values({name: sa.bindparam(name) for name in changes[0] if name != "node"}),
+        changes,
+    )

@@ -13,8 +13,10 @@ from landfall.runs.run_graph import NodeMoment, ShapeNode
 from landfall.runs.states import NodeState
 
 MOST_SINGLE = 60
-"""Nodes that are shown one by one without being asked for: of a run, of a layer, of a band."""
+"""Nodes of a run or a layer that are shown one by one; of more, bands are shown."""
 MOST_BANDS = 12
+MOST_OF_BAND = 20
+"""Nodes of a band that are shown one by one; the others are one box."""
 
 # What is shown of a band that has more nodes than fit: what needs somebody first.
 _INTEREST = {
@@ -78,12 +80,12 @@ class Boxes:
     """A graph as it is shown.
 
     Attributes:
-        opened: Names of groups that are open, those that there are.
+        opened: Groups that are open, their labels by name.
     """
 
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
-    opened: tuple[str, ...]
+    opened: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def collapse(
     """
     wanted = frozenset(opened)
     found: list[Box] = []
-    seen: list[str] = []
+    seen: dict[str, str] = {}
     box_of: dict[NodeKey, str] = {}
 
     def add(box: Box, nodes: Iterable[ShapeNode]) -> None:
@@ -118,13 +120,13 @@ def collapse(
 
     def show(group: _Group, *, bands: bool) -> None:
         """Show the nodes of an open group: each, or in bands, or the first of them."""
-        if len(group.nodes) <= MOST_SINGLE:
+        if len(group.nodes) <= (MOST_SINGLE if bands else MOST_OF_BAND):
             for node in group.nodes:
                 add(_node_box(node, moments), [node])
         elif bands:
             for band in _bands(group):
                 if band.name in wanted:
-                    seen.append(band.name)
+                    seen[band.name] = band.label
                     show(band, bands=False)
                 else:
                     add(_group_box(band, moments), band.nodes)
@@ -133,26 +135,22 @@ def collapse(
                 group.nodes,
                 key=lambda node: (node.key != chosen, _INTEREST[moments[node.key].state]),
             )
-            for node in ordered[: MOST_SINGLE - 1]:
+            for node in ordered[:MOST_OF_BAND]:
                 add(_node_box(node, moments), [node])
-            rest = _Group(
-                f"{group.name}+",
-                f"{len(ordered) - MOST_SINGLE + 1:,} more",
-                group.layer,
-                ordered[MOST_SINGLE - 1 :],
-            )
+            left = ordered[MOST_OF_BAND:]
+            rest = _Group(f"{group.name}+", f"{len(left):,} more", group.layer, left)
             add(_group_box(rest, moments, kind=BoxKind.REST), rest.nodes)
 
     if len(shape) <= MOST_SINGLE:
-        show(_Group("", "", "", tuple(shape.values())), bands=False)
+        show(_Group("", "", "", tuple(shape.values())), bands=True)
     else:
         for layer in _layers(shape):
             if layer.name in wanted:
-                seen.append(layer.name)
+                seen[layer.name] = layer.label
                 show(layer, bands=True)
             else:
                 add(_group_box(layer, moments), layer.nodes)
-    return Boxes(tuple(found), _edges(shape, box_of), tuple(seen))
+    return Boxes(tuple(found), _edges(shape, box_of), seen)
 
 
 def group_path(shape: Mapping[NodeKey, ShapeNode], key: NodeKey) -> tuple[str, ...]:

@@ -104,16 +104,18 @@ def _x(column: int) -> float:
 def _columns(graph: Boxes) -> dict[str, int]:
     """Return the column of each box: behind everything that leads to it.
 
-    Groups may lead to each other in a circle, nodes never do: only edges to a higher mean rank count here.
+    Groups may lead to each other in a circle, nodes never do. A circle is cut before the box of the lowest mean rank.
     """
-    ranks = {box.name: box.rank for box in graph.boxes}
-    before: dict[str, list[str]] = {name: [] for name in ranks}
+    waits: dict[str, set[str]] = {box.name: set() for box in graph.boxes}
     for edge in graph.edges:
-        if ranks[edge.before] < ranks[edge.after]:
-            before[edge.after].append(edge.before)
+        waits[edge.after].add(edge.before)
     columns: dict[str, int] = {}
-    for name in sorted(ranks, key=lambda name: ranks[name]):
-        columns[name] = 1 + max((columns[other] for other in before[name]), default=-1)
+    left = {box.name: box.rank for box in sorted(graph.boxes, key=lambda box: box.rank)}
+    while left:
+        name = next((name for name in left if waits[name].isdisjoint(left)), next(iter(left)))
+        before = (columns[other] for other in waits[name] if other in columns)
+        columns[name] = 1 + max(before, default=-1)
+        del left[name]
     return columns
 
 

@@ -2,6 +2,7 @@
 import { refresh } from "./refresh.js";
 
 export function morphLinks() {
+  reveal();
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-move]");
     if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
@@ -44,10 +45,22 @@ async function move(url, focus) {
     return;
   }
   if (url !== location.href) history.pushState(null, "", url);
+  reveal();
   const target = focus && document.getElementById(focus);
   if (target) {
     target.focus({ preventScroll: false });
     target.scrollIntoView({ block: "nearest" });
+  }
+}
+
+/** Scroll what is chosen into sight where a box of its own scrolls: the current tab, the chosen node of a graph. */
+function reveal() {
+  for (const chosen of document.querySelectorAll(".tabs [aria-current], .graph .chosen")) {
+    const box = chosen.closest(".tabs, .graph-box");
+    const outer = box.getBoundingClientRect();
+    const inner = chosen.getBoundingClientRect();
+    if (inner.left < outer.left || inner.right > outer.right) box.scrollLeft += inner.left - outer.left - outer.width / 3;
+    if (inner.top < outer.top || inner.bottom > outer.bottom) box.scrollTop += inner.top - outer.top - outer.height / 3;
   }
 }
 
