@@ -51,6 +51,7 @@ def up(
     already stays as it is.
     """
     from landfall.local import stack
+    from landfall.local.services import HOST
 
     if events not in list(stack.EventsBy):
         raise typer.BadParameter(f"{events!r} is none of {', '.join(stack.EventsBy)}", param_hint="--events")
@@ -73,6 +74,9 @@ def up(
     )
     show_rows(service_rows(info), _STATUS_COLUMNS, output)
     note("it ran already" if info.already_running else f"ready; variables are in {_shown(info.env_file)}")
+    for service in info.services:
+        if service.name == HOST and service.port is not None:
+            note(f"the console is at http://127.0.0.1:{service.port}/console")
 
 
 def down(context: typer.Context) -> None:

@@ -128,7 +128,7 @@ def _graph(asked: _Asked) -> dict[str, Any]:
     moments = asked.read(lambda connection: node_moments(connection, asked.run.run_id))
     chosen = asked.given.get("node")
     opened = [name for name in asked.given.get("open", "").split(",") if name]
-    key = NodeKey(chosen) if chosen in shape else None
+    key = NodeKey(chosen) if chosen is not None and chosen in shape else None
     if key is not None and "open" not in asked.given:
         opened += group_path(shape, key)
     boxes = collapse(shape, moments, opened=opened, chosen=key)

@@ -1,6 +1,6 @@
 """Nodes of one run: the list of them, page by page, and one of them with all that is known of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -286,7 +286,7 @@ def _file(row: sa.Row[Any]) -> NodeFile:
 
 def _parameters(connection: sa.Connection, run_id: RunID) -> Mapping[str, Any]:
     """Return what the requests that the run answers gave it, the later one's where two say the same."""
-    rows = connection.execute(
+    rows: Iterable[Mapping[str, Any]] = connection.execute(
         sa.select(run_requests.c.Parameters)
         .where(run_requests.c.RunID == run_id)
         .order_by(run_requests.c.RequestedAt)

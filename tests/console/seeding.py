@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -191,12 +192,8 @@ def a_shop(database: Database, *, now: datetime) -> dict[str, RunID]:
         leaving = {"order_values", "late_orders"} if name == "running" else set()
         ended = work_through(database, runs[name], now=at, failing=failing, leaving=leaving)
         if name != "running":
-            run_id = runs[name]
-            database.transact(
-                lambda connection, run_id=run_id, ended=ended: close_run(
-                    connection, run_id, now=ended + timedelta(seconds=1)
-                )
-            )
+            close = partial(close_run, run_id=runs[name], now=ended + timedelta(seconds=1))
+            database.transact(close)
     return runs
 
 

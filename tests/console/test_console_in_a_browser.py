@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -128,11 +129,8 @@ def test_a_rerun_from_failed_is_asked_for_and_leads_to_its_request(
 
     expect(tab).to_have_url(re.compile("/console/requests/"))
     expect(tab.locator("main")).to_contain_text("sales/orders")
-    (asked,) = database.read(
-        lambda c: c.execute(
-            sa.select(run_requests.c.Parameters).where(run_requests.c.Trigger == "rerun")
-        ).scalars()
-    )
+    query = sa.select(run_requests.c.Parameters).where(run_requests.c.Trigger == "rerun")
+    asked: dict[str, Any] = database.read(lambda c: c.execute(query).scalar_one())
     assert asked["rerun"] | {"run_id": shop["failed"], "from_failed": True} == asked["rerun"]
 
 

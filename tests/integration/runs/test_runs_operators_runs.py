@@ -11,7 +11,7 @@ from sqlalchemy.dialects import mssql
 from landfall.metadata.engine import Database
 from landfall.metadata.json_values import json_text
 from landfall.metadata.paging import NotACursor
-from landfall.metadata.scope import Scope
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import node_runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.closing import UnknownRun
@@ -55,8 +55,8 @@ def run_once(database: Database, number: int, *, failing: frozenset[str] = froze
     return run_id
 
 
-def found(database: Database, wanted: RunFilter, scope: Scope | None = None) -> list[str]:
-    page = database.read(partial(find_runs, wanted=wanted, **({"scope": scope} if scope else {})))
+def found(database: Database, wanted: RunFilter, scope: Scope = EVERYTHING) -> list[str]:
+    page = database.read(partial(find_runs, wanted=wanted, scope=scope))
     return [run.run_id for run in page.items]
 
 
