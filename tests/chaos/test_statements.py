@@ -137,6 +137,15 @@ def test_whoever_takes_the_gate_takes_it_before_nodes_and_runs(recorded: Recorde
     assert sum(gate in transaction for transaction in recorded.transactions) > 10
 
 
+def test_what_needs_no_gate_is_done_before_it_is_taken(recorded: Recorder) -> None:
+    """All settlements wait for whoever holds the gate, so it is held for no more than it has to be."""
+    gate, attempt = ("update", "NodeGate"), ("update", "NodeAttempts")
+    settling = [transaction for transaction in recorded.transactions if {gate, attempt} <= set(transaction)]
+
+    assert len(settling) > 10
+    assert all(transaction.index(attempt) < transaction.index(gate) for transaction in settling)
+
+
 def test_leases_are_taken_before_files_and_requests_of_a_product(recorded: Recorder) -> None:
     lease = ("update", "ProductLeases")
     late = [
