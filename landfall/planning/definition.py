@@ -38,6 +38,7 @@ class NodeDefinitions:
 
     def __init__(self, product: Product, port_layers: Mapping[str, Layer], *, full: bool = False) -> None:
         self._product = product.key
+        self._ports = product.ports
         self._port_layers = port_layers
         self._full = full
         self._sources = {source.name: source for source in product.sources}
@@ -57,7 +58,7 @@ class NodeDefinitions:
             "columns": [],
             "steps": [_step(step) for step in transformation.steps],
             "rules": [_rule(rule) for rule in dataset.quality],
-            "output": _output(transformation.output, dataset),
+            "output": self._output(transformation.output, dataset),
             "load": self._load(transformation.load),
             **_run(transformation.run),
         }
@@ -96,8 +97,23 @@ class NodeDefinitions:
             "columns": _columns(dataset.columns),
             "steps": [],
             "rules": [_rule(rule) for rule in dataset.quality],
-            "output": _output(output, dataset),
+            "output": self._output(output, dataset),
             "load": None,
+        }
+
+    def _output(self, output: Output, dataset: Dataset) -> dict[str, Any]:
+        contracts = [
+            {"port": f"{self._product}.{port.dataset}@{port.version}", "columns": dict(port.columns)}
+            for port in self._ports
+            if port.dataset == dataset.name and port.columns
+        ]
+        return {
+            "dataset": output.dataset,
+            "layer": output.layer.value,
+            "write": output.write.to_payload(),
+            "columns": _columns(dataset.columns),
+            **_limits(dataset, "max_quarantined_share"),
+            **({"contracts": contracts} if contracts else {}),
         }
 
     def _input(self, ref: DatasetRef) -> dict[str, Any]:
@@ -129,16 +145,6 @@ def definition_hash(definition: Mapping[str, Any]) -> str:
 def _name(node: GraphNode) -> Any:
     # The key of a transformation's node is its name; the two NewTypes differ for the type checker only.
     return node.key
-
-
-def _output(output: Output, dataset: Dataset) -> dict[str, Any]:
-    return {
-        "dataset": output.dataset,
-        "layer": output.layer.value,
-        "write": output.write.to_payload(),
-        "columns": _columns(dataset.columns),
-        **_limits(dataset, "max_quarantined_share"),
-    }
 
 
 def _run(settings: NodeSettings) -> dict[str, Any]:

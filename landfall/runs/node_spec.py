@@ -50,6 +50,7 @@ def build_node_spec(
             "columns": output["columns"],
             "write": output["write"],
             "max_quarantined_share": output.get("max_quarantined_share"),
+            "contracts": output.get("contracts", []),
             "discard_runs": list(attempt.discard_runs),
             "replaces": [
                 {"run_id": run_id, "files": [_file_uri(account, url) for url in urls]}

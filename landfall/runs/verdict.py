@@ -14,8 +14,8 @@ _PASSING_KINDS = frozenset({"conflict", "storage", "engine"})
 # How the Spark runtime ends a job whose result it could not write.
 _SAID_BY_THE_JOB = re.compile(r"NodeFailed: (?P<code>LF\d{4}) \((?P<kind>\w+)\): (?P<message>.*)")
 
-QUALITY_GATE_CODES = frozenset({"LF4521", "LF4522"})
-"""What a job says when a rule of severity `fail` refused rows, and when too many rows were refused."""
+QUALITY_GATE_CODES = frozenset({"LF4521", "LF4522", "LF4523"})
+"""What a job says when a rule of severity `fail` refused rows, when too many were refused, or a contract is broken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from landfall.spec.faults import Fault, InvalidSpec, UnknownProduct, nearest_rem
 from landfall.spec.frames import Frame
 from landfall.spec.model import DatasetName, DatasetRef, Product
 from landfall.spec.order import circles, sorted_nodes
+from landfall.spec.port_contracts import with_promised_columns
 from landfall.spec.project import (
     PRODUCT_FILE,
     PRODUCTS_FOLDER,
@@ -122,6 +123,9 @@ class _Reading:
             }
             frames[key] = follow_columns(draft.product, foreign, _DraftReport(draft))
             self._check_foreign_refs(draft, draft.product)
+            draft.product = with_promised_columns(
+                draft.product, frames[key], self.project.root, self.folders[key], draft
+            )
         self._check_circles()
 
     def _check_foreign_refs(self, draft: Draft, product: Product) -> None:

@@ -452,9 +452,18 @@ class Transformation:
 
 @dataclass(frozen=True, slots=True)
 class Port:
+    """A dataset that other products may read.
+
+    Attributes:
+        contract: File with the contract, below the product's folder; ``None`` for one that the product file says.
+        columns: Name and type of each column that the contract promises, the type ``None`` where it cannot be told
+            before a run; empty where not even the names can.
+    """
+
     dataset: DatasetName
     version: int
     contract: str | None = None
+    columns: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

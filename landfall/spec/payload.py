@@ -201,4 +201,9 @@ def _write(item: Mapping[str, Any]) -> Write:
 
 
 def _port(item: Mapping[str, Any]) -> Port:
-    return Port(DatasetName(item["dataset"]), item["version"], item["contract"])
+    return Port(
+        DatasetName(item["dataset"]),
+        item["version"],
+        item["contract"],
+        tuple((name, kind) for name, kind in item.get("columns", ())),
+    )

@@ -177,6 +177,13 @@ class TooManyRefused(RuntimeFault):
     kind = FaultKind.QUALITY_GATE
 
 
+class ContractBroken(RuntimeFault):
+    """The table would lack what a port promises of its columns; nothing is published."""
+
+    code = "LF4523"
+    kind = FaultKind.QUALITY_GATE
+
+
 class RowsUnaccounted(RuntimeFault):
     """The rows that were read are not the rows that were published and quarantined."""
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame
 
 from spark_runtime.casts import Conversion, canonical_type, from_text, given_by_parser, is_nested
+from spark_runtime.contracts import keep_contracts
 from spark_runtime.errors import AllFilesRejected, FilesMissing, RowsUnaccounted, SchemaDrifted
 from spark_runtime.further_columns import RESCUED, further_columns
 from spark_runtime.job import Job, log
@@ -41,6 +42,7 @@ def ingest(job: Job, source: FilesInput) -> None:
     with job.findings.phase("check"):
         columns = (*source.columns, *found)
         types = {column.name: column.type for column in (*columns, *source.captured)}
+        keep_contracts(job, types | LOAD_TYPES)
         around = Surroundings(job.started_at, job.spec.former_rows)
         rules = portable_rules(job.spec.rules, types, job.dialect)
         table_rules = compile_table_rules(rules, types, around)

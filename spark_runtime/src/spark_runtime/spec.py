@@ -236,6 +236,18 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True)
+class Contract:
+    """What a port, ``domain/product.dataset@version``, promises of its table.
+
+    Attributes:
+        columns: Type by name; ``None`` where the contract says only that the column is there.
+    """
+
+    port: str
+    columns: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """Where valid and refused rows go.
 
@@ -244,6 +256,7 @@ class Output:
         discard_runs: Runs in which this node did not succeed, although its job may have written rows.
         max_quarantined_share: Largest share of the rows that may be refused before the node fails, from 0 to 1.
         replaces: Rows of former runs that are written again, for modes that only add rows.
+        contracts: Of the ports that offer the table.
     """
 
     name: str
@@ -254,6 +267,7 @@ class Output:
     discard_runs: tuple[str, ...] = ()
     max_quarantined_share: float | None = None
     replaces: tuple[Replaced, ...] = ()
+    contracts: tuple[Contract, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,6 +456,15 @@ def _replaced(item: SpecObject) -> Replaced:
     return replaced
 
 
+def _contract(item: SpecObject) -> Contract:
+    columns = item.mapping("columns")
+    contract = Contract(
+        item.text("port"), {name: None if kind is None else str(kind) for name, kind in columns.items()}
+    )
+    item.refuse_unknown()
+    return contract
+
+
 def _output(item: SpecObject) -> Output:
     output = Output(
         name=item.text("name"),
@@ -452,6 +475,7 @@ def _output(item: SpecObject) -> Output:
         discard_runs=item.texts("discard_runs", optional=True),
         max_quarantined_share=item.maybe("max_quarantined_share", float),
         replaces=tuple(_replaced(entry) for entry in item.objects("replaces", optional=True)),
+        contracts=tuple(_contract(entry) for entry in item.objects("contracts", optional=True)),
     )
     item.refuse_unknown()
     return output

@@ -8,6 +8,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
 from spark_runtime.casts import asked_for, canonical_type, to_declared
+from spark_runtime.contracts import keep_contracts
 from spark_runtime.errors import (
     ColumnMismatch,
     FaultKind,
@@ -42,6 +43,7 @@ def transform(job: Job, inputs: Sequence[TableInput]) -> None:
         MissingTable: An input is not there.
         StepRefused: A step does not fit the columns it meets.
         ColumnMismatch: The steps do not yield the declared columns.
+        ContractBroken: The table would lack what a port promises; nothing is published.
         QualityGateClosed: A rule of severity ``fail`` refused rows; nothing is published.
     """
     stagings = _Stagings(job)
@@ -255,6 +257,7 @@ def _write(
     carried = (*looked.found, *repaired.carried)
     mode = job.spec.output.write.mode
     extra, extra_types = added_columns(job)
+    keep_contracts(job, tested | extra_types)
     can_refuse = any(column.conversion.lost is not None or not column.nullable for column in columns)
     has_rules = tests or unique or table_rules
     if can_refuse or has_rules or stagings.refused or job.spec.attempt > 1 or mode not in ONE_PASS:
