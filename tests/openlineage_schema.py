@@ -48,9 +48,18 @@ _PLAIN: dict[Any, dict[str, Any]] = {
 
 
 def run_event_schema() -> dict[str, Any]:
-    """Return the schema of an event as it is sent."""
+    """Return the schema of an event of a run as it is sent."""
+    return _schema(event_v2.RunEvent)
+
+
+def job_event_schema() -> dict[str, Any]:
+    """Return the schema of an event of a job without a run as it is written."""
+    return _schema(event_v2.JobEvent)
+
+
+def _schema(kind: type) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
-    root = _of(event_v2.RunEvent, definitions)
+    root = _of(kind, definitions)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": definitions}
 
 

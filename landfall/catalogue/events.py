@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+from openlineage.client.event_v2 import InputDataset, Job, JobEvent, OutputDataset, Run, RunEvent, RunState
 from openlineage.client.facet_v2 import (
     DatasetFacet,
     InputDatasetFacet,
@@ -78,6 +78,19 @@ class Teller:
         own = self._of_run(story, _END[story.state], story.finished_at)
         return (*(event for node in story.nodes for event in self._of_node(story, node)), own)
 
+    def declared(self, story: RunStory) -> tuple[JobEvent, ...]:
+        """Return an event for each node that a product declares: lineage as it is meant, without a run."""
+        return tuple(
+            JobEvent(
+                eventTime=node.finished_at.isoformat(),
+                producer=PRODUCER,
+                job=self._job(story, f"{story.product}.{node.key}", node.description, "TASK"),
+                inputs=self._inputs(node),
+                outputs=self._outputs(story, node),
+            )
+            for node in story.nodes
+        )
+
     def _of_run(self, story: RunStory, kind: RunState, at: datetime) -> RunEvent:
         job = self._job(story, story.product, story.description, "DAG")
         return _event(kind, at, Run(_run_uuid(story.run_id)), job)
@@ -123,11 +136,12 @@ class Teller:
 
     def _inputs(self, node: NodeStory) -> list[InputDataset]:
         if node.landing is not None:
-            measured: dict[str, InputDatasetFacet] = {
-                "dataQualityMetrics": data_quality_metrics_input_dataset.DataQualityMetricsInputDatasetFacet(
+            measured: dict[str, InputDatasetFacet] = {}
+            if node.files:
+                metrics = data_quality_metrics_input_dataset.DataQualityMetricsInputDatasetFacet(
                     columnMetrics={}, rowCount=node.rows_read, bytes=node.bytes, fileCount=node.files
                 )
-            }
+                measured["dataQualityMetrics"] = metrics
             return [InputDataset(self._namespace_of(addresses.LANDING), node.landing, measured)]
         return [
             InputDataset(self._lake, _path(table), facets={"symlinks": self._symlink(table)})
@@ -149,16 +163,18 @@ class Teller:
             facets["schema"] = schema_dataset.SchemaDatasetFacet(
                 [schema_dataset.SchemaDatasetFacetFields(name, kind) for name, kind in node.columns]
             )
-            facets["dataQualityMetrics"] = data_quality_metrics_dataset.DataQualityMetricsDatasetFacet(
-                columnMetrics={}, rowCount=rows
-            )
+            if rows is not None:
+                facets["dataQualityMetrics"] = data_quality_metrics_dataset.DataQualityMetricsDatasetFacet(
+                    columnMetrics={}, rowCount=rows
+                )
             if node.table_version is not None:
                 facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(
                     str(node.table_version)
                 )
-        statistics: dict[str, OutputDatasetFacet] = {
-            "outputStatistics": output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rows)
-        }
+        statistics: dict[str, OutputDatasetFacet] = {}
+        if rows is not None:
+            counted = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rows)
+            statistics["outputStatistics"] = counted
         return OutputDataset(self._lake, _path(table), statistics, facets=facets)
 
     def _lineage(

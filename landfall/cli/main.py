@@ -10,6 +10,7 @@ import typer
 
 from landfall.cli import (
     backfills,
+    catalog,
     config,
     contract,
     copying,
@@ -87,6 +88,7 @@ backfills.register(app)
 lineage.register(app)
 slo.register(app)
 contract.register(app)
+catalog.register(app)
 tables.register(app)
 profile.register(app)
 database.register(app)

@@ -40,8 +40,12 @@ _DIMENSIONS = {
 }
 
 
-def to_odcs(contract: Contract) -> dict[str, Any]:
-    """Return a contract as an ODCS document, its keys in the order in which people read them."""
+def to_odcs(contract: Contract, *, max_age_s: float | None = None) -> dict[str, Any]:
+    """Return a contract as an ODCS document, its keys in the order in which people read them.
+
+    Args:
+        max_age_s: Age that the table may have, where a service level says so.
+    """
     domain, _, _ = contract.product.partition("/")
     schema: dict[str, Any] = {
         "name": contract.dataset,
@@ -67,6 +71,10 @@ def to_odcs(contract: Contract) -> dict[str, Any]:
         document["description"] = {"purpose": contract.description}
     document["team"] = {"name": contract.team, "description": contract.email}
     document["schema"] = [schema]
+    if max_age_s is not None:
+        # The standard names no freshness; latency is its word for how late data may be.
+        sla = {"property": "latency", "value": round(max_age_s), "unit": "s", "element": contract.dataset}
+        document["slaProperties"] = [sla]
     return document
 
 

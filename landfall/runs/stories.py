@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from landfall.lineage.datasets import full_name, quarantine_name
 from landfall.lineage.edges import ColumnEdge, DependencyKind
 from landfall.lineage.traces import DatasetColumn
-from landfall.metadata.catalog import get_product_version
+from landfall.metadata.catalog import find_current_product, get_current_product, get_product_version
 from landfall.metadata.tables import (
     column_lineage,
     data_products,
@@ -23,7 +23,7 @@ from landfall.metadata.tables import (
 from landfall.planning.plan import NodeKind
 from landfall.runs.ids import RunID
 from landfall.runs.states import NodeState, RunState
-from landfall.spec.model import Product
+from landfall.spec.model import Dataset, Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,95 @@ def read_story(connection: sa.Connection, run_id: RunID, *, with_nodes: bool) ->
     )
 
 
+def declared_story(connection: sa.Connection, key: str, *, now: datetime) -> RunStory:
+    """Return what the current version of a product reads and writes, as if every node of it had just been built.
+
+    Nothing that only a run can tell is in it: no rows, versions of tables or results of rules.
+
+    Raises:
+        UnknownProduct: It was never applied.
+    """
+    current = get_current_product(connection, key)
+    product = current.product
+    layers = foreign_layers(connection, product)
+    edges = _edges(connection, current.product_id, current.version)
+    nodes = [
+        _declared(product, f"ingest.{dataset.name}", dataset.description, dataset, (), edges, now)
+        for dataset in product.datasets
+        if dataset.landing is not None
+    ]
+    datasets = {dataset.name: dataset for dataset in product.datasets}
+    for item in product.transformations:
+        inputs = tuple(
+            Table(ref.product, ref.dataset, layers.get(str(ref), ""))
+            if ref.product is not None
+            else Table(product.key, ref.dataset, str(datasets[ref.dataset].layer))
+            for ref in item.inputs
+        )
+        output = datasets[item.output.dataset]
+        nodes.append(_declared(product, item.name, item.description, output, inputs, edges, now))
+    own = (Table(product.key, dataset.name, str(dataset.layer)) for dataset in product.datasets)
+    return RunStory(
+        run_id=RunID(""),
+        product=product.key,
+        description=product.description,
+        owner_team=product.owner.team,
+        owner_email=product.owner.email,
+        state=RunState.SUCCEEDED,
+        started_at=now,
+        finished_at=now,
+        nodes=tuple(nodes),
+        tables={table.name: table for table in (*own, *(table for node in nodes for table in node.inputs))},
+    )
+
+
+def foreign_layers(connection: sa.Connection, product: Product) -> dict[str, str]:
+    """Return the layer of each port of another product that this one reads, by its reference, where it is known."""
+    layers: dict[str, str] = {}
+    for ref in {ref for item in product.transformations for ref in item.inputs if ref.product is not None}:
+        owner = find_current_product(connection, str(ref.product))
+        for dataset in owner.product.datasets if owner is not None else ():
+            if dataset.name == ref.dataset:
+                layers[str(ref)] = str(dataset.layer)
+    return layers
+
+
+def _declared(
+    product: Product,
+    key: str,
+    description: str,
+    dataset: Dataset,
+    inputs: tuple[Table, ...],
+    edges: Mapping[str, Sequence[ColumnEdge]],
+    now: datetime,
+) -> NodeStory:
+    output = Table(product.key, dataset.name, str(dataset.layer))
+    promised = {port.dataset: port.columns for port in product.ports}.get(dataset.name, ())
+    declared = tuple((column.name, column.type) for column in dataset.columns)
+    return NodeStory(
+        key=key,
+        description=description,
+        kind=NodeKind.INGEST if dataset.landing is not None else NodeKind.TRANSFORM,
+        state=NodeState.SUCCEEDED,
+        started_at=now,
+        finished_at=now,
+        error_code=None,
+        inputs=inputs,
+        landing=_landing(product, dataset.name),
+        files=0,
+        bytes=0,
+        output=output,
+        quarantine=Table(product.key, dataset.name, None),
+        table_version=None,
+        columns=declared or tuple((name, kind) for name, kind in promised if kind is not None),
+        rows_read=None,
+        rows_published=None,
+        rows_quarantined=None,
+        rules=(),
+        edges=tuple(edges.get(output.name, ())),
+    )
+
+
 def _nodes(connection: sa.Connection, run_id: RunID) -> Sequence[sa.Row[Any]]:
     return connection.execute(
         sa.select(node_runs)
@@ -209,6 +298,7 @@ def _description(product: Product, key: str, dataset: str, *, is_ingest: bool) -
 
 
 def _landing(product: Product, dataset: str) -> str | None:
+    """Return where files of a dataset land, below the landing zone; ``None`` for what a transformation builds."""
     pattern = next((item.landing for item in product.datasets if item.name == dataset), None)
     return None if pattern is None else f"{product.key}/{pattern}"
 

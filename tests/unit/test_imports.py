@@ -113,7 +113,9 @@ PARTS: Mapping[str, Part] = {
     "landfall.lake": Part((*PURE, "landfall.settings", "azure.storage", "azure.identity", "azure.core")),
     "landfall.purging": Part((*PURE, "landfall.metadata", "landfall.runs", "landfall.lake")),
     # Sends what the store of runs tells, in the words of OpenLineage and through its client.
-    "landfall.catalogue": Part((*PURE, "landfall.metadata", "landfall.runs", "openlineage", "requests")),
+    "landfall.catalogue": Part(
+        (*PURE, "landfall.metadata", "landfall.runs", "openlineage", "requests", "sqlalchemy")
+    ),
     "landfall.preview": Part(
         (*PURE, "landfall.settings", "deltalake", "pyarrow", "azure.identity", "azure.core")
     ),
