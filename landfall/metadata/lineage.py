@@ -69,21 +69,27 @@ def walk(
         scope: An edge is there if both of its ends are seen; of other domains, these are the ports.
     """
     ends = _ENDS[direction]
-    frontier = {start}
-    reached = {start}
-    walked: set[tuple[str, ...]] = set()
+    ids: set[int] = set()
+    # One value for each end: equal ones are then compared by their identity first.
+    known: dict[tuple[str, str], DatasetColumn] = {}
     links: list[LineageLink] = []
+    frontier = {(start.dataset, start.column)}
+    reached = set(frontier)
     level = 0
     while frontier and level != depth:
         level += 1
-        fresh = [edge for edge in _edges_at(connection, frontier, ends, scope) if edge not in walked]
-        walked.update(fresh)
-        found = [
-            LineageLink(level, DatasetColumn(*edge[:2]), DatasetColumn(*edge[2:4]), _KINDS[edge[4]])
-            for edge in fresh
-        ]
-        links += found
-        frontier = {link.source if ends.far == 0 else link.target for link in found} - reached
+        far: set[tuple[str, str]] = set()
+        for edge in _edges_at(connection, frontier, ends, scope):
+            if edge[0] in ids:
+                continue
+            ids.add(edge[0])
+            source, target = (edge[1], edge[2]), (edge[3], edge[4])
+            for end in (source, target):
+                if end not in known:
+                    known[end] = DatasetColumn(*end)
+            links.append(LineageLink(level, known[source], known[target], _KINDS[edge[5]]))
+            far.add(source if ends.far == 0 else target)
+        frontier = far - reached
         reached |= frontier
     return tuple(links)
 
@@ -147,28 +153,25 @@ _KINDS = {str(kind): kind for kind in DependencyKind}
 
 
 def _edges_at(
-    connection: sa.Connection, frontier: set[DatasetColumn], ends: _Ends, scope: Scope
-) -> Iterator[tuple[str, ...]]:
-    """Yield the edges that touch one of the columns with their near end, as text in the order of ``_EDGE``."""
+    connection: sa.Connection, frontier: set[tuple[str, str]], ends: _Ends, scope: Scope
+) -> Iterator[sa.Row[tuple[int, str, str, str, str, str]]]:
+    """Yield the edges that touch one of the columns with their near end: their id, then the values of ``_EDGE``."""
     columns: dict[str, set[str]] = {}
-    for item in frontier:
-        columns.setdefault(item.dataset, set()).add(item.column)
+    for dataset, column in frontier:
+        columns.setdefault(dataset, set()).add(column)
+    at = 1 + ends.near
     for names in batches(sorted(columns)):
         query = (
-            sa.select(*_EDGE)
+            sa.select(column_lineage.c.ColumnLineageID, *_EDGE)
             .join_from(column_lineage, data_products, _is_current())
             .where(_EDGE[ends.near].in_(names), scope.named_datasets(_EDGE[ends.far]))
             .order_by(column_lineage.c.ColumnLineageID)
         )
-        for row in connection.execute(query):
-            edge: tuple[str, ...] = tuple(map(str, row))
-            wanted = columns[edge[ends.near]]
+        for row in connection.execute(query).all():
+            wanted, own = columns[row[at]], row[at + 1]
             # `*` is all columns, on either side.
-            if (
-                not wanted.isdisjoint((edge[ends.near + 1], ALL_COLUMNS))
-                or edge[ends.near + 1] == ALL_COLUMNS
-            ):
-                yield edge
+            if own in wanted or own == ALL_COLUMNS or ALL_COLUMNS in wanted:
+                yield row
 
 
 def batches(names: Sequence[str]) -> Iterator[Sequence[str]]:

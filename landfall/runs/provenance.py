@@ -122,19 +122,20 @@ def origins(connection: sa.Connection, datasets: Sequence[str]) -> tuple[Origin,
 
 
 def _published(connection: sa.Connection, products: set[str]) -> dict[str, sa.Row[Any]]:
+    """Return the newest publication of every dataset of some products, by full name."""
     rows: dict[str, sa.Row[Any]] = {}
-    for product in sorted(products):
-        domain, _, name = product.partition("/")
+    key = data_products.c.Domain + "/" + data_products.c.Name
+    for some in batches(sorted(products)):
         query = (
-            sa.select(published_data_sets)
+            sa.select(published_data_sets, key.label("Product"))
             .join_from(
                 published_data_sets,
                 data_products,
                 data_products.c.DataProductID == published_data_sets.c.DataProductID,
             )
-            .where(data_products.c.Domain == domain, data_products.c.Name == name)
+            .where(key.in_(some))
         )
-        rows.update({f"{product}.{row.DataSetName}": row for row in connection.execute(query)})
+        rows.update({f"{row.Product}.{row.DataSetName}": row for row in connection.execute(query)})
     return rows
 
 
