@@ -13,6 +13,7 @@ from landfall.runs.retention import (
     Retention,
     purge_acts,
     purge_alarms,
+    purge_audit,
     purge_backfills,
     purge_configuration,
     purge_events,
@@ -39,7 +40,7 @@ _OF_PRODUCTS = (
     purge_versions,
 )
 # What belongs to no product.
-_OF_NONE = (purge_files, purge_acts, purge_alarms, purge_letters, purge_configuration)
+_OF_NONE = (purge_files, purge_acts, purge_audit, purge_alarms, purge_letters, purge_configuration)
 
 # What the rows of no product are shown under.
 INSTALLATION = "(installation)"

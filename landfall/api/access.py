@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 from fastapi import Request
 
+from landfall.api.auditing import concerns
 from landfall.api.identity import Viewer, backend_of
 from landfall.errors import LandfallError
 from landfall.landing.queries import UnknownFile
@@ -85,6 +86,8 @@ async def of_files(
             raise UnknownFile(str(file_id))
     for domain in found.values():
         viewer.require(role, domain)
+    domains = set(found.values())
+    concerns(request, domains.pop() if len(domains) == 1 else None)
 
 
 async def _of(
@@ -100,4 +103,5 @@ async def _of(
     if domain is None or not viewer.scope.sees(domain):
         raise unknown(text)
     viewer.require(role, domain)
+    concerns(request, domain)
     return text

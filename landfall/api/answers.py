@@ -12,6 +12,7 @@ from landfall.copying.plan import CopyItem, WaitingCopy
 from landfall.landing.dead_letters import LetterState
 from landfall.landing.replay import LeftFile
 from landfall.metadata.alarms import Alarm
+from landfall.metadata.audit import AuditedAct
 from landfall.runs.backfill_list import BackfillSummary
 from landfall.runs.bulk import Outcome
 from landfall.runs.callbacks import Callback
@@ -331,6 +332,13 @@ class Alarms(Answer):
     """Alarms, the newest first."""
 
     alarms: list[Alarm]
+
+
+class ActPage(Answer):
+    """Acts, the newest first."""
+
+    acts: list[AuditedAct]
+    following: str | None
 
 
 AnyObject = dict[str, Any]

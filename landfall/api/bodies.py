@@ -16,8 +16,8 @@ from landfall.api.body import (
     ProductKey,
     ShortText,
     Since,
-    read_instant,
 )
+from landfall.instants import read_instant
 from landfall.landing.dead_letters import MOST_LETTERS, LetterSource
 from landfall.landing.replay import MOST_FILES, REPLAYABLE
 from landfall.runs.backfills import CHUNK_FILES, MOST_CHUNK_FILES

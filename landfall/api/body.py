@@ -1,16 +1,16 @@
 """The JSON body of a request: read into a model, with every fault found at once."""
 
 import json
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from landfall.instants import read_since
+
 MAX_BODY_BYTES = 64 * 1024
 _SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
-_MINUTES = {"m": 1, "h": 60, "d": 1440}
 
 
 class Body(BaseModel):
@@ -20,25 +20,6 @@ class Body(BaseModel):
 
 
 Model = TypeVar("Model", bound=Body)
-
-
-def read_instant(value: Any) -> datetime | None:
-    """Return an instant, UTC where no zone is named; ``None`` for what is none."""
-    if not isinstance(value, str):
-        return None
-    try:
-        instant = datetime.fromisoformat(value)
-        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def read_since(value: Any, now: datetime) -> datetime | None:
-    """Return the instant from which on something is meant, told as such or as an age; ``None`` for what is neither."""
-    age = re.fullmatch(r"([0-9]{1,5})([mhd])", value) if isinstance(value, str) else None
-    if age is None:
-        return read_instant(value)
-    return now - timedelta(minutes=int(age[1]) * _MINUTES[age[2]])
 
 
 def _checked_since(value: str) -> str:

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from landfall.api.bodies import CancelRuns, RerunRuns
-from landfall.api.body import read_body, read_since
+from landfall.api.body import read_body
 from landfall.api.reply import Acted, Reply, invalid, problem_of
+from landfall.instants import read_since
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
 from landfall.metadata.scope import EVERYTHING, Scope

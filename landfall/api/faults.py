@@ -15,6 +15,7 @@ from landfall.known_settings import UnknownSettingName
 from landfall.landing.dead_letters import UnknownDeadLetter
 from landfall.landing.queries import UnknownFile
 from landfall.metadata.catalog import DatasetNotApplied, UnknownProduct, UnknownVersion
+from landfall.metadata.paging import NotACursor
 from landfall.runs.backfill_acts import UnknownBackfill
 from landfall.runs.closing import UnknownRun
 from landfall.runs.requests import UnknownRequest
@@ -22,6 +23,7 @@ from landfall.runs.run_nodes import NodeNotInRun
 
 log = logging.getLogger(__name__)
 
+_BAD_REQUEST = (NotACursor,)
 NOT_FOUND = (
     *(UnknownProduct, UnknownVersion, DatasetNotApplied, UnknownSettingName),
     *(UnknownRun, UnknownRequest, UnknownBackfill, NodeNotInRun),
@@ -42,7 +44,8 @@ async def _refusal(_request: Request, error: Any) -> Response:
     if isinstance(error, HttpRefusal):
         faults = {"faults": list(error.faults)} if isinstance(error, InvalidRequest) else {}
         return respond(problem_of(error, status=error.status, **faults))
-    return respond(problem_of(error, status=404 if isinstance(error, NOT_FOUND) else None))
+    status = 404 if isinstance(error, NOT_FOUND) else 400 if isinstance(error, _BAD_REQUEST) else None
+    return respond(problem_of(error, status=status))
 
 
 async def _invalid(request: Request, error: Any) -> Response:

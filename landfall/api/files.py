@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 from landfall.api.bodies import ReplayFiles
-from landfall.api.body import read_body, read_since
+from landfall.api.body import read_body
 from landfall.api.reply import Acted, Reply, invalid, problem_of
+from landfall.instants import read_since
 from landfall.landing.queries import UnknownFile
 from landfall.landing.replay import FileChoice, NothingChosen, replay_files
 from landfall.metadata.catalog import UnknownProduct

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
+from landfall.api.auditing import audit
 from landfall.api.backend import Backend
 from landfall.api.bridge import BACKEND
 from landfall.api.errors import NotSignedIn, RoleMissing, WrongHost
@@ -97,13 +98,18 @@ def backend_of(request: Request) -> Backend:
 
 
 async def viewer(request: Request) -> Viewer:
-    """Return who calls.
+    """Return who calls, and have the act that they ask for written down once it is done.
 
     Raises:
         NotSignedIn: The app cannot know.
         WrongHost: The laptop's app is called by a foreign name, as a web page would that has its name point here.
     """
-    settings: IdentitySettings = request.app.state.identity
+    found = await _identified(request, request.app.state.identity)
+    await audit(request, found.name)
+    return found
+
+
+async def _identified(request: Request, settings: IdentitySettings) -> Viewer:
     if settings.signed_in_by_app_service:
         claims = read_principal(request.headers.get(PRINCIPAL, ""))
         return await run_in_threadpool(_signed_in, request, claims)

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from landfall.api.bodies import ActOnLetters
-from landfall.api.body import read_body, read_since
+from landfall.api.body import read_body
 from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
+from landfall.instants import read_since
 from landfall.landing.dead_letters import (
     MOST_LETTERS,
     ActedLetter,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from landfall.errors import ErrorKind, LandfallError
@@ -36,7 +37,15 @@ class Reply:
         return "application/problem+json" if self.status >= 400 else "application/json"
 
     def text(self) -> str:
-        return json.dumps(self.body, ensure_ascii=False)
+        return json.dumps(self.body, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 @dataclass(frozen=True, slots=True)

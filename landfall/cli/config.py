@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from landfall.cli.auditing import doing_on_database
 from landfall.cli.examples import examples
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_rows
 from landfall.cli.project import invocation
@@ -92,19 +93,18 @@ def set_(
     if (value is None) is not unset:
         raise typer.BadParameter("give a VALUE, or --unset", param_hint="VALUE")
     effective_at, now = _instant(effective, "--effective"), datetime.now(UTC)
-    version = (
-        invocation(context)
-        .database()
-        .transact(
-            lambda connection: set_value(
-                connection,
-                name,
-                value,
-                product=product,
-                effective_at=effective_at,
-                now=now,
-                actor=actor(),
-            )
+    doing = doing_on_database(
+        "config.set", now, product=product, subject=name, value=value, effective_at=effective
+    )
+    version = doing.audited(invocation(context).database()).transact(
+        lambda connection: set_value(
+            connection,
+            name,
+            value,
+            product=product,
+            effective_at=effective_at,
+            now=now,
+            actor=actor(),
         )
     )
     show_fields({"name": name, "product": product, **asdict(version)}, output)
@@ -133,10 +133,9 @@ def rollback(
     from landfall.metadata.effective import roll_back
 
     now = datetime.now(UTC)
-    version = (
-        invocation(context)
-        .database()
-        .transact(lambda connection: roll_back(connection, name, product=product, now=now, actor=actor()))
+    doing = doing_on_database("config.rollback", now, product=product, subject=name)
+    version = doing.audited(invocation(context).database()).transact(
+        lambda connection: roll_back(connection, name, product=product, now=now, actor=actor())
     )
     show_fields({"name": name, "product": product, **asdict(version)}, output)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from landfall.cli import (
+    audit,
     backfills,
     catalog,
     config,
@@ -94,6 +95,7 @@ profile.register(app)
 database.register(app)
 config.register(app)
 purge.register(app)
+audit.register(app)
 demo.register(app)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from landfall.accounts import actor
+from landfall.cli.auditing import doing_on_database
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_json, show_rows
@@ -149,7 +149,13 @@ def apply(
     if dry_run:
         note("dry run: nothing was written")
         return
-    applied = apply_products(database, products, actor=actor(), now=datetime.now(UTC))
+    keys = [product.key for product in products]
+    doing = doing_on_database(
+        "metadata.apply", datetime.now(UTC), product=keys[0] if len(keys) == 1 else None, products=keys
+    )
+    # Nothing that changes nothing is an act.
+    written = database if difference.is_empty else doing.audited(database)
+    applied = apply_products(written, products, actor=doing.actor, now=doing.at)
     for version in applied:
         note(f"{version.product}: version {version.version} is current")
     if not applied:
@@ -167,7 +173,10 @@ def rollback(
     """
     from landfall.metadata.apply import rollback as roll_back
 
-    version = roll_back(invocation(context).database(), product, actor=actor(), now=datetime.now(UTC))
+    doing = doing_on_database("metadata.rollback", datetime.now(UTC), product=product)
+    version = roll_back(
+        doing.audited(invocation(context).database()), product, actor=doing.actor, now=doing.at
+    )
     show_fields(
         {"product": version.product, "version": version.version, "restores": version.restores}, output
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from landfall.cli.auditing import doing_on_database
 from landfall.cli.examples import examples
 from landfall.cli.output import Output, OutputFormat, note, show_rows
 from landfall.cli.project import invocation
@@ -32,7 +33,8 @@ def purge(
 
     here = invocation(context)
     lake = Lake.connect(here.settings())
-    purged = purge_by_policy(here.database(), lake, now=datetime.now(UTC), dry_run=dry_run)
+    doing = doing_on_database("purge", datetime.now(UTC))
+    purged = purge_by_policy(doing.audited(here.database()), lake, now=doing.at, dry_run=dry_run)
     rows = [
         {"product": item.product, "what": what, "count": count}
         for item in purged

@@ -70,6 +70,7 @@ class Database:
         self.engine = engine
         # Whether to look at the revision of the tables before the next transaction.
         self._guarded = True
+        self._companion: Callable[[sa.Connection], None] | None = None
         # Where a commit is a round trip, whoever only reads has connections that need none.
         alone = engine if autocommit is None else autocommit
         self._reader = alone.execution_options(**{_READ_ONLY: True})
@@ -103,6 +104,15 @@ class Database:
         other._guarded = False
         return other
 
+    def accompanied(self, write: Callable[[sa.Connection], None]) -> Self:
+        """Return the same database, whose first transaction that commits does ``write`` too, at its end.
+
+        As all work of a transaction, ``write`` must have the effect of once when it runs twice.
+        """
+        other = copy.copy(self)
+        other._companion = write
+        return other
+
     @property
     def name(self) -> str:
         """Where the database is, without anything secret."""
@@ -124,7 +134,18 @@ class Database:
             sqlalchemy.exc.IntegrityError: A constraint refused the change; as every other error in a
                 statement it is left as it is.
         """
-        return self._write(lambda: self._run_in(self.engine, work))
+        companion = self._companion
+        if companion is None:
+            return self._write(lambda: self._run_in(self.engine, work))
+
+        def both(connection: sa.Connection) -> Answer:
+            answer = work(connection)
+            companion(connection)
+            return answer
+
+        answer = self._write(lambda: self._run_in(self.engine, both))
+        self._companion = None
+        return answer
 
     def transact_one(self, statement: sa.UpdateBase, parameters: Mapping[str, Any] | None = None) -> int:
         """Send one statement that commits by itself, one round trip, and return how many rows it changed.

@@ -16,6 +16,7 @@ from landfall.metadata.catalog import CurrentProduct
 from landfall.metadata.effective import effective_settings
 from landfall.metadata.tables import (
     alarms,
+    audit_log,
     backfill_files,
     backfills,
     column_lineage,
@@ -272,6 +273,14 @@ def purge_letters(
     last = sa.func.coalesce(dead_letters.c.EndedAt, dead_letters.c.LastSeenAt)
     query = sa.select(dead_letters.c.DeadLetterID).where(last < now - retention.letters)
     return purge_batch(connection, dead_letters, dead_letters.c.DeadLetterID, query, dry_run)
+
+
+def purge_audit(
+    connection: sa.Connection, _: None, retention: Retention, *, now: datetime, dry_run: bool = False
+) -> Batch:
+    """Delete the audit log's rows of long ago."""
+    query = sa.select(audit_log.c.AuditID).where(audit_log.c.OccurredAt < now - retention.acts)
+    return purge_batch(connection, audit_log, audit_log.c.AuditID, query, dry_run)
 
 
 def purge_configuration(

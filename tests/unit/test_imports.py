@@ -21,7 +21,9 @@ SOURCES = {
 
 PURE = (
     "landfall.errors",
+    "landfall.acts",
     "landfall.addresses",
+    "landfall.instants",
     "landfall.known_settings",
     "landfall.roles",
     "landfall.spec",

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from landfall.api import config, health, levels, lineage, why
 from landfall.api.access import of_files, of_filter, of_product, of_run
@@ -20,14 +20,13 @@ from landfall.api.bodies import RollBackSetting, SetSetting
 from landfall.api.body import read_object
 from landfall.api.describing import takes
 from landfall.api.identity import Caller, Viewer, backend_of
+from landfall.api.parameters import FileID
 from landfall.metadata.lineage import Direction
 from landfall.roles import Role
 
 router = APIRouter()
 # Answered to everybody, signed in or not.
 open_router = APIRouter()
-
-_FileID = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 @router.get(
@@ -52,7 +51,7 @@ async def show_why_run(request: Request, caller: Caller, run_id: str) -> Respons
 
 
 @router.get("/why/files/{file_id}", response_model=Findings, responses=problems(404), tags=["why"])
-async def show_why_file(request: Request, caller: Caller, file_id: _FileID) -> Response:
+async def show_why_file(request: Request, caller: Caller, file_id: FileID) -> Response:
     """Say why a landed file is as it is, and what to do about it."""
     await of_files(request, caller, [file_id])
     return await read(request, why.show_why_file, str(file_id), now=backend_of(request).now())

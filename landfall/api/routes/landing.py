@@ -55,6 +55,8 @@ async def replay_dead_letters(request: Request, caller: Caller) -> Response:
     if isinstance(chosen, Reply):
         return respond(chosen)
     replayed = await backend.replay_letters(chosen.letter_ids, actor=caller.name)
+    # Each letter is handled in transactions of its own, as an event is; the act is written down behind them.
+    await asyncio.to_thread(backend.database.transact, lambda _: None)
     return respond(letters.acted_on(replayed, chosen.following))
 
 

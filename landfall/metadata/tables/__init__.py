@@ -1,5 +1,6 @@
 """Every table of Landfall's database, for Azure SQL and SQLite alike; whoever needs one imports it from here."""
 
+from landfall.metadata.tables.audit import audit_log
 from landfall.metadata.tables.authoring import (
     data_products,
     data_quality_rules,
@@ -54,6 +55,7 @@ from landfall.metadata.tables.service_levels import alarm_notices, service_level
 __all__ = [
     "alarm_notices",
     "alarms",
+    "audit_log",
     "backfill_chunks",
     "backfill_files",
     "backfills",

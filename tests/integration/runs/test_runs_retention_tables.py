@@ -15,6 +15,7 @@ from landfall.metadata import tables
 from landfall.metadata.acts import Act, record_product_act
 from landfall.metadata.alarms import AlarmName, clear_alarm, list_alarms, raise_alarm
 from landfall.metadata.apply import apply_products
+from landfall.metadata.audit import Doing, Via
 from landfall.metadata.catalog import find_product_id
 from landfall.metadata.effective import set_value
 from landfall.metadata.engine import Database
@@ -63,6 +64,7 @@ ONE_FOR_EACH_NAME = {
 PURGED = {
     "AlarmNotices",
     "Alarms",
+    "AuditLog",
     "BackfillChunks",
     "BackfillFiles",
     "Backfills",
@@ -217,6 +219,7 @@ def _everything_happens(database: Database, number: int, at: datetime) -> None:
     assert product_id is not None
     apply_products(database, [a_product(a_transformation(), *_more(number))], actor="ada", now=at)
     _set(database, "limits.nodes", str(10 + number), at)
+    Doing("ada", Via.CLI, "config.set", at).audited(database).transact(lambda _: None)
     run_id = one_run(database, number, at)
     _waiting_set(database, product_id, at, name=f"{number}", completed=True)
     _letter(database, f"{number}", at)
