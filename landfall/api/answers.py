@@ -4,16 +4,13 @@ Where a value of the domain has the names that the answer has, it is the model i
 """
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from landfall.copying.plan import CopyItem, WaitingCopy
 from landfall.landing.dead_letters import LetterState
 from landfall.landing.replay import LeftFile
-from landfall.metadata.alarms import Alarm
 from landfall.metadata.audit import AuditedAct
-from landfall.runs.backfill_list import BackfillSummary
 from landfall.runs.bulk import Outcome
 from landfall.runs.callbacks import Callback
 from landfall.runs.queries import Stop
@@ -114,13 +111,6 @@ class RunAnswer(Answer):
     rerun_of: str | None
 
 
-class RunPage(Answer):
-    """Runs, the newest first, and the products that are paused."""
-
-    runs: list[RunAnswer]
-    paused: list[PauseAnswer]
-
-
 class NodeAnswer(Answer):
     """One node of a run."""
 
@@ -139,14 +129,6 @@ class NodeAnswer(Answer):
     rows_published: int | None
     rows_quarantined: int | None
     stopped_by: list[Stop]
-
-
-class NodePage(Answer):
-    """The nodes of a run, and those that could not be part of it, with the reason."""
-
-    run_id: str
-    nodes: list[NodeAnswer]
-    left_out: dict[str, str]
 
 
 class CancelAnswer(Answer):
@@ -190,12 +172,6 @@ class BackfillStarted(Answer):
     files: int
     chunks: int
     left: list[LeftInBackfill]
-
-
-class BackfillPage(Answer):
-    """Backfills, the newest first."""
-
-    backfills: list[BackfillSummary]
 
 
 class FilesReplayed(Answer):
@@ -328,17 +304,8 @@ class Health(Answer):
     alarms: dict[str, int] = {}
 
 
-class Alarms(Answer):
-    """Alarms, the newest first."""
-
-    alarms: list[Alarm]
-
-
 class ActPage(Answer):
     """Acts, the newest first."""
 
     acts: list[AuditedAct]
     following: str | None
-
-
-AnyObject = dict[str, Any]

@@ -7,7 +7,7 @@ from landfall.api.describing import describe
 from landfall.api.faults import answer_faults
 from landfall.api.headers import SecurityHeaders
 from landfall.api.identity import Owners, viewer
-from landfall.api.routes import audit, explaining, landing, products, runs
+from landfall.api.routes import audit, catalogue, explaining, landing, products, runs
 from landfall.console.router import router as console
 from landfall.settings import IdentitySettings
 
@@ -30,7 +30,14 @@ def create_app(identity: IdentitySettings) -> FastAPI:
     app.state.owners = Owners()
     answer_faults(app)
     api = APIRouter(prefix="/api")
-    for router in (products.router, runs.router, landing.router, explaining.router, audit.router):
+    for router in (
+        products.router,
+        catalogue.router,
+        runs.router,
+        landing.router,
+        explaining.router,
+        audit.router,
+    ):
         api.include_router(router, dependencies=[Depends(viewer)])
     api.include_router(explaining.open_router)
     app.include_router(api)

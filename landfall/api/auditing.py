@@ -12,6 +12,7 @@ from landfall.acts import act_at
 from landfall.api.backend import Backend
 from landfall.api.bridge import BACKEND
 from landfall.api.reply import Acted
+from landfall.jobs.protocol import JobOutput, JobRunID
 from landfall.landing.dead_letters import ActedLetter
 from landfall.metadata.audit import Doing, Via
 from landfall.metadata.engine import Database
@@ -46,6 +47,9 @@ class AuditedBackend:
 
     async def follow_up(self, acted: Acted) -> None:
         await self._backend.follow_up(acted)
+
+    def job_output(self, job_run_id: JobRunID) -> JobOutput:
+        return self._backend.job_output(job_run_id)
 
     async def replay_letters(self, letter_ids: Sequence[int], *, actor: str) -> tuple[ActedLetter, ...]:
         return await self._backend.replay_letters(letter_ids, actor=actor)

@@ -10,6 +10,7 @@ from landfall.api.body import read_body
 from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
+from landfall.metadata.paging import PAGE_ROWS
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.runs.backfill_acts import (
     Backfill,
@@ -25,6 +26,7 @@ from landfall.runs.backfill_acts import (
 from landfall.runs.backfill_list import BackfillSummary, list_backfills
 from landfall.runs.backfills import (
     BackfillID,
+    BackfillState,
     NothingToBackfill,
     Selection,
     request_backfill,
@@ -109,10 +111,22 @@ def change_backfill(database: Database, backfill_id: str, act: str, *, actor: st
     )
 
 
-def show_backfills(database: Database, product: str | None, *, scope: Scope = EVERYTHING) -> Reply:
+def show_backfills(
+    database: Database,
+    product: str | None,
+    *,
+    state: BackfillState | None = None,
+    scope: Scope = EVERYTHING,
+    limit: int = PAGE_ROWS,
+    cursor: str | None = None,
+) -> Reply:
     """Answer ``GET /api/backfills``."""
-    found = database.read(lambda connection: list_backfills(connection, product=product, scope=scope))
-    return Reply(200, {"backfills": [asdict(item) | _instants(item) for item in found.items]})
+    found = database.read(
+        lambda connection: list_backfills(
+            connection, product=product, state=state, scope=scope, limit=limit, cursor=cursor
+        )
+    )
+    return Reply(200, {"backfills": [asdict(item) for item in found.items], "following": found.following})
 
 
 def show_backfill(database: Database, backfill_id: str) -> Reply:

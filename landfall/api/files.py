@@ -1,4 +1,4 @@
-"""Landed files over HTTP: put them back to pending."""
+"""Landed files over HTTP: the ledger, what became of a file, and putting files back to pending."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,11 +10,12 @@ from landfall.api.bodies import ReplayFiles
 from landfall.api.body import read_body
 from landfall.api.reply import Acted, Reply, invalid, problem_of
 from landfall.instants import read_since
-from landfall.landing.queries import UnknownFile
+from landfall.landing.queries import FileFilter, UnknownFile, list_files
 from landfall.landing.replay import FileChoice, NothingChosen, replay_files
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
 from landfall.metadata.scope import EVERYTHING, Scope
+from landfall.runs.file_history import file_history
 
 
 def request_replay(
@@ -57,3 +58,27 @@ def request_replay(
         "following": done.following,
     }
     return Acted(Reply(200, body_out), start=done.start)
+
+
+def show_files(
+    database: Database,
+    wanted: FileFilter,
+    *,
+    scope: Scope = EVERYTHING,
+    oldest_first: bool,
+    limit: int,
+    cursor: str | None,
+) -> Reply:
+    """Answer ``GET /api/files``."""
+    page = database.read(
+        lambda connection: list_files(
+            connection, wanted, scope=scope, oldest_first=oldest_first, limit=limit, cursor=cursor
+        )
+    )
+    return Reply(200, {"files": [asdict(item) for item in page.items], "following": page.following})
+
+
+def show_file(database: Database, file_id: int, *, scope: Scope = EVERYTHING) -> Reply:
+    """Answer ``GET /api/files/{id}``: every version of its path, the runs that took them in, and acts on them."""
+    found = database.read(lambda connection: file_history(connection, file_id, scope=scope))
+    return Reply(200, {"versions": [asdict(item) for item in found]})

@@ -7,10 +7,9 @@ from typing import Any
 
 from landfall.api.bodies import ActOnLetters
 from landfall.api.body import read_body
-from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
+from landfall.api.reply import Acted, Reply, invalid, problem_of
 from landfall.instants import read_since
 from landfall.landing.dead_letters import (
-    MOST_LETTERS,
     ActedLetter,
     LetterChoice,
     LetterFilter,
@@ -23,6 +22,7 @@ from landfall.landing.dead_letters import (
 )
 from landfall.metadata.alarms import list_alarms
 from landfall.metadata.engine import Database
+from landfall.metadata.paging import PAGE_ROWS
 from landfall.metadata.scope import EVERYTHING, Scope
 
 
@@ -34,26 +34,27 @@ class ChosenLetters:
     following: int | None
 
 
-def show_dead_letters(database: Database, state: str | None) -> Reply:
-    """Answer ``GET /api/dead-letters?state=dead``; without a state, those that are dead."""
-    if state is not None and state not in list(LetterState):
-        detail = f"'state' must be one of {', '.join(LetterState)}."
-        return problem(400, "LF6101", "InvalidQuery", detail)
-    wanted = LetterState(state) if state else LetterState.DEAD
-    letters = database.read(
-        lambda connection: list_dead_letters(connection, LetterFilter(wanted), limit=MOST_LETTERS)
-    ).items
-    return Reply(200, [_plain(asdict(letter)) for letter in letters])
+def show_dead_letters(
+    database: Database, wanted: LetterFilter, *, limit: int = PAGE_ROWS, cursor: str | None = None
+) -> Reply:
+    """Answer ``GET /api/dead-letters``."""
+    page = database.read(lambda connection: list_dead_letters(connection, wanted, limit=limit, cursor=cursor))
+    return Reply(200, {"letters": [asdict(item) for item in page.items], "following": page.following})
 
 
 def show_alarms(
-    database: Database, product: str | None, *, cleared: bool, scope: Scope = EVERYTHING
+    database: Database,
+    product: str | None,
+    *,
+    cleared: bool,
+    scope: Scope = EVERYTHING,
+    limit: int = PAGE_ROWS,
 ) -> Reply:
     """Answer ``GET /api/alarms``: those that last, with ``all=true`` also those whose cause is gone."""
     alarms = database.read(
-        lambda connection: list_alarms(connection, product=product, cleared=cleared, scope=scope)
+        lambda connection: list_alarms(connection, product=product, cleared=cleared, scope=scope, limit=limit)
     )
-    return Reply(200, [_plain(asdict(alarm)) for alarm in alarms])
+    return Reply(200, {"alarms": [asdict(alarm) for alarm in alarms]})
 
 
 def choose(database: Database, body: bytes | Mapping[str, Any], *, now: datetime) -> ChosenLetters | Reply:
@@ -104,7 +105,3 @@ def request_discard(
         lambda connection: discard_dead_letters(connection, chosen.letter_ids, actor=actor, now=now)
     )
     return Acted(acted_on(done, chosen.following))
-
-
-def _plain(fields: dict[str, object]) -> dict[str, object]:
-    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in fields.items()}

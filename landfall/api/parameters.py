@@ -18,6 +18,7 @@ Since = Annotated[
     Query(max_length=64, description="From then on: an instant, a date, or an age such as 12h or 7d."),
 ]
 Until = Annotated[str | None, Query(max_length=64, description="Before then: an instant, a date, or an age.")]
+Product = Annotated[str | None, Query(max_length=257, description="domain/product")]
 FileID = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 

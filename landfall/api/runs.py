@@ -9,19 +9,15 @@ from urllib.parse import urljoin
 
 from landfall.api.bodies import ReplayRun, RerunRun, StartRun
 from landfall.api.body import read_body, read_object
-from landfall.api.products import pause_object
 from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
 from landfall.calling_back import CallbackPolicy
 from landfall.metadata.catalog import UnknownProduct, get_current_product
 from landfall.metadata.engine import Database
-from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.planning.plan import NodeKey
 from landfall.runs.callbacks import list_callbacks, request_with_callback
 from landfall.runs.closing import RunEnded, UnknownRun, cancel_run
 from landfall.runs.former import RunGoesOn
 from landfall.runs.ids import RequestID, RunID
-from landfall.runs.pausing import find_pauses
-from landfall.runs.queries import RunDetail, RunSummary, get_run, list_runs
 from landfall.runs.replaying import FilesGone, request_replay
 from landfall.runs.requests import (
     IdempotencyKeyReused,
@@ -248,29 +244,6 @@ def show_request(database: Database, request_id: str, *, at: str) -> Reply:
     return Reply(200, body)
 
 
-def show_runs(database: Database, product: str | None, *, scope: Scope = EVERYTHING) -> Reply:
-    """Answer ``GET /api/runs``."""
-    summaries = database.read(lambda connection: list_runs(connection, product=product, scope=scope))
-    pauses = database.read(lambda connection: find_pauses(connection, scope=scope))
-    return Reply(
-        200,
-        {
-            "runs": [_summary(item) for item in summaries],
-            "paused": [pause_object(key, pause) for key, pause in pauses.items() if product in (None, key)],
-        },
-    )
-
-
-def show_run(database: Database, run_id: str) -> Reply:
-    """Answer ``GET /api/runs/{id}``."""
-    return _with_run(database, run_id, lambda detail: _summary(detail.run))
-
-
-def show_nodes(database: Database, run_id: str) -> Reply:
-    """Answer ``GET /api/runs/{id}/nodes``."""
-    return _with_run(database, run_id, _nodes)
-
-
 def request_cancel(database: Database, run_id: str, *, actor: str, now: datetime) -> Acted:
     """Answer ``POST /api/runs/{id}/cancel``."""
     try:
@@ -283,59 +256,3 @@ def request_cancel(database: Database, run_id: str, *, actor: str, now: datetime
         return Acted(problem_of(error))
     body = {"run_id": run_id, "at_work": [node.key for node in cancelled.at_work]}
     return Acted(Reply(202, body), cancelled=(cancelled,))
-
-
-def _with_run(database: Database, run_id: str, show: Any) -> Reply:
-    try:
-        detail: RunDetail = database.read(lambda connection: get_run(connection, RunID(run_id)))
-    except UnknownRun as error:
-        return problem_of(error, status=404)
-    return Reply(200, show(detail))
-
-
-def _summary(run: RunSummary) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "product": run.product,
-        "trigger": run.trigger,
-        "state": run.state,
-        "reason": run.reason,
-        "nodes": run.nodes,
-        "open_nodes": run.open_nodes,
-        "metadata_version": run.metadata_version,
-        "created_at": _text(run.created_at),
-        "started_at": _text(run.started_at),
-        "finished_at": _text(run.finished_at),
-        "rerun_of": run.rerun_of,
-    }
-
-
-def _nodes(detail: RunDetail) -> dict[str, Any]:
-    return {
-        "run_id": detail.run.run_id,
-        "nodes": [
-            {
-                "key": node.key,
-                "kind": node.kind,
-                "state": node.state,
-                "attempt": node.attempt,
-                "dataset": node.output,
-                "layer": node.layer,
-                "started_at": _text(node.started_at),
-                "finished_at": _text(node.finished_at),
-                "job_run_id": node.job_run_id,
-                "error_code": node.error_code,
-                "reason": node.reason,
-                "rows_read": node.rows_read,
-                "rows_published": node.rows_published,
-                "rows_quarantined": node.rows_quarantined,
-                "stopped_by": [asdict(stop) for stop in node.stopped_by],
-            }
-            for node in detail.nodes
-        ],
-        "left_out": dict(detail.left_out),
-    }
-
-
-def _text(instant: datetime | None) -> str | None:
-    return instant.isoformat() if instant else None

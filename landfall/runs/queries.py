@@ -213,6 +213,14 @@ def get_run(connection: sa.Connection, run_id: RunID) -> RunDetail:
     )
 
 
+def left_out_of(connection: sa.Connection, run_id: RunID) -> Mapping[str, str]:
+    """Return the nodes that could not be part of a run, with the reason; none for a run that is not there."""
+    plan: Mapping[str, Any] | None = connection.execute(
+        sa.select(run_plans.c.Plan).where(run_plans.c.RunID == run_id)
+    ).scalar_one_or_none()
+    return plan["left_out"] if plan is not None else {}
+
+
 def run_events(connection: sa.Connection, run_id: RunID, *, after: int = 0) -> tuple[RunEvent, ...]:
     """Return the changes of a run and its nodes in order, those with an id above ``after``."""
     rows = connection.execute(

@@ -20,7 +20,7 @@ from landfall.api.bodies import RollBackSetting, SetSetting
 from landfall.api.body import read_object
 from landfall.api.describing import takes
 from landfall.api.identity import Caller, Viewer, backend_of
-from landfall.api.parameters import FileID
+from landfall.api.parameters import FileID, Product
 from landfall.metadata.lineage import Direction
 from landfall.roles import Role
 
@@ -79,7 +79,7 @@ async def show_service_levels(request: Request, caller: Caller, product: str | N
 
 @router.get("/config", response_model=SettingPage, responses=problems(404), tags=["configuration"])
 async def show_settings(
-    request: Request, caller: Caller, product: str | None = None, at: str | None = None
+    request: Request, caller: Caller, product: Product = None, at: str | None = None
 ) -> Response:
     """Show every setting in effect, and who says so."""
     of_filter(caller, product)
@@ -93,7 +93,7 @@ async def show_settings(
     tags=["configuration"],
 )
 async def show_setting_history(
-    request: Request, caller: Caller, name: str, product: str | None = None
+    request: Request, caller: Caller, name: str, product: Product = None
 ) -> Response:
     """Show every value that a setting was given."""
     of_filter(caller, product)

@@ -12,11 +12,14 @@ from landfall.api.answers import FilesReplayed, LettersActed
 from landfall.api.bodies import ActOnLetters, ReplayFiles
 from landfall.api.describing import takes
 from landfall.api.identity import Caller, backend_of
+from landfall.api.parameters import Cursor, FileID, Limit, Product, Since, instant
 from landfall.api.reply import Reply
-from landfall.landing.dead_letters import DeadLetter, LetterState
-from landfall.metadata.alarms import Alarm
+from landfall.api.run_answers import AlarmList, FilePage, FileVersions, LetterPage
+from landfall.landing.dead_letters import LetterFilter, LetterSource, LetterState
+from landfall.landing.queries import FileFilter
 from landfall.metadata.scope import Scope
 from landfall.roles import Role
+from landfall.runs.states import FileState
 
 router = APIRouter(tags=["landing"])
 
@@ -30,13 +33,56 @@ async def replay_files(request: Request, caller: Caller) -> Response:
     return await act(request, caller, files.request_replay, await request.body(), scope=scope)
 
 
-@router.get("/dead-letters", response_model=list[DeadLetter], responses=problems(404))
+@router.get("/files", response_model=FilePage, responses=problems(404))
+async def show_files(
+    request: Request,
+    caller: Caller,
+    product: Product = None,
+    dataset: Annotated[str | None, Query(max_length=128)] = None,
+    state: FileState | None = None,
+    run_id: Annotated[str | None, Query(max_length=32, description="The newest run that claimed it.")] = None,
+    name: Annotated[str | None, Query(max_length=256, description="How the file's name begins.")] = None,
+    since: Since = None,
+    oldest_first: bool = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """List landed files, the newest first, those that meet every filter given."""
+    of_filter(caller, product)
+    wanted = FileFilter(
+        product, dataset, state, run_id, name, instant(since, backend_of(request).now(), "since")
+    )
+    return await read(
+        request,
+        files.show_files,
+        wanted,
+        scope=caller.scope,
+        oldest_first=oldest_first,
+        limit=limit,
+        cursor=cursor,
+    )
+
+
+@router.get("/files/{file_id}", response_model=FileVersions, responses=problems(404))
+async def show_file(request: Request, caller: Caller, file_id: FileID) -> Response:
+    """Show every version of a file's path, the runs that took them in, and what people did to them."""
+    return await read(request, files.show_file, file_id, scope=caller.scope)
+
+
+@router.get("/dead-letters", response_model=LetterPage, responses=problems())
 async def show_dead_letters(
-    request: Request, caller: Caller, state: LetterState = LetterState.DEAD
+    request: Request,
+    caller: Caller,
+    state: LetterState = LetterState.DEAD,
+    source: LetterSource | None = None,
+    error_code: Annotated[str | None, Query(max_length=16)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Response:
     """List events that could not be handled; they belong to no product."""
     caller.require(Role.READER, None)
-    return await read(request, letters.show_dead_letters, state)
+    wanted = LetterFilter(state, source, error_code)
+    return await read(request, letters.show_dead_letters, wanted, limit=limit, cursor=cursor)
 
 
 @router.post(
@@ -72,13 +118,14 @@ async def discard_dead_letters(request: Request, caller: Caller) -> Response:
     return await act(request, caller, letters.request_discard, await request.body())
 
 
-@router.get("/alarms", response_model=list[Alarm], responses=problems(404))
+@router.get("/alarms", response_model=AlarmList, responses=problems(404))
 async def show_alarms(
     request: Request,
     caller: Caller,
-    product: str | None = None,
+    product: Product = None,
     cleared: Annotated[bool, Query(alias="all")] = False,
+    limit: Limit = 50,
 ) -> Response:
     """List alarms that last, with ``all=true`` also those whose cause is gone."""
     of_filter(caller, product)
-    return await read(request, letters.show_alarms, product, cleared=cleared, scope=caller.scope)
+    return await read(request, letters.show_alarms, product, cleared=cleared, scope=caller.scope, limit=limit)

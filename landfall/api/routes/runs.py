@@ -1,28 +1,42 @@
 """Routes of runs, of requests for them, and of backfills."""
 
 from enum import StrEnum
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from landfall.api import backfills, bulk, runs
+from landfall.api import backfills, bulk, run_reads, runs
 from landfall.api.access import of_backfill, of_filter, of_request, of_run
 from landfall.api.answering import act, problems, read
 from landfall.api.answers import (
-    BackfillPage,
     BulkAnswer,
     CancelAnswer,
-    NodePage,
     RequestAnswer,
     RunAnswer,
-    RunPage,
     StartedRun,
 )
 from landfall.api.bodies import CancelRuns, NoBody, ReplayRun, RerunRun, RerunRuns
 from landfall.api.describing import takes
 from landfall.api.identity import Caller, backend_of
+from landfall.api.parameters import Cursor, Limit, Product, Since, Until, instant
+from landfall.api.run_answers import (
+    BackfillPage,
+    EventPage,
+    LogsAnswer,
+    NodeDetailAnswer,
+    NodePage,
+    RuleList,
+    RunFilePage,
+    RunPage,
+)
 from landfall.metadata.scope import Scope
 from landfall.roles import Role
 from landfall.runs.backfill_acts import Backfill
+from landfall.runs.backfills import BackfillState
+from landfall.runs.run_list import RunFilter, RunOrder
+from landfall.runs.run_nodes import NodeFilter
+from landfall.runs.states import NodeState, RunState
+from landfall.spec.model import Layer
 
 router = APIRouter(tags=["runs"])
 
@@ -34,10 +48,35 @@ class BackfillAct(StrEnum):
 
 
 @router.get("/runs", response_model=RunPage, responses=problems(404))
-async def show_runs(request: Request, caller: Caller, product: str | None = None) -> Response:
-    """List runs, the newest first."""
+async def show_runs(
+    request: Request,
+    caller: Caller,
+    product: Product = None,
+    state: Annotated[list[RunState], Query(max_length=8)] = [],  # noqa: B006 - it is read only
+    trigger: Annotated[
+        str | None, Query(max_length=16, description="What started them, such as landing.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    begins: Annotated[str | None, Query(max_length=32, description="First characters of the id.")] = None,
+    order: RunOrder = RunOrder.NEWEST,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """List runs, in one of several orders, those that meet every filter given."""
     of_filter(caller, product)
-    return await read(request, runs.show_runs, product, scope=caller.scope)
+    now = backend_of(request).now()
+    wanted = RunFilter(
+        product,
+        frozenset(state),
+        trigger,
+        instant(since, now, "since"),
+        instant(until, now, "until"),
+        begins,
+    )
+    return await read(
+        request, run_reads.show_runs, wanted, scope=caller.scope, order=order, limit=limit, cursor=cursor
+    )
 
 
 @router.post(
@@ -61,13 +100,71 @@ async def rerun_runs(request: Request, caller: Caller) -> Response:
 @router.get("/runs/{run_id}", response_model=RunAnswer, responses=problems(404))
 async def show_run(request: Request, caller: Caller, run_id: str) -> Response:
     """Show one run."""
-    return await read(request, runs.show_run, await of_run(request, caller, run_id))
+    return await read(request, run_reads.show_run, await of_run(request, caller, run_id))
 
 
 @router.get("/runs/{run_id}/nodes", response_model=NodePage, responses=problems(404))
-async def show_nodes(request: Request, caller: Caller, run_id: str) -> Response:
-    """Show the nodes of a run."""
-    return await read(request, runs.show_nodes, await of_run(request, caller, run_id))
+async def show_nodes(
+    request: Request,
+    caller: Caller,
+    run_id: str,
+    state: Annotated[list[NodeState], Query(max_length=8)] = [],  # noqa: B006 - it is read only
+    layer: Layer | None = None,
+    contains: Annotated[str | None, Query(max_length=160, description="Part of the key.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List the nodes of a run, upstreams first, those that meet every filter given."""
+    known = await of_run(request, caller, run_id)
+    wanted = NodeFilter(frozenset(state), layer, contains)
+    return await read(request, run_reads.show_nodes, known, wanted, limit=limit, cursor=cursor)
+
+
+@router.get("/runs/{run_id}/nodes/{key}", response_model=NodeDetailAnswer, responses=problems(404))
+async def show_node(request: Request, caller: Caller, run_id: str, key: str) -> Response:
+    """Show one node of a run: its definition, attempts, inputs, result, rules and files."""
+    return await read(request, run_reads.show_node, await of_run(request, caller, run_id), key)
+
+
+@router.get("/runs/{run_id}/nodes/{key}/logs", response_model=LogsAnswer, responses=problems(404))
+async def show_logs(request: Request, caller: Caller, run_id: str, key: str) -> Response:
+    """Show what the latest job of a node has printed, asked of the Jobs API at this moment."""
+    known = await of_run(request, caller, run_id)
+    return await read(request, run_reads.show_logs, known, key, output=backend_of(request).job_output)
+
+
+@router.get("/runs/{run_id}/events", response_model=EventPage, responses=problems(404))
+async def show_events(
+    request: Request,
+    caller: Caller,
+    run_id: str,
+    node: Annotated[str | None, Query(max_length=160)] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List every change of state of a run and its nodes, the newest first, with who did it."""
+    known = await of_run(request, caller, run_id)
+    return await read(request, run_reads.show_events, known, node=node, limit=limit, cursor=cursor)
+
+
+@router.get("/runs/{run_id}/files", response_model=RunFilePage, responses=problems(404))
+async def show_run_files(
+    request: Request,
+    caller: Caller,
+    run_id: str,
+    dataset: Annotated[str | None, Query(max_length=128)] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List the landed files that a run claimed."""
+    known = await of_run(request, caller, run_id)
+    return await read(request, run_reads.show_run_files, known, dataset=dataset, limit=limit, cursor=cursor)
+
+
+@router.get("/runs/{run_id}/quality", response_model=RuleList, responses=problems(404))
+async def show_results(request: Request, caller: Caller, run_id: str, limit: Limit = 200) -> Response:
+    """Show what the rules of a run found, those with most failed rows first."""
+    return await read(request, run_reads.show_results, await of_run(request, caller, run_id), limit=limit)
 
 
 @router.post(
@@ -136,10 +233,25 @@ async def show_request(request: Request, caller: Caller, request_id: str) -> Res
 
 
 @router.get("/backfills", response_model=BackfillPage, responses=problems(404), tags=["backfills"])
-async def show_backfills(request: Request, caller: Caller, product: str | None = None) -> Response:
+async def show_backfills(
+    request: Request,
+    caller: Caller,
+    product: Product = None,
+    state: BackfillState | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
     """List backfills, the newest first."""
     of_filter(caller, product)
-    return await read(request, backfills.show_backfills, product, scope=caller.scope)
+    return await read(
+        request,
+        backfills.show_backfills,
+        product,
+        state=state,
+        scope=caller.scope,
+        limit=limit,
+        cursor=cursor,
+    )
 
 
 @router.get("/backfills/{backfill_id}", response_model=Backfill, responses=problems(404), tags=["backfills"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from landfall.api import files, products, runs, why
+from landfall.api import files, products, run_reads, runs, why
 from landfall.metadata.engine import Database
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.why.values import Cause
@@ -101,7 +101,7 @@ def test_pauses_are_shown_with_the_runs_until_the_product_is_resumed(database: D
     paused = products.request_pause(
         database, "sales/orders", b'{"reason": "doubles"}', actor="grace", now=NOW
     ).reply
-    listed = runs.show_runs(database, None).body["paused"]
+    listed = run_reads.show_runs(database).body["paused"]
     land(database)
     resumed = products.request_resume(database, "sales/orders", actor="ada", now=NOW)
 
@@ -109,7 +109,7 @@ def test_pauses_are_shown_with_the_runs_until_the_product_is_resumed(database: D
     assert listed == [paused.body]
     assert (paused.body["paused_by"], paused.body["reason"]) == ("grace", "doubles")
     assert (resumed.reply.body["was_paused"], len(resumed.start)) == (True, 1)
-    assert runs.show_runs(database, None).body["paused"] == []
+    assert run_reads.show_runs(database).body["paused"] == []
     assert products.request_pause(database, "a/b", b"", actor="grace", now=NOW).reply.status == 404
     assert products.request_resume(database, "a/b", actor="grace", now=NOW).reply.status == 404
 

@@ -16,6 +16,12 @@ depends_on = None
 
 
 def upgrade() -> None:
+    if op.get_context().dialect.name == "mssql":
+        is_json = "ISJSON([Parameters]) = 1"
+    else:
+        is_json = (
+            "[Parameters] IS NULL OR json_valid([Parameters]) AND substr([Parameters], 1, 1) IN ('{', '[')"
+        )
     op.create_table(
         "AuditLog",
         sa.Column("AuditID", columns.BigId, autoincrement=True, nullable=False),
@@ -27,13 +33,7 @@ def upgrade() -> None:
         sa.Column("Domain", sa.Unicode(128)),
         sa.Column("Subject", sa.Unicode(400)),
         sa.Column("Parameters", columns.JsonText, nullable=False),
-        sa.CheckConstraint("ISJSON([Parameters]) = 1", name="CK_AuditLog_Parameters_IsJson").ddl_if(
-            dialect="mssql"
-        ),
-        sa.CheckConstraint(
-            '"Parameters" IS NULL OR json_valid("Parameters") AND substr("Parameters", 1, 1) IN (\'{\', \'[\')',
-            name="CK_AuditLog_Parameters_IsJson",
-        ).ddl_if(dialect="sqlite"),
+        sa.CheckConstraint(sa.text(is_json), name=op.f("CK_AuditLog_Parameters_IsJson")),
         sa.PrimaryKeyConstraint("AuditID", name="PK_AuditLog"),
         sa.UniqueConstraint("CallID", name="UQ_AuditLog_CallID"),
     )

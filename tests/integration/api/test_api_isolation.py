@@ -1,0 +1,182 @@
+"""Whoever has roles for one domain gets no row of another one, on any route, but for what it publishes."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from landfall.metadata.alarms import AlarmName, raise_alarm
+from landfall.metadata.catalog import find_product_id
+from landfall.metadata.engine import Database
+from landfall.runs.backfills import BackfillID, Selection, request_backfill
+from landfall.runs.callbacks import request_with_callback
+from landfall.runs.ids import RequestID, RunID
+from landfall.runs.pausing import pause_product
+from landfall.runs.requests import RunRequest, Trigger
+from landfall.spec.model import DatasetName, Port
+from tests.api_server import Api, ServerBackend, in_azure
+from tests.builders import a_product, a_transformation
+from tests.integration.runs.acting import NOW, apply, begin, finish, land
+
+# In the name of everything of the other domain that is not published.
+HIDDEN = "zzhidden"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    from tests.databases import a_database
+
+    database = a_database(tmp_path_factory.mktemp("isolation"))
+    fill(database)
+    yield database
+    database.close()
+
+
+def fill(database: Database) -> None:
+    apply(database, a_product(a_transformation(), domain="finance", name="ledger"))
+    secret = a_product(a_transformation(f"build_{HIDDEN}"), a_transformation("open_book", inputs=[HIDDEN]))
+    published = Port(DatasetName("open_book"), 1, None)
+    apply(database, a_product(*secret.transformations, ports=(published,)))
+    apply(database, a_product(a_transformation(), name=HIDDEN))
+    land(database, f"orders_landed/{HIDDEN}.csv")
+    begin(database, f"{HIDDEN}-run-1")
+    finish(database, RunID(f"{HIDDEN}-run-1"))
+    land(database, f"orders_landed/{HIDDEN}2.csv")
+    begin(database, f"{HIDDEN}-run-2")
+    request = RunRequest("sales/orders", Trigger.HTTP, f"{HIDDEN}-ada", parameters={"x": HIDDEN})
+    product_id = database.read(lambda c: find_product_id(c, "sales/orders"))
+
+    def rest(connection: Any) -> None:
+        request_with_callback(connection, request, None, request_id=RequestID(f"{HIDDEN}q"), now=NOW)
+        request_backfill(
+            connection,
+            "sales/orders",
+            Selection(1, 9, ()),
+            chunk_files=1,
+            backfill_id=BackfillID(f"{HIDDEN}b"),
+            actor=f"{HIDDEN}-ada",
+            now=NOW,
+        )
+        for of in (product_id, None):
+            raise_alarm(
+                connection,
+                AlarmName.SET_INCOMPLETE,
+                product_id=of,
+                subject=f"{HIDDEN} {of}",
+                detail="d",
+                now=NOW,
+            )
+        pause_product(connection, "sales/orders", actor=f"{HIDDEN}-ada", reason=None, now=NOW)
+
+    database.transact(rest)
+    Api(ServerBackend(database)).post("/api/config/runs.retries", {"value": "3", "product": "sales/orders"})
+
+
+VALUES = {
+    "domain": "sales",
+    "product": "orders",
+    "dataset": HIDDEN,
+    "run_id": f"{HIDDEN}-run-1",
+    "key": f"build_{HIDDEN}",
+    "file_id": "1",
+    "request_id": f"{HIDDEN}q",
+    "backfill_id": f"{HIDDEN}b",
+    "number": "1",
+    "name": "runs.retries",
+    "act_": "pause",
+    "act": "discard",
+}
+
+
+def paths(database: Database, method: str) -> list[str]:
+    description = Api(ServerBackend(database)).get("/api/openapi.json").json
+    return [path for path, methods in description["paths"].items() if method in methods]
+
+
+def filled(path: str) -> str:
+    return re.sub(r"\{(\w+)\}", lambda found: VALUES[found[1]], path)
+
+
+def reads(database: Database) -> list[str]:
+    plain = [filled(path) for path in paths(database, "get")]
+    plain = [path if path != "/api/lineage" else f"/api/lineage?of={HIDDEN}" for path in plain]
+    return [
+        *plain,
+        *(f"/api/lineage?of={name}&direction={way}" for name in ("open_book", "sales/orders.open_book",
+                                                                   f"sales/orders.{HIDDEN}", "typo")
+          for way in ("upstream", "downstream")),
+        *(f"{path}?product=sales/orders" for path in ("/api/runs", "/api/files", "/api/alarms", "/api/config",
+                                                       "/api/backfills", "/api/versions", "/api/datasets")),
+        "/api/products/sales/typo",
+        f"/api/products/sales/{HIDDEN}",
+        "/api/products/sales/orders",
+        "/api/datasets/sales/orders/open_book",
+        "/api/audit?subject=sales/orders",
+    ]  # fmt: skip
+
+
+def test_every_read_answers_who_may_see_it(database: Database) -> None:
+    insider = in_azure(database, "ada", "reader")
+
+    texts = {path: insider.get(path) for path in reads(database)}
+
+    assert [path for path, answer in texts.items() if answer.status >= 500] == []
+    # Otherwise the other tests would look for something that is nowhere.
+    shown = [path for path, answer in texts.items() if HIDDEN in answer.text and answer.status == 200]
+    assert len(shown) >= 18, shown
+
+
+@pytest.mark.parametrize("roles", [("reader:finance",), ("owner:finance", "operator:finance"), ()])
+def test_no_read_shows_anything_of_another_domain(database: Database, roles: tuple[str, ...]) -> None:
+    outsider = in_azure(database, "eve@contoso.example", *roles)
+
+    answers = {path: outsider.get(path) for path in reads(database)}
+
+    # What the caller has typed may come back in a refusal; nothing else does.
+    shown = {
+        path: answer.text
+        for path, answer in answers.items()
+        if HIDDEN in answer.text and not (HIDDEN in path and answer.status in {400, 403, 404})
+    }
+    assert shown == {}
+    assert {answer.status for answer in answers.values()} <= {200, 400, 403, 404}
+    assert "ledger" in answers["/api/products"].text or not roles
+
+
+def test_what_another_domain_publishes_is_seen(database: Database) -> None:
+    outsider = in_azure(database, "eve@contoso.example", "reader:finance")
+
+    products = outsider.get("/api/products").json["products"]
+    datasets = outsider.get("/api/datasets").json["datasets"]
+    port = outsider.get("/api/datasets/sales/orders/open_book")
+    hidden = outsider.get(f"/api/datasets/sales/orders/{HIDDEN}")
+
+    assert [(item["product"], item["last_run"], item["datasets"]) for item in products] == [
+        ("finance/ledger", None, 2),
+        ("sales/orders", None, 1),
+    ]
+    assert ("sales/orders", "open_book") in {(item["product"], item["name"]) for item in datasets}
+    assert (port.json["ports"], port.json["rules"]) == ([1], [])
+    assert (hidden.status, hidden.json["code"]) == (404, "LF6204")
+
+
+@pytest.mark.parametrize("roles", [("reader:finance",), ("owner:finance", "operator:finance")])
+def test_no_act_reaches_another_domain(database: Database, roles: tuple[str, ...]) -> None:
+    outsider = in_azure(database, "eve@contoso.example", *roles)
+    insider = in_azure(database, "ada", "reader")
+    before = insider.get("/api/audit").text
+    bodies: dict[str, Any] = {
+        "/api/runs/cancel": {"all": True},
+        "/api/runs/rerun": {"all": True},
+        "/api/files/replay": {"file_ids": [1]},
+        "/api/config/{name}": {"value": "5", "product": "sales/orders"},
+        "/api/config/{name}/rollback": {"product": "sales/orders"},
+    }
+
+    answers = {path: outsider.post(filled(path), bodies.get(path, {})) for path in paths(database, "post")}
+
+    bulk = {"/api/runs/cancel", "/api/runs/rerun"}
+    assert [answers[path].json["runs"] for path in sorted(bulk)] == [[], []]
+    assert {answer.status for path, answer in answers.items() if path not in bulk} <= {400, 403, 404}
+    assert insider.get("/api/audit").text == before
