@@ -35,8 +35,6 @@ class Act:
 
 _PRODUCT = "/api/products/{domain}/{product}"
 _PAGE = "/console/products/{domain}/{product}"
-_HELD = "/api/products/{domain}/{product}/quarantine"
-_HELD_PAGE = "/console/quarantine/{domain}/{product}/{dataset}"
 
 ACTS: tuple[Act, ...] = (
     Act("product.run", "Ask for a run of a product.", f"{_PRODUCT}/runs", "run", f"{_PAGE}/run"),
@@ -131,20 +129,6 @@ ACTS: tuple[Act, ...] = (
         "/api/dead-letters/discard",
         "dead-letters discard",
         "/console/dead-events/{letter_id}/discard",
-    ),
-    Act(
-        "quarantine.replay",
-        "Judge refused rows again and publish those that pass.",
-        f"{_HELD}/replay",
-        "quarantine replay",
-        f"{_HELD_PAGE}/replay",
-    ),
-    Act(
-        "quarantine.discard",
-        "Give refused rows up, with a reason.",
-        f"{_HELD}/discard",
-        "quarantine discard",
-        f"{_HELD_PAGE}/discard",
     ),
     Act(
         "config.set",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from types import SimpleNamespace
@@ -19,7 +20,9 @@ from activities.events import EventActivities
 from activities.http import HttpBackend
 from landfall.api.app import create_app
 from landfall.api.bridge import WebApp
+from landfall.api.identity import Owners
 from landfall.api.reply import Acted
+from landfall.jobs.protocol import JobOutput, JobRunID
 from landfall.metadata.engine import Database
 from landfall.metadata.tables import run_requests
 from landfall.runs.ids import RequestID
@@ -29,7 +32,9 @@ from tests.fakes.instances import FakeInstances
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
 
-WEB = WebApp(lambda: create_app(IdentitySettings(insecure_local="ada")))
+# Made once for each identity: its models take a second.
+application = cache(create_app)
+WEB = WebApp(lambda: application(IdentitySettings(insecure_local="ada")))
 
 
 class ServerBackend(HttpBackend):
@@ -49,6 +54,9 @@ class ServerBackend(HttpBackend):
 
     async def follow_up(self, acted: Any) -> None:
         self.followed.append(acted)
+
+    def job_output(self, job_run_id: JobRunID) -> JobOutput:
+        return JobOutput(error=None, error_trace=None, logs=f"job run {job_run_id} has printed this")
 
 
 @contextmanager
@@ -118,7 +126,9 @@ class Api:
     url: str = "http://127.0.0.1:7071"
 
     def __post_init__(self) -> None:
-        self._web = WebApp(lambda: create_app(self.identity))
+        app = application(self.identity)
+        app.state.owners = Owners()
+        self._web = WebApp(lambda: app)
 
     def send(
         self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None

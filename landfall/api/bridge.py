@@ -43,7 +43,9 @@ class WebApp:
 
     async def answer(self, request: func.HttpRequest, backend: object) -> func.HttpResponse:
         """Return the application's answer to one call."""
-        app = self._app or await asyncio.to_thread(self.loaded)
+        app = self._app
+        if app is None:
+            app = await asyncio.to_thread(self.loaded)
         exchange = _Exchange(request.get_body())
         try:
             await app({**_scope(request), BACKEND: backend}, exchange.receive, exchange.send)

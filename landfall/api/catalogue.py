@@ -4,9 +4,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from landfall.api.reply import Acted, Reply, problem_of
-from landfall.errors import LandfallError
-from landfall.metadata.apply import rollback
+from landfall.api.reply import Reply, problem_of
 from landfall.metadata.catalog import (
     DatasetNotApplied,
     UnknownProduct,
@@ -167,18 +165,6 @@ def show_version(database: Database, product: str, number: int) -> Reply:
             "changes": [change.to_payload() for change in found.changes],
         },
     )
-
-
-def request_rollback(database: Database, product: str, *, actor: str, now: datetime) -> Acted:
-    """Answer ``POST /api/products/{domain}/{product}/rollback``."""
-    try:
-        version = rollback(database, product, actor=actor, now=now)
-    except UnknownProduct as error:
-        return Acted(problem_of(error, status=404))
-    except LandfallError as error:
-        return Acted(problem_of(error))
-    body = {"product": version.product, "version": version.version, "restores": version.restores}
-    return Acted(Reply(200, body))
 
 
 def show_attention(database: Database, *, scope: Scope = EVERYTHING, now: datetime) -> Reply:

@@ -29,7 +29,7 @@ def cookie_name(request: Request) -> str:
 
 def token_of(request: Request) -> str:
     """Return the token for the forms of a page: that of the caller's cookie, or a new one."""
-    token: str = request.cookies.get(cookie_name(request)) or getattr(request.state, "csrf_token", "")
+    token = str(request.cookies.get(cookie_name(request)) or getattr(request.state, "csrf_token", ""))
     if not token:
         token = secrets.token_urlsafe(32)
         request.state.csrf_token = token

@@ -4,7 +4,6 @@ from fastapi import APIRouter, Request, Response
 
 from landfall.api import files
 from landfall.api.access import of_files
-from landfall.api.body import read_since
 from landfall.api.errors import InvalidRequest
 from landfall.api.identity import Caller, backend_of
 from landfall.console.acts import ActPage
@@ -13,6 +12,7 @@ from landfall.console.choices import chosen, words
 from landfall.console.command_lines import command
 from landfall.console.rendering import here, render
 from landfall.console.routing import PageRoute, back_of, perform, read_form, see_other
+from landfall.instants import read_since
 from landfall.landing.queries import FileFilter, list_files
 from landfall.landing.replay import REPLAYABLE
 from landfall.metadata.catalog import list_product_keys

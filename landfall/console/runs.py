@@ -5,11 +5,11 @@ from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
 
-from landfall.api.body import read_since
 from landfall.api.errors import InvalidRequest
 from landfall.api.identity import Caller, backend_of
 from landfall.console.rendering import here, render
 from landfall.console.routing import PageRoute
+from landfall.instants import read_since
 from landfall.metadata.catalog import list_product_keys
 from landfall.runs.pausing import find_pauses
 from landfall.runs.requests import Trigger

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from landfall.api import catalogue
+from landfall.api import catalogue, versions
 from landfall.api.access import of_filter, of_product
 from landfall.api.answering import act, problems, read
 from landfall.api.bodies import NoBody
@@ -156,4 +156,4 @@ async def show_version(
 async def roll_back(request: Request, caller: Caller, domain: str, product: str) -> Response:
     """Restore the version before, as a new one; runs in flight keep the one they were opened with."""
     key = of_product(caller, domain, product, Role.OWNER)
-    return await act(request, caller, catalogue.request_rollback, key)
+    return await act(request, caller, versions.request_rollback, key)

@@ -4,14 +4,15 @@ import re
 from collections.abc import Iterator
 
 import typer
+from starlette.routing import Match
 
 from landfall.acts import ACTS, BY_NAME, act_at
-from landfall.api.app import create_app
 from landfall.api.describing import describe
 from landfall.cli.main import app as command
 from landfall.settings import IdentitySettings
+from tests.api_server import application
 
-APP = create_app(IdentitySettings(insecure_local="ada"))
+APP = application(IdentitySettings(insecure_local="ada"))
 
 
 def routes() -> set[str]:
@@ -74,3 +75,14 @@ def test_names_tell_acts_apart_and_paths_lead_to_them() -> None:
             found = act_at(example(path), act.name.rpartition(".")[2])
             assert found is act, path
     assert act_at("/api/nothing") is None
+
+
+def test_every_form_that_the_list_names_is_one_of_the_console() -> None:
+    def is_served(path: str) -> bool:
+        scope = {"type": "http", "method": "POST", "path": re.sub(r"\{\w+\}", "x1", path), "headers": []}
+        return any(route.matches(scope)[0] is Match.FULL for route in APP.router.routes)
+
+    forms = [act.console for act in ACTS if act.console is not None]
+
+    assert [path for path in forms if not is_served(path)] == []
+    assert not is_served("/console/nothing")
