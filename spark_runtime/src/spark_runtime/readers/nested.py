@@ -43,8 +43,46 @@ def as_nested(texts: TextArray, kind: str, *, wraps: bool) -> TextArray:
             values.append(None if text is None else convert(_document(text, wraps)))
         except (ValueError, ArithmeticError, RecursionError):
             values.append(None)
-    nested: TextArray = pa.array(values, arrow_type)
-    return nested
+    return _as_array(values, arrow_type)
+
+
+def _as_array(values: Sequence[Any], kind: Any) -> TextArray:
+    """Return values as an array in which the fields of a struct that is null are null as well.
+
+    ``pyarrow.array`` leaves zeros and empty texts there, and Sail reads a field without looking at its struct.
+    """
+    if pa.types.is_struct(kind):
+        fields = [kind.field(at) for at in range(kind.num_fields)]
+        children = [
+            _as_array([None if value is None else value[field.name] for value in values], field.type)
+            for field in fields
+        ]
+        missing = pa.array([value is None for value in values], pa.bool_())
+        struct: TextArray = pa.StructArray.from_arrays(children, fields=fields, mask=missing)
+        return struct
+    if pa.types.is_map(kind):
+        entries = [entry for value in values if value is not None for entry in value]
+        keys = pa.array([key for key, _ in entries], kind.key_type)
+        items = _as_array([item for _, item in entries], kind.item_type)
+        entered: TextArray = pa.MapArray.from_arrays(_offsets(values), keys, items, type=kind)
+        return entered
+    if pa.types.is_list(kind):
+        inside = _as_array([item for value in values if value is not None for item in value], kind.value_type)
+        listed: TextArray = pa.ListArray.from_arrays(_offsets(values), inside, type=kind)
+        return listed
+    plain: TextArray = pa.array(values, kind)
+    return plain
+
+
+def _offsets(values: Sequence[Any]) -> TextArray:
+    """Return where each list begins among the items of all, null for one that is null, and where the last one ends."""
+    offsets: list[int | None] = []
+    at = 0
+    for value in values:
+        offsets.append(None if value is None else at)
+        at += 0 if value is None else len(value)
+    found: TextArray = pa.array([*offsets, at], pa.int32())
+    return found
 
 
 def nested_arrow_type(kind: str) -> Any:

@@ -52,7 +52,7 @@ def flatten(frame: Frame, config: Any, context: StepContext) -> Frame:
     if not isinstance(kind, StructType):
         raise StepRefused(f"{context.where}: column '{column}' is {kind.simpleString()}, not a struct")
     prefix = config.get("prefix", f"{column}_")
-    fields = {f"{prefix}{name}": f"{quoted(column)}.{quoted(name)}" for name in kind.names}
+    fields = {f"{prefix}{name}": _field(quoted(column), quoted(name), context) for name in kind.names}
     refuse_taken(
         [f"{prefix}{name}" for name in kind.names], [n for n in frame.columns if n != column], context
     )
@@ -61,6 +61,15 @@ def flatten(frame: Frame, config: Any, context: StepContext) -> Frame:
         selected |= fields if name == column else {name: quoted(name)}
     df = frame.df.selectExpr(*(f"{text} AS {quoted(name)}" for name, text in selected.items()))
     return Frame(df, tuple(selected))
+
+
+def _field(struct: str, name: str, context: StepContext) -> str:
+    """Return SQL of a field: Sail reads one without looking whether its struct is null."""
+    return (
+        f"{struct}.{name}"
+        if context.dialect.is_spark
+        else f"CASE WHEN {struct} IS NOT NULL THEN {struct}.{name} END"
+    )
 
 
 def unpivot(frame: Frame, config: Any, context: StepContext) -> Frame:
