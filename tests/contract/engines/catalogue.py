@@ -14,6 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from tests.contract.engines.typed_files import content_of
 from tests.integration.spark_runtime.workbench import columns_of
 
 FOLDER = Path(__file__).parent
@@ -128,15 +129,17 @@ def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
 def _file(file: Any) -> dict[str, str]:
     """Return name and bytes of a landed file.
 
-    Texts are UTF-8; ``{name, text, encoding}`` says more, ``hex`` gives bytes, ``cut`` leaves the last ones out.
+    Texts are UTF-8; ``{name, text, encoding}`` says more, ``hex`` gives bytes, ``rows`` those of a format that knows
+    types, ``cut`` leaves the last bytes out.
     """
     given = {"text": file} if isinstance(file, str) else dict(file)
     name = given.get("name", "landed.csv")
-    content = (
-        bytes.fromhex(given["hex"])
-        if "hex" in given
-        else given["text"].encode(given.get("encoding", "utf-8")) * int(given.get("times", 1))
-    )
+    if "hex" in given:
+        content = bytes.fromhex(given["hex"])
+    elif "rows" in given:
+        content = content_of(given)
+    else:
+        content = given["text"].encode(given.get("encoding", "utf-8")) * int(given.get("times", 1))
     if name.endswith(".gz"):
         content = gzip.compress(content, mtime=0)
     elif name.endswith(".bz2"):
