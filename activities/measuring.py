@@ -8,6 +8,7 @@ from activities.watching import Watching
 from landfall import telemetry
 from landfall.metadata.alarms import AlarmName, count_alarms
 from landfall.metadata.service_levels import LevelState
+from landfall.runs.queue_depths import queue_depths
 from landfall.runs.service_levels import LevelReport, list_service_levels
 
 
@@ -27,6 +28,8 @@ class MeasuredWatching(Watching):
         )
         tell_levels(levels, self._metrics)
         tell_alarms(await asyncio.to_thread(database.read, count_alarms), self._metrics)
+        for name, count in (await asyncio.to_thread(database.read, queue_depths)).items():
+            self._metrics.queue.set(count, {"landfall.queue.of": name})
 
 
 def tell_levels(levels: Iterable[LevelReport], metrics: telemetry.Metrics) -> None:

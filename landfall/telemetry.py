@@ -165,6 +165,9 @@ class Metrics:
         self.level_met = meter.create_gauge(
             "landfall.service_level.met", "1", "1 where a service level is met, 0 where it is missed."
         )
+        self.queue = meter.create_gauge(
+            "landfall.queue", "{item}", "Files, requests, nodes and dead letters that wait, by what they are."
+        )
         self.alarms = meter.create_gauge("landfall.alarms", "{alarm}", "Alarms that last, by name.")
 
 

@@ -14,6 +14,7 @@ locals {
     { title = "Longest way from landing to published, in seconds", metric = "landfall.publish.latency", value = "max(Max)", by = "landfall.product" },
     { title = "Oldest dataset whose freshness is promised, in seconds", metric = "landfall.dataset.age", value = "max(Max)", by = "landfall.product" },
     { title = "Service levels that are met (1) or missed (0)", metric = "landfall.service_level.met", value = "min(Min)", by = "landfall.product" },
+    { title = "What waits: files, requests, nodes, dead letters", metric = "landfall.queue", value = "max(Max)", by = "landfall.queue.of" },
     { title = "Alarms that last", metric = "landfall.alarms", value = "max(Max)", by = "landfall.alarm" },
   ]
 }
