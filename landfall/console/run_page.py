@@ -10,7 +10,6 @@ from fastapi import APIRouter, Request, Response
 
 from landfall.api.errors import InvalidRequest
 from landfall.api.identity import Caller, backend_of
-from landfall.console.address import page
 from landfall.console.graph.boxes import collapse, group_path
 from landfall.console.graph.drawing import WIDTH, draw
 from landfall.console.looks import NODE_STATES
@@ -235,9 +234,6 @@ def _drawer(asked: _Asked) -> dict[str, Any] | None:
         "detail": detail,
         "instance": node_instance(asked.run.run_id, key),
         "inputs": _inputs(detail, asked.run.product),
-        "quarantine": page(
-            "quarantine", *asked.run.product.split("/"), detail.summary.output, run=asked.run.run_id
-        ),
     }
 
 
