@@ -30,7 +30,6 @@ _ORDERS = (
     (RunOrder.NEWEST, "newest first"),
     (RunOrder.OLDEST, "oldest first"),
     (RunOrder.LAST_ENDED, "last ended first"),
-    (RunOrder.LARGEST, "most nodes first"),
 )
 _LIVE_S = 5
 

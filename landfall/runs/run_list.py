@@ -22,7 +22,6 @@ OPEN_STATES = frozenset(RunState) - FINAL_RUN_STATES
 class RunOrder(StrEnum):
     NEWEST = "newest"
     OLDEST = "oldest"
-    LARGEST = "largest"
     LAST_ENDED = "last_ended"
 
 
@@ -33,7 +32,6 @@ def _order(name: str, column: sa.ColumnElement[object], *, descending: bool) -> 
 _ORDERS: Mapping[RunOrder, tuple[SortKey, SortKey]] = {
     RunOrder.NEWEST: _order("created_at", runs.c.CreatedAt, descending=True),
     RunOrder.OLDEST: _order("created_at", runs.c.CreatedAt, descending=False),
-    RunOrder.LARGEST: _order("nodes", runs.c.NodeCount, descending=True),
     RunOrder.LAST_ENDED: _order("finished_at", runs.c.FinishedAt, descending=True),
 }
 

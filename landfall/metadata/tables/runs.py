@@ -76,6 +76,7 @@ runs = Table(
     Index("IX_Runs_DataProductID_CreatedAt", "DataProductID", "CreatedAt"),
     Index("IX_Runs_State_CreatedAt", "State", "CreatedAt"),
     Index("IX_Runs_CreatedAt", "CreatedAt"),
+    Index("IX_Runs_FinishedAt", "FinishedAt"),
     Index("IX_Runs_DataProductID_State_CreatedAt", "DataProductID", "State", "CreatedAt"),
 )
 
