@@ -8,6 +8,7 @@ made again writes the same name or one with the same number, and the ledger know
 import re
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 
 from landfall.spec.copying import WatermarkKind
 
@@ -49,16 +50,17 @@ def increment_name(number: int, upto: str, extension: str) -> str:
 
 
 def parse_increment(path: str) -> Increment | None:
-    """Return what the last part of a path says, ``None`` if it names no incremental copy."""
-    found = _NAME.fullmatch(path.rpartition("/")[2])
+    """Return what the last part of a path or address says, ``None`` if it names no incremental copy."""
+    # Addresses are percent-encoded, and not everybody encodes the same characters; values hold no percent sign.
+    found = _NAME.fullmatch(unquote(path.rpartition("/")[2]))
     if found is None:
         return None
-    return Increment(int(found[1]), found[2].replace("~", ":").replace("^", " "))
+    return Increment(int(found[1]), found[2].replace("~", ":").replace("_", " "))
 
 
 def encoded(value: str) -> str:
     """Return a value of a watermark as it stands in names: Hadoop's paths take no colon, and few like a blank."""
-    return value.replace(":", "~").replace(" ", "^")
+    return value.replace(":", "~").replace(" ", "_")
 
 
 def is_value(text: str, kind: WatermarkKind) -> bool:

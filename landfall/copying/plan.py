@@ -85,7 +85,7 @@ class CopyItem:
         watermark_from: Where this copy begins.
         watermark_to: Where it ends, if that is known before the source is asked.
         folder: In `landing`, from the product's folder up.
-        file: Name in the folder, with ``{watermark_to}`` in place of that value, ``:`` as ``~``, blank as ``^``;
+        file: Name in the folder, with ``{watermark_to}`` in place of that value, ``:`` as ``~``, blank as ``_``;
             empty where files keep their names.
         format: How it is written: ``parquet``, ``json`` or as the file is.
     """

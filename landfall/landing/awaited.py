@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -40,7 +41,11 @@ def awaited_files(
     """
     found: dict[str, AwaitedFile] = {}
     for batch in batches(list(paths), size=100):
-        ends = [landed_files.c.Url.endswith(f"/{LANDING}/{path}", autoescape=True) for path in batch]
+        # Events name addresses, in which some characters are percent-encoded.
+        written = {form for path in batch for form in (path, quote(path, safe="/"))}
+        ends = [
+            landed_files.c.Url.endswith(f"/{LANDING}/{path}", autoescape=True) for path in sorted(written)
+        ]
         rows = connection.execute(
             sa.select(landed_files.c.Url, landed_files.c.State, landed_files.c.Reason)
             .where(

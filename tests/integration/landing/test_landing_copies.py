@@ -89,6 +89,16 @@ def test_a_watermark_moves_once_its_file_was_published(database: Database) -> No
     assert following.file.startswith("00000002_")
 
 
+def test_a_watermark_is_read_from_an_address_as_events_have_it(database: Database) -> None:
+    """A blank and an offset: their names are percent-encoded in addresses."""
+    apply(database, a_copied_product())
+
+    land(database, "orders_landed/00000001_2026-01-01_00~00~00.5%2B00.parquet")
+    take_in(database, "r1")
+
+    assert watermark(database) == ("2026-01-01 00:00:00.5+00", 1)
+
+
 def test_what_a_failed_run_took_in_is_copied_again(database: Database) -> None:
     apply(database, a_copied_product())
     land(database, FIRST)

@@ -40,6 +40,20 @@ def test_a_run_waits_for_the_event_of_its_file(asked: Database) -> None:
     assert status(asked).run_id == "r2"
 
 
+def test_a_file_is_known_whatever_its_address_encodes(database: Database) -> None:
+    apply(database, a_product(a_transformation()))
+    path = "sales/orders/orders_landed/00000001_2026-01-01+00.csv"
+    request = RunRequest("sales/orders", Trigger.ADF, "factory", files=(path,))
+    database.transact(lambda c: request_run(c, request, request_id=RequestID("q1"), now=NOW))
+    land(database, "orders_landed/00000001_2026-01-01%2B00.csv")
+
+    run = begin(database, "r1")
+    assert run is not None
+    finish(database, run)
+
+    assert status(database).succeeded
+
+
 def test_a_file_that_is_not_taken_in_fails_the_request(asked: Database) -> None:
     land(asked, size=0)
 
