@@ -30,5 +30,7 @@ async def list_acts(
     cursor: Cursor = None,
 ) -> Response:
     """Say who did what, when and with which parameters, the newest first; acts on no domain to who sees all."""
-    wanted = AuditFilter(actor, act, subject, instant(since, backend_of(request).now(), "since"))
+    wanted = AuditFilter(
+        actor=actor, act=act, subject=subject, since=instant(since, backend_of(request).now(), "since")
+    )
     return await read(request, show_acts, wanted, scope=caller.scope, limit=limit, cursor=cursor)

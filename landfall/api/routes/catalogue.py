@@ -54,7 +54,7 @@ async def show_products(
     cursor: Cursor = None,
 ) -> Response:
     """List products; those of other domains if they have a port, without their inner life."""
-    wanted = ProductFilter(domain, contains, last_state, paused)
+    wanted = ProductFilter(domain=domain, contains=contains, last_state=last_state, paused=paused)
     return await read(
         request,
         catalogue.show_products,
@@ -84,7 +84,7 @@ async def show_datasets(
     cursor: Cursor = None,
 ) -> Response:
     """List datasets with their freshness and what their rules found; those of other domains if they are ports."""
-    wanted = DatasetFilter(product, layer, contains, broken)
+    wanted = DatasetFilter(product=product, layer=layer, contains=contains, broken=broken)
     return await read(
         request, catalogue.show_datasets, wanted, scope=caller.scope, limit=limit, cursor=cursor
     )

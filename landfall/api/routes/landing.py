@@ -50,7 +50,12 @@ async def show_files(
     """List landed files, the newest first, those that meet every filter given."""
     of_filter(caller, product)
     wanted = FileFilter(
-        product, dataset, state, run_id, name, instant(since, backend_of(request).now(), "since")
+        product=product,
+        dataset=dataset,
+        state=state,
+        run_id=run_id,
+        name=name,
+        since=instant(since, backend_of(request).now(), "since"),
     )
     return await read(
         request,
@@ -81,7 +86,7 @@ async def show_dead_letters(
 ) -> Response:
     """List events that could not be handled; they belong to no product."""
     caller.require(Role.READER, None)
-    wanted = LetterFilter(state, source, error_code)
+    wanted = LetterFilter(state=state, source=source, error_code=error_code)
     return await read(request, letters.show_dead_letters, wanted, limit=limit, cursor=cursor)
 
 

@@ -67,12 +67,12 @@ async def show_runs(
     of_filter(caller, product)
     now = backend_of(request).now()
     wanted = RunFilter(
-        product,
-        frozenset(state),
-        trigger,
-        instant(since, now, "since"),
-        instant(until, now, "until"),
-        begins,
+        product=product,
+        states=frozenset(state),
+        trigger=trigger,
+        since=instant(since, now, "since"),
+        until=instant(until, now, "until"),
+        begins=begins,
     )
     return await read(
         request, run_reads.show_runs, wanted, scope=caller.scope, order=order, limit=limit, cursor=cursor
@@ -116,7 +116,7 @@ async def show_nodes(
 ) -> Response:
     """List the nodes of a run, upstreams first, those that meet every filter given."""
     known = await of_run(request, caller, run_id)
-    wanted = NodeFilter(frozenset(state), layer, contains)
+    wanted = NodeFilter(states=frozenset(state), layer=layer, contains=contains)
     return await read(request, run_reads.show_nodes, known, wanted, limit=limit, cursor=cursor)
 
 
