@@ -17,6 +17,7 @@ from landfall.console.rendering import here, render, unchanged
 from landfall.console.routing import PageRoute
 from landfall.console.shapes import SHAPES
 from landfall.console.timeline import ROWS, SCALE, Rows, make_timeline
+from landfall.metadata.audit import without_secrets
 from landfall.metadata.engine import Database
 from landfall.planning.plan import NodeKey
 from landfall.roles import Role
@@ -232,6 +233,7 @@ def _drawer(asked: _Asked) -> dict[str, Any] | None:
     return {
         "node": detail.summary,
         "detail": detail,
+        "given": {"parameters": without_secrets(detail.parameters), "settings": detail.settings},
         "instance": node_instance(asked.run.run_id, key),
         "inputs": _inputs(detail, asked.run.product),
     }

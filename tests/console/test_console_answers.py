@@ -1,0 +1,169 @@
+"""Pages of runs as they are sent: what they may load, who sees and does what, and that nothing secret is in them."""
+
+import re
+from datetime import timedelta
+from urllib.parse import urlencode
+
+import pytest
+
+from landfall.landing.intake import take_in
+from landfall.metadata.engine import Database
+from landfall.runs.closing import close_run
+from landfall.runs.ids import RequestID, RunID
+from landfall.runs.requests import RunRequest, Trigger, request_run
+from tests.api_server import Api, Sent, ServerBackend, in_azure
+from tests.builders import a_blob_event
+from tests.console import seeding
+from tests.databases import a_database
+from tests.integration.runs.acting import NOW
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture
+def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    return a_database(tmp_path_factory.mktemp("answers"))
+
+
+@pytest.fixture
+def run_id(database: Database) -> RunID:
+    """Return a run that somebody asked for with parameters, and of which one node failed."""
+    seeding.apply(database, seeding.SHOP, now=NOW)
+    event = a_blob_event("sales/orders/orders_landed/a.csv")
+    database.transact(lambda c: take_in(c, event, now=NOW))
+    request = RunRequest(
+        product="sales/orders",
+        trigger=Trigger.HTTP,
+        requested_by="ada",
+        parameters={"day": "2026-01-01", "api_token": "hunter2"},
+    )
+    database.transact(lambda c: request_run(c, request, request_id=RequestID("q1"), now=NOW))
+    opened = seeding.begin(database, now=NOW + timedelta(minutes=1))
+    ended = seeding.work_through(database, opened, now=NOW + timedelta(minutes=1), failing={"clean_orders"})
+    database.transact(lambda c: close_run(c, opened, now=ended))
+    return opened
+
+
+def paths(run_id: str) -> list[str]:
+    views = ("graph", "timeline", "nodes", "rules", "files", "events")
+    return [
+        "/console/runs",
+        "/console/runs/bulk?act=rerun",
+        *(f"/console/runs/{run_id}?view={view}&node=clean_orders" for view in views),
+        f"/console/runs/{run_id}/rerun-failed",
+        "/console/search?q=orders",
+        "/console/runs/none",
+    ]
+
+
+def post(api: Api, path: str, token: str, **fields: str) -> Sent:
+    body = urlencode({"csrf_token": token, **fields}).encode()
+    return api.send("POST", path, body, headers={"content-type": FORM, "origin": api.url})
+
+
+def token_of(page: Sent) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    assert found is not None
+    return found[1]
+
+
+def test_no_page_has_a_script_or_style_of_its_own_or_loads_from_elsewhere(
+    database: Database, run_id: RunID
+) -> None:
+    api = Api(ServerBackend(database))
+
+    for path in paths(run_id):
+        page = api.get(path)
+        assert "script-src 'self'" in page.headers["content-security-policy"], path
+        assert re.findall(r"<script(?![^>]* src=)[^>]*>|<style|\sstyle=|\son[a-z]+=", page.text) == [], path
+        loaded = re.findall(r'(?:<script[^>]* src|<link[^>]* href)="([^"]+)"', page.text)
+        assert loaded, path
+        assert all(url.startswith("/console/static/") for url in loaded), path
+
+
+def test_assets_are_kept_for_ever_under_the_address_of_their_version(
+    database: Database, run_id: RunID
+) -> None:
+    api = Api(ServerBackend(database))
+    page = api.get("/console/runs")
+
+    for url in re.findall(r'"(/console/static/[^"]+)"', page.text):
+        asset = api.get(url)
+        assert (asset.status, "immutable" in asset.headers["cache-control"]) == (200, True), url
+    assert api.get("/console/static/old/console.css").headers["cache-control"] == "no-store"
+    assert api.get("/console/static/x/../../secret").status == 404
+
+
+def test_nothing_secret_is_shown(database: Database, run_id: RunID) -> None:
+    page = Api(ServerBackend(database)).get(f"/console/runs/{run_id}?node=clean_orders")
+
+    assert "2026-01-01" in page.text
+    assert "(secret)" in page.text
+    assert "hunter2" not in page.text
+
+
+def test_who_reads_another_domain_finds_nothing(database: Database, run_id: RunID) -> None:
+    api = in_azure(database, "eve@contoso.example", "operator:finance")
+
+    assert run_id not in api.get("/console/runs").text
+    assert f"/runs/{run_id}" not in api.get(f"/console/search?q={run_id}").text
+    for path in (
+        f"/console/runs/{run_id}",
+        f"/console/runs/{run_id}/cancel",
+        f"/console/runs/{run_id}/logs/orders",
+    ):
+        assert api.get(path).status == 404, path
+
+
+def test_who_may_only_read_sees_no_act_and_can_do_none(database: Database, run_id: RunID) -> None:
+    api = in_azure(database, "bob@contoso.example", "reader:sales")
+
+    page = api.get(f"/console/runs/{run_id}?node=clean_orders")
+
+    assert (page.status, "Rerun" in page.text) == (200, False)
+    assert api.get(f"/console/runs/{run_id}/replay").status == 403
+
+
+def test_an_act_needs_the_token_of_a_page_of_ours(database: Database, run_id: RunID) -> None:
+    api = Api(ServerBackend(database))
+    page = api.get(f"/console/runs/{run_id}/rerun-failed")
+    cookie = page.cookies[0].partition(";")[0] if page.cookies else ""
+    with_cookie = Api(api.backend, headers={**api.headers, "cookie": cookie})
+    path = f"/console/runs/{run_id}/rerun-failed"
+
+    forged = post(with_cookie, path, "forged")
+    done = post(with_cookie, path, token_of(page))
+
+    assert forged.status == 403
+    assert (done.status, done.headers["location"].startswith("/console/requests/")) == (303, True)
+
+
+def test_what_is_asked_for_in_vain_says_why_and_how(database: Database, run_id: RunID) -> None:
+    api = Api(ServerBackend(database))
+
+    for path, said in (
+        ("/console/runs?state=odd", "state: &#39;odd&#39; is none of"),
+        ("/console/runs?since=yesterday", "since: &#39;yesterday&#39;"),
+        ("/console/runs?cursor=odd", "is not where a page of this list ended"),
+        (f"/console/runs/{run_id}?view=odd", "view: &#39;odd&#39; is none of"),
+        (f"/console/runs/{run_id}?node=odd", "has no node &#39;odd&#39;"),
+        (f"/console/runs/{run_id}/odd", "A run has no act &#39;odd&#39;"),
+        ("/console/runs/bulk?act=odd", "act: &#39;odd&#39; is none of"),
+    ):
+        page = api.get(path)
+        assert page.status in {400, 404}, path
+        assert said in page.text, path
+
+
+def test_a_page_that_is_known_is_not_sent_again(database: Database, run_id: RunID) -> None:
+    api = Api(ServerBackend(database))
+    first = api.get(f"/console/runs/{run_id}")
+    cookie = first.cookies[0].partition(";")[0]
+
+    again = api.get(
+        f"/console/runs/{run_id}",
+        cookie=cookie,
+        if_none_match=api.get(f"/console/runs/{run_id}", cookie=cookie).headers["etag"],
+    )
+
+    assert (again.status, again.text) == (304, "")
