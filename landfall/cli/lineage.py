@@ -9,6 +9,7 @@ from landfall.cli.output import Output, OutputFormat, note, show_json, show_rows
 from landfall.cli.project import invocation
 
 _LINK_COLUMNS = ("depth", "source", "target", "kind")
+_FILE_COLUMNS = ("file_id", "dataset", "url", "size_bytes", "landed_at", "run_id")
 _ORIGIN_COLUMNS = ("dataset", "run_id", "published_at", "table_version", "rows", "files", "refused")
 
 
@@ -17,6 +18,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "landfall lineage daily_delays                          what it is made of, by which files and runs",
             "landfall lineage daily_delays.share_late               where one column comes from",
+            "landfall lineage daily_delays --files                  which landed files it was made of",
             "landfall lineage flights_landed.arr_time --downstream  what breaks if that column goes",
         )
     )(lineage)
@@ -37,6 +39,9 @@ def lineage(
     depth: Annotated[
         int | None, typer.Option(min=1, help="Levels to follow; without it, to the end.")
     ] = None,
+    files: Annotated[
+        bool, typer.Option("--files", help="The landed files that the current version was made of, instead.")
+    ] = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Show where a dataset or column comes from, or what is made of it, down to the column.
@@ -49,6 +54,9 @@ def lineage(
     from landfall.metadata.lineage import Direction
     from landfall.runs.provenance import provenance
 
+    if files:
+        _show_files(context, subject, output)
+        return
     direction = Direction.DOWNSTREAM if downstream else Direction.UPSTREAM
     found = (
         invocation(context)
@@ -64,3 +72,12 @@ def lineage(
         print(f"\n{table_text(answer['origins'], _ORIGIN_COLUMNS)}")
     if not found.links:
         note(f"nothing is known {direction} of {subject}")
+
+
+def _show_files(context: typer.Context, subject: str, output: OutputFormat) -> None:
+    from landfall.runs.files_behind import FILES_SHOWN, files_behind
+
+    found = invocation(context).database().read(lambda connection: files_behind(connection, subject))
+    show_rows([file.to_payload() for file in found], _FILE_COLUMNS, output)
+    if len(found) == FILES_SHOWN:
+        note(f"only the newest {FILES_SHOWN} files are shown")

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from landfall.metadata.engine import Database
 from landfall.metadata.lineage import Direction
+from landfall.runs.files_behind import files_behind
 from landfall.runs.provenance import provenance
 from tests.builders import a_product, a_transformation
 from tests.integration.runs.acting import NOW, SUCCEEDED, apply, begin, finish, land, settle
@@ -39,3 +40,28 @@ def test_what_was_never_published_has_no_origin(database: Database) -> None:
 
     assert found.links
     assert found.origins == ()
+
+
+def test_a_version_was_made_of_the_files_that_were_taken_in_until_its_run(database: Database) -> None:
+    apply(database, a_product(a_transformation()))
+    land(database, "orders_landed/a.csv", etag="0x1")
+    run_id = begin(database, "r1")
+    assert run_id is not None
+    finish(database, run_id)
+    land(database, "orders_landed/b.csv", etag="0x2")
+    second = begin(database, "r2", now=NOW + timedelta(hours=1))
+    assert second is not None
+    finish(database, second, failing=frozenset({"build_orders"}), now=NOW + timedelta(hours=1))
+
+    built = database.read(lambda c: files_behind(c, "orders"))
+    landed = database.read(lambda c: files_behind(c, "orders_landed"))
+
+    assert [(file.url.rpartition("/")[2], file.run_id) for file in built] == [("a.csv", "r1")]
+    assert [file.url.rpartition("/")[2] for file in landed] == ["b.csv", "a.csv"]
+
+
+def test_a_dataset_that_was_never_published_was_made_of_no_file(database: Database) -> None:
+    apply(database, a_product(a_transformation()))
+    land(database)
+
+    assert database.read(lambda c: files_behind(c, "orders")) == ()
