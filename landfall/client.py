@@ -272,6 +272,21 @@ class FunctionsClient:
         """
         return self._post(f"api/runs/{act}", choice)[0]
 
+    def act_on_quarantine(self, product: str, act: str, rows: Mapping[str, Any]) -> StartedRequest:
+        """Ask for a run that judges refused rows of ``domain/product`` again, or gives them up.
+
+        Args:
+            act: ``replay`` or ``discard``.
+            rows: The body of ``POST /api/products/{domain}/{product}/quarantine/{act}``.
+
+        Raises:
+            RequestRefused: The dataset does not exist, or its rows cannot be chosen one by one.
+            FunctionsUnreachable: The function app does not answer.
+            FunctionsAccessDenied: It refuses the key.
+        """
+        answer, headers = self._post(_product_path(product, f"quarantine/{act}"), rows)
+        return self._started(answer, headers)
+
     def replay_files(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
         """Put landed files back to pending, those named or those that meet a filter.
 

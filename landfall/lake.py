@@ -22,7 +22,16 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import BlobClient, BlobServiceClient, LinearRetry
 
-from landfall.addresses import CONTROL, LANDING, BlobAddress, abfss_uri, blob_url, landing_path
+from landfall.addresses import (
+    CONTROL,
+    LAKE,
+    LANDING,
+    BlobAddress,
+    abfss_uri,
+    blob_url,
+    landing_path,
+    quarantine_path,
+)
 from landfall.errors import ErrorKind, LandfallError
 from landfall.settings import Settings
 
@@ -250,6 +259,15 @@ class Lake:
             # Spark replaces the file when it writes a result again; the next look finds the new one.
             return None
 
+    def list_quarantines(self, domain: str, product: str) -> tuple[str, ...]:
+        """Return the datasets of a product of which rows are, or were, in quarantine.
+
+        Raises:
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+        """
+        return self._list_folders(LAKE, quarantine_path(domain, product, ""))
+
     def list_control_runs(self, domain: str, product: str) -> tuple[str, ...]:
         """Return the runs of a product that have specs or results in `control`.
 
@@ -257,10 +275,7 @@ class Lake:
             StorageUnreachable: The account does not answer.
             StorageAccessDenied: The account refuses who we are.
         """
-        prefix = f"{domain}/{product}/"
-        with _our_errors(self._endpoint, BlobAddress(self._account, CONTROL, prefix)):
-            found = self._service.get_container_client(CONTROL).walk_blobs(name_starts_with=prefix)
-            return tuple(sorted({item.name.removeprefix(prefix).strip("/") for item in found}))
+        return self._list_folders(CONTROL, f"{domain}/{product}/")
 
     def delete_control_run(self, domain: str, product: str, run_id: str) -> None:
         """Delete the specs and results of a run; one that is gone is no fault.
@@ -295,6 +310,12 @@ class Lake:
     def close(self) -> None:
         """Close the connections."""
         self._service.close()
+
+    def _list_folders(self, container: str, prefix: str) -> tuple[str, ...]:
+        """Return the names right below a folder, without its own; sorted."""
+        with _our_errors(self._endpoint, BlobAddress(self._account, container, prefix)):
+            found = self._service.get_container_client(container).walk_blobs(name_starts_with=prefix)
+            return tuple(sorted({item.name.removeprefix(prefix).strip("/") for item in found} - {""}))
 
     def _read(self, address: BlobAddress, most_bytes: int | None = None) -> bytes:
         with _our_errors(self._endpoint, address):

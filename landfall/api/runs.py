@@ -96,7 +96,7 @@ def start_run(
         return Acted(problem_of(error, status=400))
     except IdempotencyKeyReused as error:
         return Acted(problem_of(error))
-    return replace(_accepted(requested, at), notify=due)
+    return replace(accepted(requested, at), notify=due)
 
 
 def _callback_uri(fields: dict[str, Any], policy: CallbackPolicy) -> tuple[str | None, str | None]:
@@ -201,10 +201,10 @@ def _ask(database: Database, act: Callable[..., Requested], *, at: str) -> Acted
         return Acted(problem_of(error, status=400))
     except (RunGoesOn, NothingFailed, TakenInAlready, FilesGone, IdempotencyKeyReused) as error:
         return Acted(problem_of(error))
-    return _accepted(requested, at)
+    return accepted(requested, at)
 
 
-def _accepted(requested: Requested, at: str) -> Acted:
+def accepted(requested: Requested, at: str) -> Acted:
     location = f"/api/requests/{requested.request_id}"
     reply = Reply(
         202,

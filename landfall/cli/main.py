@@ -26,6 +26,7 @@ from landfall.cli import (
     products,
     profile,
     purge,
+    quarantine,
     running,
     runs,
     slo,
@@ -83,6 +84,7 @@ landing.register(app)
 copying.register(app)
 importing.register(app)
 letters.register(app)
+quarantine.register(app)
 running.register(app, runs.register(app))
 operating.register(app)
 backfills.register(app)

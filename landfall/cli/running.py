@@ -97,7 +97,7 @@ def start(
     started = FunctionsClient.connect(here.settings(), actor=actor()).start_run(
         product, datasets=names, full=full, on_failure=on_failure, idempotency_key=idempotency_key
     )
-    _follow(here.database(), started, output, wait=wait, timeout=timeout)
+    follow(here.database(), started, output, wait=wait, timeout=timeout)
 
 
 def cancel(
@@ -193,7 +193,7 @@ def rerun(
         newest=newest,
         on_failure=on_failure,
     )
-    _follow(database, started, output, wait=wait, timeout=timeout)
+    follow(database, started, output, wait=wait, timeout=timeout)
 
 
 def replay(
@@ -211,7 +211,7 @@ def replay(
     database = here.database()
     client = FunctionsClient.connect(here.settings(), actor=actor())
     started = client.replay_run(resolve(database, run))
-    _follow(database, started, output, wait=wait, timeout=timeout)
+    follow(database, started, output, wait=wait, timeout=timeout)
 
 
 def _choice(
@@ -268,7 +268,7 @@ def _act_on_runs(
     act_on_all(act, choice, dry_run=dry_run, yes=yes, output=output)
 
 
-def _follow(
+def follow(
     database: "Database",
     started: "StartedRequest",
     output: OutputFormat,

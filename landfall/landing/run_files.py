@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
+from landfall.addresses import parse_blob_url
 from landfall.landing.copies import copied_again
 from landfall.landing.ledger import PendingFile, batches, newer_versions
 from landfall.metadata.tables import landed_files, run_files
@@ -36,6 +37,34 @@ def former_runs_of_files(
     for row in rows:
         found.setdefault(row.RunID, []).append(row.Url)
     return {former: tuple(urls) for former, urls in found.items()}
+
+
+def also_from_files(
+    connection: sa.Connection, run_id: RunID, dataset: str, sources: Iterable[tuple[RunID, str]]
+) -> None:
+    """Write that a run has rows of files that former runs took in: whoever takes them in again replaces these rows.
+
+    Args:
+        sources: Run and ``abfss://`` address of a file of its own.
+    """
+    files_by_run: dict[RunID, set[str]] = {}
+    for former, uri in sources:
+        files_by_run.setdefault(former, set()).add(uri)
+    found: set[int] = set()
+    for former, uris in files_by_run.items():
+        rows = connection.execute(
+            sa.select(landed_files.c.LandedFileID, landed_files.c.Url)
+            .select_from(
+                landed_files.join(run_files, run_files.c.LandedFileID == landed_files.c.LandedFileID)
+            )
+            .where(run_files.c.RunID == former, landed_files.c.DataSetName == dataset)
+        )
+        found |= {row.LandedFileID for row in rows if parse_blob_url(row.Url).abfss() in uris}
+    if found:
+        connection.execute(
+            sa.insert(run_files),
+            [{"RunID": run_id, "LandedFileID": file_id} for file_id in sorted(found)],
+        )
 
 
 def files_of_run(connection: sa.Connection, run_id: RunID) -> tuple[PendingFile, ...]:

@@ -18,6 +18,7 @@ class Act(StrEnum):
     RESUME = "resume"
     BACKFILL = "backfill"
     CANCEL = "cancel"
+    DISCARD = "discard"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from landfall.metadata.tables import (
 from landfall.planning.increments import load_of
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.runs.backoff import retry_delay
-from landfall.runs.ids import REPLAY, RunID
+from landfall.runs.ids import QUARANTINE, REPLAY, RunID
 from landfall.runs.increments import DISCARDED_RUNS, find_built_from
 from landfall.runs.journal import change_node, move_node, write_event
 from landfall.runs.policy import RunPolicy
@@ -191,6 +191,8 @@ def _former_rows(
             runs.c.DataProductID == product_id,
             node_runs.c.NodeKey == key,
             node_runs.c.RunID != run_id,
+            # Rows that were released are no delivery.
+            runs.c.Trigger != QUARANTINE,
             node_runs.c.State == NodeState.SUCCEEDED,
             node_runs.c.RowsPublished.is_not(None),
         )

@@ -1,6 +1,6 @@
 """The run that a rerun or a replay goes by: what it pinned, and that it has ended."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,19 @@ class RunGoesOn(LandfallError):
         self.run_id = run_id
 
 
+class ActedOnQuarantine(LandfallError):
+    """A run that acted on rows in quarantine is not run again: it is asked for again."""
+
+    code = "LF3224"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(
+            f"Run {run_id} acted on rows in quarantine. What it left undone waits there: ask for it again "
+            "(`landfall quarantine replay`, `landfall quarantine discard`)."
+        )
+        self.run_id = run_id
+
+
 @dataclass(frozen=True, slots=True)
 class FormerRun:
     """A run as it was opened.
@@ -43,6 +56,10 @@ class FormerRun:
     created_at: datetime
     plan: Plan
     settings: Mapping[str, Any]
+
+    def acts_on_quarantine(self, keys: Collection[NodeKey]) -> bool:
+        """Return whether one of the nodes acts on rows in quarantine."""
+        return any(node.definition.get("quarantine") for node in self.plan.nodes if node.key in keys)
 
 
 def get_former_run(connection: sa.Connection, run_id: RunID) -> FormerRun:

@@ -46,4 +46,7 @@ def job_finished_event(attempt: int) -> str:
 REPLAY = "replay"
 """Trigger of a run that repeats a former one."""
 
+QUARANTINE = "quarantine"
+"""Trigger of a run that acts on rows in quarantine."""
+
 RUN_FINISHED_EVENT = "run_finished"

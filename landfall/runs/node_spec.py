@@ -59,6 +59,7 @@ def build_node_spec(
         },
         "former_rows": list(attempt.former_rows),
         "load": attempt.load,
+        "quarantine": definition.get("quarantine"),
         "result_uri": addresses.abfss_uri(
             account,
             addresses.CONTROL,

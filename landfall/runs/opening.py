@@ -18,7 +18,7 @@ from landfall.landing.ledger import (
     reject_files,
 )
 from landfall.landing.run_files import put_back_ended
-from landfall.metadata.acts import Act, FileAct, record_file_acts
+from landfall.metadata.acts import Act, FileAct, record_file_acts, record_product_act
 from landfall.metadata.catalog import CurrentProduct, get_current_product
 from landfall.metadata.effective import configured_run
 from landfall.metadata.tables import (
@@ -36,6 +36,7 @@ from landfall.runs.journal import write_event
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.policy import RunPolicy
 from landfall.runs.published import foreign_ports, port_versions, published_datasets
+from landfall.runs.quarantining import HeldAct, HeldOrder, plan_held
 from landfall.runs.replaying import FilesGone, pin_as_before, plan_replay
 from landfall.runs.requests import RequestState, Trigger
 from landfall.runs.rerunning import Rerun, plan_rerun
@@ -71,6 +72,7 @@ class _Request:
     rerun: Rerun | None
     replay: RunID | None = None
     chunk: Chunk | None = None
+    held: HeldOrder | None = None
 
 
 def open_run(
@@ -145,7 +147,7 @@ def _request_of_its_own(requests: Sequence[_Request], *, files_first: bool) -> _
     A chunk of a backfill comes behind everything else that waits.
     """
     for request in requests:
-        if request.rerun is not None or request.replay is not None:
+        if request.rerun is not None or request.replay is not None or request.held is not None:
             return request
     chunks = [request for request in requests if request.chunk is not None]
     return chunks[0] if chunks and len(chunks) == len(requests) and not files_first else None
@@ -159,6 +161,8 @@ def _open_alone(
         return _open_rerun(connection, current, run_id, request, now)
     if request.replay is not None:
         return _open_replay(connection, current, run_id, request, now)
+    if request.held is not None:
+        return _open_held(connection, current, run_id, request, now)
     return _open_chunk(connection, current, run_id, request, now)
 
 
@@ -196,6 +200,28 @@ def _open_replay(
     _take_again(connection, current, planned.files, Act.REPLAY, request.requested_by, run_id, now)
     _write_run(connection, planned.current, run_id, planned.plan, planned.files, [request], now)
     pin_as_before(connection, run_id, planned)
+    return True
+
+
+def _open_held(
+    connection: sa.Connection, current: CurrentProduct, run_id: RunID, request: _Request, now: datetime
+) -> bool:
+    """Write the run that acts on rows in quarantine; return ``False`` if nothing of it can run."""
+    if request.held is None:
+        return False
+    plan = plan_held(connection, current, request.held, actor=request.requested_by)
+    if not plan.nodes:
+        _answer(connection, [request], _why_nothing_runs(plan), now)
+        return False
+    record_product_act(
+        connection,
+        Act.DISCARD if request.held.act is HeldAct.DISCARD else Act.REPLAY,
+        current.product_id,
+        actor=request.requested_by,
+        now=now,
+        detail=f"{request.held.in_words} (run {run_id})",
+    )
+    _write_run(connection, current, run_id, plan, (), [request], now)
     return True
 
 
@@ -271,6 +297,9 @@ def _pending_requests(connection: sa.Connection, product_id: int, now: datetime)
             rerun=Rerun.from_payload(row.Parameters["rerun"]) if row.Trigger == Trigger.RERUN else None,
             replay=RunID(row.Parameters["replay"]) if row.Trigger == Trigger.REPLAY else None,
             chunk=chunk_of(row.Parameters) if row.Trigger == Trigger.BACKFILL else None,
+            held=HeldOrder.from_payload(row.Parameters["quarantine"])
+            if row.Trigger == Trigger.QUARANTINE
+            else None,
         )
         for row in rows
         if not _waits_for_files(connection, product_id, row, now)

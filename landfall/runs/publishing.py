@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from landfall.addresses import parse_blob_url
 from landfall.landing.copies import move_watermark
 from landfall.landing.ledger import claimed_files, settle_files
+from landfall.landing.run_files import also_from_files
 from landfall.metadata.tables import data_quality_results, node_runs, published_data_sets, runs
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.runs.ids import RunID
@@ -73,7 +74,15 @@ def write_results(
                 for rule in verdict.rules
             ],
         )
-    if verdict.state is NodeState.SUCCEEDED:
+    gives_up = (node.definition.get("quarantine") or {}).get("act") == "discard"
+    if verdict.released and node.kind is NodeKind.INGEST and verdict.state is NodeState.SUCCEEDED:
+        also_from_files(
+            connection,
+            run_id,
+            dataset,
+            [(RunID(item["run_id"]), item["file"]) for item in verdict.released],
+        )
+    if verdict.state is NodeState.SUCCEEDED and not gives_up:
         _publish(connection, node.product_id, dataset, run_id, verdict, now)
         if node.definition["load"] is not None:
             record_built_from(

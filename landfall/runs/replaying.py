@@ -13,7 +13,7 @@ from landfall.landing.run_files import cannot_be_taken_again, files_of_run
 from landfall.metadata.catalog import CurrentProduct, get_product_version
 from landfall.metadata.tables import runs
 from landfall.planning.plan import Plan
-from landfall.runs.former import get_ended_run, get_former_run
+from landfall.runs.former import ActedOnQuarantine, get_ended_run, get_former_run
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.requests import Requested, RunRequest, Trigger, request_run
 
@@ -63,8 +63,11 @@ def request_replay(
         UnknownRun: There is no such run.
         RunGoesOn: It has not ended.
         FilesGone: Not every file that it had can be taken in again.
+        ActedOnQuarantine: It acted on rows in quarantine.
     """
     former = get_ended_run(connection, run_id)
+    if former.acts_on_quarantine([node.key for node in former.plan.nodes]):
+        raise ActedOnQuarantine(run_id)
     reasons = cannot_be_taken_again(connection, files_of_run(connection, run_id))
     if reasons:
         raise FilesGone(run_id, reasons)

@@ -13,7 +13,7 @@ from landfall.errors import LandfallError
 from landfall.landing.awaited import awaited_files
 from landfall.metadata.catalog import get_current_product
 from landfall.metadata.tables import data_products, run_requests, runs
-from landfall.runs.ids import REPLAY, RequestID, RunID
+from landfall.runs.ids import QUARANTINE, REPLAY, RequestID, RunID
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.states import FINAL_RUN_STATES, FileState, RunState
 from landfall.spec.model import OnFailure, Product
@@ -28,6 +28,7 @@ class Trigger(StrEnum):
     RERUN = "rerun"
     REPLAY = REPLAY
     BACKFILL = "backfill"
+    QUARANTINE = QUARANTINE
 
 
 class RequestState(StrEnum):

@@ -15,7 +15,7 @@ from landfall.planning.graph import ingest_key
 from landfall.planning.plan import NodeKey, NodeKind, Plan
 from landfall.planning.rerun import rerun_plan, with_descendants
 from landfall.planning.select import make_plan
-from landfall.runs.former import FormerRun, get_ended_run, get_former_run, succeeded_nodes
+from landfall.runs.former import ActedOnQuarantine, FormerRun, get_ended_run, get_former_run, succeeded_nodes
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.published import foreign_ports, published_datasets
 from landfall.runs.requests import Requested, RunRequest, Trigger, request_run
@@ -123,6 +123,7 @@ def request_rerun(
         UnknownNode: It has no such node.
         NothingFailed: ``from_failed``, and every node succeeded.
         TakenInAlready: The node is an ingest node that succeeded.
+        ActedOnQuarantine: What would run again acts on rows in quarantine.
     """
     former = check_rerun(connection, rerun)
     request = RunRequest(
@@ -140,7 +141,7 @@ def check_rerun(connection: sa.Connection, rerun: Rerun) -> FormerRun:
     """Return the former run if a part of it can be executed again; nothing is written.
 
     Raises:
-        UnknownRun, RunGoesOn, UnknownNode, NothingFailed, TakenInAlready: As for ``request_rerun``.
+        UnknownRun, RunGoesOn, UnknownNode, NothingFailed, TakenInAlready, ActedOnQuarantine: As for ``request_rerun``.
     """
     former = get_ended_run(connection, rerun.run_id)
     succeeded = succeeded_nodes(connection, rerun.run_id)
@@ -151,6 +152,8 @@ def check_rerun(connection: sa.Connection, rerun: Rerun) -> FormerRun:
         raise UnknownNode(rerun.run_id, rerun.node, tuple(kinds))
     if rerun.node in succeeded and kinds[rerun.node] is NodeKind.INGEST:
         raise TakenInAlready(rerun.run_id, rerun.node)
+    if former.acts_on_quarantine(_roots(former, succeeded, rerun)):
+        raise ActedOnQuarantine(rerun.run_id)
     return former
 
 

@@ -28,6 +28,7 @@ class Verdict:
         capacity: The platform had no room for it.
         rules: Results of the quality rules, as in the node result.
         rejected_files: Reason by ``abfss://`` address of landed files that could not be read.
+        released: Runs and files whose refused rows were published, as in the node result.
         inputs: What an incremental node read of each input, as in the node result.
         result: The whole node result, for the record.
     """
@@ -44,6 +45,7 @@ class Verdict:
     rules: Sequence[Mapping[str, Any]] = ()
     rejected_files: Mapping[str, str] = field(default_factory=dict)
     inputs: Sequence[Mapping[str, Any]] = ()
+    released: Sequence[Mapping[str, str]] = ()
     result: Mapping[str, Any] | None = None
 
     @property
@@ -144,5 +146,6 @@ def _with_result(
             if file["status"] == "rejected"
         },
         inputs=result["inputs"],
+        released=result.get("released", ()),
         result=result,
     )

@@ -125,6 +125,17 @@ PARTS: Mapping[str, Part] = {
     "landfall.profiling": Part(
         (*PURE, "landfall.settings", "landfall.preview", "deltalake", "spark_runtime.patterns")
     ),
+    "landfall.quarantine": Part(
+        (
+            *PURE,
+            "landfall.settings",
+            "landfall.preview",
+            "landfall.lake",
+            "landfall.metadata",
+            "landfall.runs",
+            "deltalake",
+        )
+    ),
     "landfall.jobs": Part((*PURE, "landfall.settings", "databricks", "azure.identity", "azure.core")),
     "landfall.calling_back": Part((*PURE,)),
     "landfall.accounts": Part(()),

@@ -32,11 +32,7 @@ def further_columns(job: Job, source: FilesInput) -> tuple[Column, ...]:
         )
     declared = [column.name for column in (*source.columns, *source.captured)]
     read = [column.source_name or column.name for column in source.columns]
-    kept = {
-        name: kind
-        for name, kind in (job.tables.types(job.spec.output.uri) or {}).items()
-        if name.casefold() not in LOAD_COLUMNS and find_name(name, declared) is None
-    }
+    kept = _kept(job, source)
     found: dict[str, set[str]] = {}
     names = {name.casefold(): name for name in kept}
     for name, kind in find_columns(job.spark, source):
@@ -46,6 +42,22 @@ def further_columns(job: Job, source: FilesInput) -> tuple[Column, ...]:
             found.setdefault(own, set()).add(canonical_type(kind))
     new = {name: _common_type(kinds) for name, kinds in found.items() if name not in kept}
     return tuple(Column(name, kind) for name, kind in {**kept, **new}.items())
+
+
+def kept_columns(job: Job, source: FilesInput) -> tuple[Column, ...]:
+    """Return the columns that are not declared and that the table has from files of before."""
+    if source.drift is not Drift.EVOLVE:
+        return ()
+    return tuple(Column(name, kind) for name, kind in _kept(job, source).items())
+
+
+def _kept(job: Job, source: FilesInput) -> dict[str, str]:
+    declared = [column.name for column in (*source.columns, *source.captured)]
+    return {
+        name: kind
+        for name, kind in (job.tables.types(job.spec.output.uri) or {}).items()
+        if name.casefold() not in LOAD_COLUMNS and find_name(name, declared) is None
+    }
 
 
 def may_be_added(spec: NodeSpec, column: str) -> bool:

@@ -7,18 +7,22 @@ from pyspark.sql import DataFrame
 from spark_runtime.casts import Conversion, canonical_type, from_text, given_by_parser, is_nested
 from spark_runtime.contracts import keep_contracts
 from spark_runtime.errors import AllFilesRejected, FilesMissing, RowsUnaccounted, SchemaDrifted
-from spark_runtime.further_columns import RESCUED, further_columns
+from spark_runtime.further_columns import RESCUED, further_columns, kept_columns
+from spark_runtime.held_rows import KEPT, ORIGIN, lenient, look_up_published, read_held
+from spark_runtime.held_spec import Held
 from spark_runtime.job import Job, log
 from spark_runtime.landed_files import read_landed_files
 from spark_runtime.publishing import publish_staged
+from spark_runtime.quarantine import before
 from spark_runtime.reader_options import null_texts, text_format
 from spark_runtime.readers.records import DRIFTED
+from spark_runtime.references import Looked
 from spark_runtime.repairs import compile_repairs, repair_rows
 from spark_runtime.result import FileResult, FileStatus
 from spark_runtime.rules import compile_rules, portable_rules
 from spark_runtime.spec import Column, Drift, FilesInput, Rule
-from spark_runtime.sql import text_literal, timestamp_literal
-from spark_runtime.staging import Origin, Staged, StagedColumn, discard, stage
+from spark_runtime.sql import quoted, text_literal, timestamp_literal
+from spark_runtime.staging import AsideKeys, Origin, Staged, StagedColumn, discard, stage
 from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
 from spark_runtime.tally import Tally, count_staged
 
@@ -36,21 +40,29 @@ def ingest(job: Job, source: FilesInput) -> None:
         RowsUnaccounted: Rows were lost or doubled on the way; nothing is published.
         QualityGateClosed: A rule of severity ``fail`` refused rows; nothing is published.
     """
+    keys = AsideKeys(job)
     with job.findings.phase("read"):
-        found = further_columns(job, source)
-        records = with_captured(read_landed_files(job.spark, source, found), source)
+        if job.spec.held is not None and job.spec.releases:
+            found = kept_columns(job, source)
+            records = _records_of_held(job, job.spec.held, source, found)
+        else:
+            found = further_columns(job, source)
+            records = with_captured(read_landed_files(job.spark, source, found), source)
     with job.findings.phase("check"):
         columns = (*source.columns, *found)
         types = {column.name: column.type for column in (*columns, *source.captured)}
         keep_contracts(job, types | LOAD_TYPES)
         around = Surroundings(job.started_at, job.spec.former_rows)
         rules = portable_rules(job.spec.rules, types, job.dialect)
+        if job.spec.releases:
+            rules = lenient(rules)
         table_rules = compile_table_rules(rules, types, around)
-        staged = _stage(job, source, columns, records, rules)
+        staged = _stage(job, source, columns, records, rules, keys)
     try:
         with job.findings.phase("check"):
             tally = count_staged(staged, declared=job.spec.rules)
-            _settle_files(job, source, tally)
+            if not job.spec.releases:
+                _settle_files(job, source, tally)
             verdicts = judge_table(staged, table_rules, around, rejected=tally.rejected)
         extra = {
             "_source_file": staged.source_file,
@@ -59,11 +71,46 @@ def ingest(job: Job, source: FilesInput) -> None:
         }
         publish_staged(job, staged, tally, verdicts, refused_before=(), extra=extra, extra_types=LOAD_TYPES)
     finally:
-        discard(job, staged.uri)
+        for uri in (staged.uri, *keys.uris):
+            discard(job, uri)
+
+
+def _records_of_held(job: Job, held: Held, source: FilesInput, found: Sequence[Column]) -> DataFrame:
+    """Return rows in quarantine as the records of a file, with where they came from."""
+    declared = (*source.columns, *found)
+    names = [column.name for column in (*declared, *source.captured)]
+    if source.drift is Drift.RESCUE:
+        names.append(RESCUED)
+    rows = read_held(job, held, [(name, "string") for name in names])
+    fields = []
+    for at, column in enumerate(declared):
+        fields.append(f"{quoted(column.name)} AS _lf_c{at}")
+        if is_nested(canonical_type(column.type)):
+            fields.append(f"from_json({quoted(column.name)}, {text_literal(column.type)}) AS _lf_n{at}")
+    fields += [
+        f"CAST({quoted(column.name)} AS {column.type}) AS _lf_p{at}"
+        for at, column in enumerate(source.captured)
+    ]
+    if source.drift is Drift.RESCUE:
+        fields.append(f"{RESCUED} AS _lf_extra")
+    nothing = {
+        "_lf_kind": "0",
+        "_lf_file": "CAST(NULL AS int)",
+        "_lf_fault": "CAST(NULL AS string)",
+        "_lf_raw": "CAST(NULL AS string)",
+        "_lf_line": before("_line"),
+        "_lf_rows": "CAST(NULL AS bigint)",
+    }
+    return rows.selectExpr(*fields, *(f"{sql} AS {name}" for name, sql in nothing.items()), *ORIGIN)
 
 
 def _stage(
-    job: Job, source: FilesInput, declared: tuple[Column, ...], records: DataFrame, rules: Sequence[Rule]
+    job: Job,
+    source: FilesInput,
+    declared: tuple[Column, ...],
+    records: DataFrame,
+    rules: Sequence[Rule],
+    keys: AsideKeys,
 ) -> Staged:
     columns = [
         StagedColumn(
@@ -92,7 +139,11 @@ def _stage(
         columns.append(StagedColumn(RESCUED, "string", "_lf_extra", kept, nullable=True, lost_as=""))
     types = {column.name: column.type for column in columns}
     tests, unique = compile_rules(rules, types)
-    repaired = repair_rows(records, columns, compile_repairs(rules, types), keep=_ORIGIN)
+    origins = (*_ORIGIN, *ORIGIN) if job.spec.releases else _ORIGIN
+    repaired = repair_rows(records, columns, compile_repairs(rules, types), keep=origins)
+    looked = Looked(repaired.df, (), ())
+    if job.spec.releases:
+        looked = look_up_published(job, repaired.df, repaired.columns, unique, keys.keep)
     uris = ", ".join(text_literal(file.uri) for file in source.files)
     origin = Origin(
         kind="_lf_kind",
@@ -101,16 +152,18 @@ def _stage(
         raw="_lf_raw",
         line="_lf_line",
         rows="_lf_rows",
-        source_file=f"element_at(array({uris}), _lf_file + 1)",
+        source_file=before("_source_file")
+        if job.spec.releases
+        else f"element_at(array({uris}), _lf_file + 1)",
     )
     return stage(
         job,
-        repaired.df,
+        looked.df,
         repaired.columns,
-        (*tests, *repaired.tests),
+        (*tests, *looked.tests, *repaired.tests),
         unique,
-        carried=repaired.carried,
-        kept=repaired.kept,
+        carried=(*looked.found, *repaired.carried),
+        kept={**repaired.kept, **(KEPT if job.spec.releases else {})},
         origin=origin,
     )
 

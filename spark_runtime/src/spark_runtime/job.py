@@ -19,6 +19,7 @@ from spark_runtime.result import (
     NodeResult,
     NodeStatus,
     OutputResult,
+    ReleasedFrom,
     RuleResult,
     Stop,
 )
@@ -58,6 +59,7 @@ class Findings:
     rules: tuple[RuleResult, ...] = ()
     stopped_by: tuple[Stop, ...] = ()
     files: tuple[FileResult, ...] = ()
+    released: tuple[ReleasedFrom, ...] = ()
     output: OutputResult | None = None
     inputs: tuple[InputResult, ...] = ()
     load: LoadResult | None = None
@@ -87,6 +89,7 @@ class Findings:
             rules=self.rules,
             stopped_by=self.stopped_by,
             files=self.files,
+            released=self.released,
             output=self.output,
             inputs=self.inputs,
             load=self.load,

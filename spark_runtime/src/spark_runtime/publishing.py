@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 
 from spark_runtime.errors import RowsUnaccounted
 from spark_runtime.gate import pass_gate
+from spark_runtime.held_rows import released_from, write_judged
 from spark_runtime.job import Job, log
 from spark_runtime.quarantine import quarantine_rows, write_quarantine
 from spark_runtime.repairs import CORRECTIONS, CORRECTIONS_TYPE, FIXES
@@ -53,11 +54,17 @@ def publish_staged(
     )
     refused = tally.refused + sum(before.refused for _, before in refused_before)
     findings.rows_read = tally.valid + refused
-    pass_gate(job, verdicts, refused)
+    held = job.spec.held if job.spec.releases else None
+    if held is None:
+        pass_gate(job, verdicts, refused)
     with findings.phase("write"):
-        frames = [quarantine_rows(job, staged, rejected=tally.rejected)]
-        frames += [quarantine_rows(job, before) for before, _ in refused_before]
-        write_quarantine(job, frames, refused)
+        if held is None:
+            frames = [quarantine_rows(job, staged, rejected=tally.rejected)]
+            frames += [quarantine_rows(job, before) for before, _ in refused_before]
+            write_quarantine(job, frames, refused)
+        else:
+            findings.released = released_from(staged)
+            write_judged(job, held, staged)
         findings.rows_quarantined = refused
 
         warnings = staged.warnings()

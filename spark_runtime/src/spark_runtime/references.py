@@ -39,6 +39,8 @@ def look_up(
     rules: Sequence[Rule],
     inputs: Mapping[str, Frame],
     keep: Callable[[DataFrame], DataFrame],
+    *,
+    flag: str = "_lf_r",
 ) -> Looked:
     """Join the keys of other tables to rows and return the tests that they were found.
 
@@ -48,15 +50,16 @@ def look_up(
             values passes, as in SQL.
         inputs: The node's tables by name.
         keep: Writes the keys of another table aside, so that the engine knows how many they are.
+        flag: What the columns ``found`` begin with, where rows are looked up more than once.
 
     Raises:
         RuleRefused: A rule names a table or column that is not there, or compares text with something else.
     """
     found, tests = [], []
     for at, rule in enumerate(rules):
-        flag = f"_lf_r{at}"
+        hit = f"{flag}{at}"
         own, keys = _compared(rule, columns, inputs)
-        aliases = [f"{flag}_k{number}" for number in range(len(own))]
+        aliases = [f"{hit}_k{number}" for number in range(len(own))]
         known = keys.selectExpr(
             *(f"{quoted(name)} AS {alias}" for name, alias in zip(keys.columns, aliases, strict=True))
         )
@@ -66,10 +69,10 @@ def look_up(
             [f"({column.conversion.value}) = {alias}" for column, alias in zip(own, aliases, strict=True)]
         )
         df = df.join(
-            distinct.selectExpr("*", f"true AS {flag}"), on=functions.expr(condition), how="left"
+            distinct.selectExpr("*", f"true AS {hit}"), on=functions.expr(condition), how="left"
         ).drop(*aliases)
-        found.append(flag)
-        tests.append(_test(rule, [column.name for column in own], flag))
+        found.append(hit)
+        tests.append(_test(rule, [column.name for column in own], hit))
     return Looked(df, tuple(found), tuple(tests))
 
 

@@ -81,6 +81,14 @@ class FileResult:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class ReleasedFrom:
+    """A run and a file of it of which rows that were refused then have now been published."""
+
+    run_id: str
+    file: str
+
+
 @dataclass(frozen=True, slots=True)
 class OutputResult:
     """The table as it stands after the write; ``columns`` are pairs of name and Spark SQL type."""
@@ -119,6 +127,7 @@ class NodeResult:
     Attributes:
         rows_read: Rows that reached the quality rules, plus those refused while reading or casting.
         stopped_by: Limits because of which nothing was published.
+        released: Where the published rows come from, of a node that released rows from quarantine.
         inputs: Versions of the tables that an incremental node read.
         load: How it read the first of them; ``None`` for a node that reads everything each time.
         timings_s: Seconds per phase.
@@ -132,6 +141,7 @@ class NodeResult:
     rules: tuple[RuleResult, ...] = ()
     stopped_by: tuple[Stop, ...] = ()
     files: tuple[FileResult, ...] = ()
+    released: tuple[ReleasedFrom, ...] = ()
     output: OutputResult | None = None
     inputs: tuple[InputResult, ...] = ()
     load: LoadResult | None = None
@@ -169,6 +179,7 @@ class NodeResult:
             ],
             "stopped_by": [asdict(stop) for stop in self.stopped_by],
             "files": [{"uri": file.uri, "status": file.status, "reason": file.reason} for file in self.files],
+            "released": [asdict(item) for item in self.released],
             "output": None
             if output is None
             else {

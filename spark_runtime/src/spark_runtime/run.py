@@ -8,6 +8,8 @@ from pyspark.sql import SparkSession
 
 from spark_runtime.delta import DeltaTables
 from spark_runtime.errors import Failure, describe_failure
+from spark_runtime.held_rows import discard_held
+from spark_runtime.held_spec import HeldAct
 from spark_runtime.ingest import ingest
 from spark_runtime.job import Findings, Job, log
 from spark_runtime.portable.dialect import Dialect
@@ -45,7 +47,9 @@ def run_node(spark: SparkSession, spec: NodeSpec, tables: Tables | None = None) 
 
 def _build(job: Job) -> None:
     spec = job.spec
-    if spec.kind is NodeKind.INGEST:
+    if spec.held is not None and spec.held.act is HeldAct.DISCARD:
+        discard_held(job, spec.held)
+    elif spec.kind is NodeKind.INGEST:
         ingest(job, next(item for item in spec.inputs if isinstance(item, FilesInput)))
     elif spec.kind is NodeKind.TRANSFORM:
         transform(job, [item for item in spec.inputs if isinstance(item, TableInput)])

@@ -51,13 +51,13 @@ def replace_own_slice(job: Job, df: DataFrame, types: Mapping[str, str]) -> str:
     return own
 
 
-def replaced_rows(spec: NodeSpec) -> list[str]:
+def replaced_rows(spec: NodeSpec, *, run_column: str = RUN_COLUMN) -> list[str]:
     """Return the conditions of the rows that former runs wrote and this one writes again."""
     return [
         all_of(
             [
-                _is(RUN_COLUMN, text_literal(replaced.run_id)),
-                *([_is_one_of("_source_file", replaced.files)] if replaced.files else []),
+                _is(run_column, text_literal(replaced.run_id)),
+                *([is_one_of("_source_file", replaced.files)] if replaced.files else []),
             ]
         )
         for replaced in spec.output.replaces
@@ -114,7 +114,8 @@ def _is(column: str, value: str) -> str:
     return f"({column} IS NOT NULL AND {column} = {value})"
 
 
-def _is_one_of(column: str, values: Sequence[str]) -> str:
+def is_one_of(column: str, values: Sequence[str]) -> str:
+    """Return a condition that is never null."""
     return f"({column} IS NOT NULL AND {column} IN ({', '.join(map(text_literal, values))}))"
 
 

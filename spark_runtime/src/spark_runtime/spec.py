@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from spark_runtime.errors import InvalidNodeSpec
+from spark_runtime.held_spec import Held, HeldAct, parse_held
 from spark_runtime.load_spec import Load, parse_load
 from spark_runtime.spec_object import SpecObject
 from spark_runtime.write_spec import Write, WriteMode, parse_write
@@ -278,6 +279,7 @@ class NodeSpec:
         run_date: The date on which the run began (UTC), ``YYYY-MM-DD``; what a daily snapshot is called by.
         former_rows: Rows that former runs of the node published, the newest first; empty if no rule asks for them.
         load: How an incremental node reads; ``None`` for one that reads everything each time.
+        held: What it does with rows in quarantine; ``None`` for a node that builds as ever.
     """
 
     run_id: str
@@ -294,6 +296,12 @@ class NodeSpec:
     run_date: str = ""
     former_rows: tuple[int, ...] = ()
     load: Load | None = None
+    held: Held | None = None
+
+    @property
+    def releases(self) -> bool:
+        """Whether the node reads rows in quarantine instead of its inputs."""
+        return self.held is not None and self.held.act is HeldAct.RELEASE
 
     @property
     def idempotency_key(self) -> str:
@@ -344,6 +352,7 @@ def _node_spec(root: SpecObject) -> NodeSpec:
         run_date=root.text("run_date", optional=True),
         former_rows=root.integers("former_rows"),
         load=None if (load := root.optional_object("load")) is None else parse_load(load),
+        held=None if (held := root.optional_object("quarantine")) is None else parse_held(held),
     )
     if spec.output.write.mode is WriteMode.SNAPSHOT and not _is_date(spec.run_date):
         root.fault("run_date", "a snapshot needs the date of its run, as in 2024-03-01")
@@ -371,7 +380,7 @@ def _check_inputs(spec: NodeSpec, root: SpecObject) -> None:
         root.fault("inputs", "a transform node reads tables only")
     for item in of_files:
         uris = [file.uri for file in item.files]
-        if not uris:
+        if not uris and spec.held is None:
             root.fault("inputs", f"'{item.name}' lists no file")
         if len(set(uris)) != len(uris):
             root.fault("inputs", f"'{item.name}' lists a file twice, and its rows would count twice")

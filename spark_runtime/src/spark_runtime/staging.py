@@ -336,6 +336,20 @@ def keep_aside(job: Job, df: DataFrame, name: str) -> tuple[DataFrame, str]:
     return job.spark.read.schema(types).parquet(uri), uri
 
 
+@dataclass(slots=True)
+class AsideKeys:
+    """Keys that one job has written aside, and where, so that they can be removed."""
+
+    job: Job
+    uris: list[str] = field(default_factory=list)
+
+    def keep(self, df: DataFrame) -> DataFrame:
+        """Write few rows aside that are joined to many."""
+        rows, uri = keep_aside(self.job, df, f"keys{len(self.uris)}")
+        self.uris.append(uri)
+        return rows
+
+
 def _written_plainly(df: DataFrame) -> DataFrameWriter:
     # Sail leaves NaN out of a file's statistics, and where they then tell of one value, it reads that for NaN too.
     return df.write.mode("overwrite").option("statistics_enabled", "none")

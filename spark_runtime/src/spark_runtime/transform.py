@@ -18,6 +18,8 @@ from spark_runtime.errors import (
     is_missing_table,
 )
 from spark_runtime.frame import LOAD_COLUMNS, Frame, find_name
+from spark_runtime.held_rows import KEPT, ORIGIN, lenient, look_up_published, read_held
+from spark_runtime.held_spec import Held
 from spark_runtime.increments import read_increment, table_state
 from spark_runtime.job import Job, log
 from spark_runtime.publishing import publish_directly, publish_staged
@@ -29,7 +31,7 @@ from spark_runtime.sifting import can_be_read_again, can_be_sifted, sift
 from spark_runtime.slices import added_columns
 from spark_runtime.spec import Column, Step, StepType, TableInput
 from spark_runtime.sql import quoted
-from spark_runtime.staging import Kept, Origin, Staged, StagedColumn, discard, keep_aside, stage
+from spark_runtime.staging import AsideKeys, Kept, Origin, Staged, StagedColumn, discard, stage
 from spark_runtime.steps import STEPS, StepContext
 from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
 from spark_runtime.tally import Tally, count_staged
@@ -46,15 +48,18 @@ def transform(job: Job, inputs: Sequence[TableInput]) -> None:
         ContractBroken: The table would lack what a port promises; nothing is published.
         QualityGateClosed: A rule of severity ``fail`` refused rows; nothing is published.
     """
-    stagings = _Stagings(job)
+    stagings = _Stagings(job, AsideKeys(job))
     trail: list[tuple[str, Frame]] = []
     try:
         with job.findings.phase("read"):
             frames = {item.name: _open(job, item) for item in inputs}
             _choose_rows(job, inputs, frames)
         with job.findings.phase("transform"):
-            frame = _apply_steps(job, frames, stagings, trail)
-            types = _types_of(frame)
+            if job.spec.held is not None and job.spec.releases:
+                frame = _held_frame(job, job.spec.held)
+            else:
+                frame = _apply_steps(job, frames, stagings, trail)
+            types = {name: kind for name, kind in _types_of(frame).items() if name not in ORIGIN}
         _write(job, frame, types, frames, stagings)
     except PySparkException as error:
         raise _located(error, trail) from error
@@ -67,9 +72,9 @@ class _Stagings:
     """What this job has staged: rows refused by casts on the way, with their counts."""
 
     job: Job
+    keys: AsideKeys
     refused: list[tuple[Staged, Tally]] = field(default_factory=list)
     staged: list[Staged] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
 
     def stage(
         self,
@@ -107,20 +112,14 @@ class _Stagings:
             kept=kept,
             origin=origin,
             number=number,
-            keep=self.keep,
+            keep=self.keys.keep,
         )
         self.staged.append(staged)
         return staged
 
     def discard(self) -> None:
-        for uri in (*(staged.uri for staged in self.staged), *self.kept):
+        for uri in (*(staged.uri for staged in self.staged), *self.keys.uris):
             discard(self.job, uri)
-
-    def keep(self, df: DataFrame) -> DataFrame:
-        """Write few rows aside that are joined to many."""
-        rows, uri = keep_aside(self.job, df, f"keys{len(self.kept)}")
-        self.kept.append(uri)
-        return rows
 
 
 def _origin(frame: Frame) -> Origin:
@@ -131,7 +130,12 @@ def _origin(frame: Frame) -> Origin:
 def _may_be_sifted(job: Job) -> bool:
     """Return whether the node's rows can be read twice; which rows an incremental node reads is not asked again."""
     spec = job.spec
-    return bool(spec.rules) and spec.load is None and can_be_read_again(spec.steps, spec.rules)
+    return (
+        bool(spec.rules)
+        and spec.load is None
+        and not spec.releases
+        and can_be_read_again(spec.steps, spec.rules)
+    )
 
 
 def _open(job: Job, item: TableInput) -> Frame:
@@ -157,6 +161,21 @@ def _choose_rows(job: Job, inputs: Sequence[TableInput], frames: dict[str, Frame
     frames[first.name], job.findings.load = read_increment(job, load, first, frames[first.name])
     job.findings.inputs = tuple(InputResult(item.name, table_state(job, item)) for item in inputs)
     log.info("%s: %s load, %s", job.spec.node, job.findings.load.mode, job.findings.load.reason)
+
+
+def _held_frame(job: Job, held: Held) -> Frame:
+    """Return rows in quarantine as the steps yielded them, with where they came from."""
+    columns = [(column.name, canonical_type(column.type)) for column in _kept_columns(job)]
+    return Frame(read_held(job, held, columns), (*(name for name, _ in columns), *ORIGIN))
+
+
+def _kept_columns(job: Job) -> tuple[Column, ...]:
+    """Return the columns of the node's table without those that the runtime adds."""
+    if job.spec.output.columns:
+        return job.spec.output.columns
+    added = {*LOAD_COLUMNS, *added_columns(job)[1]}
+    known = job.tables.types(job.spec.output.uri) or {}
+    return tuple(Column(name, kind) for name, kind in known.items() if name.casefold() not in added)
 
 
 def _apply_steps(
@@ -243,24 +262,40 @@ def _write(
     columns = _output_columns(job, frame, types)
     tested = {column.name: column.type for column in columns}
     rules = portable_rules(job.spec.rules, tested, job.dialect)
+    releases = job.spec.releases
+    if releases:
+        rules = lenient(rules)
     lookups = [rule for rule in rules if rule.looks_up]
     tests, unique = compile_rules([rule for rule in rules if rule not in lookups], tested)
     around = Surroundings(job.started_at, job.spec.former_rows, inputs, job.dialect)
     table_rules = compile_table_rules(rules, tested, around)
     source = find_name("_source_file", frame.columns)
     keep = [] if source is None or source in tested else [quoted(source)]
+    keep += ORIGIN if releases else ()
     repaired = repair_rows(frame.df, columns, compile_repairs(rules, tested), keep=keep)
     columns = list(repaired.columns)
-    looked = look_up(repaired.df, columns, lookups, inputs, stagings.keep)
-    frame = replace(frame, df=looked.df)
+    looked = look_up(repaired.df, columns, lookups, inputs, stagings.keys.keep)
     tests = (*tests, *looked.tests, *repaired.tests)
     carried = (*looked.found, *repaired.carried)
+    kept = dict(repaired.kept)
+    if releases:
+        kept |= KEPT
+        looked = look_up_published(job, looked.df, columns, unique, stagings.keys.keep)
+        tests, carried = (*tests, *looked.tests), (*carried, *looked.found)
+    frame = replace(frame, df=looked.df)
     mode = job.spec.output.write.mode
     extra, extra_types = added_columns(job)
     keep_contracts(job, tested | extra_types)
     can_refuse = any(column.conversion.lost is not None or not column.nullable for column in columns)
     has_rules = tests or unique or table_rules
-    if can_refuse or has_rules or stagings.refused or job.spec.attempt > 1 or mode not in ONE_PASS:
+    if (
+        can_refuse
+        or has_rules
+        or releases
+        or stagings.refused
+        or job.spec.attempt > 1
+        or mode not in ONE_PASS
+    ):
         with job.findings.phase("check"):
             if mode in ONE_PASS and _may_be_sifted(job) and can_be_sifted(columns, unique):
                 staged = stagings.sift(
@@ -270,10 +305,10 @@ def _write(
                     unique,
                     plain=repaired.df,
                     carried=carried,
-                    kept=repaired.kept,
+                    kept=kept,
                 )
             else:
-                staged = stagings.stage(frame, columns, tests, unique, carried=carried, kept=repaired.kept)
+                staged = stagings.stage(frame, columns, tests, unique, carried=carried, kept=kept)
             tally = count_staged(staged, declared=job.spec.rules)
             verdicts = judge_table(staged, table_rules, around, rejected=tally.rejected)
         publish_staged(
@@ -293,7 +328,10 @@ def _write(
 
 def _output_columns(job: Job, frame: Frame, types: dict[str, str]) -> list[StagedColumn]:
     output = job.spec.output
-    declared = output.columns or tuple(Column(name, types[name]) for name in frame.product_columns)
+    if job.spec.releases:
+        declared = _kept_columns(job)
+    else:
+        declared = output.columns or tuple(Column(name, types[name]) for name in frame.product_columns)
     found = {column.name: find_name(column.name, types) for column in declared}
     missing = [name for name, own in found.items() if own is None]
     extra = [name for name in types if name not in found.values() and name.casefold() not in LOAD_COLUMNS]

@@ -3,14 +3,16 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
 from tests.integration.spark_runtime import workbench
-from tests.integration.spark_runtime.workbench import Workbench
+from tests.integration.spark_runtime.workbench import Workbench, rule
 
 ROWS = "SELECT * FROM VALUES {} AS t(id, at, op)"
 FIRST, SECOND = "(1, 1, 'U'), (2, 5, 'U')", "(1, 3, 'X'), (1, 2, 'U'), (2, 6, 'D'), (3, 1, 'U')"
@@ -74,6 +76,57 @@ def test_a_killed_job_that_is_repeated_leaves_the_table_of_one_that_was_not(
         built(bench, case, dataset, FIRST, "r1")
     bench.save("orders", ROWS.format(SECOND))
 
+    with killed(monkeypatch, engine, commit, when):
+        bench.transform(dataset="built", run_id="r2", **CASES[case])
+    for dataset in ("built", "untouched"):
+        built(bench, case, dataset, SECOND, "r2")
+
+    assert bench.rows("built") == bench.rows("untouched")
+
+
+@pytest.mark.parametrize(
+    ("act", "commit", "when", "again"),
+    [
+        ("release", 1, "before", "attempt"),
+        ("release", 1, "after", "attempt"),
+        ("release", 1, "after", "run"),
+        ("release", 2, "after", "attempt"),
+        ("release", 2, "after", "run"),
+        ("discard", 1, "after", "run"),
+    ],
+)
+def test_a_killed_act_on_quarantined_rows_is_done_once_by_whoever_comes_next(
+    bench: Workbench,
+    engine: str,
+    monkeypatch: pytest.MonkeyPatch,
+    act: str,
+    commit: int,
+    when: str,
+    again: str,
+) -> None:
+    file = bench.land("a.csv", b"id\n1\n-2\n-3\nx\n")
+    bench.ingest("id int", file, rules=[rule("positive", "range", column="id", min=0)])
+    held = {"act": act, "rules": ["positive"], "by": "ada", "reason": "test data"}
+
+    with killed(monkeypatch, engine, commit, when):
+        bench.ingest("id int", run_id="r2", quarantine=held)
+    retry: dict[str, Any] = {"run_id": "r2", "attempt": 2}
+    if again == "run":
+        retry = {"run_id": "r3", "output": {"discard_runs": ["r2"]}}
+    assert bench.ingest("id int", quarantine=held, **retry)["error"] is None
+
+    own, state = retry["run_id"], "released" if act == "release" else "discarded"
+    assert bench.rows("orders", "id", "_run_id") == sorted(
+        [(1, "r1"), *([(-2, own), (-3, own)] if act == "release" else [])], key=str
+    )
+    ended = bench.rows("quarantine/orders", "_line", "_state", "_ended_run")
+    assert ended == [(3, state, own), (4, state, own), (5, "held", None)]
+
+
+@contextmanager
+def killed(monkeypatch: pytest.MonkeyPatch, engine: str, commit: int, when: str) -> Iterator[None]:
+    """Have the job that the block runs killed in a process of its own."""
+
     def die(_spark: SparkSession, spec: str) -> None:
         command = [sys.executable, "-c", DOOMED, engine, spec, str(commit), when]
         assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
@@ -82,11 +135,7 @@ def test_a_killed_job_that_is_repeated_leaves_the_table_of_one_that_was_not(
     with monkeypatch.context() as patched:
         patched.setattr(workbench, "run_spec", die)
         with pytest.raises(ProcessLookupError):
-            bench.transform(dataset="built", run_id="r2", **CASES[case])
-    for dataset in ("built", "untouched"):
-        built(bench, case, dataset, SECOND, "r2")
-
-    assert bench.rows("built") == bench.rows("untouched")
+            yield
 
 
 @pytest.mark.parametrize("case", CASES)

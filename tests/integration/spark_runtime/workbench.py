@@ -116,6 +116,7 @@ class Workbench:
         former_rows: Sequence[int] = (),
         max_quarantined_share: float | None = None,
         load: Mapping[str, Any] | None = None,
+        quarantine: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Write a node spec, run the job's entry point on it and return the result document it wrote."""
         self._results += 1
@@ -142,6 +143,7 @@ class Workbench:
             "run_date": run_date,
             "former_rows": list(former_rows),
             "load": load,
+            "quarantine": quarantine,
             "result_uri": str(control / "result"),
         }
         schema_of("node_spec").validate(spec)

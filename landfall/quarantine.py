@@ -1,0 +1,306 @@
+"""What lies in quarantine, read straight from the lake: how many rows by rule, and the rows themselves."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from deltalake import DeltaTable, QueryBuilder
+from deltalake.exceptions import DeltaError
+
+from landfall import addresses
+from landfall.lake import Lake
+from landfall.metadata.catalog import CurrentProduct, get_current_product, list_products
+from landfall.metadata.engine import Database
+from landfall.preview import LakeNotReadable, TableNotWritten, open_table
+from landfall.runs.quarantining import HeldRows, acts_in_vain, rows_read
+from landfall.settings import Settings
+
+# How the runtime calls the test that a record can be taken apart at all; one that cannot has no fields to judge.
+UNREADABLE: Final = "readable_row"
+
+
+class HeldState(StrEnum):
+    """Where a refused row stands."""
+
+    HELD = "held"
+    RELEASED = "released"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldByRule:
+    """The rows of a dataset that one rule refused; a row that several refused is in each of them.
+
+    Attributes:
+        share: Held rows as a share, from 0 to 1, of the rows that the runs read which refused them; ``None`` where
+            these runs are no longer on record.
+        oldest_at: When the oldest held row was refused; ``None`` if none is held.
+        runs: Runs that refused held rows.
+        files: Files that held rows come from.
+    """
+
+    product: str
+    dataset: str
+    rule: str
+    rows_held: int
+    rows_released: int
+    rows_discarded: int
+    share: float | None
+    oldest_at: datetime | None
+    newest_at: datetime | None
+    runs: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row in quarantine.
+
+    Attributes:
+        rules: What refused it.
+        rule_versions: Hash of what each of them said then; empty for a built-in test.
+        line: Line of the file, or number of the record in a format without lines.
+        row: The row as it was read: its fields, or the text of a record that could not be taken apart.
+        ended_run: The run that released or discarded it.
+    """
+
+    state: HeldState
+    rules: tuple[str, ...]
+    rule_versions: tuple[str, ...]
+    warnings: tuple[str, ...]
+    reason: str
+    source_file: str | None
+    line: int | None
+    run_id: str
+    node: str
+    attempt: int
+    quarantined_at: datetime
+    row: Mapping[str, Any] | str
+    ended_run: str | None
+    ended_at: datetime | None
+    ended_by: str | None
+    ended_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What an act would be about.
+
+    Attributes:
+        rows: Held rows that meet the filter.
+        unreadable: Those of them that cannot be judged again, for they were never taken apart.
+        by_rule: Held rows by the rule that refused them.
+    """
+
+    rows: int
+    unreadable: int
+    by_rule: Mapping[str, int]
+
+
+def list_held(
+    database: Database,
+    lake: Lake,
+    settings: Settings,
+    *,
+    product: str | None = None,
+    dataset: str | None = None,
+) -> tuple[HeldByRule, ...]:
+    """Return what lies in quarantine, by product, dataset and rule.
+
+    Args:
+        product: ``domain/name``; ``None`` looks at all.
+        dataset: Only this one, of the products that have it.
+
+    Raises:
+        UnknownProduct: No such product has been applied.
+        LakeNotReadable, StorageUnreachable, StorageAccessDenied: The lake cannot be reached or denies access.
+    """
+    known = [product] if product else [entry.key for entry in database.read(list_products)]
+    found: list[HeldByRule] = []
+    for key in known:
+        current = database.read(lambda connection, key=key: get_current_product(connection, key))  # type: ignore[misc]
+        there = lake.list_quarantines(current.product.domain, current.product.name)
+        for name in there:
+            if dataset in (None, name):
+                found += _of_dataset(database, settings, current, name)
+    return tuple(found)
+
+
+def read_rows(
+    database: Database,
+    settings: Settings,
+    product: str,
+    chosen: HeldRows,
+    *,
+    state: HeldState | None = HeldState.HELD,
+    limit: int = 20,
+    offset: int = 0,
+) -> tuple[RefusedRow, ...]:
+    """Return refused rows of a dataset, the oldest first; none if nothing of it was ever refused.
+
+    Args:
+        state: Where they stand; ``None`` shows all.
+
+    Raises:
+        UnknownProduct: No such product has been applied.
+        LakeNotReadable: The lake cannot be reached or denies access.
+    """
+    current = database.read(lambda connection: get_current_product(connection, product))
+    table = _open(settings, current, chosen.dataset)
+    if table is None:
+        return ()
+    wanted = [_condition(chosen)]
+    if state is not None:
+        wanted.append(f"_lf_state = {_text(state)}")
+    rows = _ask(
+        table,
+        f"SELECT * FROM ({_with_state(database, current)}) AS q WHERE {' AND '.join(wanted)} "  # noqa: S608
+        f"ORDER BY _quarantined_at, _run_id, _source_file, _line, _row LIMIT {limit:d} OFFSET {offset:d}",
+    )
+    return tuple(map(_row, rows))
+
+
+def count_chosen(database: Database, settings: Settings, product: str, chosen: HeldRows) -> Choice:
+    """Return how many held rows a filter is about; nothing is judged.
+
+    Raises:
+        UnknownProduct: No such product has been applied.
+        LakeNotReadable: The lake cannot be reached or denies access.
+    """
+    current = database.read(lambda connection: get_current_product(connection, product))
+    table = _open(settings, current, chosen.dataset)
+    if table is None:
+        return Choice(0, 0, {})
+    held = (
+        f"SELECT * FROM ({_with_state(database, current)}) AS q "  # noqa: S608
+        f"WHERE {_condition(chosen)} AND _lf_state = {_text(HeldState.HELD)}"
+    )
+    (total,) = _ask(
+        table,
+        "SELECT count(*) AS n, "  # noqa: S608
+        f"coalesce(sum(CASE WHEN array_has(_rules, {_text(UNREADABLE)}) THEN 1 ELSE 0 END), 0) AS u FROM ({held}) AS h",
+    )
+    rules = _ask(
+        table,
+        f"SELECT rule, count(*) AS n FROM (SELECT unnest(_rules) AS rule FROM ({held}) AS h) AS r "  # noqa: S608
+        "GROUP BY rule ORDER BY rule",
+    )
+    return Choice(int(total["n"]), int(total["u"]), {row["rule"]: int(row["n"]) for row in rules})
+
+
+def _of_dataset(
+    database: Database, settings: Settings, current: CurrentProduct, dataset: str
+) -> Iterable[HeldByRule]:
+    table = _open(settings, current, dataset)
+    if table is None:
+        return
+    unnested = (
+        "SELECT _run_id, _node, _source_file, _quarantined_at, _lf_state, unnest(_rules) AS rule "  # noqa: S608
+        f"FROM ({_with_state(database, current)}) AS q"
+    )
+    groups = _ask(
+        table,
+        "SELECT rule, _lf_state, _run_id, _node, count(*) AS n, min(_quarantined_at) AS oldest, "  # noqa: S608
+        f"max(_quarantined_at) AS newest FROM ({unnested}) AS u GROUP BY rule, _lf_state, _run_id, _node",
+    )
+    files = _ask(
+        table,
+        "SELECT rule, count(DISTINCT _source_file) AS n "  # noqa: S608
+        f"FROM ({unnested}) AS u WHERE _lf_state = {_text(HeldState.HELD)} GROUP BY rule",
+    )
+    files_of = {row["rule"]: int(row["n"]) for row in files}
+    for rule in sorted({group["rule"] for group in groups}):
+        of_rule = [group for group in groups if group["rule"] == rule]
+        held = [group for group in of_rule if group["_lf_state"] == HeldState.HELD]
+        nodes = {(group["_run_id"], group["_node"]) for group in held}
+        rows = sum(int(group["n"]) for group in held)
+        read = database.read(lambda connection, nodes=nodes: rows_read(connection, nodes))  # type: ignore[misc]
+        yield HeldByRule(
+            product=current.product.key,
+            dataset=dataset,
+            rule=rule,
+            rows_held=rows,
+            rows_released=_rows_in(of_rule, HeldState.RELEASED),
+            rows_discarded=_rows_in(of_rule, HeldState.DISCARDED),
+            share=rows / read if read else None,
+            oldest_at=min((_instant(group["oldest"]) for group in held), default=None),
+            newest_at=max((_instant(group["newest"]) for group in held), default=None),
+            runs=len({run_id for run_id, _ in nodes}),
+            files=files_of.get(rule, 0),
+        )
+
+
+def _rows_in(groups: Sequence[Mapping[str, Any]], state: HeldState) -> int:
+    return sum(int(group["n"]) for group in groups if group["_lf_state"] == state)
+
+
+def _with_state(database: Database, current: CurrentProduct) -> str:
+    """Return SQL of the quarantine with the state that counts: what a run did that came to nothing does not."""
+    vain = database.read(lambda connection: acts_in_vain(connection, current.product_id))
+    ended = "_state <> 'held'"
+    if vain:
+        ended += f" AND _ended_run NOT IN ({', '.join(map(_text, vain))})"
+    return f"SELECT *, CASE WHEN {ended} THEN _state ELSE 'held' END AS _lf_state FROM quarantine"  # noqa: S608
+
+
+def _condition(chosen: HeldRows) -> str:
+    conditions = ["true"]
+    if chosen.runs:
+        conditions.append(f"_run_id IN ({', '.join(map(_text, chosen.runs))})")
+    if chosen.files:
+        ends = (f"ends_with(concat('/', _source_file), {_text('/' + file)})" for file in chosen.files)
+        conditions.append(f"_source_file IS NOT NULL AND ({' OR '.join(ends)})")
+    if chosen.rules:
+        conditions.append(f"array_has_any(_rules, make_array({', '.join(map(_text, chosen.rules))}))")
+    return " AND ".join(f"({condition})" for condition in conditions)
+
+
+def _open(settings: Settings, current: CurrentProduct, dataset: str) -> DeltaTable | None:
+    product = current.product
+    path = addresses.quarantine_path(product.domain, product.name, dataset)
+    try:
+        return open_table(settings, addresses.abfss_uri(settings.storage_account, addresses.LAKE, path))
+    except TableNotWritten:
+        return None
+
+
+def _ask(table: DeltaTable, query: str) -> list[dict[str, Any]]:
+    try:
+        answer = QueryBuilder().register("quarantine", table).execute(query).read_all()
+    except (OSError, DeltaError) as error:
+        raise LakeNotReadable(table.table_uri, str(error).split("\n", 1)[0]) from error
+    return [dict(row) for row in answer.to_struct_array().to_pylist()] if answer.num_rows else []
+
+
+def _row(found: Mapping[str, Any]) -> RefusedRow:
+    state = HeldState(found["_lf_state"])
+    ended = state is not HeldState.HELD
+    return RefusedRow(
+        state=state,
+        rules=tuple(found["_rules"]),
+        rule_versions=tuple(found["_rule_versions"]),
+        warnings=tuple(found["_warnings"]),
+        reason=found["_reason"],
+        source_file=found["_source_file"],
+        line=found["_line"],
+        run_id=found["_run_id"],
+        node=found["_node"],
+        attempt=found["_attempt"],
+        quarantined_at=_instant(found["_quarantined_at"]),
+        row=found["_row"] if UNREADABLE in found["_rules"] else json.loads(found["_row"]),
+        ended_run=found["_ended_run"] if ended else None,
+        ended_at=_instant(found["_ended_at"]) if ended else None,
+        ended_by=found["_ended_by"] if ended else None,
+        ended_reason=found["_ended_reason"] if ended else None,
+    )
+
+
+def _instant(value: datetime) -> datetime:
+    return value.astimezone(UTC) if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
