@@ -304,6 +304,19 @@ class FunctionsClient:
         """
         return self._post("api/files/replay", choice)[0]
 
+    def health(self) -> Mapping[str, Any]:
+        """Return what the function app says of itself, after it has let us in.
+
+        Raises:
+            FunctionsUnreachable: It does not answer, or cannot work.
+            FunctionsAccessDenied: It refuses the key.
+            RequestRefused: Something else answers at its address.
+        """
+        health, _ = self._send("api/health", None)
+        # Everybody may ask for its health; whether it lets us in, a list of runs tells.
+        self._send("api/runs", None)
+        return health
+
     def _started(self, answer: Mapping[str, Any], headers: Message) -> StartedRequest:
         return StartedRequest(
             request_id=str(answer["request_id"]),
@@ -312,14 +325,18 @@ class FunctionsClient:
         )
 
     def _post(self, path: str, body: Mapping[str, Any]) -> tuple[Mapping[str, Any], Message]:
+        return self._send(path, body)
+
+    def _send(self, path: str, body: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], Message]:
+        """Post a body, or get what there is where there is none."""
         url = urljoin(self._url, path)
         actor = {"x-landfall-actor": self._actor} if self._actor else {}
         bearer = {"Authorization": f"Bearer {self._token()}"} if self._token else {}
         request = urllib.request.Request(  # noqa: S310 - the URL is the configured one
             url,
-            data=json.dumps(body).encode(),
+            data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", **bearer, **actor},
-            method="POST",
+            method="GET" if body is None else "POST",
         )
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310

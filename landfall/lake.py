@@ -23,6 +23,7 @@ from azure.core.exceptions import (
 from azure.storage.blob import BlobClient, BlobServiceClient, LinearRetry
 
 from landfall.addresses import (
+    CONTAINERS,
     CONTROL,
     LAKE,
     LANDING,
@@ -306,6 +307,16 @@ class Lake:
         address = BlobAddress(self._account, container, path)
         with _our_errors(self._endpoint, address):
             return bool(self._blob(address).exists())
+
+    def missing_containers(self) -> tuple[str, ...]:
+        """Return those of our containers that the account does not have.
+
+        Raises:
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+        """
+        with _our_errors(self._endpoint, BlobAddress(self._account, CONTAINERS[0], "")):
+            return tuple(name for name in CONTAINERS if not self._service.get_container_client(name).exists())
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,15 +1,20 @@
 """`landfall backfill` and `landfall backfills`: landed files of a range taken in again, as an object to steer."""
 
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from landfall.cli.completing import complete_product
 from landfall.cli.examples import examples
+from landfall.cli.exit_codes import ExitCode
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_json, show_rows
 from landfall.cli.project import invocation
+from landfall.cli.runs import Timeout
 
 if TYPE_CHECKING:
+    from landfall.metadata.engine import Database
     from landfall.runs.backfill_acts import Backfill
 
 _LIST_COLUMNS = (
@@ -51,7 +56,9 @@ def register(app: typer.Typer) -> None:
 
 def backfill(
     context: typer.Context,
-    product: Annotated[str, typer.Argument(metavar="PRODUCT", help="domain/product")],
+    product: Annotated[
+        str, typer.Argument(metavar="PRODUCT", help="domain/product", autocompletion=complete_product)
+    ],
     first: Annotated[
         str,
         typer.Option(
@@ -69,6 +76,8 @@ def backfill(
         int, typer.Option("--chunk", min=1, max=5_000, help="Files that one run takes in.")
     ] = 100,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be taken in.")] = False,
+    wait: Annotated[bool, typer.Option(help="Tell of each chunk until the backfill has ended.")] = False,
+    timeout: Timeout = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Take landed files in again, chunk by chunk, behind what lands meanwhile; their rows are replaced."""
@@ -77,7 +86,8 @@ def backfill(
 
     names = [name.strip() for name in datasets.split(",") if name.strip()]
     choice = {"from": first, "to": last, "datasets": names, "chunk_files": chunk, "dry_run": dry_run}
-    client = FunctionsClient.connect(invocation(context).settings(), actor=actor())
+    here = invocation(context)
+    client = FunctionsClient.connect(here.settings(), actor=actor())
     answer = dict(client.backfill(product, choice))
     left = answer.pop("left")
     if output is OutputFormat.JSON:
@@ -86,13 +96,19 @@ def backfill(
         show_fields(answer, output)
     for file in left:
         note(f"file {file['file_id']} stays as it is: {file['reason']}")
-    if not dry_run:
-        note(f"`landfall backfills show {answer['backfill_id'][:8]}` shows how far it is")
+    if dry_run:
+        return
+    if wait:
+        raise typer.Exit(_wait_for(here.database(), answer["backfill_id"], timeout))
+    note(f"`landfall backfills show {answer['backfill_id'][:8]}` shows how far it is")
 
 
 def list_them(
     context: typer.Context,
-    product: Annotated[str | None, typer.Option(help="Only backfills of this domain/product.")] = None,
+    product: Annotated[
+        str | None,
+        typer.Option(help="Only backfills of this domain/product.", autocompletion=complete_product),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Newest backfills to show.")] = 20,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -127,6 +143,27 @@ def resume(context: typer.Context, backfill: BackfillArgument, output: Output = 
 def cancel(context: typer.Context, backfill: BackfillArgument, output: Output = OutputFormat.TABLE) -> None:
     """End a backfill, the run of the chunk at work included."""
     _change(context, backfill, "cancel", output)
+
+
+def _wait_for(database: "Database", backfill_id: str, timeout_s: float | None) -> ExitCode:
+    """Tell how far a backfill is until it has ended or paused, and return the code that says how."""
+    from landfall.cli.progress import POLL_S, StillRunning
+    from landfall.runs.backfill_acts import get_backfill
+    from landfall.runs.backfills import BackfillState
+
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    told = -1
+    while True:
+        now = database.read(lambda connection: get_backfill(connection, backfill_id))
+        if now.files_done != told:
+            told = now.files_done
+            note(f"{told:,} of {now.files:,} files")
+        if now.state is not BackfillState.RUNNING:
+            note(f"backfill {backfill_id} {now.state}{f': {now.reason}' if now.reason else ''}")
+            return ExitCode.DONE if now.state is BackfillState.DONE else ExitCode.REFUSED
+        if deadline is not None and time.monotonic() >= deadline:
+            raise StillRunning(f"backfill {backfill_id}", timeout_s or 0)
+        time.sleep(POLL_S)
 
 
 def _change(context: typer.Context, backfill: str, act: str, output: OutputFormat) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from landfall.cli.auditing import doing_on_database
+from landfall.cli.completing import complete_product
 from landfall.cli.examples import examples
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_rows
 from landfall.cli.project import invocation
@@ -15,7 +16,10 @@ _COLUMNS = ("name", "value", "origin", "default", "takes", "help")
 _HISTORY = ("version", "value", "effective_at", "expires_at", "set_at", "set_by")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="category.key, such as runs.retries")]
-Product = Annotated[str | None, typer.Option(help="domain/product; without it, the whole installation.")]
+Product = Annotated[
+    str | None,
+    typer.Option(help="domain/product; without it, the whole installation.", autocompletion=complete_product),
+]
 
 
 def register(app: typer.Typer) -> None:

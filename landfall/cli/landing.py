@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from landfall.cli.bulk import BulkAct, DryRun, Since, Yes, act_on_all, given
+from landfall.cli.completing import complete_dataset, complete_product
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.output import Output, OutputFormat, Row, note, show_rows
@@ -49,8 +50,15 @@ def register(app: typer.Typer) -> None:
 
 def land(
     context: typer.Context,
-    product: Annotated[str, typer.Argument(metavar="PRODUCT", help="domain/product")],
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A dataset with a landing path.")],
+    product: Annotated[
+        str, typer.Argument(metavar="PRODUCT", help="domain/product", autocompletion=complete_product)
+    ],
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET", help="A dataset with a landing path.", autocompletion=complete_dataset
+        ),
+    ],
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False, readable=True)],
     folder: Annotated[
         str | None, typer.Option(help="Folder to land in, where the landing path leaves it open.")
@@ -95,7 +103,9 @@ def exit_code_of_files(
 
 def list_files(
     context: typer.Context,
-    product: Annotated[str | None, typer.Option(help="Only files of this domain/product.")] = None,
+    product: Annotated[
+        str | None, typer.Option(help="Only files of this domain/product.", autocompletion=complete_product)
+    ] = None,
     state: Annotated[
         str | None,
         typer.Option(help="Only files that are waiting, pending, claimed, done, rejected or unmatched."),
@@ -165,7 +175,10 @@ def replay(
         ),
     ] = None,
     product: Annotated[
-        str | None, typer.Option(help="Only files in the folder of this domain/product.")
+        str | None,
+        typer.Option(
+            help="Only files in the folder of this domain/product.", autocompletion=complete_product
+        ),
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Only files that were matched to this dataset.")] = None,
     since: Since = None,

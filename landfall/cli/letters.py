@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from landfall.cli.bulk import BulkAct, DryRun, Since, Yes, act_on_all, given
+from landfall.cli.completing import complete_product
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.output import Output, OutputFormat, Row, show_rows
@@ -145,7 +146,9 @@ def _act(
 
 def alarms(
     context: typer.Context,
-    product: Annotated[str | None, typer.Option(help="Only alarms of this domain/product.")] = None,
+    product: Annotated[
+        str | None, typer.Option(help="Only alarms of this domain/product.", autocompletion=complete_product)
+    ] = None,
     cleared: Annotated[bool, typer.Option("--all", help="Also those whose cause is gone.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Newest alarms to show.")] = 50,
     output: Output = OutputFormat.TABLE,

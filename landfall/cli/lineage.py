@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from landfall.cli.completing import complete_dataset
 from landfall.cli.examples import examples
 from landfall.cli.output import Output, OutputFormat, note, show_json, show_rows, table_text
 from landfall.cli.project import invocation
@@ -29,7 +30,9 @@ def lineage(
     subject: Annotated[
         str,
         typer.Argument(
-            metavar="DATASET[.COLUMN]", help="dataset or domain/product.dataset, or a column of it"
+            metavar="DATASET[.COLUMN]",
+            help="dataset or domain/product.dataset, or a column of it",
+            autocompletion=complete_dataset,
         ),
     ],
     downstream: Annotated[

@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
+from landfall.cli.completing import complete_product, complete_subject
 from landfall.cli.examples import examples
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_rows
 from landfall.cli.project import invocation
 
 _COLUMNS = ("about", "cause", "says", "do", "since")
 
-ProductArgument = Annotated[str, typer.Argument(metavar="PRODUCT", help="domain/product")]
+ProductArgument = Annotated[
+    str, typer.Argument(metavar="PRODUCT", help="domain/product", autocompletion=complete_product)
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -59,6 +62,7 @@ def why(
             metavar="DATASET|RUN|FILE",
             help="dataset or domain/product.dataset; a run id, its first characters or @last; a file's id or the "
             "end of its address.",
+            autocompletion=complete_subject,
         ),
     ],
     output: Output = OutputFormat.TABLE,

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from landfall.cli.terminal import is_for_people, print_table
+
 Row = Mapping[str, Any]
 
 # Two spaces part the columns of a table, as in kubectl and docker: easy on the eye and on awk.
@@ -43,6 +45,8 @@ def show_rows(rows: Sequence[Row], columns: Sequence[str], output: OutputFormat)
         print("\t".join(columns))
         for row in rows:
             print("\t".join(_flat(_plain(row.get(column))) for column in columns))
+    elif is_for_people() and rows:
+        print_table(columns, *_cells(rows, columns))
     else:
         print(table_text(rows, columns))
 
@@ -71,10 +75,8 @@ def note(message: str = "") -> None:
 
 def table_text(rows: Sequence[Row], columns: Sequence[str]) -> str:
     """Return rows as aligned text under a heading; numbers stand to the right, nothing is cut off."""
-    cells = [[_counted(column, row.get(column)) for column in columns] for row in rows]
-    heading = [column.upper().replace("_", " ") for column in columns]
+    heading, cells, numeric = _cells(rows, columns)
     widths = [max(map(len, column)) for column in zip(heading, *cells, strict=True)]
-    numeric = [_is_numeric([row.get(column) for row in rows]) for column in columns]
 
     def line(texts: Sequence[str]) -> str:
         aligned = (
@@ -84,6 +86,15 @@ def table_text(rows: Sequence[Row], columns: Sequence[str]) -> str:
         return _GAP.join(aligned).rstrip()
 
     return "\n".join([line(heading), *map(line, cells)])
+
+
+def _cells(rows: Sequence[Row], columns: Sequence[str]) -> tuple[list[str], list[list[str]], list[bool]]:
+    """Return the heading, the text of each cell, and which columns hold numbers."""
+    return (
+        [column.upper().replace("_", " ") for column in columns],
+        [[_counted(column, row.get(column)) for column in columns] for row in rows],
+        [_is_numeric([row.get(column) for row in rows]) for column in columns],
+    )
 
 
 def clock(instant: datetime) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from landfall.cli.completing import complete_product
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.output import Output, OutputFormat, note, show_rows, table_text
@@ -35,7 +36,10 @@ def register(app: typer.Typer) -> None:
 def run_tests(
     context: typer.Context,
     product: Annotated[
-        str | None, typer.Argument(metavar="PRODUCT", help="domain/product; without it, all.")
+        str | None,
+        typer.Argument(
+            metavar="PRODUCT", help="domain/product; without it, all.", autocompletion=complete_product
+        ),
     ] = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from landfall.cli.auditing import doing_on_database
+from landfall.accounts import actor
+from landfall.cli.completing import complete_product
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_json, show_rows
@@ -93,7 +95,9 @@ def validate(context: typer.Context, path: ProjectPath = None, output: Output = 
 
 def plan(
     context: typer.Context,
-    product: Annotated[str, typer.Argument(metavar="PRODUCT", help="domain/product")],
+    product: Annotated[
+        str, typer.Argument(metavar="PRODUCT", help="domain/product", autocompletion=complete_product)
+    ],
     landed: Annotated[
         list[str] | None,
         typer.Option(
@@ -164,7 +168,9 @@ def apply(
 
 def rollback(
     context: typer.Context,
-    product: Annotated[str, typer.Argument(metavar="PRODUCT", help="domain/product")],
+    product: Annotated[
+        str, typer.Argument(metavar="PRODUCT", help="domain/product", autocompletion=complete_product)
+    ],
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Bring back the version applied before the current one.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from landfall.cli.completing import complete_dataset
 from landfall.cli.examples import examples
 from landfall.cli.output import Output, OutputFormat, note, show_rows
 from landfall.cli.project import invocation
@@ -27,7 +28,12 @@ def register(app: typer.Typer) -> None:
 
 def profile(
     context: typer.Context,
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="dataset, or domain/product.dataset")],
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET", help="dataset, or domain/product.dataset", autocompletion=complete_dataset
+        ),
+    ],
     columns: Annotated[str, typer.Option(metavar="NAME,…", help="Columns to look at; without it, all.")] = "",
     output: Output = OutputFormat.TABLE,
 ) -> None:

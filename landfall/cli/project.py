@@ -79,6 +79,14 @@ class Invocation:
 
         return load_project(self.folder())
 
+    def is_laptop(self) -> bool:
+        """Return whether the target is the laptop.
+
+        Raises:
+            NoProject, InvalidSpec: As for ``project``.
+        """
+        return (self.target_name or self.project().default_target) == LAPTOP
+
     def settings(self) -> "Settings":
         """Return the settings of the target.
 

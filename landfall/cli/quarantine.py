@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from landfall.cli.bulk import DryRun, Yes
+from landfall.cli.completing import complete_dataset, complete_product, complete_run
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_rows
@@ -34,7 +35,12 @@ _LIST_COLUMNS = (
 )
 _ROW_COLUMNS = ("state", "rules", "source_file", "line", "run_id", "quarantined_at", "reason", "row")
 
-DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="dataset, or domain/product.dataset")]
+DatasetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATASET", help="dataset, or domain/product.dataset", autocompletion=complete_dataset
+    ),
+]
 Rules = Annotated[
     list[str] | None,
     typer.Option("--rule", metavar="NAME", help="Only rows that this rule refused; may be repeated."),
@@ -42,7 +48,10 @@ Rules = Annotated[
 Runs = Annotated[
     list[str] | None,
     typer.Option(
-        "--run", metavar="RUN", help="Only rows that this run refused: an id, its first characters, or @last."
+        "--run",
+        metavar="RUN",
+        help="Only rows that this run refused: an id, its first characters, or @last.",
+        autocompletion=complete_run,
     ),
 ]
 Files = Annotated[
@@ -78,7 +87,9 @@ def register(app: typer.Typer) -> None:
 
 def list_held(
     context: typer.Context,
-    product: Annotated[str | None, typer.Option(help="Only rows of this domain/product.")] = None,
+    product: Annotated[
+        str | None, typer.Option(help="Only rows of this domain/product.", autocompletion=complete_product)
+    ] = None,
     dataset: Annotated[str | None, typer.Option(help="Only rows of this dataset.")] = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:

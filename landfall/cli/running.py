@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from landfall.cli.bulk import BulkAct, DryRun, Since, Yes, act_on_all, given
+from landfall.cli.completing import complete_product, complete_run
 from landfall.cli.examples import examples
 from landfall.cli.output import Output, OutputFormat, note, show_fields
 from landfall.cli.project import invocation
@@ -32,9 +33,18 @@ if TYPE_CHECKING:
 
 RunOrNone = Annotated[
     str | None,
-    typer.Argument(metavar="[RUN]", help="A run id, its first characters, or @last; or a filter instead."),
+    typer.Argument(
+        metavar="[RUN]",
+        help="A run id, its first characters, or @last; or a filter instead.",
+        autocompletion=complete_run,
+    ),
 ]
-OfProduct = Annotated[str | None, typer.Option(help="All runs of this domain/product, instead of one RUN.")]
+OfProduct = Annotated[
+    str | None,
+    typer.Option(
+        help="All runs of this domain/product, instead of one RUN.", autocompletion=complete_product
+    ),
+]
 AllRuns = Annotated[bool, typer.Option("--all", help="All runs, where no other filter is given.")]
 OnFailureOption = Annotated[
     str | None,
@@ -73,7 +83,9 @@ def register(app: typer.Typer, group: typer.Typer) -> None:
 
 def start(
     context: typer.Context,
-    product: Annotated[str, typer.Argument(metavar="PRODUCT", help="domain/product")],
+    product: Annotated[
+        str, typer.Argument(metavar="PRODUCT", help="domain/product", autocompletion=complete_product)
+    ],
     full: Annotated[bool, typer.Option("--full", help="Build every transformation again.")] = False,
     datasets: Annotated[
         str, typer.Option(metavar="NAME,…", help="Start downstream of these; without it, of what has landed.")

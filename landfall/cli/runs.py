@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from landfall.cli.completing import complete_product, complete_run
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_json, show_rows
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
     from landfall.runs.ids import RunID
     from landfall.runs.queries import RuleResult, RunDetail
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run id, its first characters, or @last.")]
+RunArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run id, its first characters, or @last.", autocompletion=complete_run
+    ),
+]
 Timeout = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="Stop waiting after so long, with exit code 6.")
 ]
@@ -54,7 +60,9 @@ def register(app: typer.Typer) -> typer.Typer:
 
 def list_runs(
     context: typer.Context,
-    product: Annotated[str | None, typer.Option(help="Only runs of this domain/product.")] = None,
+    product: Annotated[
+        str | None, typer.Option(help="Only runs of this domain/product.", autocompletion=complete_product)
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Newest runs to show.")] = 20,
     output: Output = OutputFormat.TABLE,
 ) -> None:

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=examples("landfall up", "landfall up --no-host    and then: func start"))(up)
     app.command(epilog=examples("landfall down"))(down)
     app.command(epilog=examples("landfall status --output json"))(status)
-    app.command(epilog=examples("landfall doctor"))(doctor)
+    app.command(epilog=examples("landfall doctor", "landfall --target prod doctor"))(doctor)
 
 
 def up(
@@ -105,13 +105,32 @@ def status(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
 
 
 def doctor(context: typer.Context, output: Output = OutputFormat.TABLE) -> None:
-    """Check this machine and this project, and say what to do.
+    """Check this machine, this project and the services of the target, and say what to do.
 
-    Exit code 1 means that something is missing or wrong.
+    Database, storage, Databricks and the function app are asked where they are known: on a laptop once the stack
+    was started. Exit code 1 means that something is missing or wrong.
     """
+    from landfall.checking import Finding, check_services
+    from landfall.errors import LandfallError
     from landfall.local.doctor import examine
+    from landfall.local.stack import status as stack_status
+    from landfall.spec.faults import InvalidSpec
 
-    findings = examine(invocation(context).folder())
+    here = invocation(context)
+    findings = examine(here.folder())
+    try:
+        # What was never started needs not answer.
+        if not here.is_laptop() or stack_status(here.folder()) is not None:
+            findings = (
+                *(finding for finding in findings if finding.check != "database"),
+                *check_services(here.settings()),
+            )
+    except InvalidSpec:
+        # The check of the project has told it.
+        pass
+    except LandfallError as error:
+        remedy = "set it in landfall.yml under the target, or in the environment"
+        findings = (*findings, Finding("settings", False, f"{error.code} {error}", remedy))
     show_rows([asdict(finding) for finding in findings], _CHECK_COLUMNS, output)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(ExitCode.REFUSED)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from landfall.cli.completing import complete_dataset
 from landfall.cli.examples import examples
 from landfall.cli.output import Output, OutputFormat, note, show_rows
 from landfall.cli.project import Invocation, invocation
@@ -25,7 +26,12 @@ def register(app: typer.Typer) -> None:
 
 def preview(
     context: typer.Context,
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="dataset, or domain/product.dataset")],
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET", help="dataset, or domain/product.dataset", autocompletion=complete_dataset
+        ),
+    ],
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Rows to show.")] = 10,
     columns: Annotated[str, typer.Option(metavar="NAME,…", help="Columns to show; without it, all.")] = "",
     order_by: Annotated[

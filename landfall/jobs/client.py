@@ -194,6 +194,20 @@ class DatabricksJobs:
         self._call("POST", "reset", f"reset job {name!r}", body={"job_id": job_id, "new_settings": settings})
         return job_id
 
+    def describe(self) -> str:
+        """Return in words that the workspace answers, and the saved job if there is one.
+
+        Raises:
+            JobsUnreachable: No answer came.
+            JobRefused: There is no such job, or the identity may not see it.
+        """
+        host, job_id = self._settings.databricks_host, self._settings.job_id
+        if job_id is None:
+            self._call("GET", "list", "list jobs", query={"limit": 1})
+            return f"{host}, one-time runs"
+        job = self._call("GET", "get", f"look for job {job_id}", query={"job_id": job_id})
+        return f"{host}, job {job_id} ({(job.get('settings') or {}).get('name', 'without a name')})"
+
     def _get_run(self, job_run_id: JobRunID, purpose: str) -> Mapping[str, Any]:
         # The plain document: the SDK's classes turn a value that they do not know into None.
         return self._call("GET", "runs/get", f"{purpose} job run {job_run_id}", query={"run_id": job_run_id})

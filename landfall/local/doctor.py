@@ -4,13 +4,13 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
 import psutil
 
+from landfall.checking import Finding
 from landfall.errors import LandfallError
 from landfall.local import azurite, stack
 from landfall.local.laptop_env import read_environment
@@ -20,23 +20,6 @@ _OLDEST_PYTHON: Final = (3, 11)
 _PACKAGES: Final = ("pysail", "pyspark-client", "deltalake", "databricks-sdk", "azure-functions-durable")
 _DISK_BYTES: Final = 1_000_000_000
 _MEMORY_BYTES: Final = 1_500_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The answer to one question.
-
-    Attributes:
-        check: What was looked at.
-        ok: Whether it is as it must be.
-        found: What was found.
-        remedy: What to do; empty if nothing has to be done.
-    """
-
-    check: str
-    ok: bool
-    found: str
-    remedy: str = ""
 
 
 def examine(root: Path) -> tuple[Finding, ...]:

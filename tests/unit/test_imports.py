@@ -138,6 +138,16 @@ PARTS: Mapping[str, Part] = {
     ),
     "landfall.jobs": Part((*PURE, "landfall.settings", "databricks", "azure.identity", "azure.core")),
     "landfall.calling_back": Part((*PURE,)),
+    "landfall.checking": Part(
+        (
+            *PURE,
+            "landfall.settings",
+            "landfall.metadata",
+            "landfall.lake",
+            "landfall.jobs",
+            "landfall.client",
+        )
+    ),
     "landfall.accounts": Part(()),
     "landfall.client": Part((*PURE, "landfall.settings", "azure.identity", "azure.core")),
     # Thin callers: no SQL statement and no foreign service except through `landfall`.

@@ -1,0 +1,91 @@
+"""Whether the services of a target answer and let us in, each with what to do where one does not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from landfall.errors import LandfallError
+from landfall.settings import Settings
+
+# Somebody waits for the answer; what is down stays so for longer than this.
+_PATIENCE_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer to one question.
+
+    Attributes:
+        check: What was looked at.
+        ok: Whether it is as it must be.
+        found: What was found.
+        remedy: What to do; empty if nothing has to be done.
+    """
+
+    check: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+def check_services(settings: Settings) -> tuple[Finding, ...]:
+    """Return how the services answer; each is asked once, and one that does not answer holds up no other one."""
+    checks: tuple[tuple[str, Callable[[Settings], Finding], str], ...] = (
+        ("database", _database, "check the network, and that your identity is a user of the database"),
+        ("storage", _storage, "check the network, and your role Storage Blob Data Contributor"),
+        ("databricks", _databricks, "check the workspace's URL and network, and CAN_MANAGE_RUN on the job"),
+        ("function app", _functions, "check LANDFALL_FUNCTIONS_URL and the network, then its log"),
+    )
+    return tuple(_asked(name, check, remedy, settings) for name, check, remedy in checks)
+
+
+def _asked(name: str, check: Callable[[Settings], Finding], remedy: str, settings: Settings) -> Finding:
+    try:
+        return check(settings)
+    except LandfallError as error:
+        # Most of our errors say what to do; what goes for this service is said beside.
+        return Finding(name, False, f"{error.code} {error}", remedy)
+
+
+def _database(settings: Settings) -> Finding:
+    from landfall.metadata.engine import Database
+    from landfall.metadata.migrations import current_revision, head
+
+    database = Database.connect(settings)
+    try:
+        revision = current_revision(database)
+    finally:
+        database.close()
+    if revision != head():
+        found = f"{database.name} is at revision {revision or 'none'}, not {head()}"
+        return Finding("database", False, found, "run `landfall db upgrade`")
+    return Finding("database", True, f"{database.name} at revision {revision}")
+
+
+def _storage(settings: Settings) -> Finding:
+    from landfall.addresses import CONTAINERS
+    from landfall.lake import Lake
+
+    lake = Lake.connect(settings)
+    try:
+        missing = lake.missing_containers()
+    finally:
+        lake.close()
+    if missing:
+        remedy = "on a laptop `landfall up` makes them; in Azure apply the Terraform of the platform"
+        return Finding("storage", False, f"{settings.blob_endpoint} lacks {', '.join(missing)}", remedy)
+    return Finding("storage", True, f"{settings.blob_endpoint} with {', '.join(CONTAINERS)}")
+
+
+def _databricks(settings: Settings) -> Finding:
+    from landfall.jobs.client import connect
+
+    return Finding("databricks", True, connect(settings, patience_s=_PATIENCE_S).describe())
+
+
+def _functions(settings: Settings) -> Finding:
+    from landfall.client import FunctionsClient
+
+    health = FunctionsClient.connect(settings).health()
+    alarms = health.get("alarms") or {}
+    told = ", ".join(f"{count} {name}" for name, count in alarms.items()) or "no alarms"
+    return Finding("function app", True, f"{settings.functions_url} is {health.get('status')}, {told}")

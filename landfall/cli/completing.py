@@ -1,0 +1,72 @@
+"""What a shell completes: names of products and datasets, and ids of runs, as the target's database has them.
+
+A shell waits for the answer and shows nothing else: whatever is not to be had is left out without a word.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import typer
+
+from landfall.cli.project import Invocation
+from landfall.errors import LandfallError
+
+_NEWEST_RUNS = 30
+
+
+def complete_product(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Return the products that begin so, each with its description."""
+    found = {
+        name: description for name, description in _products(_here(context)) if name.startswith(incomplete)
+    }
+    return sorted(found.items())
+
+
+def complete_dataset(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Return the datasets that begin so, under their names alone or, behind a slash, with their product's."""
+    found: dict[str, str] = {}
+    with suppress(LandfallError):
+        from landfall.metadata.catalog import get_current_product, list_products
+
+        database = _here(context).database()
+        for entry in database.read(list_products):
+            product = database.read(
+                lambda connection, key=entry.key: get_current_product(connection, key)
+            ).product  # type: ignore[misc]
+            for dataset in product.datasets:
+                name = f"{entry.key}.{dataset.name}" if "/" in incomplete else str(dataset.name)
+                found[name] = f"{dataset.layer}, {entry.key}"
+    return sorted((name, told) for name, told in found.items() if name.startswith(incomplete))
+
+
+def complete_run(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Return ``@last`` and the newest runs that begin so, each with its product and state."""
+    found = [("@last", "the newest run")]
+    with suppress(LandfallError):
+        from landfall.runs.queries import list_runs
+
+        runs = _here(context).database().read(lambda connection: list_runs(connection, limit=_NEWEST_RUNS))
+        found += [(str(run.run_id), f"{run.product}, {run.state}") for run in runs]
+    return [(name, told) for name, told in found if name.startswith(incomplete)]
+
+
+def complete_subject(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Return the datasets and runs that begin so."""
+    return [*complete_dataset(context, incomplete), *complete_run(context, incomplete)]
+
+
+def _products(here: Invocation) -> Iterator[tuple[str, str]]:
+    with suppress(LandfallError):
+        for file in here.folder().glob("data_products/*/*/product.yml"):
+            yield f"{file.parts[-3]}/{file.parts[-2]}", "in this project"
+    with suppress(LandfallError):
+        from landfall.metadata.catalog import list_products
+
+        for entry in here.database().read(list_products):
+            yield entry.key, " ".join(entry.description.split()) or "applied"
+
+
+def _here(context: typer.Context) -> Invocation:
+    # While a shell completes, no verb runs, so nobody has stored what stands before it.
+    said = context.find_root().params
+    return Invocation(project_folder=said.get("project"), target_name=said.get("target"))

@@ -1,0 +1,60 @@
+"""What a shell is told to complete: verbs, products, datasets and run ids."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+from click.shell_completion import ShellComplete
+
+from landfall.cli.main import app
+from landfall.metadata.engine import Database
+from tests.builders import a_product, a_transformation
+from tests.loopback import PATIENCE_S
+from tests.unit.cli.conftest import apply, open_a_run
+
+PROGRAM = "import sys; from landfall.cli.main import run; sys.argv[0] = 'landfall'; run()"
+
+
+def completed(project: Path, *words: str) -> list[str]:
+    """Return what is offered for the last of some words."""
+    shell = ShellComplete(typer.main.get_command(app), {}, "landfall", "_LANDFALL_COMPLETE")
+    offered = shell.get_completions(["--project", str(project), *words[:-1]], words[-1])
+    return [item.value for item in offered]
+
+
+def test_names_and_ids_are_completed_as_the_database_has_them(project: Path, database: Database) -> None:
+    apply(database, a_product(a_transformation()), a_product(a_transformation(), name="returns"))
+    open_a_run(database, "20260101-120000-aaaa")
+
+    assert completed(project, "pause", "sales/r") == ["sales/returns"]
+    assert completed(project, "preview", "orders_l") == ["orders_landed"]
+    assert completed(project, "preview", "sales/orders.o") == [
+        "sales/orders.orders",
+        "sales/orders.orders_landed",
+    ]
+    assert completed(project, "runs", "show", "2026") == ["20260101-120000-aaaa"]
+    assert completed(project, "runs", "show", "@") == ["@last"]
+
+
+def test_without_a_database_a_shell_is_told_nothing_and_no_error(tmp_path: Path) -> None:
+    assert completed(tmp_path, "pause", "sales") == []
+
+
+def test_a_shell_is_answered_in_its_own_form(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        env={
+            **os.environ,
+            "_LANDFALL_COMPLETE": "complete_bash",
+            "COMP_WORDS": f"landfall --project {tmp_path} quarantine sh",
+            "COMP_CWORD": "4",
+        },
+    )
+
+    assert (done.stdout.split(), done.stderr) == (["show"], "")

@@ -1,0 +1,141 @@
+"""The exit codes of every verb, as a table: who adds a verb says here how it ends."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import typer
+
+from landfall.cli.main import app
+from landfall.metadata.engine import Database
+from landfall.runs.ids import RunID
+from landfall.runs.states import NodeState
+from landfall.runs.verdict import Verdict
+from tests.builders import a_product, a_transformation
+from tests.unit.cli.conftest import Command, apply, close, open_a_run, settle
+
+RUN, FAILED_RUN = "20260101-120000-aaaa", "20260101-110000-bbbb"
+GATED_RUN = "20260101-100000-cccc"
+WRONG_USAGE = 2
+
+# By verb the arguments with which it ends with a code: in a project whose database holds one open run, one that
+# failed and one that a rule stopped, and with no service that answers. Codes 5 and 6 are where something is waited for.
+TABLE: Mapping[str, Mapping[int, str]] = {
+    "alarms": {0: ""},
+    "apply": {0: "--dry-run"},
+    "backfill": {4: "sales/orders --from 2026-01-01 --to 2026-02-01"},
+    "backfills cancel": {4: "3f2a"},
+    "backfills list": {0: ""},
+    "backfills pause": {4: "3f2a"},
+    "backfills resume": {4: "3f2a"},
+    "backfills show": {1: "3f2a"},
+    "config get": {0: ""},
+    "config history": {0: "retention.runs", 1: "no.such"},
+    "config rollback": {1: "retention.runs"},
+    "config set": {0: "retention.runs 30d", 1: "retention.runs never"},
+    "contract check": {0: ""},
+    "contract show": {1: "sales/orders.nothing"},
+    "db sql": {0: ""},
+    "db upgrade": {0: "", 1: "no-such-revision"},
+    "dead-letters discard": {4: "1"},
+    "dead-letters list": {0: ""},
+    "dead-letters replay": {4: "1"},
+    "dead-letters show": {1: "1"},
+    "demo": {},
+    "doctor": {},
+    "down": {0: ""},
+    "files list": {0: ""},
+    "files replay": {4: "1"},
+    "files show": {0: "a.csv", 1: "no-such.csv"},
+    "init": {0: "sales/returns", 1: "Sales/returns"},
+    "land": {1: "sales/orders nothing {file}", 4: "sales/orders orders_landed {file}"},
+    "lineage": {0: "orders_landed", 1: "nothing"},
+    "pause": {4: "sales/orders"},
+    "plan": {1: "sales/nothing"},
+    "preview": {1: "nothing", 4: "orders"},
+    "profile": {1: "nothing", 4: "orders"},
+    "purge": {4: "--dry-run"},
+    "quarantine discard": {1: "nothing --reason why --yes", 4: "orders_landed --reason why --yes"},
+    "quarantine list": {1: "--product sales/nothing", 4: ""},
+    "quarantine replay": {1: "nothing --yes", 4: "orders_landed --yes"},
+    "quarantine show": {1: "nothing", 4: "orders_landed"},
+    "resume": {4: "sales/orders"},
+    "rollback": {1: "sales/orders"},
+    "run": {4: "sales/orders"},
+    "runs cancel": {0: "@last", 1: "2030"},
+    "runs list": {0: ""},
+    "runs logs": {1: "2030", 4: "20260101-11"},
+    "runs replay": {1: "2030", 4: "20260101-11"},
+    "runs rerun": {1: "2030", 4: "20260101-11"},
+    "runs show": {0: "20260101-12", 1: "2030"},
+    "runs watch": {1: FAILED_RUN, 5: GATED_RUN, 6: "@last --timeout 0.1"},
+    "status": {1: ""},
+    "test": {0: ""},
+    "up": {},
+    "validate": {0: "", 1: "{folder}"},
+    "why": {0: "@last", 1: "nothing"},
+}
+# Whoever starts something can wait for its end or not, and for how long.
+WAITING = ("run", "runs rerun", "runs replay", "quarantine replay", "quarantine discard", "land", "backfill")
+
+
+def verbs(typer_app: typer.Typer, *before: str) -> Iterator[str]:
+    for command in typer_app.registered_commands:
+        assert command.callback is not None
+        yield " ".join((*before, command.name or command.callback.__name__.replace("_", "-")))
+    for group in typer_app.registered_groups:
+        assert group.typer_instance is not None
+        yield from verbs(group.typer_instance, *before, str(group.name))
+
+
+@pytest.fixture
+def a_history(database: Database) -> Database:
+    """A product with an open run, one that failed and one that a rule stopped."""
+    apply(database, a_product(a_transformation()))
+    for run_id, code in ((GATED_RUN, "LF4521"), (FAILED_RUN, "LF4571")):
+        run = open_a_run(database, run_id)
+        settle(
+            database, run, "ingest.orders_landed", Verdict(NodeState.FAILED, error_code=code, reason="bad")
+        )
+        close(database, run)
+        open_nothing(database)
+    open_a_run(database, RUN)
+    return database
+
+
+def test_the_table_names_every_verb() -> None:
+    assert sorted(TABLE) == sorted(verbs(app))
+
+
+@pytest.mark.parametrize(
+    ("verb", "code"), [(verb, code) for verb, codes in TABLE.items() for code in codes], ids=str
+)
+@pytest.mark.usefixtures("a_history")
+def test_a_verb_ends_with_its_code(landfall: Command, tmp_path: Path, verb: str, code: int) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("id\n1\n")
+    arguments = TABLE[verb][code].format(file=file, folder=tmp_path)
+
+    answer = landfall(*verb.split(), *arguments.split())
+
+    assert answer.code == code, answer
+
+
+@pytest.mark.parametrize("verb", sorted(TABLE))
+def test_a_verb_refuses_an_option_that_it_does_not_know(landfall: Command, verb: str) -> None:
+    assert landfall(*verb.split(), "--nonsense").code == WRONG_USAGE
+
+
+@pytest.mark.parametrize("verb", WAITING)
+def test_whoever_starts_something_may_wait_or_not_and_for_how_long(landfall: Command, verb: str) -> None:
+    told = landfall(*verb.split(), "--help").out
+
+    assert all(option in told for option in ("--wait", "--timeout"))
+
+
+def open_nothing(database: Database) -> None:
+    """Let the coordinator find nothing, so that the lease is idle again."""
+    from landfall.runs.opening import open_run
+    from tests.unit.cli.api_server import NOW
+
+    database.transact(lambda c: open_run(c, "sales/orders", RunID("none"), now=NOW))
