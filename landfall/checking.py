@@ -44,6 +44,9 @@ def _asked(name: str, check: Callable[[Settings], Finding], remedy: str, setting
     except LandfallError as error:
         # Most of our errors say what to do; what goes for this service is said beside.
         return Finding(name, False, f"{error.code} {error}", remedy)
+    except ValueError as error:
+        # A library takes a setting for none, such as an address without encryption where one signs in.
+        return Finding(name, False, str(error), "check what landfall.yml and the environment say of it")
 
 
 def _database(settings: Settings) -> Finding:

@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Final
 
 from deltalake import DeltaTable, QueryBuilder
@@ -14,90 +12,14 @@ from landfall import addresses
 from landfall.lake import Lake
 from landfall.metadata.catalog import CurrentProduct, get_current_product, list_products
 from landfall.metadata.engine import Database
+from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.preview import LakeNotReadable, TableNotWritten, open_table
+from landfall.runs.held_rows import Choice, HeldByRule, HeldState, RefusedRow
 from landfall.runs.quarantining import HeldRows, acts_in_vain, rows_read
 from landfall.settings import Settings
 
 # How the runtime calls the test that a record can be taken apart at all; one that cannot has no fields to judge.
 UNREADABLE: Final = "readable_row"
-
-
-class HeldState(StrEnum):
-    """Where a refused row stands."""
-
-    HELD = "held"
-    RELEASED = "released"
-    DISCARDED = "discarded"
-
-
-@dataclass(frozen=True, slots=True)
-class HeldByRule:
-    """The rows of a dataset that one rule refused; a row that several refused is in each of them.
-
-    Attributes:
-        share: Held rows as a share, from 0 to 1, of the rows that the runs read which refused them; ``None`` where
-            these runs are no longer on record.
-        oldest_at: When the oldest held row was refused; ``None`` if none is held.
-        runs: Runs that refused held rows.
-        files: Files that held rows come from.
-    """
-
-    product: str
-    dataset: str
-    rule: str
-    rows_held: int
-    rows_released: int
-    rows_discarded: int
-    share: float | None
-    oldest_at: datetime | None
-    newest_at: datetime | None
-    runs: int
-    files: int
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedRow:
-    """A row in quarantine.
-
-    Attributes:
-        rules: What refused it.
-        rule_versions: Hash of what each of them said then; empty for a built-in test.
-        line: Line of the file, or number of the record in a format without lines.
-        row: The row as it was read: its fields, or the text of a record that could not be taken apart.
-        ended_run: The run that released or discarded it.
-    """
-
-    state: HeldState
-    rules: tuple[str, ...]
-    rule_versions: tuple[str, ...]
-    warnings: tuple[str, ...]
-    reason: str
-    source_file: str | None
-    line: int | None
-    run_id: str
-    node: str
-    attempt: int
-    quarantined_at: datetime
-    row: Mapping[str, Any] | str
-    ended_run: str | None
-    ended_at: datetime | None
-    ended_by: str | None
-    ended_reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What an act would be about.
-
-    Attributes:
-        rows: Held rows that meet the filter.
-        unreadable: Those of them that cannot be judged again, for they were never taken apart.
-        by_rule: Held rows by the rule that refused them.
-    """
-
-    rows: int
-    unreadable: int
-    by_rule: Mapping[str, int]
 
 
 def list_held(
@@ -107,18 +29,21 @@ def list_held(
     *,
     product: str | None = None,
     dataset: str | None = None,
+    scope: Scope = EVERYTHING,
 ) -> tuple[HeldByRule, ...]:
     """Return what lies in quarantine, by product, dataset and rule.
 
     Args:
         product: ``domain/name``; ``None`` looks at all.
         dataset: Only this one, of the products that have it.
+        scope: Whose products are looked at.
 
     Raises:
         UnknownProduct: No such product has been applied.
         LakeNotReadable, StorageUnreachable, StorageAccessDenied: The lake cannot be reached or denies access.
     """
     known = [product] if product else [entry.key for entry in database.read(list_products)]
+    known = [key for key in known if scope.sees(key.partition("/")[0])]
     found: list[HeldByRule] = []
     for key in known:
         current = database.read(lambda connection, key=key: get_current_product(connection, key))  # type: ignore[misc]

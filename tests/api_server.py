@@ -41,7 +41,14 @@ class ServerBackend(HttpBackend):
     """The function app's, but for what acts set going: nothing is there to go."""
 
     def __init__(self, database: Database, *, now: datetime = LATER) -> None:
-        settings = SimpleNamespace(callback_hosts=(), callback_loopback=False)
+        settings = SimpleNamespace(
+            callback_hosts=(),
+            callback_loopback=False,
+            # Nothing answers there.
+            storage_account="devstoreaccount1",
+            blob_endpoint="http://127.0.0.1:9/devstoreaccount1",
+            storage_key="a2V5",
+        )
         services: Any = SimpleNamespace(database=database, settings=settings, now=lambda: now)
         parts: Any = SimpleNamespace(services=services, events=EventActivities(services))
         super().__init__(parts, FakeInstances())

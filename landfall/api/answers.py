@@ -13,6 +13,7 @@ from landfall.landing.replay import LeftFile
 from landfall.metadata.audit import AuditedAct
 from landfall.runs.bulk import Outcome
 from landfall.runs.callbacks import Callback
+from landfall.runs.held_rows import RefusedRow
 from landfall.runs.queries import Stop
 from landfall.runs.states import NodeState, RunState
 from landfall.runs.why.values import Finding
@@ -172,6 +173,30 @@ class BackfillStarted(Answer):
     files: int
     chunks: int
     left: list[LeftInBackfill]
+
+
+class BackfillPage(Answer):
+    """Backfills, the newest first."""
+
+    backfills: list[BackfillSummary]
+
+
+class RefusedRows(Answer):
+    """Refused rows of a dataset, the oldest first; ``following`` is the offset of those behind them."""
+
+    rows: list[RefusedRow]
+    following: int | None
+
+
+class ChosenRows(Answer):
+    """What an act on refused rows would be about."""
+
+    dry_run: bool
+    product: str
+    dataset: str
+    rows: int
+    unreadable: int = Field(description="Those that cannot be judged again, for they were never taken apart.")
+    by_rule: dict[str, int]
 
 
 class FilesReplayed(Answer):

@@ -142,6 +142,33 @@ class ReplayRun(Body):
     idempotency_key: ShortText | None = Field(None, description=TEXT)
 
 
+_NAME_LIST = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=1_024)]], Field(max_length=100)
+]
+
+
+class ActOnQuarantine(Body):
+    """Refused rows of a dataset that are judged again or given up; rules, runs and files narrow them down.
+
+    Attributes:
+        files: Addresses, or ends of addresses that begin with a name.
+        reason: Stays with rows that are given up, and is needed for that.
+        dry_run: Only count the rows.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"dataset": "planes_landed", "rules": ["year_known"]}]}
+    )
+
+    dataset: ShortText = Field(description=TEXT)
+    rules: _NAME_LIST = Field([], description="a list of at most 100 texts")
+    runs: _NAME_LIST = Field([], description="a list of at most 100 texts")
+    files: _NAME_LIST = Field([], description="a list of at most 100 texts")
+    reason: _REASON | None = Field(None, description="a text of 1 to 1,000 characters")
+    dry_run: bool = Field(False, description=FLAG)
+    idempotency_key: ShortText | None = Field(None, description=TEXT)
+
+
 class _RunFilter(Body):
     """Which runs: at least one of product, state, since and all; ``after`` goes on behind a former answer."""
 

@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from landfall.api.body import FLAG, TEXT, BodyField, read_body
+from landfall.api.bodies import ActOnQuarantine
+from landfall.api.body import read_body
 from landfall.api.reply import Acted, Reply, invalid, problem_of
 from landfall.api.runs import accepted
 from landfall.lake import Lake
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
+from landfall.metadata.scope import Scope
+from landfall.runs.held_rows import HeldState
 from landfall.runs.ids import RequestID
 from landfall.runs.quarantining import (
     BuiltAsAWhole,
@@ -26,34 +29,17 @@ from landfall.settings import Settings
 
 # `landfall.quarantine` reads the lake with a large library, which must not hold up the start of the app: it is
 # imported where it is needed.
-if TYPE_CHECKING:
-    from landfall.quarantine import HeldState
-
-_MOST_NAMES = 100
-_NAMES = BodyField(
-    f"a list of at most {_MOST_NAMES} texts",
-    lambda v: isinstance(v, list) and len(v) <= _MOST_NAMES and all(isinstance(i, str) and i for i in v),
-)
-_FIELDS = {
-    "dataset": TEXT,
-    "rules": _NAMES,
-    "runs": _NAMES,
-    "files": _NAMES,
-    "reason": BodyField("a text", lambda v: isinstance(v, str) and 0 < len(v) <= 2_000),
-    "dry_run": FLAG,
-    "idempotency_key": TEXT,
-}
 
 
 def show_quarantine(
-    database: Database, settings: Settings, product: str | None, dataset: str | None
+    database: Database, settings: Settings, product: str | None, dataset: str | None, *, scope: Scope
 ) -> Reply:
     """Answer ``GET /api/quarantine``: what lies in quarantine, by product, dataset and rule."""
     from landfall.quarantine import list_held
 
     lake = Lake.connect(settings)
     try:
-        found = list_held(database, lake, settings, product=product, dataset=dataset)
+        found = list_held(database, lake, settings, product=product, dataset=dataset, scope=scope)
     except UnknownProduct as error:
         return problem_of(error, status=404)
     finally:
@@ -67,7 +53,7 @@ def show_quarantined_rows(
     product: str,
     chosen: HeldRows,
     *,
-    state: "HeldState | None",
+    state: HeldState | None,
     limit: int,
     offset: int,
 ) -> Reply:
@@ -85,8 +71,8 @@ def show_quarantined_rows(
 def act_on_quarantine(
     database: Database,
     product: str,
-    act: str,
-    body: bytes,
+    act: HeldAct,
+    body: bytes | Mapping[str, Any],
     *,
     settings: Settings,
     at: str,
@@ -97,23 +83,15 @@ def act_on_quarantine(
     """Answer ``POST /api/products/{domain}/{product}/quarantine/{act}``: 202 as for a start of a run.
 
     Args:
-        act: ``replay`` or ``discard``.
-        body: JSON: ``dataset``; ``rules``, ``runs``, ``files`` (lists), each of which narrows the rows down;
-            ``reason`` (text, needed to discard); ``dry_run`` (true or false): only count them; ``idempotency_key``.
+        body: Of an ``ActOnQuarantine``.
     """
-    fields, faults = read_body(body, _FIELDS)
-    if act not in list(HeldAct):
-        faults.append(f"{act!r} is none of {', '.join(HeldAct)}.")
-    if "dataset" not in fields and not faults:
-        faults.append("'dataset' is missing.")
-    if faults:
+    wanted, faults = read_body(ActOnQuarantine, body)
+    if wanted is None:
         return invalid(faults)
-    chosen = HeldRows(
-        fields["dataset"], *(tuple(fields.get(name, ())) for name in ("rules", "runs", "files"))
-    )
-    order = HeldOrder(HeldAct(act), chosen, fields.get("reason"))
+    chosen = HeldRows(wanted.dataset, tuple(wanted.rules), tuple(wanted.runs), tuple(wanted.files))
+    order = HeldOrder(act, chosen, wanted.reason)
     try:
-        if fields.get("dry_run", False):
+        if wanted.dry_run:
             from landfall.quarantine import count_chosen
 
             counted = count_chosen(database, settings, product, chosen)
@@ -130,7 +108,7 @@ def act_on_quarantine(
                 request_id=request_id,
                 actor=actor,
                 now=now,
-                idempotency_key=fields.get("idempotency_key"),
+                idempotency_key=wanted.idempotency_key,
             )
         )
     except UnknownProduct as error:

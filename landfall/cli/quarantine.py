@@ -254,7 +254,7 @@ def _act(
     wait: bool,
     timeout: float | None,
 ) -> None:
-    from landfall.cli.products import actor
+    from landfall.accounts import actor
     from landfall.client import FunctionsClient
 
     body: Mapping[str, Any] = {

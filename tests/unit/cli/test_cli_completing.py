@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import typer
-from click.shell_completion import ShellComplete
+from typer._click.shell_completion import BashComplete
 
 from landfall.cli.main import app
 from landfall.metadata.engine import Database
@@ -19,7 +19,7 @@ PROGRAM = "import sys; from landfall.cli.main import run; sys.argv[0] = 'landfal
 
 def completed(project: Path, *words: str) -> list[str]:
     """Return what is offered for the last of some words."""
-    shell = ShellComplete(typer.main.get_command(app), {}, "landfall", "_LANDFALL_COMPLETE")
+    shell = BashComplete(typer.main.get_command(app), {}, "landfall", "_LANDFALL_COMPLETE")
     offered = shell.get_completions(["--project", str(project), *words[:-1]], words[-1])
     return [item.value for item in offered]
 

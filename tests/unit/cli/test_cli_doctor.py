@@ -30,7 +30,6 @@ def settings(database: Database, project: Path) -> Settings:
         databricks_token="token",
         job_id=7,
         functions_url=NOWHERE,
-        functions_key="key",
         managed_identity_client_id=None,
     )
 

@@ -135,7 +135,8 @@ def test_whoever_starts_something_may_wait_or_not_and_for_how_long(landfall: Com
 
 def open_nothing(database: Database) -> None:
     """Let the coordinator find nothing, so that the lease is idle again."""
-    from landfall.runs.opening import open_run
     from tests.unit.cli.api_server import NOW
+
+    from landfall.runs.opening import open_run
 
     database.transact(lambda c: open_run(c, "sales/orders", RunID("none"), now=NOW))
