@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import typer
-from typer._click.shell_completion import BashComplete
+from typer._completion_classes import BashComplete
 
 from landfall.cli.main import app
 from landfall.metadata.engine import Database

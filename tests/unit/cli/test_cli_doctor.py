@@ -30,6 +30,7 @@ def settings(database: Database, project: Path) -> Settings:
         databricks_token="token",
         job_id=7,
         functions_url=NOWHERE,
+        functions_audience=None,
         managed_identity_client_id=None,
     )
 
