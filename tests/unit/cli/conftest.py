@@ -38,7 +38,11 @@ Command = Callable[..., Answer]
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
+    return write_project(tmp_path / "project")
+
+
+def write_project(folder: Path) -> Path:
+    """Make a folder a project whose database is a file, and whose services answer nowhere."""
     (folder / ".landfall").mkdir(parents=True)
     (folder / "landfall.yml").write_text("name: shop\n")
     (folder / ".landfall" / "laptop.env").write_text(

@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 import typer
 
-from landfall.cli.main import app
-from landfall.metadata.engine import Database
+from landfall.cli.main import app, main
+from landfall.metadata.engine import Database, create_engine
+from landfall.metadata.migrations import upgrade
 from landfall.runs.ids import RunID
+from landfall.runs.opening import open_run
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict
+from tests.api_server import NOW
 from tests.builders import a_product, a_transformation
-from tests.unit.cli.conftest import Command, apply, close, open_a_run, settle
+from tests.unit.cli.conftest import Command, apply, close, open_a_run, settle, write_project
 
 RUN, FAILED_RUN = "20260101-120000-aaaa", "20260101-110000-bbbb"
 GATED_RUN = "20260101-100000-cccc"
@@ -35,6 +38,7 @@ TABLE: Mapping[str, Mapping[int, str]] = {
     "config set": {0: "retention.runs 30d", 1: "retention.runs never"},
     "contract check": {0: ""},
     "contract show": {1: "sales/orders.nothing"},
+    "copy": {1: "sales/nothing"},
     "db sql": {0: ""},
     "db upgrade": {0: "", 1: "no-such-revision"},
     "dead-letters discard": {4: "1"},
@@ -47,6 +51,7 @@ TABLE: Mapping[str, Mapping[int, str]] = {
     "files list": {0: ""},
     "files replay": {4: "1"},
     "files show": {0: "a.csv", 1: "no-such.csv"},
+    "import database": {},
     "init": {0: "sales/returns", 1: "Sales/returns"},
     "land": {1: "sales/orders nothing {file}", 4: "sales/orders orders_landed {file}"},
     "lineage": {0: "orders_landed", 1: "nothing"},
@@ -69,6 +74,7 @@ TABLE: Mapping[str, Mapping[int, str]] = {
     "runs rerun": {1: "2030", 4: "20260101-11"},
     "runs show": {0: "20260101-12", 1: "2030"},
     "runs watch": {1: FAILED_RUN, 5: GATED_RUN, 6: "@last --timeout 0.1"},
+    "slo": {0: ""},
     "status": {1: ""},
     "test": {0: ""},
     "up": {},
@@ -88,9 +94,12 @@ def verbs(typer_app: typer.Typer, *before: str) -> Iterator[str]:
         yield from verbs(group.typer_instance, *before, str(group.name))
 
 
-@pytest.fixture
-def a_history(database: Database) -> Database:
-    """A product with an open run, one that failed and one that a rule stopped."""
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A product with an open run, one that failed and one that a rule stopped; its table is read from top to bottom."""
+    folder = write_project(tmp_path_factory.mktemp("codes") / "project")
+    database = Database(create_engine(f"sqlite:///{folder}/.landfall/landfall.db"))
+    upgrade(database)
     apply(database, a_product(a_transformation()))
     for run_id, code in ((GATED_RUN, "LF4521"), (FAILED_RUN, "LF4571")):
         run = open_a_run(database, run_id)
@@ -98,9 +107,11 @@ def a_history(database: Database) -> Database:
             database, run, "ingest.orders_landed", Verdict(NodeState.FAILED, error_code=code, reason="bad")
         )
         close(database, run)
-        open_nothing(database)
+        # The coordinator finds nothing, so that the lease is idle again.
+        database.transact(lambda c: open_run(c, "sales/orders", RunID("none"), now=NOW))
     open_a_run(database, RUN)
-    return database
+    database.close()
+    return folder
 
 
 def test_the_table_names_every_verb() -> None:
@@ -110,15 +121,16 @@ def test_the_table_names_every_verb() -> None:
 @pytest.mark.parametrize(
     ("verb", "code"), [(verb, code) for verb, codes in TABLE.items() for code in codes], ids=str
 )
-@pytest.mark.usefixtures("a_history")
-def test_a_verb_ends_with_its_code(landfall: Command, tmp_path: Path, verb: str, code: int) -> None:
+def test_a_verb_ends_with_its_code(
+    shop: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: str, code: int
+) -> None:
     file = tmp_path / "a.csv"
     file.write_text("id\n1\n")
     arguments = TABLE[verb][code].format(file=file, folder=tmp_path)
 
-    answer = landfall(*verb.split(), *arguments.split())
+    ended = main(["--project", str(shop), *verb.split(), *arguments.split()])
 
-    assert answer.code == code, answer
+    assert ended == code, capsys.readouterr()
 
 
 @pytest.mark.parametrize("verb", sorted(TABLE))
@@ -131,12 +143,3 @@ def test_whoever_starts_something_may_wait_or_not_and_for_how_long(landfall: Com
     told = landfall(*verb.split(), "--help").out
 
     assert all(option in told for option in ("--wait", "--timeout"))
-
-
-def open_nothing(database: Database) -> None:
-    """Let the coordinator find nothing, so that the lease is idle again."""
-    from tests.unit.cli.api_server import NOW
-
-    from landfall.runs.opening import open_run
-
-    database.transact(lambda c: open_run(c, "sales/orders", RunID("none"), now=NOW))
