@@ -175,12 +175,6 @@ class BackfillStarted(Answer):
     left: list[LeftInBackfill]
 
 
-class BackfillPage(Answer):
-    """Backfills, the newest first."""
-
-    backfills: list[BackfillSummary]
-
-
 class RefusedRows(Answer):
     """Refused rows of a dataset, the oldest first; ``following`` is the offset of those behind them."""
 

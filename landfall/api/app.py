@@ -7,8 +7,7 @@ from landfall.api.describing import describe
 from landfall.api.faults import answer_faults
 from landfall.api.headers import SecurityHeaders
 from landfall.api.identity import Owners, viewer
-from landfall.api.routes import audit, catalogue, explaining, landing, products, runs
-from landfall.api.routes import explaining, landing, products, quarantine, runs
+from landfall.api.routes import audit, catalogue, explaining, landing, products, quarantine, runs
 from landfall.console.router import router as console
 from landfall.settings import IdentitySettings
 
@@ -36,12 +35,9 @@ def create_app(identity: IdentitySettings) -> FastAPI:
         catalogue.router,
         runs.router,
         landing.router,
-        explaining.router,
-        audit.router,
-        runs.router,
-        landing.router,
         quarantine.router,
         explaining.router,
+        audit.router,
     ):
         api.include_router(router, dependencies=[Depends(viewer)])
     api.include_router(explaining.open_router)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from landfall.cli.auditing import doing_on_database
-from landfall.accounts import actor
 from landfall.cli.completing import complete_product
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
