@@ -110,6 +110,18 @@ ACTS: tuple[Act, ...] = (
         "/console/backfills/{backfill_id}/cancel",
     ),
     Act(
+        "quarantine.replay",
+        "Judge refused rows again and publish those that pass.",
+        f"{_PRODUCT}/quarantine/replay",
+        "quarantine replay",
+    ),
+    Act(
+        "quarantine.discard",
+        "Give refused rows up with a reason.",
+        f"{_PRODUCT}/quarantine/discard",
+        "quarantine discard",
+    ),
+    Act(
         "files.replay",
         "Put landed files back to pending.",
         "/api/files/replay",

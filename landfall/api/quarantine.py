@@ -57,7 +57,7 @@ def show_quarantined_rows(
     limit: int,
     offset: int,
 ) -> Reply:
-    """Answer ``GET /api/products/{domain}/{product}/quarantine/{dataset}``: refused rows, the oldest first."""
+    """Answer ``GET /api/products/{domain}/{product}/quarantine/{dataset}/rows``: refused rows, the oldest first."""
     from landfall.quarantine import read_rows
 
     try:

@@ -29,7 +29,9 @@ async def show_quarantine(
 
 
 @router.get(
-    "/products/{domain}/{product}/quarantine/{dataset}", response_model=RefusedRows, responses=problems(404)
+    "/products/{domain}/{product}/quarantine/{dataset}/rows",
+    response_model=RefusedRows,
+    responses=problems(404),
 )
 async def show_quarantined_rows(
     request: Request,

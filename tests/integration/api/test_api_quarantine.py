@@ -55,13 +55,13 @@ def test_what_cannot_be_done_is_a_problem(api: Api, act: str, body: bytes, statu
 
 def test_a_lake_that_does_not_answer_is_no_fault_of_the_caller(api: Api) -> None:
     listed = api.get("/api/quarantine")
-    shown = api.get(f"{PLACE}/orders_landed?rule=a&rule=b&state=released")
+    shown = api.get(f"{PLACE}/orders_landed/rows?rule=a&rule=b&state=released")
 
     assert (listed.status, listed.json["code"]) == (503, "LF4202")
     assert (shown.status, shown.json["code"]) == (503, "LF4102")
 
 
 def test_parameters_of_rows_are_checked(api: Api) -> None:
-    answer = api.get(f"{PLACE}/orders_landed?state=gone&limit=0")
+    answer = api.get(f"{PLACE}/orders_landed/rows?state=gone&limit=0")
 
     assert [fault.partition(":")[0] for fault in answer.json["faults"]] == ["state", "limit"]
