@@ -1,12 +1,13 @@
 """How long the lists of operators take: ``python benchmarks/console.py [NODE_RUNS]``; 1,000,000 by default.
 
 Writes a database with so many node runs (minutes; kept below ``.landfall/benchmarks`` for the next time), reads every
-list with its filters and orders, first page and a page far behind, and prints the 50th and 95th percentile of each.
-Ends with 1 if one of the latter is above a second.
+list with its filters and orders, first page and a page far behind, then asks the application for the pages of the
+console, and prints the 50th and 95th percentile of each. Ends with 1 if one of the latter is above a second.
 """
 
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,6 +41,10 @@ from landfall.runs.run_graph import last_event, node_moments, run_shape
 from landfall.runs.run_list import OPEN_STATES, RunFilter, RunOrder, count_runs, find_runs
 from landfall.runs.run_nodes import NodeFilter, find_events, find_nodes, get_node
 from landfall.runs.states import FileState, RunState
+
+# The application is served as the tests of the console do it.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.console.serving import serving
 
 PRODUCTS = 300
 REPEATS = 20
@@ -180,13 +185,49 @@ def far_files(connection: sa.Connection) -> Page[Any]:
     return list_files(connection, FileFilter(name="customers-2026-10"), limit=20)
 
 
+def pages(database: Database) -> dict[str, list[str]]:
+    """Return the addresses of pages below ``/console``, several where they differ by product."""
+    keys = [product_key(number) for number in range(0, PRODUCTS, 15)]
+    newest = database.read(partial(list_files, limit=20)).items
+    of_files = [f"/files/{file.file_id}" for file in newest if file.product]
+    return {
+        "page: needs me": [""],
+        "page: products": ["/products"],
+        "page: a product": [f"/products/{key}" for key in keys],
+        "page: quality": ["/datasets"],
+        "page: a dataset": [f"/datasets/{key}/orders_landed" for key in keys],
+        "page: files": ["/files"],
+        "page: files by name": [f"/files?q={file.name}" for file in newest],
+        "page: a file": of_files,
+        "page: quarantine": ["/quarantine"],
+        "page: lineage": [f"/lineage?of={key}.lines&depth=2" for key in keys],
+        "page: backfills": ["/backfills"],
+        "page: dead events": ["/dead-events"],
+        "page: configuration": ["/configuration"],
+        "page: changes": ["/changes"],
+        "page: runs": ["/runs"],
+        "page: runs of a product": [f"/runs?product={key}" for key in keys],
+    }
+
+
 def measure(database: Database, name: str, reads: list[Read]) -> Measured:
-    seconds = []
-    for read in islice(cycle(reads), REPEATS):
-        started = time.perf_counter()
-        database.read(read)
-        seconds.append(time.perf_counter() - started)
-    return Measured(name, seconds)
+    return Measured(name, [_seconds(lambda: database.read(read)) for read in islice(cycle(reads), REPEATS)])  # noqa: B023 called at once
+
+
+def measure_page(url: str, name: str, paths: list[str]) -> Measured:
+    def get(path: str) -> None:
+        with urllib.request.urlopen(f"{url}/console{path}") as answer:
+            answer.read()
+
+    # The first one compiles the template, once for the life of the app.
+    get(paths[0])
+    return Measured(name, [_seconds(partial(get, path)) for path in islice(cycle(paths), REPEATS)])
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
 def main() -> None:
@@ -195,14 +236,21 @@ def main() -> None:
     slow = []
     print(f"{node_runs:,} node runs, {REPEATS} reads each; milliseconds")
     print(f"{'list':<40} {'p50':>8} {'p95':>8}")
-    for name, reads in reads_of_lists(database):
-        measured = measure(database, name, reads)
-        print(f"{name:<40} {measured.p50_s * 1000:>8.0f} {measured.p95_s * 1000:>8.0f}", flush=True)
+    for measured in _all(database):
+        print(f"{measured.name:<40} {measured.p50_s * 1000:>8.0f} {measured.p95_s * 1000:>8.0f}", flush=True)
         if measured.p95_s > MOST_S:
-            slow.append(name)
+            slow.append(measured.name)
     database.close()
     if slow:
         sys.exit(f"above {MOST_S:g} s: {', '.join(slow)}")
+
+
+def _all(database: Database) -> Iterator[Measured]:
+    for name, reads in reads_of_lists(database):
+        yield measure(database, name, reads)
+    with serving(database, now=lambda: NOW) as served:
+        for name, paths in pages(database).items():
+            yield measure_page(served.url, name, paths)
 
 
 if __name__ == "__main__":
