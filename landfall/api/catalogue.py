@@ -45,7 +45,7 @@ def show_products(
             connection, wanted, scope=scope, order=order, limit=limit, cursor=cursor
         )
     )
-    seen = tuple(_as_seen(item, scope) for item in page.items)
+    seen = tuple(product_as_seen(item, scope) for item in page.items)
     return Reply(200, page_object("products", replace(page, items=seen)))
 
 
@@ -69,7 +69,7 @@ def show_product(database: Database, key: str, *, scope: Scope = EVERYTHING) -> 
     return Reply(
         200,
         {
-            **asdict(_as_seen(summary, scope)),
+            **asdict(product_as_seen(summary, scope)),
             "port_list": ports,
             # Who of another domain reads a port is that domain's own business.
             "consumers": [asdict(item) for item in readers if scope.sees(item.product.partition("/")[0])],
@@ -85,7 +85,7 @@ def show_datasets(
     page = database.read(
         lambda connection: list_datasets(connection, wanted, scope=scope, limit=limit, cursor=cursor)
     )
-    seen = tuple(_dataset_as_seen(item, scope) for item in page.items)
+    seen = tuple(dataset_as_seen(item, scope) for item in page.items)
     return Reply(200, page_object("datasets", replace(page, items=seen)))
 
 
@@ -184,14 +184,15 @@ def _product_id(database: Database, product: str) -> int:
     return product_id
 
 
-def _as_seen(product: ProductSummary, scope: Scope) -> ProductSummary:
+def product_as_seen(product: ProductSummary, scope: Scope) -> ProductSummary:
     """Return a product of another domain as what it publishes: without its runs, datasets and troubles."""
     if scope.sees(product.product.partition("/")[0]):
         return product
     return replace(product, datasets=product.ports, last_run=None, next_due_at=None, paused_at=None, alarms=0)
 
 
-def _dataset_as_seen(dataset: DatasetSummary, scope: Scope) -> DatasetSummary:
+def dataset_as_seen(dataset: DatasetSummary, scope: Scope) -> DatasetSummary:
+    """Return a dataset of another domain, which is a port, without what its runs found."""
     if scope.sees(dataset.product.partition("/")[0]):
         return dataset
     return replace(dataset, landing=None, run_id=None, last_check=None)

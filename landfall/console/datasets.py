@@ -1,11 +1,12 @@
 """Datasets: how fresh each is and how it fares with its rules, over time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import APIRouter, Request, Response
 
 from landfall.api.access import of_product
+from landfall.api.catalogue import dataset_as_seen
 from landfall.api.identity import Caller, backend_of
 from landfall.console.choices import chosen, words
 from landfall.console.rendering import here, render
@@ -48,13 +49,14 @@ def show_datasets(request: Request, caller: Caller) -> Response:
     found = backend_of(request).database.read(
         lambda connection: list_datasets(connection, wanted, scope=caller.scope, cursor=given.get("cursor"))
     )
+    seen = tuple(dataset_as_seen(item, caller.scope) for item in found.items)
     return render(
         request,
         caller,
         "datasets/list.html",
         section="datasets",
         live_s=_LIVE_S,
-        datasets=found,
+        datasets=replace(found, items=seen),
         filtered=any(given.get(name) for name in ("q", "product", "layer", "broken")),
         layers=words(Layer, "any"),
     )

@@ -1,8 +1,12 @@
 """Products: the list of all, and the page of one with everything that hangs on it."""
 
+from dataclasses import replace
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from landfall.api.access import of_product
+from landfall.api.catalogue import dataset_as_seen, product_as_seen
 from landfall.api.identity import Caller, backend_of
 from landfall.console.choices import chosen, words
 from landfall.console.rendering import here, render
@@ -47,13 +51,14 @@ def show_products(request: Request, caller: Caller) -> Response:
             connection, wanted, scope=caller.scope, order=order, cursor=given.get("cursor")
         )
     )
+    seen = tuple(product_as_seen(item, caller.scope) for item in found.items)
     return render(
         request,
         caller,
         "products/list.html",
         section="products",
         live_s=_LIVE_S,
-        products=found,
+        products=replace(found, items=seen),
         filtered=any(given.get(name) for name in ("q", "state", "paused")),
         states=words(RunState, "any"),
         orders=_ORDERS,
@@ -69,15 +74,18 @@ def show_product(request: Request, caller: Caller, domain: str, product: str) ->
     current = backend.database.read(lambda connection: get_current_product(connection, key))
     if not current.product.ports:
         of_product(caller, domain, product)
-    shown = backend.database.read(
+    shown: dict[str, Any] = backend.database.read(
         lambda connection: {
-            "summary": get_product(connection, key),
-            "datasets": list_datasets(
-                connection, DatasetFilter(product=key), scope=caller.scope, limit=_MOST_DATASETS
-            ).items,
+            "summary": product_as_seen(get_product(connection, key), caller.scope),
+            "datasets": [
+                dataset_as_seen(item, caller.scope)
+                for item in list_datasets(
+                    connection, DatasetFilter(product=key), scope=caller.scope, limit=_MOST_DATASETS
+                ).items
+            ],
             "consumers": consumers_of(connection, key),
-            "pause": read_lease(connection, current.product_id).pause,
-            "waiting": waiting_requests(connection, current.product_id),
+            "pause": read_lease(connection, current.product_id).pause if own else None,
+            "waiting": waiting_requests(connection, current.product_id) if own else None,
             "runs": list_runs(connection, product=key, limit=_MOST_RUNS) if own else (),
             "rows": rows_by_run(connection, current.product_id) if own else (),
             "acts": acts_on_product(connection, current.product_id)[-_MOST_ACTS:] if own else (),

@@ -194,8 +194,8 @@ def test_a_product_is_paused_and_resumed(tab: Page, database: Database, served: 
         ).all()
     )
     assert [tuple(act) for act in acts] == [("pause", "grace"), ("resume", "grace")]
-    paused = database.read(lambda c: c.execute(sa.select(product_leases.c.PausedAt)).scalars().all())
-    assert paused[0] is None
+    of_shop = sa.select(product_leases.c.PausedAt).where(product_leases.c.DataProductID == 1)
+    assert database.read(lambda c: c.execute(of_shop).scalar_one()) is None
 
 
 def test_a_backfill_is_paused_and_cancelled(tab: Page, served: Served, house: House) -> None:
