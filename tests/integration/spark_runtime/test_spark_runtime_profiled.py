@@ -20,7 +20,7 @@ SETTINGS = Settings(
     databricks_token=None,
     job_id=None,
     functions_url="",
-    functions_key=None,
+    functions_audience=None,
     managed_identity_client_id=None,
 )
 ROWS = """
