@@ -43,6 +43,8 @@ SHOP = a_product(
     landed=("orders_landed", "customers_landed", "rates_landed"),
 )
 LANDED = ("orders_landed", "customers_landed", "rates_landed")
+MINUTES_AGO = {"succeeded": 180, "failed": 95, "running": 2}
+"""When the files of each run of the shop landed."""
 BROKEN_RULE = {
     "name": "order_has_customer",
     "severity": "fail",
@@ -181,7 +183,7 @@ def a_shop(database: Database, *, now: datetime) -> dict[str, RunID]:
     """Fill a store with one run that succeeded, one that failed and one that goes on; return their ids by that."""
     apply(database, SHOP, now=now - timedelta(days=1))
     runs: dict[str, RunID] = {}
-    for name, ago in (("succeeded", 180), ("failed", 95), ("running", 2)):
+    for name, ago in MINUTES_AGO.items():
         at = now - timedelta(minutes=ago)
         for dataset in LANDED:
             land(database, dataset, f"{dataset.removesuffix('_landed')}_{at:%Y%m%d_%H%M}.csv", now=at)

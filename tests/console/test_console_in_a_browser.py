@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -71,6 +71,23 @@ def test_a_failed_run_leads_to_the_rule_that_stopped_it(
     expect(drawer).to_have_count(0)
     # Who closes a drawer by the keyboard goes on from where it was opened.
     expect(tab.get_by_role("link", name="clean_orders, silver, failed")).to_be_focused()
+
+
+def test_a_file_name_leads_to_its_failing_rows_in_three_clicks(
+    tab: Page, served: Served, shop: dict[str, RunID]
+) -> None:
+    tab.goto(f"{served.url}/console/files")
+    landed_at = NOW - timedelta(minutes=seeding.MINUTES_AGO["failed"])
+    name = f"orders_{landed_at:%Y%m%d_%H%M}.csv"
+    tab.get_by_label("File name").fill(name)
+
+    tab.get_by_role("link", name=name).click()
+    tab.get_by_role("link", name=shop["failed"]).click()
+    tab.get_by_role("region", name="1 node failed").get_by_role("link", name="clean_orders").click()
+
+    drawer = tab.get_by_role("complementary")
+    expect(drawer).to_contain_text("order_has_customer")
+    expect(drawer).to_contain_text("order_id=90211, order_id=90218")
 
 
 def test_what_happens_in_a_run_shows_by_itself(
