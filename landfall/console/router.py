@@ -13,6 +13,7 @@ from landfall.console import (
     product_acts,
     products,
     quarantine,
+    quarantined_rows,
     run_acts,
     run_bulk,
     run_logs,
@@ -29,7 +30,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 router = APIRouter(prefix=ROOT, route_class=PageRoute, include_in_schema=False)
 _PARTS = (
-    *(products, product_acts, datasets, quarantine, lineage),
+    *(products, product_acts, datasets, quarantine, quarantined_rows, lineage),
     *(runs, run_bulk, run_page, run_acts, run_logs),
     *(files, backfills, letters, settings, changes, searching),
 )

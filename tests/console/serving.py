@@ -16,7 +16,7 @@ from activities.http import HttpBackend
 from landfall.api.app import create_app
 from landfall.api.bridge import BACKEND
 from landfall.metadata.engine import Database
-from landfall.settings import IdentitySettings
+from landfall.settings import IdentitySettings, Settings
 from tests.fakes.instances import FakeInstances
 from tests.fakes.jobs import FakeJobs
 from tests.loopback import PATIENCE_S
@@ -31,13 +31,13 @@ class Served:
         jobs: The workspace whose job runs are read and cancelled.
     """
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], settings: Settings | None) -> None:
         self.url = ""
         self.database = database
         self.instances = FakeInstances()
         self.jobs = FakeJobs()
         services: Any = SimpleNamespace(
-            database=database, now=now, jobs=self.jobs, settings=SimpleNamespace()
+            database=database, now=now, jobs=self.jobs, settings=settings or SimpleNamespace()
         )
         parts = SimpleNamespace(
             services=services, acts=ActActivities(services), events=EventActivities(services)
@@ -51,10 +51,17 @@ class Served:
 
 @contextmanager
 def serving(
-    database: Database, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    database: Database,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    settings: Settings | None = None,
 ) -> Iterator[Served]:
-    """Serve the application until the block ends."""
-    served = Served(database, now)
+    """Serve the application until the block ends.
+
+    Args:
+        settings: Where the lake is; ``None`` where no page looks into it.
+    """
+    served = Served(database, now, settings)
     server = uvicorn.Server(
         uvicorn.Config(served, host="127.0.0.1", port=0, log_level="warning", lifespan="off")
     )

@@ -1,0 +1,172 @@
+"""Rows in quarantine: with their reasons, judged again after a fix, or given up.
+
+``landfall.quarantine`` reads the lake with a large library, so it is imported where it is needed.
+"""
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request, Response
+
+from landfall.api import quarantine
+from landfall.api.access import of_product
+from landfall.api.errors import InvalidRequest
+from landfall.api.identity import Caller, backend_of
+from landfall.console.acts import ActPage
+from landfall.console.address import page
+from landfall.console.command_lines import command
+from landfall.console.forms import Choice
+from landfall.console.rendering import here, render
+from landfall.console.routing import PageRoute, perform, read_form, see_other
+from landfall.roles import Role
+from landfall.runs.held_rows import HeldState
+from landfall.runs.quarantining import HeldAct, HeldRows
+
+router = APIRouter(route_class=PageRoute)
+
+_ROWS = 50
+_REASON = Choice(
+    "reason", "Why", "words", "Kept with the rows, for those who ask where they are.", required=True
+)
+
+
+@router.get("/quarantine/{domain}/{product}/{dataset}")
+def show_rows(request: Request, caller: Caller, domain: str, product: str, dataset: str) -> Response:
+    """Show refused rows of a dataset."""
+    from landfall.quarantine import count_chosen, read_rows
+
+    key = of_product(caller, domain, product)
+    backend = backend_of(request)
+    given = here(request).parameters
+    wanted = _rows_of(dataset, given)
+    state = _state(given)
+    after = _number(given, "after")
+    rows = read_rows(
+        backend.database,
+        backend.settings,
+        key,
+        wanted,
+        state=state,
+        limit=_ROWS + 1,
+        offset=after,
+    )
+    counted = count_chosen(backend.database, backend.settings, key, wanted)
+    return render(
+        request,
+        caller,
+        "quarantine/rows.html",
+        section="quarantine",
+        product=key,
+        dataset=dataset,
+        rows=rows[:_ROWS],
+        following=after + _ROWS if len(rows) > _ROWS else None,
+        counted=counted,
+        states=(*((item, item) for item in HeldState), ("any", "any")),
+        state=state or "any",
+        filtered=any(given.get(name) for name in ("rule", "run", "file")),
+        may_act=caller.may(Role.OPERATOR, domain),
+    )
+
+
+@router.get("/quarantine/{domain}/{product}/{dataset}/{act}")
+def show_act(
+    request: Request, caller: Caller, domain: str, product: str, dataset: str, act: HeldAct
+) -> Response:
+    """Say what an act does with the rows that are meant, and ask for it."""
+    from landfall.quarantine import count_chosen
+
+    key = of_product(caller, domain, product, Role.OPERATOR)
+    backend = backend_of(request)
+    given = here(request).parameters
+    wanted = _rows_of(dataset, given)
+    counted = count_chosen(backend.database, backend.settings, key, wanted)
+    releases = act is HeldAct.REPLAY
+    number = f"{counted.rows:,} {'row' if counted.rows == 1 else 'rows'}"
+    says = (
+        (
+            f"{number} held are judged again by the rules applied now. Those that pass are published once, "
+            "and what is downstream is built again.",
+            "Rows that fail stay in quarantine.",
+        )
+        if releases
+        else (
+            f"{number} held are given up. They stay in the table, marked as discarded, with your name and reason.",
+        )
+    )
+    if counted.unreadable:
+        says += (f"{counted.unreadable:,} of them could not be taken apart, so they cannot be judged again.",)
+    shown = ActPage(
+        title=f"Judge rows of {dataset} again" if releases else f"Give up rows of {dataset}?",
+        says=says,
+        address=page("quarantine", domain, product, dataset, act),
+        back=str(page("quarantine", domain, product, dataset, **given)),
+        submit=("Judge them again" if releases else "Discard them") if counted.rows else None,
+        danger=not releases,
+        line=command(
+            "quarantine", act, f"{key}.{dataset}", **_options(wanted, reason=None if releases else "WHY")
+        ),
+    )
+    return render(
+        request,
+        caller,
+        "form.html",
+        section="quarantine",
+        act=shown,
+        fields=() if releases else (_REASON,),
+        hidden={name: given[name] for name in ("rule", "run", "file") if name in given},
+    )
+
+
+@router.post("/quarantine/{domain}/{product}/{dataset}/{act}")
+async def do_act(
+    request: Request, caller: Caller, domain: str, product: str, dataset: str, act: HeldAct
+) -> Response:
+    """Ask for the run that does it, and go on to the request."""
+    key = of_product(caller, domain, product, Role.OPERATOR)
+    fields = await read_form(request)
+    wanted = _rows_of(dataset, fields)
+    named = {"rules": wanted.rules, "runs": wanted.runs, "files": wanted.files}
+    body = {"dataset": dataset} | {name: list(texts) for name, texts in named.items() if texts}
+    if "reason" in fields:
+        body["reason"] = fields["reason"]
+    backend = backend_of(request)
+    asked = await perform(
+        request,
+        caller,
+        quarantine.act_on_quarantine,
+        key,
+        act,
+        body,
+        settings=backend.settings,
+        at=str(request.url),
+        request_id=backend.new_id(),
+    )
+    return see_other(page("requests", asked["request_id"]))
+
+
+def _rows_of(dataset: str, given: Mapping[str, str]) -> HeldRows:
+    texts = [(given[name],) if given.get(name) else () for name in ("rule", "run", "file")]
+    return HeldRows(dataset, *texts)
+
+
+def _options(wanted: HeldRows, *, reason: str | None) -> dict[str, str | None]:
+    first = {
+        name: texts[0] if texts else None
+        for name, texts in (("rule", wanted.rules), ("run", wanted.runs), ("file", wanted.files))
+    }
+    return {**first, "reason": reason}
+
+
+def _state(given: Mapping[str, str]) -> HeldState | None:
+    text = given.get("state", HeldState.HELD)
+    if text == "any":
+        return None
+    if text not in tuple(HeldState):
+        raise InvalidRequest([f"state: {text!r} is none of {', '.join(HeldState)}, any."])
+    return HeldState(text)
+
+
+def _number(given: Mapping[str, str], name: str) -> int:
+    text = given.get(name, "0")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise InvalidRequest([f"{name}: {text!r} is no whole number."])
+    return int(text)
