@@ -129,17 +129,17 @@ def _copy(document: CopyDocument | None) -> Copy | None:
     if document is None:
         return None
     mark, parts = document.watermark, document.partitions
+    watermark: Watermark | None = None
     if isinstance(mark, str):
-        watermark: Watermark | None = Watermark(mark)
-    else:
-        watermark = mark and Watermark(
-            mark.column, seconds(mark.delay) if mark.delay is not None else 0.0, mark.parameter
-        )
+        watermark = Watermark(mark)
+    elif mark is not None:
+        delay_s = seconds(mark.delay) if mark.delay is not None else 0.0
+        watermark = Watermark(mark.column, delay_s, mark.parameter)
     return Copy(
         table=document.table,
         filter=document.filter,
         watermark=watermark,
-        partitions=parts and Partitions(parts.column, parts.count),
+        partitions=None if parts is None else Partitions(parts.column, parts.count),
         path=document.path,
         items=document.items,
         next_page=document.next_page,
