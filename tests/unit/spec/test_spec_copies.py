@@ -67,7 +67,7 @@ def test_what_is_copied_comes_out_of_the_file_and_out_of_storage_as_it_was(
         ("keyvault:shop-db", "Server=a;Authentication=ActiveDirectoryMSI", 6, "LF1030", "signs in with"),
         (", secret: keyvault:partner", "", 8, "LF1021", "source 'partner' has no password"),
         ("secret: keyvault:partner", "secret: hunter2", 8, "LF1024", "this is no name of a secret"),
-        (', host_key: "ssh-ed25519 255 2a:0c:fe:10"', "", 8, "LF1021", "anybody could stand in for it"),
+        ('host_key: "ssh-ed25519 255 2a:0c:fe:10"', "x-host: a", 8, "LF1021", "anybody could stand in for it"),
         ("sftp://landfall@", "https://landfall@", 8, "LF1021", "is no address of an SFTP server"),
         ("format: csv, ", "", 8, "LF1021", "source 'partner' has no format"),
         ("table: dbo.Orders", "path: orders", 12, "LF1021", "nothing says which table is copied"),
