@@ -81,7 +81,7 @@ def show_act(
     counted = count_chosen(backend.database, backend.settings, key, wanted)
     releases = act is HeldAct.REPLAY
     number = f"{counted.rows:,} {'row' if counted.rows == 1 else 'rows'}"
-    says = (
+    says: tuple[str, ...] = (
         (
             f"{number} held are judged again by the rules applied now. Those that pass are published once, "
             "and what is downstream is built again.",

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -74,7 +75,9 @@ def write_refused_rows(settings: Settings, house: House) -> None:
         for number in range(ROWS)
     ]
     texts, names = pa.string(), pa.list_(pa.string())
-    kinds = dict.fromkeys(rows[0], texts) | dict.fromkeys(("_rules", "_rule_versions", "_warnings"), names)
+    kinds: dict[str, Any] = dict.fromkeys(rows[0], texts) | dict.fromkeys(
+        ("_rules", "_rule_versions", "_warnings"), names
+    )
     kinds |= {"_attempt": pa.int32(), "_line": pa.int64()}
     kinds |= dict.fromkeys(("_quarantined_at", "_ended_at"), pa.timestamp("us", tz="UTC"))
     domain, _, name = PRODUCT.partition("/")
@@ -174,10 +177,7 @@ def test_axe_finds_nothing_serious_in_quarantine(
     assert found == []
 
 
-def _asked(database: Database) -> list[dict[str, object]]:  # type: ignore[type-arg]
+def _asked(database: Database) -> list[dict[str, Any]]:
     query = sa.select(run_requests.c.Parameters).where(run_requests.c.Trigger == "quarantine")
-    return database.read(
-        lambda c: [
-            row["quarantine"] for row in c.execute(query.order_by(run_requests.c.RequestedAt)).scalars()
-        ]
-    )
+    rows = database.read(lambda c: c.execute(query.order_by(run_requests.c.RequestedAt)).all())
+    return [row.Parameters["quarantine"] for row in rows]
