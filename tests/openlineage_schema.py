@@ -11,7 +11,7 @@ import attr
 from openlineage.client import event_v2
 from openlineage.client import facet_v2 as facets
 
-FACETS = {
+FACETS: dict[str, dict[str, Any]] = {
     "RunFacet": {
         "parent": facets.parent_run.ParentRunFacet,
         "errorMessage": facets.error_message_run.ErrorMessageRunFacet,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -154,7 +155,7 @@ _KINDS = {str(kind): kind for kind in DependencyKind}
 
 def _edges_at(
     connection: sa.Connection, frontier: set[tuple[str, str]], ends: _Ends, scope: Scope
-) -> Iterator[sa.Row[tuple[int, str, str, str, str, str]]]:
+) -> Iterator[Any]:
     """Yield the edges that touch one of the columns with their near end: their id, then the values of ``_EDGE``."""
     columns: dict[str, set[str]] = {}
     for dataset, column in frontier:

@@ -227,7 +227,7 @@ async def test_what_a_silent_catalogue_missed_is_sent_later_and_no_run_waits_for
         services = over_http(database, monkeypatch, receiver)
         run_id = one_run(database)
         await tell(services)
-        state = database.read(
+        state: str = database.read(
             lambda c: c.execute(sa.select(runs.c.State).where(runs.c.RunID == run_id)).scalar_one()
         )
         assert (state, waiting(database), receiver.asked) == ("succeeded", 2, 1)

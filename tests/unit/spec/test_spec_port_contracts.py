@@ -56,7 +56,7 @@ def test_a_contract_that_is_not_there_or_cannot_be_read_is_a_fault(write_project
 def test_the_node_that_builds_a_port_is_told_what_it_promises(write_project: WriteProject) -> None:
     (product,) = load_products(write_project({PRODUCT_PATH: BY_HAND, CONTRACT_PATH: CONTRACT}))
     definitions = NodeDefinitions(product, {})
-    outputs = {node.output: definitions.of(node)["output"] for node in build_graph(product).nodes}
+    outputs = {str(node.output): definitions.of(node)["output"] for node in build_graph(product).nodes}
 
     (contract,) = outputs["daily_sales"]["contracts"]
     assert contract["port"] == "sales/orders.daily_sales@1"
