@@ -5,6 +5,7 @@ A shell waits for the answer and shows nothing else: whatever is not to be had i
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 
 import typer
 
@@ -30,9 +31,7 @@ def complete_dataset(context: typer.Context, incomplete: str) -> list[tuple[str,
 
         database = _here(context).database()
         for entry in database.read(list_products):
-            product = database.read(
-                lambda connection, key=entry.key: get_current_product(connection, key)
-            ).product  # type: ignore[misc]
+            product = database.read(partial(get_current_product, key=entry.key)).product
             for dataset in product.datasets:
                 name = f"{entry.key}.{dataset.name}" if "/" in incomplete else str(dataset.name)
                 found[name] = f"{dataset.layer}, {entry.key}"

@@ -124,7 +124,8 @@ def show(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Show refused rows with their rules, reason, file and line, the oldest first."""
-    from landfall.quarantine import HeldState, read_rows
+    from landfall.quarantine import read_rows
+    from landfall.runs.held_rows import HeldState
 
     if state not in (*HeldState, "all"):
         raise typer.BadParameter(f"{state!r} is none of {', '.join(HeldState)}, all", param_hint="--state")

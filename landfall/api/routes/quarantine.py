@@ -63,7 +63,7 @@ async def show_quarantined_rows(
     "/products/{domain}/{product}/quarantine/{what}",
     status_code=202,
     response_model=StartedRun,
-    responses={200: {"model": ChosenRows, "description": "What it would be about."}} | problems(404, 409),
+    responses={**problems(404, 409), 200: {"model": ChosenRows, "description": "What it would be about."}},
     openapi_extra=takes(ActOnQuarantine),
 )
 async def act_on_quarantine(
