@@ -1,8 +1,8 @@
-"""What quality rules cost beside a plain write: ``python benchmarks/rules.py [ROWS]``; 5,000,000 by default.
+"""What quality rules cost beside a plain write: ``python benchmarks/rules.py [--classic] [ROWS]``, else 5,000,000.
 
 Twenty rules (18 on rows, one on keys, one against another table) on generated rows of 16 columns, 7 % of which are
 refused. One JSON line per measurement, then a table. Seconds are of the clock, and of the engine's processors, which
-other programs on the machine do not disturb.
+other programs on the machine do not disturb. On classic Spark, which has no Delta here, tables are Parquet files.
 """
 
 import json
@@ -16,12 +16,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from classic import PYTHON, ParquetTables, children, cpu_seconds, open_classic, peak_mb, run_within
 from pyspark.sql import SparkSession
 
-from landfall.local.spark_engine import spark_engine
+from spark_runtime.delta import DeltaTables
 from spark_runtime.run import run_node
 from spark_runtime.session import SETTINGS
 from spark_runtime.spec import parse_node_spec
+from spark_runtime.tables import Tables
 
 REPEATS = 3
 CUSTOMERS = 50_000
@@ -79,62 +81,61 @@ RULES = [
 
 
 def main() -> None:
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000_000
-    with tempfile.TemporaryDirectory() as folder, spark_engine() as address:
-        spark = SparkSession.builder.remote(address).create()
-        measure(spark, Path(folder), rows, _child())
-        spark.stop()
+    counts = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    rows = counts[0] if counts else 5_000_000
+    if "--classic" in sys.argv and Path(sys.executable) != PYTHON:
+        run_within(Path(__file__), "--classic", str(rows))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if "--classic" in sys.argv:
+            spark = open_classic(folder)
+            measure(spark, ParquetTables(spark), folder, rows)
+            spark.stop()
+            return
+        from landfall.local.spark_engine import spark_engine
+
+        with spark_engine() as address:
+            spark = SparkSession.builder.remote(address).create()
+            for key, value in SETTINGS.items():
+                spark.conf.set(key, value)
+            measure(spark, DeltaTables(spark, without_nan=True), folder, rows)
+            spark.stop()
 
 
-def _child() -> int:
-    """Return the process id of the engine, the only process that this one has started."""
-    (pid,) = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return int(pid)
-
-
-def measure(spark: SparkSession, folder: Path, rows: int, engine: int) -> None:
+def measure(spark: SparkSession, tables: Tables, folder: Path, rows: int) -> None:
     """Write the rows, then measure both ways in turns, so that a busy machine slows both."""
-    for key, value in SETTINGS.items():
-        spark.conf.set(key, value)
-    generated = spark.sql(f"SELECT {_ROWS.format(customers=CUSTOMERS)} FROM range({rows})")
-    generated.write.format("delta").save(str(folder / "orders"))
-    spark.range(CUSTOMERS).selectExpr("CAST(id AS int) AS customer_id").write.format("delta").save(
-        str(folder / "customers")
-    )
+    # All but this process: the engine, or the Java beside which this process is next to nothing.
+    engine = children(os.getpid())
+    orders = spark.sql(f"SELECT {_ROWS.format(customers=CUSTOMERS)} FROM range({rows})")
+    customers = spark.range(CUSTOMERS).selectExpr("CAST(id AS int) AS customer_id")
+    for name, frame in (("orders", orders), ("customers", customers)):
+        types = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
+        tables.overwrite(str(folder / name), frame, types, key="given")
     seconds: dict[str, list[tuple[float, float]]] = {"plain": [], "rules": []}
     found: Mapping[str, Any] = {}
     for number in range(REPEATS):
         for name, rules in (("plain", []), ("rules", RULES)):
-            spec = _spec(folder, f"{name}{number}", rules)
-            took = _timed(lambda spec=spec: run_node(spark, parse_node_spec(spec)), engine)  # type: ignore[misc]
+            spec = parse_node_spec(_spec(folder, f"{name}{number}", rules))
+            took = _timed(lambda spec=spec: run_node(spark, spec, tables), engine)  # type: ignore[misc]
             result = json.loads(took[2].to_json())
             if result["error"] is not None:
                 raise SystemExit(f"the node failed: {result['error']['message']}")
             seconds[name].append(took[:2])
             line = {"what": name, "seconds": round(took[0], 2), "engine_cpu_seconds": round(took[1], 2)}
-            print(json.dumps(line | {"timings_s": result["timings_s"]}))
+            print(json.dumps(line | {"timings_s": result["timings_s"]}), flush=True)
             found = result if rules else found
     _show(seconds, found, rows, engine)
 
 
-def _timed(work: Callable[[], Any], engine: int) -> tuple[float, float, Any]:
-    clock, cpu = time.perf_counter(), _cpu_seconds(engine)
+def _timed(work: Callable[[], Any], engine: list[int]) -> tuple[float, float, Any]:
+    clock, cpu = time.perf_counter(), cpu_seconds(engine)
     result = work()
-    return time.perf_counter() - clock, _cpu_seconds(engine) - cpu, result
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _peak_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    return time.perf_counter() - clock, cpu_seconds(engine) - cpu, result
 
 
 def _show(
-    seconds: Mapping[str, list[tuple[float, float]]], found: Mapping[str, Any], rows: int, engine: int
+    seconds: Mapping[str, list[tuple[float, float]]], found: Mapping[str, Any], rows: int, engine: list[int]
 ) -> None:
     middle = {
         name: tuple(median(values) for values in zip(*all_, strict=True)) for name, all_ in seconds.items()
@@ -146,7 +147,7 @@ def _show(
         "refused_share": round(found["rows_quarantined"] / found["rows_read"], 4),
         "ratio": round(rules[0] / plain[0], 2),
         "cpu_ratio": round(rules[1] / plain[1], 2),
-        "engine_peak_mb": round(_peak_mb(engine)),
+        "engine_peak_mb": round(max(map(peak_mb, engine))),
         "driver_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
     print(json.dumps(summary))

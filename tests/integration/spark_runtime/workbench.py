@@ -97,7 +97,23 @@ class Workbench:
             **more,
         )
 
-    def run(
+    def run(self, **node: Any) -> dict[str, Any]:
+        """Write a node spec, run the job's entry point on it and return the result document it wrote.
+
+        Args:
+            node: As ``spec`` takes it.
+        """
+        spec = self.spec(**node)
+        schema_of("node_spec").validate(spec)
+        result = Path(spec["result_uri"])
+        result.parent.mkdir(parents=True)
+        (result.parent / "spec.json").write_text(json.dumps(spec))
+        # The result document says why, and that is what the tests look at.
+        with contextlib.suppress(NodeFailed):
+            run_spec(self.spark, str(result.parent / "spec.json"))
+        return read_result(result)
+
+    def spec(
         self,
         *,
         kind: str,
@@ -118,10 +134,10 @@ class Workbench:
         load: Mapping[str, Any] | None = None,
         quarantine: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Write a node spec, run the job's entry point on it and return the result document it wrote."""
+        """Return a node spec over this lake, its result at an address of its own."""
         self._results += 1
         control = self.folder / "control" / str(self._results)
-        spec = {
+        return {
             "schema_version": 1,
             "run_id": run_id,
             "product": "sales/orders",
@@ -146,13 +162,6 @@ class Workbench:
             "quarantine": quarantine,
             "result_uri": str(control / "result"),
         }
-        schema_of("node_spec").validate(spec)
-        control.mkdir(parents=True)
-        (control / "spec.json").write_text(json.dumps(spec))
-        # The result document says why, and that is what the tests look at.
-        with contextlib.suppress(NodeFailed):
-            run_spec(self.spark, str(control / "spec.json"))
-        return read_result(control / "result")
 
     def rows(self, dataset: str, *columns: str) -> list[tuple[Any, ...]]:
         """Return the rows of a table, sorted by their text."""

@@ -15,6 +15,11 @@ TOLERANCE = 1e-6
 
 def build(bench: Workbench, tpch: Tpch, item: TpchNode) -> dict[str, Any]:
     """Run the job of one node on the spec that its plan gives."""
+    return bench.run(**job_of(bench, tpch, item))
+
+
+def job_of(bench: Workbench, tpch: Tpch, item: TpchNode) -> dict[str, Any]:
+    """Return what a workbench has to run for one node."""
     definition = item.definition
     output = definition["output"]
     if definition["kind"] == "ingest":
@@ -32,15 +37,15 @@ def build(bench: Workbench, tpch: Tpch, item: TpchNode) -> dict[str, Any]:
     else:
         names = [item["name"] for item in definition["inputs"]]
         inputs = [{"kind": "table", "name": name, "uri": bench.table(name)} for name in names]
-    return bench.run(
-        kind=definition["kind"],
-        dataset=output["dataset"],
-        inputs=inputs,
-        steps=definition["steps"],
-        rules=definition["rules"],
-        columns=output["columns"],
-        mode=output["write"]["mode"],
-    )
+    return {
+        "kind": definition["kind"],
+        "dataset": output["dataset"],
+        "inputs": inputs,
+        "steps": definition["steps"],
+        "rules": definition["rules"],
+        "columns": output["columns"],
+        "mode": output["write"]["mode"],
+    }
 
 
 def assert_same_rows(found: list[tuple[Any, ...]], expected: list[tuple[Any, ...]]) -> None:
