@@ -80,7 +80,10 @@ async def resume_product(request: Request, caller: Caller, domain: str, product:
     "/backfills",
     status_code=202,
     response_model=BackfillStarted,
-    responses={200: {"model": BackfillStarted, "description": "What it would take in."}} | problems(404, 409),
+    responses={
+        **problems(404, 409),
+        200: {"model": BackfillStarted, "description": "What it would take in."},
+    },
     openapi_extra=takes(StartBackfill),
 )
 async def start_backfill(request: Request, caller: Caller, domain: str, product: str) -> Response:

@@ -224,7 +224,7 @@ async def replay_run(request: Request, caller: Caller, run_id: str) -> Response:
 @router.get(
     "/requests/{request_id}",
     response_model=RequestAnswer,
-    responses={202: {"model": RequestAnswer, "description": "The run has not ended."}} | problems(404, 409),
+    responses={**problems(404, 409), 202: {"model": RequestAnswer, "description": "The run has not ended."}},
 )
 async def show_request(request: Request, caller: Caller, request_id: str) -> Response:
     """Say where a request stands: 202 until its run has ended, then 200, or 409 if it did not succeed."""

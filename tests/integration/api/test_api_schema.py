@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -66,7 +67,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_within_the_description(case: schemathesis.Case) -> None:
+def test_every_answer_is_within_the_description(case: schemathesis.Case[Any]) -> None:
     case.call_and_validate(checks=CHECKS, timeout=600)
     if case.path_parameters:
         # Guessed ids lead nowhere: the same request about something that is there.
