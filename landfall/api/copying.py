@@ -5,7 +5,7 @@ from datetime import datetime
 
 from landfall.api.reply import Reply, problem_of
 from landfall.copying.plan import NoCopyKey, NothingIsCopied
-from landfall.landing.copies import current_copy_plan
+from landfall.landing.copy_plans import current_copy_plan
 from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
 

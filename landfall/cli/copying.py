@@ -61,7 +61,7 @@ def copy(
     LANDFALL_CONNECTION_<SOURCE>, an SQLAlchemy URL. A watermark moves once a run has published what was copied.
     """
     from landfall.copying.execute import check_copied_here
-    from landfall.landing.copies import current_copy_plan
+    from landfall.landing.copy_plans import current_copy_plan
     from landfall.metadata.catalog import get_current_product
 
     here = invocation(context)

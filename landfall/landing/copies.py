@@ -10,65 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from landfall.copying.names import is_copy_key, parse_increment
-from landfall.copying.plan import CopyPlan, NoCopyKey, Position, make_copy_plan
+from landfall.copying.names import parse_increment
 from landfall.landing.ledger import NOT_CLAIMED, PendingFile, reject_files, url_hash
-from landfall.metadata.catalog import get_current_product
 from landfall.metadata.tables import landed_files, watermarks
 from landfall.runs.ids import RunID
 from landfall.runs.states import FileState
-from landfall.spec.model import Dataset, Product
+from landfall.spec.model import Dataset
 
 _IN_FLIGHT = (*sorted(NOT_CLAIMED), FileState.CLAIMED)
-
-
-def current_copy_plan(
-    connection: sa.Connection,
-    product: str,
-    *,
-    key: str | None,
-    now: datetime,
-    datasets: Sequence[str] = (),
-    full: bool = False,
-) -> CopyPlan:
-    """Return what of a product, as it is applied now, is to be copied; nothing is written.
-
-    Args:
-        key: Name of this copy, by which full copies are called; ``None`` takes the time.
-
-    Raises:
-        UnknownProduct: No such product has been applied.
-        NoCopyKey: The key cannot name a copy.
-        NothingIsCopied: Nothing is copied into the product, or into one of ``datasets``.
-    """
-    named = key if key is not None else f"{now:%Y%m%dT%H%M%SZ}"
-    if not is_copy_key(named):
-        raise NoCopyKey(named)
-    current = get_current_product(connection, product)
-    positions = copy_positions(connection, current.product_id, current.product)
-    return make_copy_plan(current.product, positions, key=named, now=now, datasets=datasets, full=full)
-
-
-def copy_positions(connection: sa.Connection, product_id: int, product: Product) -> Mapping[str, Position]:
-    """Return how far each incremental dataset of a product has been copied, and which of them have to wait."""
-    marks = {row.DataSetName: row for row in connection.execute(_marks_of(product_id))}
-    found: dict[str, Position] = {}
-    for dataset in product.datasets:
-        if dataset.copy is None or dataset.copy.watermark is None:
-            continue
-        mark = marks.get(dataset.name)
-        waiting = [row.Url for row in _in_flight(connection, product_id, dataset.name)]
-        found[dataset.name] = Position(
-            number=1 if mark is None else (mark.CopyNumber or 0) + 1,
-            # Another column, or another table, has other values.
-            value=mark.WatermarkValue
-            if mark is not None and mark.WatermarkOf == dataset.copy.watermark_of
-            else None,
-            waits=f"{waiting[0].rpartition('/')[2]} has landed and was not published yet"
-            if waiting
-            else None,
-        )
-    return found
 
 
 def why_refused(
@@ -81,14 +30,14 @@ def why_refused(
     if increment is None:
         return _why_repeated(connection, url, etag)
     mark = connection.execute(
-        _marks_of(product_id).where(watermarks.c.DataSetName == dataset.name)
+        marks_of(product_id).where(watermarks.c.DataSetName == dataset.name)
     ).one_or_none()
     published = 0 if mark is None else mark.CopyNumber or 0
     if increment.number <= published:
         return f"copy {increment.number} of {dataset.name} was published from another file"
     if increment.number > published + 1:
         return f"copy {increment.number} of {dataset.name} came before copy {published + 1} was published"
-    for row in _in_flight(connection, product_id, dataset.name):
+    for row in in_flight(connection, product_id, dataset.name):
         if row.Url != url and parse_increment(row.Url) is not None:
             return f"copy {increment.number} of {dataset.name} is on its way in file {row.LandedFileID}"
     return None
@@ -116,12 +65,12 @@ def copied_again(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> Mapp
     for row, increment in candidates:
         at = (row.DataProductID, row.DataSetName)
         if at not in numbers:
-            mark = connection.execute(_marks_of(at[0]).where(watermarks.c.DataSetName == at[1])).one_or_none()
+            mark = connection.execute(marks_of(at[0]).where(watermarks.c.DataSetName == at[1])).one_or_none()
             numbers[at] = -1 if mark is None else mark.CopyNumber or 0
-        in_flight = [other for other in _in_flight(connection, *at) if other.LandedFileID != row.LandedFileID]
+        others = [other for other in in_flight(connection, *at) if other.LandedFileID != row.LandedFileID]
         if (
             increment.number <= numbers[at]
-            or any(parse_increment(other.Url) for other in in_flight)
+            or any(parse_increment(other.Url) for other in others)
             or newest[(*at, increment.number)] != row.LandedFileID
         ):
             reasons[row.LandedFileID] = f"its rows were copied again, as copy {increment.number}"
@@ -145,9 +94,9 @@ def move_watermark(
         unreadable: Addresses of claimed files that gave no rows.
     """
     urls = [
-        row.Url for row in _in_flight(connection, product_id, dataset, run_id) if row.Url not in unreadable
+        row.Url for row in in_flight(connection, product_id, dataset, run_id) if row.Url not in unreadable
     ]
-    mark = connection.execute(_marks_of(product_id).where(watermarks.c.DataSetName == dataset)).one_or_none()
+    mark = connection.execute(marks_of(product_id).where(watermarks.c.DataSetName == dataset)).one_or_none()
     number = 0 if mark is None else mark.CopyNumber or 0
     following = next(
         (found for url in urls if (found := parse_increment(url)) and found.number == number + 1), None
@@ -179,7 +128,7 @@ def _reject_repeated(
     published = set(urls)
     repeated = [
         PendingFile(row.LandedFileID, dataset)
-        for row in _in_flight(connection, product_id, dataset)
+        for row in in_flight(connection, product_id, dataset)
         if row.State in NOT_CLAIMED
         and (
             row.Url in published
@@ -200,11 +149,12 @@ def _why_repeated(connection: sa.Connection, url: str, etag: str) -> str | None:
     return None if taken is None else f"this copy was taken in as file {taken.LandedFileID}"
 
 
-def _marks_of(product_id: int) -> sa.Select[Any]:
+def marks_of(product_id: int) -> sa.Select[Any]:
+    """Return the query for how far each dataset of a product has been copied."""
     return sa.select(watermarks).where(watermarks.c.DataProductID == product_id)
 
 
-def _in_flight(
+def in_flight(
     connection: sa.Connection, product_id: int, dataset: str, run_id: RunID | None = None
 ) -> Sequence[sa.Row[Any]]:
     """Return the files of a dataset that wait or are claimed, or those that a run has claimed."""

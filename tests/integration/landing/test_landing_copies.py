@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from landfall.copying.plan import CopyItem
-from landfall.landing.copies import current_copy_plan
+from landfall.landing.copy_plans import current_copy_plan
 from landfall.landing.replay import FileChoice, replay_files
 from landfall.metadata.engine import Database
 from landfall.metadata.tables import landed_files, watermarks

@@ -127,7 +127,20 @@ def test_what_is_piped_holds_no_colour_and_nothing_but_data(project: Path, datab
         # Everything else of the stack waits for it.
         ("landfall.local.supervisor", ("aiohttp", "sqlalchemy", "azure", "databricks")),
         # A function app that wakes up keeps its first event waiting for as long as it takes to load.
-        ("function_app", ("databricks", "sqlglot", "ruamel", "pydantic", "deltalake", "alembic")),
+        (
+            "function_app",
+            (
+                "databricks",
+                "sqlglot",
+                "ruamel",
+                "pydantic",
+                "fastapi",
+                "deltalake",
+                "pyarrow",
+                "alembic",
+                "openlineage",
+            ),
+        ),
     ],
 )
 def test_a_program_starts_without_what_only_some_of_its_calls_need(
