@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
-from schemathesis.checks import not_a_server_error
+from schemathesis.checks import CheckContext, not_a_server_error
+from schemathesis.core.transport import Response
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -23,12 +24,23 @@ from tests.integration.api.test_api_isolation import VALUES, fill
 
 # So many requests to each route; with more by hand: LANDFALL_SCHEMA_EXAMPLES=300.
 EXAMPLES = int(os.environ.get("LANDFALL_SCHEMA_EXAMPLES") or 3)
+
+
+def no_fault_of_ours(context: CheckContext, response: Response, case: schemathesis.Case[Any]) -> bool | None:
+    """Take only one fault of a server: storage, which is not there in these tests, does not answer."""
+    if response.status_code == 503 and response.json()["code"] in {"LF4102", "LF4202"}:
+        return None
+    return not_a_server_error(context, response, case)
+
+
 CHECKS = [
-    not_a_server_error,
+    no_fault_of_ours,
     status_code_conformance,
     content_type_conformance,
     response_schema_conformance,
 ]
+# Path parameters of which the description lists every value.
+ENUMERATED = {"act", "act_", "what"}
 
 _app = application(IdentitySettings(insecure_local="ada"))
 _backends: list[ServerBackend] = []
@@ -71,6 +83,6 @@ def test_every_answer_is_within_the_description(case: schemathesis.Case[Any]) ->
     case.call_and_validate(checks=CHECKS, timeout=600)
     if case.path_parameters:
         # Guessed ids lead nowhere: the same request about something that is there.
-        known = {name: VALUES[name] for name in case.path_parameters if name not in {"act", "act_"}}
+        known = {name: VALUES[name] for name in case.path_parameters if name not in ENUMERATED}
         case.path_parameters.update(known)
         case.call_and_validate(checks=CHECKS, timeout=600)
