@@ -88,7 +88,7 @@ def test_a_contract_file_that_promises_more_is_refused(product_file: Path, landf
     promised = landfall("contract", "check", "--base", "HEAD")
 
     assert (missing.code, promised.code) == (1, 1)
-    assert "cannot be read" in missing.out
+    assert "LF1042 no file 'orders.odcs.yaml'" in missing.err
     assert "'total' is promised and not there" in promised.out
 
 
