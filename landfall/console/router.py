@@ -1,6 +1,7 @@
 """The console as one router, mounted by the application that also answers the API."""
 
 from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
 
 from landfall.console import (
     backfills,
@@ -38,6 +39,12 @@ for part in _PARTS:
     router.include_router(part.router)
 # Here, because a router without a prefix takes no empty path.
 router.add_api_route("", home.show_home)
+
+
+@router.get("/")
+def show_home_at_its_address() -> Response:
+    """Lead whoever types a slash to the page."""
+    return RedirectResponse(ROOT, status_code=308)
 
 
 @router.get("/static/{stamp}/{path:path}")

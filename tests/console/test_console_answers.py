@@ -167,3 +167,9 @@ def test_a_page_that_is_known_is_not_sent_again(database: Database, run_id: RunI
     )
 
     assert (again.status, again.text) == (304, "")
+
+
+def test_a_slash_behind_the_console_leads_to_it(database: Database) -> None:
+    answer = Api(ServerBackend(database)).get("/console/")
+
+    assert (answer.status, answer.headers["location"]) == (308, "/console")
