@@ -44,7 +44,7 @@ def show_quarantine(
         return problem_of(error, status=404)
     finally:
         lake.close()
-    return Reply(200, [_plain(asdict(item)) for item in found])
+    return Reply(200, [asdict(item) for item in found])
 
 
 def show_quarantined_rows(
@@ -65,7 +65,7 @@ def show_quarantined_rows(
     except UnknownProduct as error:
         return problem_of(error, status=404)
     following = offset + limit if len(found) == limit else None
-    return Reply(200, {"rows": [_plain(asdict(row)) for row in found], "following": following})
+    return Reply(200, {"rows": [asdict(row) for row in found], "following": following})
 
 
 def act_on_quarantine(
@@ -118,8 +118,3 @@ def act_on_quarantine(
     except IdempotencyKeyReused as error:
         return Acted(problem_of(error))
     return accepted(requested, at)
-
-
-def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields with instants as text."""
-    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in fields.items()}
