@@ -121,7 +121,7 @@ class EventActivities:
         if event.container == addresses.LANDING or isinstance(event, RenamedBlob):
             await self._take(event, instances)
         elif event.container == addresses.CONTROL and isinstance(event, BlobEvent):
-            await _wake_node(event, instances)
+            await self._wake_node(event, instances)
 
     async def _take(self, event: StorageEvent, instances: Instances) -> None:
         match event:
@@ -206,11 +206,12 @@ class EventActivities:
             ),
         )
 
-
-async def _wake_node(event: BlobEvent, instances: Instances) -> None:
-    result = addresses.parse_result_path(event.path)
-    if result is None:
-        return
-    await instances.wake(
-        node_instance(RunID(result.run_id), NodeKey(result.node)), job_finished_event(result.attempt)
-    )
+    async def _wake_node(self, event: BlobEvent, instances: Instances) -> None:
+        result = addresses.parse_result_path(event.path)
+        if result is None:
+            return
+        if event.size_bytes:
+            self._services.lake.note_result(event.path)
+        await instances.wake(
+            node_instance(RunID(result.run_id), NodeKey(result.node)), job_finished_event(result.attempt)
+        )

@@ -5,6 +5,7 @@ hierarchical namespace answers as well as the laptop's emulator; `docs/laptop.md
 """
 
 import contextlib
+import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ from landfall.settings import Settings
 _CONNECT_TIMEOUT_S: Final = 5
 _READ_TIMEOUT_S: Final = 60
 _UPLOADS_AT_ONCE: Final = 4
+# Results that an event has named and nobody has read.
+_MOST_NAMED_RESULTS: Final = 10_000
 
 
 class StorageUnreachable(LandfallError):
@@ -122,6 +125,7 @@ class Lake:
         self._service = service
         self._account = account
         self._endpoint = endpoint
+        self._named_results: dict[str, str] = {}
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
@@ -237,6 +241,15 @@ class Lake:
                 if blob.size:
                     yield StoredBlob(blob.name, str(blob.etag).strip('"'), int(blob.size), blob.last_modified)
 
+    def note_result(self, path: str) -> None:
+        """Remember the result file in `control` that an event has named, so that nobody has to look for it.
+
+        It is a hint to this process: who does not have it, or finds the file replaced, lists the folder.
+        """
+        if len(self._named_results) >= _MOST_NAMED_RESULTS:
+            self._named_results.clear()
+        self._named_results[posixpath.dirname(path)] = path
+
     def read_control_result(self, folder: str) -> str | None:
         """Return the text that Spark wrote into a folder of `control`, or ``None`` if there is none (yet).
 
@@ -247,6 +260,10 @@ class Lake:
             StorageUnreachable: The account does not answer.
             StorageAccessDenied: The account refuses who we are.
         """
+        named = self._named_results.pop(folder.rstrip("/"), None)
+        if named is not None:
+            with contextlib.suppress(BlobNotFound):
+                return self.read_control(named)
         prefix = folder.rstrip("/") + "/"
         with _our_errors(self._endpoint, BlobAddress(self._account, CONTROL, prefix)):
             found = sorted(

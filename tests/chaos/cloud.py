@@ -119,6 +119,9 @@ class SimulatedLake:
         self._call("read_control")
         return self.control[path]
 
+    def note_result(self, path: str) -> None:
+        """Forget it: here a result is found without looking."""
+
     def read_control_result(self, folder: str) -> str | None:
         self._call("read_control_result")
         return self.control.get(f"{folder}/part-00000.txt")

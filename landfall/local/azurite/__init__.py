@@ -123,6 +123,8 @@ def command(
         node.program,
         "--require",
         str(Path(__file__).with_name("durable.cjs")),
+        "--require",
+        str(Path(__file__).with_name("access_log.cjs")),
         str(main),
         "--blobHost",
         "127.0.0.1",

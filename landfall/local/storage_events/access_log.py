@@ -6,9 +6,14 @@ from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from landfall.addresses import CONTROL, LANDING, RESULT_FOLDER
+from landfall.local.storage_events.events import BlobVersion
 
 # Common log format: 127.0.0.1 - - [time] "PUT /account/container/path?query HTTP/1.1" 201 -
-_PUT: Final = re.compile(r'"PUT (/\S*) HTTP/[0-9.]+" (\d{3}) ')
+# and then what azurite/access_log.cjs adds: \"etag\" length type "content type of the blob" "of the request"
+_PUT: Final = re.compile(
+    r'"PUT (/\S*) HTTP/[0-9.]+" (\d{3}) \S+'
+    r'(?: \\"(?P<etag>[^"\\]+)\\" (?P<size>\d+) (?P<type>BlockBlob) "(?P<set>[^"]*)" "(?P<sent>[^"]*)"\s*$)?'
+)
 _LISTENS: Final = "service successfully listens on"
 
 
@@ -20,11 +25,13 @@ class FinishedWrite:
         container: Name of the container.
         path: Path in the container, decoded.
         api: Operation of the Blob service, as storage events name it.
+        version: What was written, ``None`` if the line does not tell.
     """
 
     container: str
     path: str
     api: str
+    version: BlobVersion | None = None
 
 
 def finished_write(line: str) -> FinishedWrite | None:
@@ -42,7 +49,10 @@ def finished_write(line: str) -> FinishedWrite | None:
     container, _, name = below_account.partition("/")
     if api is None or not name or "restype" in query:
         return None
-    return FinishedWrite(container=unquote(container), path=unquote(name), api=api)
+    container, name = unquote(container), unquote(name)
+    # Of blocks that were put together, and of a copy, the request does not tell the length.
+    version = _version(container, name, found) if api == "PutBlob" and found["etag"] else None
+    return FinishedWrite(container, name, api, version)
 
 
 def emulator_started(line: str) -> bool:
@@ -55,6 +65,18 @@ def is_watched(container: str, path: str) -> bool:
     if container == LANDING:
         return True
     return container == CONTROL and f"/{RESULT_FOLDER}/" in f"/{path}"
+
+
+def _version(container: str, path: str, line: re.Match[str]) -> BlobVersion:
+    content_type = next((text for text in (line["set"], line["sent"]) if text not in ("", "-")), None)
+    return BlobVersion(
+        container=container,
+        path=path,
+        etag=line["etag"],
+        size_bytes=int(line["size"]),
+        content_type=content_type or "application/octet-stream",
+        blob_type=line["type"],
+    )
 
 
 def _api(comp: str, status: int) -> str | None:

@@ -17,8 +17,8 @@ from landfall.local.storage_events.access_log import (
     finished_write,
     is_watched,
 )
-from landfall.local.storage_events.emulator import EmulatedStorage, EmulatorFault, StoredBlob
-from landfall.local.storage_events.events import blob_created
+from landfall.local.storage_events.emulator import EmulatedStorage, EmulatorFault
+from landfall.local.storage_events.events import BlobVersion, blob_created
 from landfall.local.storage_events.outbox import Outbox
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,10 @@ class Watcher:
     def _take_line(self, line: str) -> None:
         write = finished_write(line)
         if write is not None and is_watched(write.container, write.path):
-            self._writes.put_nowait(write)
+            if write.version is None:
+                self._writes.put_nowait(write)
+            else:
+                self._announce(write.version, write.api, datetime.now(UTC))
         elif emulator_started(line):
             self._sweep_everything()
 
@@ -92,7 +95,7 @@ class Watcher:
                 self._sweep_now[write.container].set()
                 continue
             if blob is not None:
-                self._announce(blob, write.api, seen_at)
+                self._announce(blob.version, write.api, seen_at)
 
     async def _keep_sweeping(self, container: str) -> NoReturn:
         retry_s = _FIRST_RETRY_S
@@ -120,16 +123,16 @@ class Watcher:
             version = blob.version
             if is_watched(container, version.path) and announced.get(version.path) != version.etag:
                 # A listing does not tell how a blob was written.
-                self._announce(blob, "PutBlob", blob.written_at)
+                self._announce(version, "PutBlob", blob.written_at)
 
-    def _announce(self, blob: StoredBlob, api: str, written_at: datetime) -> None:
+    def _announce(self, version: BlobVersion, api: str, written_at: datetime) -> None:
         make_event = partial(
             blob_created,
-            blob.version,
+            version,
             api=api,
             endpoint=self._storage.endpoint,
             account=ACCOUNT,
             written_at=written_at,
         )
-        if self._outbox.announce(blob.version, lambda sequencer: make_event(sequencer=sequencer)):
+        if self._outbox.announce(version, lambda sequencer: make_event(sequencer=sequencer)):
             self._on_announced()

@@ -57,6 +57,19 @@ def test_a_result_is_the_one_file_that_is_no_marker(lake: Lake) -> None:
     assert lake.read_control_result(folder) == "the result"
 
 
+def test_a_result_that_an_event_has_named_is_read_from_there_as_long_as_it_is_there(lake: Lake) -> None:
+    folder = "d/p/r3/n/1/result"
+    lake.write_control(f"{folder}/part-1.txt", "of the first try")
+    lake.write_control(f"{folder}/part-2.txt", "of the second try")
+
+    lake.note_result(f"{folder}/part-2.txt")
+    named = lake.read_control_result(folder)
+    lake.note_result(f"{folder}/part-3.txt")
+    replaced = lake.read_control_result(folder)
+
+    assert (named, replaced) == ("of the second try", "of the first try")
+
+
 def test_a_missing_control_file_is_named(lake: Lake) -> None:
     with pytest.raises(BlobNotFound, match=r"abfss://control@\S+/no/such does not exist"):
         lake.read_control("no/such")

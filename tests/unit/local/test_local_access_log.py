@@ -8,6 +8,7 @@ from landfall.local.storage_events.access_log import (
     finished_write,
     is_watched,
 )
+from landfall.local.storage_events.events import BlobVersion
 
 
 def a_line(request: str, status: int = 201) -> str:
@@ -18,6 +19,26 @@ def test_a_put_is_a_finished_write_of_the_decoded_path() -> None:
     line = a_line("PUT /devstoreaccount1/landing/d/p/a%20b%2B%2541%C3%A9+c.csv?sv=2020-08-04&sig=x%3D")
 
     assert finished_write(line) == FinishedWrite("landing", "d/p/a b+%41é+c.csv", "PutBlob")
+
+
+def test_a_put_tells_what_was_written() -> None:
+    line = a_line("PUT /devstoreaccount1/landing/d/a.csv") + r' \"0x1A\" 12 BlockBlob "text/csv" "text/plain"'
+
+    assert finished_write(line) == FinishedWrite(
+        "landing",
+        "d/a.csv",
+        "PutBlob",
+        BlobVersion("landing", "d/a.csv", "0x1A", 12, "text/csv", "BlockBlob"),
+    )
+
+
+@pytest.mark.parametrize(
+    "told", [r'\"0x1A\" - BlockBlob "-" "-"', r'\"0x1A\" 12 PageBlob "-" "-"', '- 12 BlockBlob "-" "-"']
+)
+def test_what_a_put_does_not_tell_is_left_open(told: str) -> None:
+    write = finished_write(a_line("PUT /devstoreaccount1/landing/a.csv") + f" {told}")
+
+    assert write == FinishedWrite("landing", "a.csv", "PutBlob")
 
 
 def test_committing_blocks_is_a_finished_write() -> None:
