@@ -1,7 +1,7 @@
-"""How fast a table is copied, and with how much memory: ``python benchmarks/copying.py [ROWS] [URL]``.
+"""How fast a table is copied, and with how much memory: ``python benchmarks/copying.py [ROWS] [URL] [PARTITIONS]``.
 
 One million rows of eight columns from a SQLite file that is made first, or from the table ``bench`` of another
-database.
+database, which is made anew there; in one, or so many partitions side by side.
 """
 
 import resource
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from landfall.copying.execute import copy_item
 from landfall.copying.plan import make_copy_plan
 from landfall.copying.source import SourceDatabase
-from landfall.spec.copying import Copy, Engine, Watermark
+from landfall.spec.copying import Copy, Engine, Partitions, Watermark
 from landfall.spec.model import (
     Column,
     Dataset,
@@ -75,7 +75,7 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main(rows: int, url: str | None) -> None:
+def main(rows: int, url: str | None, partitions: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         url = url or f"sqlite:///{folder}/bench.db"
         fill(url, rows)
@@ -85,7 +85,11 @@ def main(rows: int, url: str | None) -> None:
             source="db",
             landing="bench_landed/*.parquet",
             columns=COLUMNS,
-            copy=Copy("bench", watermark=Watermark("changed")),
+            copy=Copy(
+                "bench",
+                watermark=Watermark("changed"),
+                partitions=Partitions("id", partitions) if partitions > 1 else None,
+            ),
         )
         source = Source("db", SourceType.DATABASE, FileFormat.PARQUET, engine=Engine.SQLSERVER)
         product = Product("bench", "copying", Owner("b", "b@example.com"), "", (source,), (dataset,), ())
@@ -101,10 +105,11 @@ def main(rows: int, url: str | None) -> None:
         copied = copy_item(product, item, database, upload, progress=lambda *_: None)
         seconds = time.perf_counter() - began
         print(
-            f"{database.kind}: {copied.rows:,} rows in {seconds:.1f} s, {rows / seconds:,.0f} rows/s; "
-            f"{sizes[0] / 2**20:.1f} MiB of Parquet; memory {before:.0f} MiB before, {peak_mib():.0f} MiB at most"
+            f"{database.kind}, {partitions} at once: {copied.rows:,} rows in {seconds:.1f} s, "
+            f"{rows / seconds:,.0f} rows/s; {sizes[0] / 2**20:.1f} MiB of Parquet; memory {before:.0f} MiB before, {peak_mib():.0f} MiB at most"
         )
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, sys.argv[2] if len(sys.argv) > 2 else None)
+    given = dict(enumerate(sys.argv))
+    main(int(given.get(1, 1_000_000)), given.get(2) or None, int(given.get(3, 1)))

@@ -6,8 +6,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from landfall.copying.queries import name_at_source
+from landfall.copying.source import Columns
 from landfall.errors import LandfallError
 from landfall.spec.model import Column
 
@@ -49,32 +51,37 @@ def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
     return pa.schema([pa.field(name_at_source(column), _arrow_type(column)) for column in columns])
 
 
-def to_batch(rows: Sequence[Sequence[Any]], columns: Sequence[Column], schema: pa.Schema) -> pa.RecordBatch:
+def to_batch(values: Columns, columns: Sequence[Column], schema: pa.Schema) -> pa.RecordBatch:
     """Return rows as one batch.
 
     Args:
-        rows: Values in the order of ``columns``, at least one row.
+        values: Of each of ``columns`` those of at least one row.
 
     Raises:
         ValueDoesNotFit: A value is none of its column's type.
     """
-    values = zip(*rows, strict=True)
     arrays = [
-        _array(list(given), column, field.type)
+        _array(given, column, field.type)
         for given, column, field in zip(values, columns, schema, strict=True)
     ]
     return pa.record_batch(arrays, schema=schema)
 
 
-def _array(values: list[Any], column: Column, kind: pa.DataType) -> "pa.Array[Any]":
+def _array(values: "pa.Array[Any] | Sequence[Any]", column: Column, kind: pa.DataType) -> "pa.Array[Any]":
+    """Return values as an array of a type: at once where Arrow knows how, else one by one."""
     try:
-        return pa.array(values, type=kind)
+        given = values if isinstance(values, pa.Array) else _as_they_are(values, kind)
+        if given.type == kind:
+            return given
+        if converts_exactly(given, kind):
+            return _cast(given, kind)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         # Drivers differ: SQLite has dates as texts, Oracle whole numbers as decimals.
         pass
+    one_by_one = values.to_pylist() if isinstance(values, pa.Array) else values
     convert = _CONVERSIONS[_simple(column)]
     converted: list[Any] = []
-    for value in values:
+    for value in one_by_one:
         try:
             converted.append(None if value is None else convert(value))
         except (TypeError, ValueError, InvalidOperation) as error:
@@ -84,6 +91,48 @@ def _array(values: list[Any], column: Column, kind: pa.DataType) -> "pa.Array[An
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         value = next(value for value in converted if not _fits(value, kind))
         raise ValueDoesNotFit(name_at_source(column), column.type, value) from error
+
+
+def _cast(given: "pa.Array[Any]", kind: pa.DataType) -> "pa.Array[Any]":
+    if pa.types.is_string(given.type) and pa.types.is_timestamp(kind) and kind.tz is not None:
+        try:
+            # Texts without a zone, which are meant as UTC; of one that has a zone Arrow makes no time of a clock.
+            return given.cast(pa.timestamp("us")).cast(kind)
+        except pa.ArrowInvalid:
+            pass
+    return given.cast(kind)
+
+
+def _as_they_are(values: Sequence[Any], kind: pa.DataType) -> "pa.Array[Any]":
+    """Return Python's values as an array of the type, or where they are of another one of theirs."""
+    try:
+        return pa.array(values, type=kind)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return pa.array(values)
+
+
+def converts_exactly(given: "pa.Array[Any]", kind: pa.DataType) -> bool:
+    """Return whether Arrow converts an array as ``_CONVERSIONS`` does, value by value, or refuses to.
+
+    Casts that say something else are left out: of a number that is neither 0 nor 1 Arrow makes a truth.
+    """
+    types, of = pa.types, given.type
+    text = types.is_string(of) or types.is_large_string(of)
+    whole = types.is_integer(of)
+    if types.is_boolean(kind):
+        return whole and pc.all(pc.is_in(given, pa.array([0, 1, None], of))).as_py() is not False
+    if types.is_integer(kind):
+        return text or whole
+    if types.is_floating(kind):
+        return text or whole or types.is_floating(of)
+    if types.is_decimal(kind):
+        return text or whole or types.is_decimal(of)
+    if types.is_timestamp(kind):
+        # A text with a zone is no time of a clock, and one without is none of the world: those are told one by one.
+        return types.is_timestamp(of) or text
+    if types.is_date32(kind):
+        return text
+    return types.is_large_string(of) and types.is_string(kind)
 
 
 def _fits(value: Any, kind: pa.DataType) -> bool:

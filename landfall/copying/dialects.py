@@ -22,6 +22,7 @@ class Dialect:
         literals: A value of a watermark, from its text.
         texts: The text of a value of a watermark: all its digits, and the same literal again.
         ages: Condition on a column that its value is older than so many seconds.
+        as_text: A column that is declared as text, whatever it is; ``None`` where drivers have texts for all that is.
         partition: What Data Factory replaces by a range of the partition column; ``None`` if it reads in one.
     """
 
@@ -30,6 +31,7 @@ class Dialect:
     texts: Mapping[WatermarkKind, str]
     ages: Mapping[WatermarkKind, str]
     partition: str | None = None
+    as_text: str | None = None
 
     def quoted(self, name: str) -> str:
         """Return a name in quotes; a closing one within it is doubled."""
@@ -70,6 +72,8 @@ _POSTGRESQL: Final = Dialect(
     # Without a type, so that it takes the column's.
     literals={_NUMBER: "{v}", _DATE: "'{v}'", _INSTANT: "'{v}'", _LOCAL: "'{v}'"},
     texts=dict.fromkeys((_NUMBER, _DATE, _INSTANT, _LOCAL), "CAST({v} AS text)"),
+    # Of JSON, lists or addresses each driver makes something else.
+    as_text="CAST({v} AS text)",
     ages={
         _INSTANT: "{v} <= now() - interval '{s} seconds'",
         _LOCAL: "{v} <= (now() AT TIME ZONE 'UTC') - interval '{s} seconds'",

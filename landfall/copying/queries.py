@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlglot import parse_one
 
 from landfall.copying.dialects import DIALECTS, Dialect
 from landfall.copying.names import NOTHING_NEW
+from landfall.copying.ranges import Edge
 from landfall.spec.copying import Copy, Engine, Watermark, WatermarkKind, watermark_kind
 from landfall.spec.model import Column
 
@@ -35,7 +37,7 @@ class TableQueries:
             upto: Watermark at which this copy ends, or the text that stands for it; ``None`` reads all.
             part: Condition that picks a partition.
         """
-        names = ", ".join(self._dialect.quoted(name_at_source(column)) for column in self.columns)
+        names = ", ".join(map(self._selected, self.columns))
         conditions = [part, self._filter(), *self._between(after, upto)]
         return f"SELECT {names} FROM {self._table}" + _where(conditions)  # noqa: S608 - quoted names
 
@@ -68,13 +70,28 @@ class TableQueries:
         conditions = [self._filter(), *self._between(after, upto)]
         return f"SELECT MIN({column}), MAX({column}) FROM {self._table}" + _where(conditions)  # noqa: S608 - as above
 
-    def partition(self, low: int | None, high: int | None) -> str:
+    def partition(self, low: Edge | None, high: Edge | None) -> str:
         """Return the condition of the partition from ``low`` on and below ``high``; the first has the nulls too."""
         assert self.copy.partitions is not None  # noqa: S101  asked for where there are some
         column = self._dialect.quoted(self.copy.partitions.column)
         if low is None:
-            return f"({column} < {high} OR {column} IS NULL)"
-        return f"{column} >= {low}" + ("" if high is None else f" AND {column} < {high}")
+            return f"({column} < {self._edge(high)} OR {column} IS NULL)"
+        return f"{column} >= {self._edge(low)}" + (
+            "" if high is None else f" AND {column} < {self._edge(high)}"
+        )
+
+    def _edge(self, value: Edge | None) -> str:
+        if isinstance(value, datetime):
+            # Without its zone, since not every engine's literal has one: an edge says how even partitions are, no more.
+            clock = (value if value.tzinfo is None else value.astimezone(UTC)).replace(tzinfo=None)
+            return self._dialect.literals[WatermarkKind.LOCAL_TIME].format(
+                v=clock.isoformat(timespec="microseconds")
+            )
+        return (
+            str(value)
+            if isinstance(value, int)
+            else self._dialect.literals[WatermarkKind.DATE].format(v=value)
+        )
 
     @property
     def _dialect(self) -> Dialect:
@@ -89,6 +106,12 @@ class TableQueries:
     def _table(self) -> str:
         assert self.copy.table is not None  # noqa: S101  only tables have queries
         return self._dialect.quoted_table(self.copy.table)
+
+    def _selected(self, column: Column) -> str:
+        name = self._dialect.quoted(name_at_source(column))
+        if column.type != "string" or self._dialect.as_text is None:
+            return name
+        return f"{self._dialect.as_text.format(v=name)} AS {name}"
 
     def _filter(self) -> str | None:
         if self.copy.filter is None:

@@ -1,9 +1,14 @@
-"""A source database as this machine reaches it, by SQLAlchemy: values one by one, rows in batches."""
+"""A source database as this machine reaches it: values one by one by SQLAlchemy, rows in batches of columns.
+
+Rows never pass through SQLAlchemy: PostgreSQL's come as Arrow by its ADBC driver, those of the others from the cursor
+of their driver.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Self
 
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
@@ -11,7 +16,13 @@ from landfall.errors import ErrorKind, LandfallError
 from landfall.spec.copying import Engine
 
 BATCH_ROWS: Final = 20_000
-"""Rows held at once while a table is read."""
+"""Rows held at once by each reader of a table, where its driver counts rows."""
+
+BATCH_BYTES: Final = 4 * 1024 * 1024
+"""Bytes held at once by each reader, where its driver counts those."""
+
+Columns = Sequence["pa.Array[Any] | Sequence[Any]"]
+"""Some rows as columns of equal length."""
 
 _ENGINES: Final = {
     "mssql": Engine.SQLSERVER,
@@ -64,7 +75,7 @@ class SourceRefused(LandfallError):
 
 
 class SourceDatabase:
-    """One source; safe for one thread."""
+    """One source; each question has a connection of its own, so threads may ask side by side."""
 
     def __init__(self, name: str, engine: sa.Engine) -> None:
         self.name = name
@@ -107,21 +118,47 @@ class SourceDatabase:
         with self._connection() as connection, self._our_errors(statement):
             return connection.execute(_plain(statement)).first()
 
-    def batches(self, statement: str, size: int = BATCH_ROWS) -> Iterator[Sequence[Sequence[Any]]]:
-        """Yield the rows of a statement, ``size`` at once; raises as ``value`` does.
+    def batches(self, statement: str) -> Iterator[Columns]:
+        """Yield the rows of a statement as columns, some rows at once; raises as ``value`` does.
 
         The database keeps the rows until they are asked for, where its driver can.
         """
+        if self.kind is Engine.POSTGRESQL:
+            yield from self._arrow_batches(statement)
+            return
         with self._connection() as connection:
+            # The driver's own cursor: whole tuples, and nothing in the statement stands for a parameter.
+            cursor = connection.connection.cursor()
+            cursor.arraysize = BATCH_ROWS
             with self._our_errors(statement):
-                result = connection.execution_options(yield_per=size).execute(_plain(statement))
-                parts = iter(result.partitions(size))
+                cursor.execute(statement)
             while True:
                 with self._our_errors(statement):
-                    part = next(parts, None)
-                if part is None:
+                    rows = cursor.fetchmany(BATCH_ROWS)
+                if not rows:
                     return
-                yield part
+                yield tuple(zip(*rows, strict=True))
+
+    def _arrow_batches(self, statement: str) -> Iterator[Columns]:
+        from adbc_driver_manager import Error
+        from adbc_driver_postgresql import StatementOptions, dbapi
+
+        where = self.engine.url.set(drivername="postgresql")
+        try:
+            connection = dbapi.connect(where.render_as_string(hide_password=False))
+        except Error as error:
+            shown = self.engine.url.render_as_string(hide_password=True)
+            raise SourceUnreachable(self.name, shown, _reason(error)) from error
+        with connection, connection.cursor() as cursor:
+            try:
+                cursor.adbc_statement.set_options(
+                    **{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
+                )
+                cursor.execute(statement)
+                for batch in cursor.fetch_record_batch():
+                    yield batch.columns
+            except (Error, pa.ArrowException, OSError) as error:
+                raise SourceRefused(self.name, _reason(error), statement) from error
 
     def inspector(self) -> sa.Inspector:
         """Return what tells the tables and columns of the database; raises ``SourceUnreachable``."""
@@ -140,9 +177,10 @@ class SourceDatabase:
 
     @contextmanager
     def _our_errors(self, statement: str) -> Iterator[None]:
+        driver: type[Exception] = self.engine.dialect.loaded_dbapi.Error
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, driver) as error:
             raise SourceRefused(self.name, _reason(error), statement) from error
 
 

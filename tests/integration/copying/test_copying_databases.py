@@ -9,15 +9,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from landfall.copying.arrow import TypeNotCopied, ValueDoesNotFit
-from landfall.copying.execute import Copied, NoWatermark, copy_item
+from landfall.copying.execute import Copied, copy_item
 from landfall.copying.plan import Position, make_copy_plan
 from landfall.copying.source import SourceDatabase, SourceNotUsable, SourceRefused, SourceUnreachable
+from landfall.copying.tables import NoWatermark
 from landfall.spec.copying import Copy, Engine, Partitions, Watermark
 from landfall.spec.model import Column, FileFormat, Product, Source, SourceType
 from tests.builders import a_landed_dataset, a_product
 from tests.integration.copying.conftest import Landed, run
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+UUID = "00000000-0000-0000-0000-000000000001"
 COLUMNS = (
     Column("id", "bigint", source_name="AircraftID"),
     Column("name", "string"),
@@ -205,3 +207,49 @@ def test_a_source_that_is_not_there_is_told_without_its_password() -> None:
         SourceDatabase.connect("fleet_db", "hunter2")
     with pytest.raises(SourceNotUsable, match=r"(?i)mysql"):
         SourceDatabase.connect("fleet_db", "mysql://x/y")
+
+
+def test_partitions_give_the_rows_that_one_reader_gives(source: SourceDatabase, landed: Landed) -> None:
+    moments = ("NULL", *(f"'2026-01-{day:02} 10:00:00'" for day in range(1, 29)))
+    fill(source, *(a_row(number, moments[number % len(moments)]) for number in range(1, 60)))
+    whole = copy(source, landed, a_copied_product(Copy("Aircraft")))
+    expected = sorted(landed.rows(str(whole.path)), key=lambda row: str(row["AircraftID"]))
+
+    for column in ("AircraftID", "changed", "built", "name"):
+        parted = copy(source, landed, a_copied_product(Copy("Aircraft", partitions=Partitions(column, 7))))
+
+        assert sorted(landed.rows(str(parted.path)), key=lambda row: str(row["AircraftID"])) == expected
+
+
+def test_a_value_that_does_not_fit_stops_all_readers(source: SourceDatabase, landed: Landed) -> None:
+    fill(source, *(a_row(number, "NULL") for number in range(1, 24)))
+    wanted = Copy("Aircraft", partitions=Partitions("AircraftID", 4))
+
+    with pytest.raises(ValueDoesNotFit, match="'name' is declared as int"):
+        copy(source, landed, a_copied_product(wanted, [Column("name", "int")]))
+
+    assert landed.files == {}
+
+
+def test_what_postgresql_alone_has_arrives_as_its_own_text(postgresql: str, landed: Landed) -> None:
+    source = SourceDatabase.connect("fleet_db", postgresql)
+    run(
+        source,
+        "DROP SCHEMA IF EXISTS public CASCADE",
+        "CREATE SCHEMA public",
+        'CREATE TABLE "Aircraft" (doc jsonb, id uuid, tags int[], at inet, note text)',
+        f"""INSERT INTO "Aircraft" VALUES ('{{"a": 1}}', '{UUID}', '{{1,2}}', '10.0.0.1', '')""",  # noqa: S608 - of this test
+    )
+    columns = [Column(name, "string") for name in ("doc", "id", "tags", "at", "note")]
+
+    copied = copy(source, landed, a_copied_product(Copy("Aircraft"), columns))
+
+    assert landed.rows(str(copied.path)) == [
+        {
+            "doc": '{"a": 1}',
+            "id": UUID,
+            "tags": "{1,2}",
+            "at": "10.0.0.1/32",
+            "note": "",
+        }
+    ]
