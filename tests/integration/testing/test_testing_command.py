@@ -70,3 +70,12 @@ def test_a_product_without_tests_is_no_failure(project: Path, capsys: pytest.Cap
     assert main(["--project", str(project), "test"]) == 0
 
     assert "no tests found" in capsys.readouterr().err
+
+
+def test_the_examples_pass_their_tests(capsys: pytest.CaptureFixture[str]) -> None:
+    repository = Path(__file__).parents[3]
+
+    assert main(["--project", str(repository), "test", "mobility/fleet", "--output", "json"]) == 0
+
+    tested = {item["subject"] for item in json.loads(capsys.readouterr().out)}
+    assert tested == {"aircraft_landed", "latest_aircraft", "latest_models", "fleet_by_manufacturer"}
