@@ -106,7 +106,8 @@ def main(rows: int, url: str | None, partitions: int) -> None:
         seconds = time.perf_counter() - began
         print(
             f"{database.kind}, {partitions} at once: {copied.rows:,} rows in {seconds:.1f} s, "
-            f"{rows / seconds:,.0f} rows/s; {sizes[0] / 2**20:.1f} MiB of Parquet; memory {before:.0f} MiB before, {peak_mib():.0f} MiB at most"
+            f"{rows / seconds:,.0f} rows/s; {sizes[0] / 2**20:.1f} MiB of Parquet; "
+            f"memory {before:.0f} MiB before, {peak_mib():.0f} MiB at most"
         )
 
 

@@ -26,7 +26,7 @@ TOOLS = ROOT / ".landfall/tools/data-factory"
 PROGRAMS = Path(__file__).parent / "factory"
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 GLOBALS = {"landfall_url": "https://landfall.example", "landfall_audience": "api://landfall"}
-PRODUCT = {"domain": "mobility", "product": "fleet", "datasets": "", "full": False}
+PRODUCT = {"domain": "mobility", "product": "fleet", "datasets": "", "full": False, "wait": "poll"}
 
 
 @pytest.fixture(scope="session")
@@ -118,6 +118,7 @@ def test_the_models_refuse_what_the_service_does_not_know(fault: str, faults_of_
         (COPY, '"batchCount": 4', '"batchCount": 400', "needs a batchCount"),
         (COPY, '"timeout": "0.00:10:00",', "", "'Get copy plan' has no timeout"),
         (COPY, "parameters.product,", "parameters.prodct,", "there is no parameter 'prodct'"),
+        (COPY, '"reportStatusOnCallBack": true', '"reportStatusOnCallBack": false', "needs reportStatusOnCallBack"),
         (COPY, '"name": "Start run"', '"name": "From sftp"', "two activities are called 'From sftp'"),
         (COPY, "pipeline().globalParameters.landfall_url", "'https://x.example'", "an address of one environment"),
         ("linkedService/ls_oracle.json", '"annotations": []', '"annotations": ["Password=x"]', "a secret"),
@@ -232,6 +233,18 @@ def test_a_product_whose_copies_are_all_on_their_way_still_starts_its_run(python
     ran = walk(python, "pl_copy_to_landing", PRODUCT, {"Get copy plan": plan, "What landed": {"value": []}})
 
     assert json.loads(by_name(ran, "Start run")["properties"]["body"])["files"] == []
+
+
+def test_who_is_called_back_asks_for_the_same_run(python: str) -> None:
+    answers = {"Get copy plan": {"items": []}, "What landed": {"value": []}}
+
+    polled = walk(python, "pl_copy_to_landing", PRODUCT, answers)
+    called = walk(python, "pl_copy_to_landing", {**PRODUCT, "wait": "callback"}, answers)
+
+    start = by_name(polled, "Start run")["properties"]
+    hook = by_name(called, "Start run and be called back")
+    assert (hook["type"], "Start run" in {item["name"] for item in called}) == ("WebHook", False)
+    assert [hook["properties"][key] for key in ("url", "body")] == [start["url"], start["body"]]
 
 
 def test_a_field_that_the_api_does_not_answer_breaks_the_walk(python: str, tmp_path: Path) -> None:

@@ -85,7 +85,11 @@ PARTS: Mapping[str, Part] = {
     "landfall.lineage": Part((*PURE, "sqlglot"), pure=True),
     "landfall.copying": Part((*PURE, "sqlglot"), pure=True),
     # The laptop's stand-in for the batch copy; that it may not import the lake, its caller hands it over.
-    "landfall.copying.source": Part((*PURE, "sqlalchemy")),
+    "landfall.copying.side_by_side": Part(PURE),
+    "landfall.copying.source": Part(
+        (*PURE, "sqlalchemy", "pyarrow", "adbc_driver_manager", "adbc_driver_postgresql")
+    ),
+    "landfall.copying.tables": Part((*PURE, "landfall.copying", "pyarrow")),
     "landfall.copying.arrow": Part((*PURE, "pyarrow")),
     "landfall.copying.execute": Part((*PURE, "landfall.copying", "pyarrow")),
     "landfall.copying.reflect": Part((*PURE, "landfall.copying", "sqlalchemy")),

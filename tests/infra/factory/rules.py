@@ -18,6 +18,7 @@ _LOOPS: Final = ("ForEach", "Until")
 _WITHOUT_POLICY: Final = (
     *("SetVariable", "AppendVariable", "IfCondition", "Switch", "ForEach", "Until", "Filter", "Fail", "Wait"),
     "ExecutePipeline",
+    "WebHook",
 )
 _SECRET: Final = re.compile(
     r"(?i)password=|accountkey|sharedaccesskey|sig=|\"(functionKey|sasUri|accountKey)\"|SecureString"
@@ -117,6 +118,9 @@ def _scope(
             yield f"'{name}' does not say whether it is sequential"
         if kind not in _WITHOUT_POLICY and "timeout" not in activity.get("policy", {}):
             yield f"'{name}' has no timeout"
+        if kind == "WebHook" and not (inner.get("reportStatusOnCallBack") is True and "timeout" in inner):
+            # Without the one a failed run is a success, without the other it waits ten minutes.
+            yield f"'{name}' needs reportStatusOnCallBack and a timeout"
         for children in _children(inner):
             yield from _scope(children, tuple(before), in_loop=in_loop or kind in _LOOPS)
 

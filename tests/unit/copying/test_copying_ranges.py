@@ -56,4 +56,4 @@ def test_who_stops_early_ends_the_readers() -> None:
     reading = read_side_by_side(range(2), read, at_once=2)
 
     assert next(reading) in (0, 1)
-    reading.close()  # type: ignore[attr-defined]
+    reading.close()
