@@ -195,7 +195,7 @@ def _nodes() -> str:
     rows = [(f"ingest.{item.name}", "ingest", item) for item in product.datasets[:LANDED]]
     rows += [(f"build_{item.name}", "transform", item) for item in product.datasets[LANDED:]]
     text = (
-        "CREATE TEMP TABLE Nodes (Position INTEGER, NodeKey, Kind, DataSetName, Definition);"
+        "CREATE TEMP TABLE Nodes (Position INTEGER, NodeKey, Kind, DataSetName, Layer, Definition);"
         "CREATE TEMP TABLE Rules (DataSetName, RuleName, Severity);"
         "CREATE TEMP TABLE Series (Number INTEGER PRIMARY KEY, RunID, DataProductID, At);"
     )
@@ -203,7 +203,7 @@ def _nodes() -> str:
         definition = json.dumps(
             {"kind": kind, "load": None, "output": {"dataset": item.name, "layer": item.layer}, "inputs": []}
         )
-        text += f"INSERT INTO Nodes VALUES ({position}, '{key}', '{kind}', '{item.name}', '{definition}');"
+        text += f"INSERT INTO Nodes VALUES ({position}, '{key}', '{kind}', '{item.name}', '{item.layer}', '{definition}');"
         for rule in item.quality:
             text += f"INSERT INTO Rules VALUES ('{item.name}', '{rule.name}', '{rule.severity}');"
     return text
@@ -223,9 +223,10 @@ INSERT INTO Runs (RunID, DataProductID, MetadataVersion, "Trigger", State, Reaso
         CASE State WHEN 'running' THEN 2 ELSE 0 END, 0, 8, '{"on_failure":"continue"}', At, At,
         CASE WHEN State != 'running' THEN strftime('%Y-%m-%d %H:%M:%f000', At, '+4 minutes') END
     FROM Ended;
-INSERT INTO NodeRuns (RunID, NodeKey, Kind, State, WaitingFor, Priority, Attempt, Definition, ClaimedAt, StartedAt,
-        FinishedAt, JobRunID, ErrorCode, Reason, RowsRead, RowsPublished, RowsQuarantined, Result)
-    SELECT RunID, NodeKey, Kind, NodeState, 0, 10 - Position, 1, Definition, At, At,
+INSERT INTO NodeRuns (RunID, DataProductID, Layer, Step, Band, NodeKey, Kind, State, WaitingFor, Priority, Attempt,
+        Definition, ClaimedAt, StartedAt, FinishedAt, JobRunID, ErrorCode, Reason, RowsRead, RowsPublished,
+        RowsQuarantined, Result)
+    SELECT RunID, DataProductID, Layer, Position, Position, NodeKey, Kind, NodeState, 0, 10 - Position, 1, Definition, At, At,
         CASE WHEN NodeState IN ('succeeded', 'failed', 'skipped', 'cancelled')
             THEN strftime('%Y-%m-%d %H:%M:%f000', At, printf('+%d seconds', (Position + 1) * 20)) END,
         Number * 10 + Position,
@@ -241,6 +242,9 @@ INSERT INTO NodeRuns (RunID, NodeKey, Kind, State, WaitingFor, Priority, Attempt
             WHEN State = 'cancelled' THEN 'cancelled'
             WHEN Position = 6 THEN 'failed' WHEN Position > 6 THEN 'skipped' ELSE 'succeeded' END AS NodeState
         FROM Ended CROSS JOIN Nodes);
+UPDATE Runs SET (RowsRead, RowsPublished, RowsQuarantined) =
+    (SELECT coalesce(sum(RowsRead), 0), coalesce(sum(RowsPublished), 0), coalesce(sum(RowsQuarantined), 0)
+    FROM NodeRuns WHERE NodeRuns.RunID = Runs.RunID);
 INSERT INTO RunPlans (RunID, Plan, PlanHash)
     SELECT RunID, '{"nodes":[],"left_out":{}}', hex(RunID) FROM Ended;
 INSERT INTO LandedFiles (Url, UrlHash, FileName, ETag, SizeBytes, EventTime, LandedAt, EventCount, DataProductID,

@@ -38,14 +38,25 @@ class Counts:
         closed: Nodes that have reached a final state.
         freed: Places that were given back.
         ready: Nodes without a place that have become ready, less those that are no longer.
+        read: Rows that the nodes which have ended read; ``published`` and ``quarantined`` are what became of them.
     """
 
     closed: int = 0
     freed: int = 0
     ready: int = 0
+    read: int = 0
+    published: int = 0
+    quarantined: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(self.closed + other.closed, self.freed + other.freed, self.ready + other.ready)
+        return Counts(
+            self.closed + other.closed,
+            self.freed + other.freed,
+            self.ready + other.ready,
+            self.read + other.read,
+            self.published + other.published,
+            self.quarantined + other.quarantined,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +279,9 @@ _COUNT = (
         OpenNodes=runs.c.OpenNodes - sa.bindparam("closed"),
         ActiveNodes=runs.c.ActiveNodes + sa.bindparam("taken"),
         ReadyNodes=runs.c.ReadyNodes + sa.bindparam("waiting"),
+        RowsRead=runs.c.RowsRead + sa.bindparam("read"),
+        RowsPublished=runs.c.RowsPublished + sa.bindparam("published"),
+        RowsQuarantined=runs.c.RowsQuarantined + sa.bindparam("quarantined"),
         LastPlaceAt=sa.func.coalesce(
             sa.bindparam("served_at", type_=runs.c.LastPlaceAt.type), runs.c.LastPlaceAt
         ),
@@ -293,6 +307,9 @@ def _count(
             "closed": counts.closed,
             "taken": places - counts.freed,
             "waiting": counts.ready - places,
+            "read": counts.read,
+            "published": counts.published,
+            "quarantined": counts.quarantined,
             "served_at": now if places else None,
         }
 

@@ -28,6 +28,7 @@ from landfall.metadata.tables import (
     run_requests,
     runs,
 )
+from landfall.planning.places import place_nodes
 from landfall.planning.plan import Plan
 from landfall.planning.select import make_plan
 from landfall.runs.backfills import Chunk, begin_chunk, chunk_of, files_of_chunk, skip_chunk
@@ -383,7 +384,7 @@ def _write_run(
     connection.execute(
         sa.insert(run_plans).values(RunID=run_id, Plan=plan.to_payload(), PlanHash=plan.sha256())
     )
-    connection.execute(sa.insert(node_runs), _node_rows(run_id, plan))
+    connection.execute(sa.insert(node_runs), _node_rows(run_id, current.product_id, plan))
     edges = [
         {"RunID": run_id, "FromNode": upstream, "ToNode": node.key}
         for node in plan.nodes
@@ -418,16 +419,21 @@ def _on_failure(requests: Sequence[_Request], settings: RunSettings) -> OnFailur
     return OnFailure.CONTINUE if asked else settings.on_failure
 
 
-def _node_rows(run_id: RunID, plan: Plan) -> list[dict[str, Any]]:
+def _node_rows(run_id: RunID, product_id: int, plan: Plan) -> list[dict[str, Any]]:
+    places = place_nodes(plan.nodes)
     return [
         {
             "RunID": run_id,
+            "DataProductID": product_id,
             "NodeKey": node.key,
             "Kind": node.kind,
             "State": NodeState.WAITING if node.depends_on else NodeState.READY,
             "WaitingFor": len(node.depends_on),
             "Priority": node.priority,
             "Definition": dict(node.definition),
+            "Layer": places[node.key].layer,
+            "Step": places[node.key].step,
+            "Band": places[node.key].band,
         }
         for node in plan.nodes
     ]

@@ -7,7 +7,6 @@ import sqlalchemy as sa
 
 from landfall.metadata.tables import (
     data_products,
-    node_runs,
     runs,
     transformation_data_sets,
     transformations,
@@ -60,24 +59,11 @@ def consumers_of(connection: sa.Connection, product: str) -> tuple[Consumer, ...
 
 def rows_by_run(connection: sa.Connection, product_id: int, *, limit: int = 30) -> tuple[RunRows, ...]:
     """Return the rows of the newest runs of a product, the newest first."""
-    newest = (
-        sa.select(runs.c.RunID, runs.c.State, runs.c.CreatedAt)
+    rows = connection.execute(
+        sa.select(runs.c.RunID, runs.c.State, runs.c.CreatedAt, runs.c.RowsRead, runs.c.RowsQuarantined)
         .where(runs.c.DataProductID == product_id)
         .order_by(runs.c.CreatedAt.desc(), runs.c.RunID.desc())
         .limit(limit)
-        .subquery("Newest")
-    )
-    rows = connection.execute(
-        sa.select(
-            newest.c.RunID,
-            newest.c.State,
-            newest.c.CreatedAt,
-            sa.func.coalesce(sa.func.sum(node_runs.c.RowsRead), 0).label("RowsRead"),
-            sa.func.coalesce(sa.func.sum(node_runs.c.RowsQuarantined), 0).label("RowsQuarantined"),
-        )
-        .join_from(newest, node_runs, node_runs.c.RunID == newest.c.RunID)
-        .group_by(newest.c.RunID, newest.c.State, newest.c.CreatedAt)
-        .order_by(newest.c.CreatedAt.desc(), newest.c.RunID.desc())
     )
     return tuple(
         RunRows(RunID(row.RunID), RunState(row.State), row.CreatedAt, row.RowsRead, row.RowsQuarantined)

@@ -124,18 +124,22 @@ def origins(connection: sa.Connection, datasets: Sequence[str]) -> tuple[Origin,
 def _published(connection: sa.Connection, products: set[str]) -> dict[str, sa.Row[Any]]:
     """Return the newest publication of every dataset of some products, by full name."""
     rows: dict[str, sa.Row[Any]] = {}
-    key = data_products.c.Domain + "/" + data_products.c.Name
     for some in batches(sorted(products)):
+        parts = [key.partition("/") for key in some]
         query = (
-            sa.select(published_data_sets, key.label("Product"))
+            sa.select(published_data_sets, data_products.c.Domain, data_products.c.Name)
             .join_from(
-                published_data_sets,
                 data_products,
-                data_products.c.DataProductID == published_data_sets.c.DataProductID,
+                published_data_sets,
+                published_data_sets.c.DataProductID == data_products.c.DataProductID,
             )
-            .where(key.in_(some))
+            # By an index, which takes in a few products more than are asked for where several domains are.
+            .where(
+                data_products.c.Domain.in_({domain for domain, _, _ in parts}),
+                data_products.c.Name.in_({name for _, _, name in parts}),
+            )
         )
-        rows.update({f"{row.Product}.{row.DataSetName}": row for row in connection.execute(query)})
+        rows.update({f"{row.Domain}/{row.Name}.{row.DataSetName}": row for row in connection.execute(query)})
     return rows
 
 

@@ -50,38 +50,54 @@ def list_refused(
     Raises:
         NotACursor: The cursor is of no such list.
     """
+    newer = node_runs.alias("Newer")
+    within = node_runs.alias("Within")
+    # As text, for the indexes hold such rows only and a parameter might be anything.
+    none = sa.literal_column("0")
+    # Ids of runs sort by time, and the indexes have them.
+    begun = f"{since:%Y%m%d-%H%M%S}" if since is not None else ""
     of_node = (
+        within.c.DataProductID == node_runs.c.DataProductID,
+        within.c.NodeKey == node_runs.c.NodeKey,
+        within.c.RowsQuarantined > none,
+        within.c.RunID >= begun,
+    )
+    query = (
         sa.select(
             data_products.c.Domain,
             data_products.c.Name,
             node_runs.c.NodeKey,
-            sa.func.max(node_runs.c.NodeRunID).label("Newest"),
-            sa.func.sum(node_runs.c.RowsQuarantined).label("Rows"),
-            sa.func.count().label("Runs"),
+            node_runs.c.RunID,
+            node_runs.c.RowsQuarantined,
+            node_runs.c.Definition,
+            runs.c.CreatedAt,
+            sa.select(sa.func.sum(within.c.RowsQuarantined)).where(*of_node).scalar_subquery().label("Rows"),
+            sa.select(sa.func.count()).where(*of_node).scalar_subquery().label("Runs"),
         )
         .select_from(
             node_runs.join(runs, runs.c.RunID == node_runs.c.RunID).join(
-                data_products, data_products.c.DataProductID == runs.c.DataProductID
+                data_products, data_products.c.DataProductID == node_runs.c.DataProductID
             )
         )
-        # As text, for the index holds such rows only and a parameter might be anything.
-        .where(node_runs.c.RowsQuarantined > sa.literal_column("0"), scope.rows())
-        .group_by(data_products.c.Domain, data_products.c.Name, node_runs.c.NodeKey)
-    )
-    if product is not None:
-        of_node = of_node.where(named(product))
-    if since is not None:
-        # Ids of runs sort by time, and the index begins with them.
-        of_node = of_node.where(node_runs.c.RunID >= f"{since:%Y%m%d-%H%M%S}")
-    found = of_node.subquery("Refused")
-    query = sa.select(
-        found, node_runs.c.RunID, node_runs.c.RowsQuarantined, node_runs.c.Definition, runs.c.CreatedAt
-    ).select_from(
-        found.join(node_runs, node_runs.c.NodeRunID == found.c.Newest).join(
-            runs, runs.c.RunID == node_runs.c.RunID
+        .where(
+            node_runs.c.RowsQuarantined > none,
+            node_runs.c.RunID >= begun,
+            scope.rows(),
+            # The newest of each node: a page ends the walk along the index, so older ones are not even met.
+            ~sa.exists().where(
+                newer.c.DataProductID == node_runs.c.DataProductID,
+                newer.c.NodeKey == node_runs.c.NodeKey,
+                newer.c.RowsQuarantined > none,
+                newer.c.RunID > node_runs.c.RunID,
+            ),
         )
     )
-    order = [SortKey("newest", found.c.Newest, descending=True)]
+    if product is not None:
+        query = query.where(named(product))
+    order = [
+        SortKey("run", node_runs.c.RunID, descending=True),
+        SortKey("node", node_runs.c.NodeKey, descending=True),
+    ]
     return read_page(connection, query, order, _refused, limit=limit, cursor=cursor)
 
 

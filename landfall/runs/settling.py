@@ -116,9 +116,14 @@ def settle_node(
         if verdict.state is NodeState.FAILED and _fails_fast(connection, run_id):
             reason = f"{key} failed, and the run is to fail fast"
             counts += _end_unstarted(connection, run_id, NodeState.SKIPPED, reason, now=now)
-    claims = claim_places(
-        connection, gate, own_run=run_id, claimed_by=key, now=now, own=counts + Counts(closed=1, freed=1)
+    counts += Counts(
+        closed=1,
+        freed=1,
+        read=verdict.rows_read or 0,
+        published=verdict.rows_published or 0,
+        quarantined=verdict.rows_quarantined or 0,
     )
+    claims = claim_places(connection, gate, own_run=run_id, claimed_by=key, now=now, own=counts)
     write_events(connection, events)
     return _settled(run_id, claims.nodes, claims.open_nodes)
 
@@ -194,6 +199,8 @@ def _counting_down() -> sa.Update:
         .where(columns.RunID == run_id, columns.NodeKey.in_(successors))
         .values(
             WaitingFor=columns.WaitingFor - 1,
+            # The last one to write it is the one that the node was waiting for.
+            WaitedFor=sa.bindparam("key"),
             State=sa.case((is_last, NodeState.READY.value), else_=columns.State),
         )
         .returning(columns.NodeKey, columns.State, columns.WaitingFor)

@@ -35,7 +35,7 @@ landed_files = Table(
     Column("DataSetName", NAME),
     Column("State", STATE, nullable=False),
     Column("Reason", LongText),
-    Column("RunID", RUN_ID, index=True),
+    Column("RunID", RUN_ID),
     Column("ClaimedAt", UtcDateTime),
     Column("FinishedAt", UtcDateTime),
     UniqueConstraint("UrlHash", "ETag"),
@@ -47,6 +47,8 @@ landed_files = Table(
     Index("IX_LandedFiles_DataProductID_State_LandedAt", "DataProductID", "State", "LandedAt"),
     Index("IX_LandedFiles_DataProductID_DataSetName_LandedAt", "DataProductID", "DataSetName", "LandedAt"),
     Index("IX_LandedFiles_FileName_LandedAt", "FileName", "LandedAt"),
+    # What a run took in, counted by dataset without a look at the files.
+    Index("IX_LandedFiles_RunID_State", "RunID", "State", "DataSetName"),
 )
 
 # What the dataset's pattern took from a file's path, by the name of the parameter; no row where it takes nothing.

@@ -59,6 +59,10 @@ runs = Table(
     Column("ActiveNodes", sa.Integer, nullable=False, default=0),
     # Never empty, though the column may be: SQLite adds no other to a table with rows.
     Column("ReadyNodes", sa.Integer, default=0),
+    # Rows of all nodes that have ended with a result; never empty either, and kept in the same way.
+    Column("RowsRead", sa.BigInteger, default=0),
+    Column("RowsPublished", sa.BigInteger, default=0),
+    Column("RowsQuarantined", sa.BigInteger, default=0),
     # When a node of the run was given a place last: of products that hold as many, the other one comes first.
     Column("LastPlaceAt", UtcDateTime),
     Column("MaxParallelNodes", sa.Integer, nullable=False),
@@ -133,16 +137,47 @@ node_runs = Table(
     Column("RowsPublished", sa.BigInteger),
     Column("RowsQuarantined", sa.BigInteger),
     *json_columns("Result", nullable=True),
+    # That of the run. Never empty, though the column may be: SQLite adds no other to a table with rows.
+    Column("DataProductID", BigId),
+    # Where the node belongs in a graph that is shown in parts; never empty either.
+    Column("Layer", STATE),
+    Column("Step", sa.Integer),
+    Column("Band", sa.Integer),
+    # The predecessor that succeeded last so far: once the node is ready, the one that it was waiting for.
+    Column("WaitedFor", NODE_KEY),
     UniqueConstraint("RunID", "NodeKey"),
     at_least("WaitingFor", 0),
     at_least("Attempt", 1),
-    Index("IX_NodeRuns_RunID_State_Priority", "RunID", "State", "Priority"),
+    # By it nodes are claimed; and as it has all that a graph in parts and a timeline are made of, no node of ten
+    # thousand is looked at for them.
+    Index(
+        "IX_NodeRuns_RunID_State",
+        "RunID",
+        "State",
+        "Priority",
+        "Layer",
+        "Band",
+        "Step",
+        "StartedAt",
+        "FinishedAt",
+    ),
+    # The order of the plan.
+    Index("IX_NodeRuns_RunID_NodeRunID", "RunID", "NodeRunID"),
     Index("IX_NodeRuns_State_ClaimedAt", "State", "ClaimedAt"),
     # Few of a million refuse rows; they are listed without a look at the others.
     Index(
         "IX_NodeRuns_Refusing",
         "RunID",
         "NodeKey",
+        "RowsQuarantined",
+        mssql_where=sa.text("[RowsQuarantined] > 0"),
+        sqlite_where=sa.text('"RowsQuarantined" > 0'),
+    ),
+    Index(
+        "IX_NodeRuns_RefusingOfNode",
+        "DataProductID",
+        "NodeKey",
+        "RunID",
         "RowsQuarantined",
         mssql_where=sa.text("[RowsQuarantined] > 0"),
         sqlite_where=sa.text('"RowsQuarantined" > 0'),
@@ -155,6 +190,7 @@ node_run_edges = Table(
     Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), primary_key=True),
     Column("FromNode", NODE_KEY, primary_key=True),
     Column("ToNode", NODE_KEY, primary_key=True),
+    Index("IX_NodeRunEdges_RunID_ToNode", "RunID", "ToNode"),
 )
 
 node_attempts = Table(

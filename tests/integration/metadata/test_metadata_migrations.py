@@ -190,6 +190,42 @@ def test_an_upgrade_keeps_the_rows(database: Database, next_release: Path) -> No
     assert current_revision(database) == migrations.revisions()[-2]
 
 
+def test_runs_from_before_get_what_pages_are_read_by_since(empty_database: Database) -> None:
+    upgrade(empty_database.unguarded(), "0016")
+    silver, gold = '{"output":{"layer":"silver"}}', '{"output":{"layer":"gold"}}'
+    with empty_database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO DataProducts VALUES (1, 'sales', 'orders', '', 't', 'e', 1, NULL)"
+        )
+        connection.exec_driver_sql(
+            'INSERT INTO Runs (RunID, DataProductID, MetadataVersion, "Trigger", State, NodeCount, OpenNodes, '
+            "ActiveNodes, MaxParallelNodes, Settings, CreatedAt) "
+            "VALUES ('r1', 1, 1, 'landing', 'succeeded', 2, 0, 0, 8, '{}', '2026-01-01')"
+        )
+        for key, definition, at in (("a", silver, "00:01"), ("b", silver, "00:02"), ("c", gold, "00:03")):
+            connection.exec_driver_sql(
+                "INSERT INTO NodeRuns (RunID, NodeKey, Kind, State, WaitingFor, Priority, Attempt, RowsRead, "
+                "RowsPublished, Definition, FinishedAt) "
+                "VALUES ('r1', ?, 'transform', 'succeeded', 0, 1, 1, 5, 7, ?, '2026-01-01 ' || ?)",
+                (key, definition, at),
+            )
+        connection.exec_driver_sql("INSERT INTO NodeRunEdges VALUES ('r1', 'a', 'c'), ('r1', 'b', 'c')")
+
+    upgrade(empty_database)
+
+    with empty_database.engine.begin() as connection:
+        nodes = connection.exec_driver_sql(
+            "SELECT NodeKey, DataProductID, Layer, Step, Band, WaitedFor FROM NodeRuns ORDER BY NodeKey"
+        )
+        assert [tuple(row) for row in nodes] == [
+            ("a", 1, "silver", 0, 0, None),
+            ("b", 1, "silver", 0, 0, None),
+            ("c", 1, "gold", 0, 0, "b"),
+        ]
+        rows = connection.exec_driver_sql("SELECT RowsRead, RowsPublished, RowsQuarantined FROM Runs")
+        assert tuple(rows.one()) == (15, 21, 0)
+
+
 def test_a_failing_migration_leaves_the_database_as_it_was(database: Database, next_release: Path) -> None:
     (revision,) = next_release.glob(f"versions/{head()}*.py")
     revision.write_text(

@@ -28,8 +28,11 @@ from landfall.runs.dataset_list import DatasetFilter, list_datasets
 from landfall.runs.file_history import file_history
 from landfall.runs.product_detail import rows_by_run
 from landfall.runs.product_list import ProductFilter, ProductOrder, find_products
+from landfall.runs.provenance import origins
 from landfall.runs.refused_list import list_refused
 from landfall.runs.states import FileState, RunState
+from tests.builders import a_product, a_transformation
+from tests.integration.runs.acting import apply, begin, finish, land
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 LARGE = "Runs|NodeRuns|NodeAttempts|RunEvents|RunFiles|LandedFiles|DataQualityResults|DeadLetters"
@@ -116,3 +119,33 @@ def test_no_list_of_files_is_sorted_before_its_page_is_cut(database: Database, n
     # The last key only tells rows of one instant apart; files of a run are as many as a run takes in.
     sorted_whole = [step for step in steps if step == "USE TEMP B-TREE FOR ORDER BY"]
     assert sorted_whole == [] or name == "files of a run"
+
+
+def test_what_made_a_dataset_is_found_by_its_run_however_many_files_have_landed(database: Database) -> None:
+    apply(database, a_product(a_transformation("build_orders", output="orders")))
+    land(database, "orders_landed/1.csv", etag="0x1")
+    run_id = begin(database, "r1", now=NOW)
+    assert run_id is not None
+    finish(database, run_id, now=NOW)
+
+    steps = plans_of(database, partial(origins, datasets=["sales/orders.orders_landed"]))
+
+    assert [step for step in steps if step.startswith("SCAN")] == []
+    of_files = [step for step in steps if "LandedFiles" in step]
+    assert of_files == [
+        "SEARCH LandedFiles USING COVERING INDEX IX_LandedFiles_RunID_State (RunID=? AND State=?)"
+    ]
+
+
+def test_refused_rows_are_summed_for_the_datasets_of_the_page_alone(database: Database) -> None:
+    steps = plans_of(database, partial(list_refused, since=NOW))
+
+    # The page ends the walk from the newest refusal on; what is grouped or sorted has to be read first.
+    assert [step for step in steps if step.startswith(("MATERIALIZE", "USE TEMP B-TREE"))] == []
+    walked, *others = [step for step in steps if re.search("NodeRuns", step)]
+    assert walked == "SEARCH NodeRuns USING INDEX IX_NodeRuns_Refusing (RunID>?)"
+    assert len(others) == 3
+    assert all(
+        step.endswith("INDEX IX_NodeRuns_RefusingOfNode (DataProductID=? AND NodeKey=? AND RunID>?)")
+        for step in others
+    )
