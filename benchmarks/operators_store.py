@@ -203,7 +203,8 @@ def _nodes() -> str:
         definition = json.dumps(
             {"kind": kind, "load": None, "output": {"dataset": item.name, "layer": item.layer}, "inputs": []}
         )
-        text += f"INSERT INTO Nodes VALUES ({position}, '{key}', '{kind}', '{item.name}', '{item.layer}', '{definition}');"
+        values = f"{position}, '{key}', '{kind}', '{item.name}', '{item.layer}', '{definition}'"
+        text += f"INSERT INTO Nodes VALUES ({values});"
         for rule in item.quality:
             text += f"INSERT INTO Rules VALUES ('{item.name}', '{rule.name}', '{rule.severity}');"
     return text
@@ -226,7 +227,8 @@ INSERT INTO Runs (RunID, DataProductID, MetadataVersion, "Trigger", State, Reaso
 INSERT INTO NodeRuns (RunID, DataProductID, Layer, Step, Band, NodeKey, Kind, State, WaitingFor, Priority, Attempt,
         Definition, ClaimedAt, StartedAt, FinishedAt, JobRunID, ErrorCode, Reason, RowsRead, RowsPublished,
         RowsQuarantined, Result)
-    SELECT RunID, DataProductID, Layer, Position, Position, NodeKey, Kind, NodeState, 0, 10 - Position, 1, Definition, At, At,
+    SELECT RunID, DataProductID, Layer, Position, Position, NodeKey, Kind, NodeState, 0, 10 - Position, 1,
+        Definition, At, At,
         CASE WHEN NodeState IN ('succeeded', 'failed', 'skipped', 'cancelled')
             THEN strftime('%Y-%m-%d %H:%M:%f000', At, printf('+%d seconds', (Position + 1) * 20)) END,
         Number * 10 + Position,
@@ -275,7 +277,7 @@ INSERT INTO DataQualityResults (RunID, NodeKey, DataSetName, RuleName, Severity,
     SELECT Ended.RunID, Nodes.NodeKey, Nodes.DataSetName, RuleName, Severity, 10000 + Number % 997,
         CASE WHEN Number % 20 = 3 AND Severity != 'fail' THEN 25 WHEN Number % 9 = 4 AND Severity = 'warn' THEN 3
             ELSE 0 END,
-        'a1b2c3', 400, CASE WHEN Number % 20 = 3 THEN '["id=17","id=23"]' END, NodeRuns.FinishedAt, DataProductID
+        'a1b2c3', 400, CASE WHEN Number % 20 = 3 THEN '["id=17","id=23"]' END, NodeRuns.FinishedAt, Ended.DataProductID
     FROM Ended CROSS JOIN Nodes JOIN Rules ON Rules.DataSetName = Nodes.DataSetName
     JOIN NodeRuns ON NodeRuns.RunID = Ended.RunID AND NodeRuns.NodeKey = Nodes.NodeKey
     WHERE NodeRuns.State = 'succeeded';

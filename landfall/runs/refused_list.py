@@ -53,7 +53,7 @@ def list_refused(
     newer = node_runs.alias("Newer")
     within = node_runs.alias("Within")
     # As text, for the indexes hold such rows only and a parameter might be anything.
-    none = sa.literal_column("0")
+    none: sa.ColumnElement[int] = sa.literal_column("0")
     # Ids of runs sort by time, and the indexes have them.
     begun = f"{since:%Y%m%d-%H%M%S}" if since is not None else ""
     of_node = (
