@@ -114,6 +114,11 @@ class Laptop:
         return found
 
     @property
+    def url(self) -> str:
+        """Where the function app answers."""
+        return f"http://127.0.0.1:{self.ports.functions}"
+
+    @property
     def settings(self) -> Settings:
         return Settings.from_environment(read_environment(Layout(self.project).env_file))
 

@@ -1,13 +1,18 @@
 """Refused rows through the whole stack: seen, judged again after the rule was mended, or given up with a reason."""
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from tests.acceptance.laptop import Laptop
+from tests.console.conftest import browser, tab  # noqa: F401 fixtures
+from tests.loopback import PATIENCE_S
 
 pytestmark = pytest.mark.stack
 
@@ -107,6 +112,59 @@ def test_rows_given_up_stay_with_the_reason_and_its_author(laptop: Laptop) -> No
     assert (row["rules"], row["ended_reason"]) == (["type:id"], "not ours")
     assert row["ended_by"]
     assert ids(laptop) == [1, 2, 3]
+
+
+def test_refused_rows_are_released_once_from_the_console_the_api_and_the_command(
+    laptop: Laptop,
+    tab: Page,  # noqa: F811 the fixture
+) -> None:
+    tab.set_default_timeout(PATIENCE_S * 1000)
+    before = ids(laptop)
+    # One row refused in each of three files, and one file that has nothing to do with it.
+    for number, name in ((11, "console.csv"), (12, "api.csv"), (13, "command.csv")):
+        runs = len(laptop.runs())
+        laptop.upload(f"sales/orders/orders/{name}", f"id,amount\n{number},-500.00\n".encode())
+        assert laptop.ended_run(after=runs).run.state == "succeeded"
+    apply(laptop, MENDED.replace("min: -10,", "min: -1000,"))
+    assert ids(laptop) == before
+
+    runs = len(laptop.runs())
+    tab.goto(f"{laptop.url}/console/quarantine?product=sales/orders")
+    held = tab.get_by_role("region", name="Quarantine by rule")
+    held.locator("tr", has_text="amount_known").get_by_role("link", name="orders_landed").click()
+    tab.get_by_role("searchbox", name="File").fill("console.csv")
+    expect(tab.locator("main")).to_contain_text("1 row held that meet the filter")
+    tab.get_by_role("link", name="Judge again").click()
+    tab.get_by_role("dialog").get_by_role("button", name="Judge them again").click()
+    # The request leads to the run that answers it, and its page goes on by itself to the end.
+    expect(tab).to_have_url(re.compile("/console/runs/"), timeout=PATIENCE_S * 1000)
+    expect(tab.locator("h1 + .badge, .head .badge").first).to_contain_text(
+        "succeeded", timeout=PATIENCE_S * 1000
+    )
+    laptop.ended_run(after=runs)
+    assert ids(laptop) == [*before, 11]
+    tab.goto(f"{laptop.url}/console/quarantine/sales/orders/orders_landed?state=released&file=console.csv")
+    expect(tab.get_by_role("region", name="Refused rows").locator("tbody > tr")).to_have_count(1)
+
+    runs = len(laptop.runs())
+    body = json.dumps({"dataset": "orders_landed", "files": ["api.csv"]}).encode()
+    url = f"{laptop.url}/api/products/sales/orders/quarantine/replay"
+    asked = Request(url, body, {"Content-Type": "application/json"}, method="POST")  # noqa: S310 - loopback
+    with urlopen(asked, timeout=PATIENCE_S) as answer:  # noqa: S310
+        location = answer.headers["Location"]
+    assert laptop.ended_run(after=runs).run.state == "succeeded"
+    with urlopen(location, timeout=PATIENCE_S) as answer:  # noqa: S310
+        assert (answer.status, json.load(answer)["state"]) == (200, "succeeded")
+
+    laptop.succeed(
+        "quarantine", "replay", "orders_landed", "--file", "command.csv", "--yes", "--timeout", "90"
+    )
+    assert ids(laptop) == [*before, 11, 12, 13]
+
+    # Asked once more of everything, nothing is left to be published a second time.
+    laptop.succeed("quarantine", "replay", "orders_landed", "--yes", "--timeout", "90")
+    assert ids(laptop) == [*before, 11, 12, 13]
+    assert {row["ended_by"] for row in told(laptop, "show", "orders_landed", "--state", "released")} != {None}
 
 
 def at_work(laptop: Laptop, before: int) -> bool:
