@@ -33,7 +33,7 @@ class _BackfillAct:
     danger: bool = False
 
 
-_ACTS: Mapping[str, _BackfillAct] = {
+ACTS: Mapping[str, _BackfillAct] = {
     "pause": _BackfillAct(
         "Pause this backfill", ("The chunk at work goes on to its end; no other one begins.",), "Pause"
     ),
@@ -127,6 +127,6 @@ async def do_act(request: Request, caller: Caller, backfill_id: str, act: str) -
 
 
 def _act(name: str) -> _BackfillAct:
-    if name not in _ACTS:
-        raise NoSuchAct(name, _ACTS)
-    return _ACTS[name]
+    if name not in ACTS:
+        raise NoSuchAct(name, ACTS)
+    return ACTS[name]

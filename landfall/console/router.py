@@ -30,12 +30,12 @@ from landfall.console.routing import PageRoute
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 router = APIRouter(prefix=ROOT, route_class=PageRoute, include_in_schema=False)
-_PARTS = (
+PARTS = (
     *(products, product_acts, datasets, quarantine, quarantined_rows, lineage),
     *(runs, run_bulk, run_page, run_acts, run_logs),
     *(files, backfills, letters, settings, changes, searching),
 )
-for part in _PARTS:
+for part in PARTS:
     router.include_router(part.router)
 # Here, because a router without a prefix takes no empty path.
 router.add_api_route("", home.show_home)
