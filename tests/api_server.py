@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_type_hints
 
 import azure.functions as func
 import sqlalchemy as sa
@@ -21,7 +21,8 @@ from activities.http import HttpBackend
 from landfall.api.app import create_app
 from landfall.api.bridge import WebApp
 from landfall.api.identity import Owners
-from landfall.api.reply import Acted
+from landfall.api.reply import Acted, problem_of
+from landfall.errors import LandfallError
 from landfall.jobs.protocol import JobOutput, JobRunID
 from landfall.metadata.engine import Database
 from landfall.metadata.tables import run_requests
@@ -188,3 +189,12 @@ def in_azure(database: Database, name: str, *roles: str) -> Api:
         signed_in(name, *roles),
         "https://app.example",
     )
+
+
+def answered(view: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    """Return what a view answers; what it raises as the application tells it."""
+    try:
+        return view(*args, **more)
+    except LandfallError as error:
+        told = problem_of(error)
+        return Acted(told) if get_type_hints(view)["return"] is Acted else told

@@ -7,17 +7,14 @@ from typing import Any
 
 from landfall.api.bodies import StartBackfill
 from landfall.api.body import read_body
-from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
-from landfall.metadata.catalog import UnknownProduct
+from landfall.api.reply import Acted, Reply, invalid, problem
 from landfall.metadata.engine import Database
 from landfall.metadata.paging import PAGE_ROWS
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.runs.backfill_acts import (
     Backfill,
     BackfillChanged,
-    BackfillEnded,
     ChunkSummary,
-    UnknownBackfill,
     cancel_backfill,
     get_backfill,
     pause_backfill,
@@ -27,12 +24,10 @@ from landfall.runs.backfill_list import BackfillSummary, list_backfills
 from landfall.runs.backfills import (
     BackfillID,
     BackfillState,
-    NothingToBackfill,
     Selection,
     request_backfill,
 )
 from landfall.runs.ids import RequestID
-from landfall.runs.requests import UnknownDataset
 
 _CHANGES: dict[str, Callable[..., BackfillChanged]] = {
     "pause": pause_backfill,
@@ -60,26 +55,19 @@ def start_backfill(
         return invalid(faults)
     dry_run = wanted.dry_run
     selection = Selection(*wanted.bounds, tuple(wanted.datasets))
-    try:
-        asked = database.transact(
-            lambda connection: request_backfill(
-                connection,
-                product,
-                selection,
-                chunk_files=wanted.chunk_files,
-                backfill_id=BackfillID(request_id),
-                actor=actor,
-                now=now,
-                idempotency_key=wanted.idempotency_key,
-                dry_run=dry_run,
-            )
+    asked = database.transact(
+        lambda connection: request_backfill(
+            connection,
+            product,
+            selection,
+            chunk_files=wanted.chunk_files,
+            backfill_id=BackfillID(request_id),
+            actor=actor,
+            now=now,
+            idempotency_key=wanted.idempotency_key,
+            dry_run=dry_run,
         )
-    except UnknownProduct as error:
-        return Acted(problem_of(error, status=404))
-    except UnknownDataset as error:
-        return Acted(problem_of(error, status=400))
-    except NothingToBackfill as error:
-        return Acted(problem_of(error))
+    )
     shown = {
         "backfill_id": None if dry_run else asked.backfill_id,
         "product": product,
@@ -98,12 +86,7 @@ def change_backfill(database: Database, backfill_id: str, act: str, *, actor: st
         return Acted(
             problem(404, "LF6113", "UnknownAct", f"A backfill takes {known}; {act!r} is none of them.")
         )
-    try:
-        changed = database.transact(lambda connection: change(connection, backfill_id, actor=actor, now=now))
-    except UnknownBackfill as error:
-        return Acted(problem_of(error, status=404))
-    except BackfillEnded as error:
-        return Acted(problem_of(error))
+    changed = database.transact(lambda connection: change(connection, backfill_id, actor=actor, now=now))
     return Acted(
         Reply(200, backfill_object(changed.backfill)),
         start=(changed.start,) if changed.start else (),
@@ -131,10 +114,7 @@ def show_backfills(
 
 def show_backfill(database: Database, backfill_id: str) -> Reply:
     """Answer ``GET /api/backfills/{id}``."""
-    try:
-        found = database.read(lambda connection: get_backfill(connection, backfill_id))
-    except UnknownBackfill as error:
-        return problem_of(error, status=404)
+    found = database.read(lambda connection: get_backfill(connection, backfill_id))
     return Reply(200, backfill_object(found))
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 from landfall.api.bodies import CancelRuns, RerunRuns
 from landfall.api.body import read_body
-from landfall.api.reply import Acted, Reply, invalid, problem_of
+from landfall.api.reply import Acted, Reply, invalid
 from landfall.instants import read_since
-from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.runs.bulk import (
@@ -37,10 +36,7 @@ def request_cancels(
     if wanted is None:
         return invalid(faults)
     dry_run = wanted.dry_run
-    try:
-        acted = cancel_runs(database, _choice(wanted, scope, now), actor=actor, now=now, dry_run=dry_run)
-    except UnknownProduct as error:
-        return Acted(problem_of(error, status=404))
+    acted = cancel_runs(database, _choice(wanted, scope, now), actor=actor, now=now, dry_run=dry_run)
     return _answer(acted, dry_run=dry_run)
 
 
@@ -61,19 +57,16 @@ def request_reruns(
     if wanted is None:
         return invalid(faults)
     dry_run = wanted.dry_run
-    try:
-        acted = rerun_runs(
-            database,
-            _choice(wanted, scope, now),
-            from_failed=wanted.from_failed,
-            newest=wanted.newest,
-            on_failure=wanted.on_failure,
-            actor=actor,
-            now=now,
-            dry_run=dry_run,
-        )
-    except UnknownProduct as error:
-        return Acted(problem_of(error, status=404))
+    acted = rerun_runs(
+        database,
+        _choice(wanted, scope, now),
+        from_failed=wanted.from_failed,
+        newest=wanted.newest,
+        on_failure=wanted.on_failure,
+        actor=actor,
+        now=now,
+        dry_run=dry_run,
+    )
     return _answer(acted, dry_run=dry_run)
 
 

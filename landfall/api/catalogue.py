@@ -58,7 +58,7 @@ def show_product(database: Database, key: str, *, scope: Scope = EVERYTHING) -> 
             raise UnknownProduct(key, ())
         current = database.read(lambda connection: get_current_product(connection, key))
     except UnknownProduct as error:
-        return problem_of(error if own else UnknownProduct(key, ()), status=404)
+        return problem_of(error if own else UnknownProduct(key, ()))
     product = current.product
     ports = [
         {"dataset": port.dataset, "version": port.version, "contract": port.contract}
@@ -95,7 +95,7 @@ def show_dataset(database: Database, product: str, dataset: str, *, scope: Scope
     try:
         of_product, found = database.read(lambda connection: get_dataset(connection, name, scope=scope))
     except (DatasetNotApplied, UnknownProduct):
-        return problem_of(DatasetNotApplied(name, None), status=404)
+        return problem_of(DatasetNotApplied(name, None))
     own = scope.sees(of_product.domain)
     ports = [port.version for port in of_product.ports if port.dataset == found.name]
     return Reply(

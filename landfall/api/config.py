@@ -6,10 +6,7 @@ from typing import Any
 
 from landfall.api.bodies import RollBackSetting, SetSetting
 from landfall.api.body import read_body
-from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
-from landfall.errors import LandfallError
-from landfall.known_settings import UnknownSettingName
-from landfall.metadata.catalog import UnknownProduct
+from landfall.api.reply import Acted, Reply, invalid, problem
 from landfall.metadata.configuration import SettingVersion
 from landfall.metadata.effective import roll_back, set_value, settings_of, values_of
 from landfall.metadata.engine import Database
@@ -28,10 +25,7 @@ def show_settings(database: Database, product: str | None, at: str | None, *, no
         fault = "'at' must be an instant with its zone, such as 2026-12-01T06:00:00Z."
         return problem(400, "LF6101", "InvalidQuery", fault, faults=[fault])
     instant = datetime.fromisoformat(at).astimezone(UTC) if at else now
-    try:
-        found = database.read(lambda connection: settings_of(connection, product, at=instant))
-    except UnknownProduct as error:
-        return problem_of(error, status=404)
+    found = database.read(lambda connection: settings_of(connection, product, at=instant))
     settings = [
         {
             "name": item.setting.name,
@@ -48,10 +42,7 @@ def show_settings(database: Database, product: str | None, at: str | None, *, no
 
 def show_history(database: Database, name: str, product: str | None) -> Reply:
     """Answer ``GET /api/config/{name}/history?product=…``."""
-    try:
-        found = database.read(lambda connection: values_of(connection, name, product=product))
-    except LandfallError as error:
-        return _refusal(error)
+    found = database.read(lambda connection: values_of(connection, name, product=product))
     return Reply(200, {"name": name, "product": product, "versions": [_version(item) for item in found]})
 
 
@@ -67,20 +58,17 @@ def request_set(
     if wanted is None:
         return invalid(faults)
     effective = wanted.effective_at
-    try:
-        version = database.transact(
-            lambda connection: set_value(
-                connection,
-                name,
-                wanted.value,
-                product=wanted.product,
-                effective_at=datetime.fromisoformat(effective).astimezone(UTC) if effective else None,
-                now=now,
-                actor=actor,
-            )
+    version = database.transact(
+        lambda connection: set_value(
+            connection,
+            name,
+            wanted.value,
+            product=wanted.product,
+            effective_at=datetime.fromisoformat(effective).astimezone(UTC) if effective else None,
+            now=now,
+            actor=actor,
         )
-    except LandfallError as error:
-        return Acted(_refusal(error))
+    )
     return Acted(Reply(200, {"name": name, "product": wanted.product, **_version(version)}))
 
 
@@ -96,19 +84,10 @@ def request_rollback(
     if wanted is None:
         return invalid(faults)
     product = wanted.product
-    try:
-        version = database.transact(
-            lambda connection: roll_back(connection, name, product=product, now=now, actor=actor)
-        )
-    except LandfallError as error:
-        return Acted(_refusal(error))
+    version = database.transact(
+        lambda connection: roll_back(connection, name, product=product, now=now, actor=actor)
+    )
     return Acted(Reply(200, {"name": name, "product": product, **_version(version)}))
-
-
-def _refusal(error: LandfallError) -> Reply:
-    if isinstance(error, UnknownProduct | UnknownSettingName):
-        return problem_of(error, status=404)
-    return problem_of(error, status=400) if error.code.startswith("LF22") else problem_of(error)
 
 
 def _version(version: SettingVersion) -> dict[str, Any]:

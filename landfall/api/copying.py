@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from landfall.api.reply import Reply, problem_of
-from landfall.copying.plan import NoCopyKey, NothingIsCopied
+from landfall.api.reply import Reply
 from landfall.landing.copy_plans import current_copy_plan
-from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
 
 
@@ -27,14 +25,9 @@ def show_copy_plan(
         full: Copy everything once more, whatever was copied before.
         datasets: The only ones to copy; empty means all that have something to copy.
     """
-    try:
-        plan = database.read(
-            lambda connection: current_copy_plan(
-                connection, product, key=key or None, now=now, datasets=datasets, full=full
-            )
+    plan = database.read(
+        lambda connection: current_copy_plan(
+            connection, product, key=key or None, now=now, datasets=datasets, full=full
         )
-    except NoCopyKey as error:
-        return problem_of(error, status=400)
-    except (UnknownProduct, NothingIsCopied) as error:
-        return problem_of(error, status=404)
+    )
     return Reply(200, plan.to_payload())

@@ -8,28 +8,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from landfall.api.answering import respond
-from landfall.api.errors import HttpRefusal, InternalFault, InvalidRequest, MethodNotAllowed, NoSuchRoute
+from landfall.api.errors import InternalFault, InvalidRequest, MethodNotAllowed, NoSuchRoute
 from landfall.api.reply import problem_of
 from landfall.errors import LandfallError
-from landfall.known_settings import UnknownSettingName
-from landfall.landing.dead_letters import UnknownDeadLetter
-from landfall.landing.queries import UnknownFile
-from landfall.metadata.catalog import DatasetNotApplied, UnknownProduct, UnknownVersion
-from landfall.metadata.paging import NotACursor
-from landfall.runs.backfill_acts import UnknownBackfill
-from landfall.runs.closing import UnknownRun
-from landfall.runs.requests import UnknownRequest
-from landfall.runs.run_nodes import NodeNotInRun
 
 log = logging.getLogger(__name__)
-
-_BAD_REQUEST = (NotACursor,)
-NOT_FOUND = (
-    *(UnknownProduct, UnknownVersion, DatasetNotApplied, UnknownSettingName),
-    *(UnknownRun, UnknownRequest, UnknownBackfill, NodeNotInRun),
-    *(UnknownFile, UnknownDeadLetter),
-)
-"""Errors that say: what is named is not there, or may not be seen."""
 
 
 def answer_faults(app: FastAPI) -> None:
@@ -41,11 +24,8 @@ def answer_faults(app: FastAPI) -> None:
 
 
 async def _refusal(_request: Request, error: Any) -> Response:
-    if isinstance(error, HttpRefusal):
-        faults = {"faults": list(error.faults)} if isinstance(error, InvalidRequest) else {}
-        return respond(problem_of(error, status=error.status, **faults))
-    status = 404 if isinstance(error, NOT_FOUND) else 400 if isinstance(error, _BAD_REQUEST) else None
-    return respond(problem_of(error, status=status))
+    faults = {"faults": list(error.faults)} if isinstance(error, InvalidRequest) else {}
+    return respond(problem_of(error, **faults))
 
 
 async def _invalid(request: Request, error: Any) -> Response:

@@ -8,11 +8,10 @@ from typing import Any
 
 from landfall.api.bodies import ReplayFiles
 from landfall.api.body import read_body
-from landfall.api.reply import Acted, Reply, invalid, problem_of
+from landfall.api.reply import Acted, Reply, invalid
 from landfall.instants import read_since
-from landfall.landing.queries import FileFilter, UnknownFile, list_files
-from landfall.landing.replay import FileChoice, NothingChosen, replay_files
-from landfall.metadata.catalog import UnknownProduct
+from landfall.landing.queries import FileFilter, list_files
+from landfall.landing.replay import FileChoice, replay_files
 from landfall.metadata.engine import Database
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.runs.file_history import file_history
@@ -45,12 +44,7 @@ def request_replay(
     )
     dry_run = wanted.dry_run
     replay = partial(replay_files, choice=choice, actor=actor, now=now, dry_run=dry_run)
-    try:
-        done = database.read(replay) if dry_run else database.transact(replay)
-    except NothingChosen as error:
-        return Acted(problem_of(error, status=400))
-    except (UnknownFile, UnknownProduct) as error:
-        return Acted(problem_of(error, status=404))
+    done = database.read(replay) if dry_run else database.transact(replay)
     body_out = {
         "dry_run": dry_run,
         "replayed": list(done.file_ids),

@@ -7,14 +7,13 @@ from typing import Any
 
 from landfall.api.bodies import ActOnLetters
 from landfall.api.body import read_body
-from landfall.api.reply import Acted, Reply, invalid, problem_of
+from landfall.api.reply import Acted, Reply, invalid
 from landfall.instants import read_since
 from landfall.landing.dead_letters import (
     ActedLetter,
     LetterChoice,
     LetterFilter,
     LetterState,
-    UnknownDeadLetter,
     choose_letters,
     discard_dead_letters,
     ended_before,
@@ -73,10 +72,7 @@ def choose(database: Database, body: bytes | Mapping[str, Any], *, now: datetime
         since=read_since(wanted.since, now),
         after=wanted.after,
     )
-    try:
-        found, following = database.read(lambda connection: choose_letters(connection, choice))
-    except UnknownDeadLetter as error:
-        return problem_of(error, status=404)
+    found, following = database.read(lambda connection: choose_letters(connection, choice))
     if wanted.dry_run:
         waiting = [
             ActedLetter(letter.letter_id, letter.state, letter.reason)

@@ -1,9 +1,8 @@
 """Lineage over HTTP: the edges that lead to a dataset or column, or away from it."""
 
-from landfall.api.reply import Reply, problem_of
-from landfall.metadata.catalog import AmbiguousDataset, DatasetNotApplied
+from landfall.api.reply import Reply
 from landfall.metadata.engine import Database
-from landfall.metadata.lineage import Direction, UnknownColumn
+from landfall.metadata.lineage import Direction
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.runs.provenance import provenance
 
@@ -21,12 +20,7 @@ def show_lineage(
     Args:
         depth: Levels to follow, all of them unless given.
     """
-    try:
-        found = database.read(
-            lambda connection: provenance(connection, subject, direction, depth=depth, scope=scope)
-        )
-    except (DatasetNotApplied, UnknownColumn) as error:
-        return problem_of(error, status=404)
-    except AmbiguousDataset as error:
-        return problem_of(error, status=409)
+    found = database.read(
+        lambda connection: provenance(connection, subject, direction, depth=depth, scope=scope)
+    )
     return Reply(200, found.to_payload())

@@ -6,8 +6,7 @@ from typing import Any
 
 from landfall.api.bodies import PauseProduct
 from landfall.api.body import read_body
-from landfall.api.reply import Acted, Reply, invalid, problem_of
-from landfall.metadata.catalog import UnknownProduct
+from landfall.api.reply import Acted, Reply, invalid
 from landfall.metadata.engine import Database
 from landfall.runs.leases import Pause
 from landfall.runs.pausing import pause_product, resume_product
@@ -24,23 +23,15 @@ def request_pause(
     wanted, faults = read_body(PauseProduct, body)
     if wanted is None:
         return invalid(faults)
-    try:
-        pause = database.transact(
-            lambda connection: pause_product(connection, product, actor=actor, reason=wanted.reason, now=now)
-        )
-    except UnknownProduct as error:
-        return Acted(problem_of(error, status=404))
+    pause = database.transact(
+        lambda connection: pause_product(connection, product, actor=actor, reason=wanted.reason, now=now)
+    )
     return Acted(Reply(200, pause_object(product, pause)))
 
 
 def request_resume(database: Database, product: str, *, actor: str, now: datetime) -> Acted:
     """Answer ``POST /api/products/{domain}/{product}/resume``; resuming what is not paused changes nothing."""
-    try:
-        resumed = database.transact(
-            lambda connection: resume_product(connection, product, actor=actor, now=now)
-        )
-    except UnknownProduct as error:
-        return Acted(problem_of(error, status=404))
+    resumed = database.transact(lambda connection: resume_product(connection, product, actor=actor, now=now))
     body = {"product": product, "was_paused": resumed.pause is not None, "started": resumed.start is not None}
     return Acted(Reply(200, body), start=(resumed.start,) if resumed.start is not None else ())
 

@@ -7,24 +7,19 @@ from typing import Any
 
 from landfall.api.bodies import ActOnQuarantine
 from landfall.api.body import read_body
-from landfall.api.reply import Acted, Reply, invalid, problem_of
+from landfall.api.reply import Acted, Reply, invalid
 from landfall.api.runs import accepted
 from landfall.lake import Lake
-from landfall.metadata.catalog import UnknownProduct
 from landfall.metadata.engine import Database
 from landfall.metadata.scope import Scope
 from landfall.runs.held_rows import HeldState
 from landfall.runs.ids import RequestID
 from landfall.runs.quarantining import (
-    BuiltAsAWhole,
     HeldAct,
     HeldOrder,
     HeldRows,
-    NothingIsRefused,
-    ReasonNeeded,
     request_held,
 )
-from landfall.runs.requests import IdempotencyKeyReused, UnknownDataset
 from landfall.settings import Settings
 
 # `landfall.quarantine` reads the lake with a large library, which must not hold up the start of the app: it is
@@ -40,8 +35,6 @@ def show_quarantine(
     lake = Lake.connect(settings)
     try:
         found = list_held(database, lake, settings, product=product, dataset=dataset, scope=scope)
-    except UnknownProduct as error:
-        return problem_of(error, status=404)
     finally:
         lake.close()
     return Reply(200, [asdict(item) for item in found])
@@ -60,10 +53,7 @@ def show_quarantined_rows(
     """Answer ``GET /api/products/{domain}/{product}/quarantine/{dataset}/rows``: refused rows, the oldest first."""
     from landfall.quarantine import read_rows
 
-    try:
-        found = read_rows(database, settings, product, chosen, state=state, limit=limit, offset=offset)
-    except UnknownProduct as error:
-        return problem_of(error, status=404)
+    found = read_rows(database, settings, product, chosen, state=state, limit=limit, offset=offset)
     following = offset + limit if len(found) == limit else None
     return Reply(200, {"rows": [asdict(row) for row in found], "following": following})
 
@@ -90,31 +80,22 @@ def act_on_quarantine(
         return invalid(faults)
     chosen = HeldRows(wanted.dataset, tuple(wanted.rules), tuple(wanted.runs), tuple(wanted.files))
     order = HeldOrder(act, chosen, wanted.reason)
-    try:
-        if wanted.dry_run:
-            from landfall.quarantine import count_chosen
+    if wanted.dry_run:
+        from landfall.quarantine import count_chosen
 
-            counted = count_chosen(database, settings, product, chosen)
-            return Acted(
-                Reply(
-                    200, {"dry_run": True, "product": product, "dataset": chosen.dataset, **asdict(counted)}
-                )
-            )
-        requested = database.transact(
-            lambda connection: request_held(
-                connection,
-                product,
-                order,
-                request_id=request_id,
-                actor=actor,
-                now=now,
-                idempotency_key=wanted.idempotency_key,
-            )
+        counted = count_chosen(database, settings, product, chosen)
+        return Acted(
+            Reply(200, {"dry_run": True, "product": product, "dataset": chosen.dataset, **asdict(counted)})
         )
-    except UnknownProduct as error:
-        return Acted(problem_of(error, status=404))
-    except (UnknownDataset, NothingIsRefused, BuiltAsAWhole, ReasonNeeded) as error:
-        return Acted(problem_of(error, status=400))
-    except IdempotencyKeyReused as error:
-        return Acted(problem_of(error))
+    requested = database.transact(
+        lambda connection: request_held(
+            connection,
+            product,
+            order,
+            request_id=request_id,
+            actor=actor,
+            now=now,
+            idempotency_key=wanted.idempotency_key,
+        )
+    )
     return accepted(requested, at)

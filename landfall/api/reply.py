@@ -6,17 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from landfall.errors import ErrorKind, LandfallError
+from landfall.api.statuses import status_of
+from landfall.errors import LandfallError
 from landfall.runs.callbacks import CallbackID
 from landfall.runs.closing import CancelledRun
 from landfall.spec.model import Product
-
-_STATUS_OF_KIND = {
-    ErrorKind.REFUSED: 409,
-    ErrorKind.UNREACHABLE: 503,
-    ErrorKind.QUALITY_GATE: 409,
-    ErrorKind.TIMED_OUT: 504,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +75,6 @@ def problem(status: int, code: str, title: str, detail: str, **more: Any) -> Rep
     )
 
 
-def problem_of(error: LandfallError, *, status: int | None = None, **more: Any) -> Reply:
+def problem_of(error: LandfallError, **more: Any) -> Reply:
     """Return the problem document of one of our errors."""
-    return problem(
-        status or _STATUS_OF_KIND[error.kind], error.code, type(error).__name__, str(error), **more
-    )
+    return problem(status_of(error), error.code, type(error).__name__, str(error), **more)

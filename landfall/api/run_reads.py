@@ -6,14 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from landfall.api.products import pause_object
-from landfall.api.reply import Reply, problem_of
+from landfall.api.reply import Reply
 from landfall.jobs.protocol import JobOutput, JobRunID
 from landfall.metadata.audit import without_secrets
 from landfall.metadata.engine import Database
 from landfall.metadata.paging import PAGE_ROWS
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.planning.plan import NodeKey
-from landfall.runs.closing import UnknownRun
 from landfall.runs.ids import RunID, node_instance
 from landfall.runs.pausing import find_pauses
 from landfall.runs.queries import NodeSummary, RunSummary, left_out_of
@@ -60,10 +59,7 @@ def show_runs(
 
 def show_run(database: Database, run_id: str) -> Reply:
     """Answer ``GET /api/runs/{id}``."""
-    try:
-        found = database.read(lambda connection: get_run_summary(connection, RunID(run_id)))
-    except UnknownRun as error:
-        return problem_of(error, status=404)
+    found = database.read(lambda connection: get_run_summary(connection, RunID(run_id)))
     return Reply(200, _summary(found))
 
 

@@ -9,29 +9,23 @@ from urllib.parse import urljoin
 
 from landfall.api.bodies import ReplayRun, RerunRun, StartRun
 from landfall.api.body import read_body, read_object
-from landfall.api.reply import Acted, Reply, invalid, problem, problem_of
+from landfall.api.reply import Acted, Reply, invalid, problem
 from landfall.calling_back import CallbackPolicy
-from landfall.metadata.catalog import UnknownProduct, get_current_product
+from landfall.metadata.catalog import get_current_product
 from landfall.metadata.engine import Database
 from landfall.planning.plan import NodeKey
 from landfall.runs.callbacks import list_callbacks, request_with_callback
-from landfall.runs.closing import RunEnded, UnknownRun, cancel_run
-from landfall.runs.former import RunGoesOn
+from landfall.runs.closing import cancel_run
 from landfall.runs.ids import RequestID, RunID
-from landfall.runs.replaying import FilesGone, request_replay
+from landfall.runs.replaying import request_replay
 from landfall.runs.requests import (
-    IdempotencyKeyReused,
     Requested,
     RunRequest,
     UnknownDataset,
-    UnknownRequest,
     request_status,
 )
 from landfall.runs.rerunning import (
-    NothingFailed,
     Rerun,
-    TakenInAlready,
-    UnknownNode,
     request_rerun,
 )
 
@@ -67,10 +61,7 @@ def start_run(
     fields, _ = read_object(body)
     callback_uri, fault = _callback_uri(fields, policy)
     faults += [fault] if fault else []
-    try:
-        faults += _unknown_datasets(database, product, fields.get("datasets"))
-    except UnknownProduct as error:
-        return Acted(problem_of(error, status=404))
+    faults += _unknown_datasets(database, product, fields.get("datasets"))
     if wanted is None or faults:
         return invalid(faults)
     request = RunRequest(
@@ -86,16 +77,11 @@ def start_run(
         files=tuple(path for path in wanted.files if path),
     )
 
-    try:
-        requested, due = database.transact(
-            lambda connection: request_with_callback(
-                connection, request, callback_uri, request_id=request_id, now=now
-            )
+    requested, due = database.transact(
+        lambda connection: request_with_callback(
+            connection, request, callback_uri, request_id=request_id, now=now
         )
-    except UnknownDataset as error:
-        return Acted(problem_of(error, status=400))
-    except IdempotencyKeyReused as error:
-        return Acted(problem_of(error))
+    )
     return replace(accepted(requested, at), notify=due)
 
 
@@ -193,14 +179,7 @@ def start_replay(
 
 def _ask(database: Database, act: Callable[..., Requested], *, at: str) -> Acted:
     """Ask for a run that goes by a former one: 202 as for a start, or why that cannot be."""
-    try:
-        requested: Requested = database.transact(act)
-    except UnknownRun as error:
-        return Acted(problem_of(error, status=404))
-    except UnknownNode as error:
-        return Acted(problem_of(error, status=400))
-    except (RunGoesOn, NothingFailed, TakenInAlready, FilesGone, IdempotencyKeyReused) as error:
-        return Acted(problem_of(error))
+    requested: Requested = database.transact(act)
     return accepted(requested, at)
 
 
@@ -226,15 +205,12 @@ def _where(at: str, path: str) -> dict[str, str]:
 
 def show_request(database: Database, request_id: str, *, at: str) -> Reply:
     """Answer ``GET /api/requests/{id}``: 202 until the run has ended, then 200, or 409 if it did not succeed."""
-    try:
-        status, callbacks = database.read(
-            lambda connection: (
-                request_status(connection, request_id),
-                list_callbacks(connection, request_id),
-            )
+    status, callbacks = database.read(
+        lambda connection: (
+            request_status(connection, request_id),
+            list_callbacks(connection, request_id),
         )
-    except UnknownRequest as error:
-        return problem_of(error, status=404)
+    )
     body = {**status.to_payload(), "callbacks": [asdict(callback) for callback in callbacks]}
     if not status.ended:
         return Reply(202, body, _where(at, f"/api/requests/{request_id}"))
@@ -246,13 +222,8 @@ def show_request(database: Database, request_id: str, *, at: str) -> Reply:
 
 def request_cancel(database: Database, run_id: str, *, actor: str, now: datetime) -> Acted:
     """Answer ``POST /api/runs/{id}/cancel``."""
-    try:
-        cancelled = database.transact(
-            lambda connection: cancel_run(connection, RunID(run_id), actor=actor, now=now)
-        )
-    except UnknownRun as error:
-        return Acted(problem_of(error, status=404))
-    except RunEnded as error:
-        return Acted(problem_of(error))
+    cancelled = database.transact(
+        lambda connection: cancel_run(connection, RunID(run_id), actor=actor, now=now)
+    )
     body = {"run_id": run_id, "at_work": [node.key for node in cancelled.at_work]}
     return Acted(Reply(202, body), cancelled=(cancelled,))

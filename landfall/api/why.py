@@ -3,12 +3,9 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from landfall.api.reply import Reply, problem_of
-from landfall.landing.queries import UnknownFile
-from landfall.metadata.catalog import UnknownProduct
+from landfall.api.reply import Reply
 from landfall.metadata.engine import Database
-from landfall.runs.closing import UnknownRun
-from landfall.runs.evidence import UnknownSubject, dataset_evidence, file_evidence
+from landfall.runs.evidence import dataset_evidence, file_evidence
 from landfall.runs.ids import RunID
 from landfall.runs.run_evidence import run_evidence
 from landfall.runs.why.explaining import explain
@@ -17,28 +14,19 @@ from landfall.runs.why.values import Evidence
 
 def show_why_dataset(database: Database, product: str, dataset: str, *, now: datetime) -> Reply:
     """Answer ``GET /api/why/datasets/{domain}/{product}/{dataset}``."""
-    try:
-        evidence = database.read(lambda connection: dataset_evidence(connection, product, dataset, now=now))
-    except (UnknownProduct, UnknownSubject) as error:
-        return problem_of(error, status=404)
+    evidence = database.read(lambda connection: dataset_evidence(connection, product, dataset, now=now))
     return _findings(evidence, now)
 
 
 def show_why_run(database: Database, run_id: str, *, now: datetime) -> Reply:
     """Answer ``GET /api/why/runs/{id}``."""
-    try:
-        evidence = database.read(lambda connection: run_evidence(connection, RunID(run_id), now=now))
-    except UnknownRun as error:
-        return problem_of(error, status=404)
+    evidence = database.read(lambda connection: run_evidence(connection, RunID(run_id), now=now))
     return _findings(evidence, now)
 
 
 def show_why_file(database: Database, file_id: str, *, now: datetime) -> Reply:
     """Answer ``GET /api/why/files/{id}``."""
-    try:
-        evidence = database.read(lambda connection: file_evidence(connection, file_id, now=now))
-    except UnknownFile as error:
-        return problem_of(error, status=404)
+    evidence = database.read(lambda connection: file_evidence(connection, file_id, now=now))
     return _findings(evidence, now)
 
 

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Request, Response
 
 from landfall.api import letters
 from landfall.api.identity import Caller, backend_of
-from landfall.console.acts import ActPage, NoSuchAct
+from landfall.console.acts import ActPage, ActRefused, NoSuchAct
 from landfall.console.address import page
 from landfall.console.choices import chosen, words
 from landfall.console.command_lines import command
 from landfall.console.forms import Choice
 from landfall.console.rendering import here, render
-from landfall.console.routing import ActRefused, PageRoute, back_of, perform, read_form, see_other
+from landfall.console.routing import PageRoute, back_of, perform, read_form, see_other
 from landfall.landing.dead_letters import (
     DeadLetter,
     LetterFilter,
@@ -40,7 +40,7 @@ class _LetterAct:
     danger: bool = False
 
 
-_ACTS: Mapping[str, _LetterAct] = {
+ACTS: Mapping[str, _LetterAct] = {
     "replay": _LetterAct(
         "Handle {what} again",
         (
@@ -144,7 +144,7 @@ async def _do(request: Request, caller: Any, act: str, body: Mapping[str, Any]) 
     backend = backend_of(request)
     found = letters.choose(backend.database, body, now=backend.now())
     if not isinstance(found, letters.ChosenLetters):
-        raise ActRefused(found.body["detail"])
+        raise ActRefused(found.status, found.body["code"], found.body["detail"])
     await backend.replay_letters(found.letter_ids, actor=caller.name)
 
 
@@ -189,6 +189,6 @@ def _as_json(payload: str) -> Any:
 
 
 def _act(name: str) -> _LetterAct:
-    if name not in _ACTS:
-        raise NoSuchAct(name, _ACTS)
-    return _ACTS[name]
+    if name not in ACTS:
+        raise NoSuchAct(name, ACTS)
+    return ACTS[name]

@@ -8,14 +8,15 @@ from fastapi import APIRouter, Request, Response
 
 from landfall.api import backfills, products, runs, versions
 from landfall.api.access import of_product
-from landfall.api.identity import Caller, backend_of
+from landfall.api.identity import Caller, Viewer, backend_of
 from landfall.calling_back import CallbackPolicy
-from landfall.console.acts import ActPage, NoSuchAct
-from landfall.console.address import page
+from landfall.console.acts import NOTHING_SENT, ActPage, NoSuchAct, Sent
+from landfall.console.address import page, product_page
 from landfall.console.command_lines import command
 from landfall.console.forms import Choice
 from landfall.console.rendering import render
-from landfall.console.routing import PageRoute, back_of, perform, read_form, see_other
+from landfall.console.routing import PageRoute, back_of, perform, read_form, refused_form, see_other
+from landfall.errors import LandfallError
 from landfall.roles import Role
 
 router = APIRouter(route_class=PageRoute)
@@ -43,7 +44,7 @@ class _ProductAct:
     section: str = "products"
 
 
-_ACTS: Mapping[str, _ProductAct] = {
+ACTS: Mapping[str, _ProductAct] = {
     "run": _ProductAct(
         "Run {product}",
         ("A new run begins with what has landed and builds everything downstream of it.",),
@@ -110,27 +111,24 @@ _ACTS: Mapping[str, _ProductAct] = {
 def show_product_act(request: Request, caller: Caller, domain: str, product: str, act: str) -> Response:
     """Show what an act does and ask for it."""
     found = _act(act)
-    key = of_product(caller, domain, product, found.role)
-    shown = ActPage(
-        title=found.title.format(product=key),
-        says=tuple(sentence.format(product=key) for sentence in found.says),
-        address=page("products", domain, product, act),
-        back=str(page("products", domain, product)),
-        submit=found.submit,
-        danger=found.danger,
-        line=command(*found.line, key, *(("--from", "FROM", "--to", "TO") if act == "backfill" else ())),
-    )
-    return render(
-        request, caller, "form.html", section=found.section, act=shown, fields=found.fields, hidden={}
-    )
+    of_product(caller, domain, product, found.role)
+    return _form(request, caller, f"{domain}/{product}", act)
 
 
 @router.post("/products/{domain}/{product}/{act}")
 async def do_product_act(request: Request, caller: Caller, domain: str, product: str, act: str) -> Response:
-    """Do it, and go on to what came of it."""
+    """Do it, and go on to what came of it; what cannot be taken is shown in the form."""
     found = _act(act)
     key = of_product(caller, domain, product, found.role)
     fields = await read_form(request)
+    try:
+        return see_other(await _do(request, caller, key, act, fields))
+    except LandfallError as error:
+        return _form(request, caller, key, act, refused_form(error, fields, found.fields))
+
+
+async def _do(request: Request, caller: Viewer, key: str, act: str, fields: Mapping[str, str]) -> str:
+    """Do an act on a product and return where the browser goes on."""
     backend = backend_of(request)
     match act:
         case "run":
@@ -145,13 +143,13 @@ async def do_product_act(request: Request, caller: Caller, domain: str, product:
                 at=str(request.url),
                 request_id=backend.new_id(),
             )
-            return see_other(page("requests", asked["request_id"]))
+            return str(page("requests", asked["request_id"]))
         case "backfill":
             body = _body(fields) | {name: fields.get(name, "") for name in ("from", "to")}
             begun = await perform(
                 request, caller, backfills.start_backfill, key, body, request_id=backend.new_id()
             )
-            return see_other(page("backfills", begun["backfill_id"]))
+            return str(page("backfills", begun["backfill_id"]))
         case "pause":
             reason = {"reason": fields["reason"]} if "reason" in fields else {}
             await perform(request, caller, products.request_pause, key, reason)
@@ -159,8 +157,32 @@ async def do_product_act(request: Request, caller: Caller, domain: str, product:
             await perform(request, caller, products.request_resume, key)
         case _:
             done = await perform(request, caller, versions.request_rollback, key)
-            return see_other(page("changes", domain, product, done["version"]))
-    return see_other(back_of(fields, page("products", domain, product)))
+            return str(product_page("changes", key, done["version"]))
+    return back_of(fields, product_page("products", key))
+
+
+def _form(request: Request, caller: Viewer, key: str, act: str, sent: Sent = NOTHING_SENT) -> Response:
+    found = _act(act)
+    shown = ActPage(
+        title=found.title.format(product=key),
+        says=tuple(sentence.format(product=key) for sentence in found.says),
+        address=product_page("products", key, act),
+        back=back_of(sent.fields, product_page("products", key)),
+        submit=found.submit,
+        danger=found.danger,
+        line=command(*found.line, key, *(("--from", "FROM", "--to", "TO") if act == "backfill" else ())),
+        sent=sent,
+    )
+    return render(
+        request,
+        caller,
+        "form.html",
+        section=found.section,
+        status=400 if sent.faults else 200,
+        act=shown,
+        fields=found.fields,
+        hidden={},
+    )
 
 
 def _body(fields: Mapping[str, str], *, flags: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -170,6 +192,6 @@ def _body(fields: Mapping[str, str], *, flags: tuple[str, ...] = ()) -> dict[str
 
 
 def _act(name: str) -> _ProductAct:
-    if name not in _ACTS:
-        raise NoSuchAct(name, _ACTS)
-    return _ACTS[name]
+    if name not in ACTS:
+        raise NoSuchAct(name, ACTS)
+    return ACTS[name]

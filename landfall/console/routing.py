@@ -1,32 +1,24 @@
 """What every page needs of the application: refusals as pages, forms, and acts with what follows from them."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 from landfall.api import answering
-from landfall.api.errors import HttpRefusal
-from landfall.api.faults import NOT_FOUND
+from landfall.api.errors import InvalidRequest, NoSuchRoute
 from landfall.api.identity import Viewer
 from landfall.api.reply import Acted
+from landfall.api.statuses import status_of
+from landfall.console.acts import ActRefused, Sent
 from landfall.console.address import ROOT
+from landfall.console.forms import Choice
 from landfall.console.rendering import render
-from landfall.errors import ErrorKind, LandfallError
-
-_STATUS_OF_KIND = {ErrorKind.UNREACHABLE: 503, ErrorKind.TIMED_OUT: 504}
-
-
-class ActRefused(LandfallError):
-    """An act that the page asked for was refused; the message is the API's."""
-
-    code = "LF6130"
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
+from landfall.errors import LandfallError
 
 
 class PageRoute(APIRoute):
@@ -40,20 +32,20 @@ class PageRoute(APIRoute):
                 return await answer(request)
             except LandfallError as error:
                 return refusal(request, error)
+            except RequestValidationError:
+                # A part of the address is not what it has to be, such as the number of a file: no such page.
+                return refusal(request, NoSuchRoute(request.url.path))
 
         return answer_with_pages
 
 
 def refusal(request: Request, error: LandfallError) -> Response:
     """Return the page that tells an error."""
-    if isinstance(error, HttpRefusal):
-        status = error.status
-    elif isinstance(error, NOT_FOUND):
-        status = 404
-    else:
-        status = _STATUS_OF_KIND.get(error.kind, 409 if request.method == "POST" else 400)
+    status, code = (
+        (error.status, error.its_code) if isinstance(error, ActRefused) else (status_of(error), error.code)
+    )
     title = {404: "There is nothing here", 503: "Something does not answer"}.get(status, "This does not work")
-    return render(request, None, "error.html", status=status, title=title, says=str(error), code=error.code)
+    return render(request, None, "error.html", status=status, title=title, says=str(error), code=code)
 
 
 async def read_form(request: Request) -> Mapping[str, str]:
@@ -68,13 +60,28 @@ async def perform(
     """Let a view of the API act in SQL, set going what follows, and return what it answers.
 
     Raises:
-        ActRefused: The view refuses.
+        ActRefused: The view refuses what was sent.
+        LandfallError: What is there does not allow it.
     """
     reply = await answering.perform(request, caller, view, *args, **more)
     if reply.status >= 400:
-        raise ActRefused(reply.body["detail"])
+        told = reply.body
+        raise ActRefused(reply.status, told["code"], told["detail"], told.get("faults", ()))
     body: Mapping[str, Any] = reply.body
     return body
+
+
+def refused_form(error: LandfallError, fields: Mapping[str, str], choices: Sequence[Choice]) -> Sent:
+    """Return what was sent with the faults at its fields, so that the form is shown once more.
+
+    Raises:
+        LandfallError: The error itself, where nothing that the form asks for would mend it.
+    """
+    status = error.status if isinstance(error, ActRefused) else status_of(error)
+    if status != 400 or not choices:
+        raise error
+    faults = error.faults if isinstance(error, ActRefused | InvalidRequest) else (str(error),)
+    return Sent.refused(fields, faults, [choice.name for choice in choices])
 
 
 def see_other(address: object) -> Response:

@@ -10,12 +10,11 @@ from fastapi import APIRouter, Request, Response
 from landfall.api import runs
 from landfall.api.access import of_request, of_run
 from landfall.api.identity import Caller, backend_of
-from landfall.console.acts import ActPage
+from landfall.console.acts import ActPage, NoSuchAct
 from landfall.console.address import page
 from landfall.console.command_lines import command
 from landfall.console.rendering import here, render
 from landfall.console.routing import PageRoute, back_of, perform, read_form, see_other
-from landfall.errors import LandfallError
 from landfall.roles import Role
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.requests import request_status
@@ -23,15 +22,6 @@ from landfall.runs.requests import request_status
 router = APIRouter(route_class=PageRoute)
 
 _LIVE_S = 1
-
-
-class UnknownAct(LandfallError):
-    """A page of an act that there is none of."""
-
-    code = "LF6131"
-
-    def __init__(self, act: str) -> None:
-        super().__init__(f"A run has no act {act!r}: it has {', '.join(_ACTS)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +43,7 @@ class _RunAct:
     chooses_metadata: bool = False
 
 
-_ACTS: Mapping[str, _RunAct] = {
+ACTS: Mapping[str, _RunAct] = {
     "cancel": _RunAct(
         "cancel",
         "Cancel this run?",
@@ -178,6 +168,6 @@ async def show_request(request: Request, caller: Caller, request_id: str) -> Res
 
 
 def _act(name: str) -> _RunAct:
-    if name not in _ACTS:
-        raise UnknownAct(name)
-    return _ACTS[name]
+    if name not in ACTS:
+        raise NoSuchAct(name, ACTS)
+    return ACTS[name]

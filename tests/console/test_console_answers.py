@@ -1,5 +1,6 @@
 """Pages of runs as they are sent: what they may load, who sees and does what, and that nothing secret is in them."""
 
+import html
 import re
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -65,6 +66,14 @@ def token_of(page: Sent) -> str:
     found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
     assert found is not None
     return found[1]
+
+
+def a_browser_of(database: Database) -> tuple[Api, str]:
+    """Return a caller with the cookie of a page of ours, and the token that goes with it."""
+    api = Api(ServerBackend(database))
+    page = api.get("/console/products/sales/orders/pause")
+    cookie = page.cookies[0].partition(";")[0]
+    return Api(api.backend, headers={**api.headers, "cookie": cookie}), token_of(page)
 
 
 def test_no_page_has_a_script_or_style_of_its_own_or_loads_from_elsewhere(
@@ -147,7 +156,7 @@ def test_what_is_asked_for_in_vain_says_why_and_how(database: Database, run_id: 
         ("/console/runs?cursor=odd", "is not where a page of this list ended"),
         (f"/console/runs/{run_id}?view=odd", "view: &#39;odd&#39; is none of"),
         (f"/console/runs/{run_id}?node=odd", "has no node &#39;odd&#39;"),
-        (f"/console/runs/{run_id}/odd", "A run has no act &#39;odd&#39;"),
+        (f"/console/runs/{run_id}/odd", "There is no act &#39;odd&#39; here"),
         ("/console/runs/bulk?act=odd", "act: &#39;odd&#39; is none of"),
     ):
         page = api.get(path)
@@ -173,3 +182,94 @@ def test_a_slash_behind_the_console_leads_to_it(database: Database) -> None:
     answer = Api(ServerBackend(database)).get("/console/")
 
     assert (answer.status, answer.headers["location"]) == (308, "/console")
+
+
+@pytest.mark.parametrize(
+    ("form", "route", "fields", "faulty"),
+    [
+        (
+            "/console/products/sales/orders/backfill",
+            "/api/products/sales/orders/backfills",
+            {"from": "soon", "to": "2026-02-01"},
+            "from",
+        ),
+        (
+            "/console/products/sales/orders/backfill",
+            "/api/products/sales/orders/backfills",
+            {"from": "2026-02-01", "to": "2026-01-01"},
+            "from",
+        ),
+        (
+            "/console/products/sales/orders/run",
+            "/api/products/sales/orders/runs",
+            {"datasets": "orders_land"},
+            "datasets",
+        ),
+        (
+            "/console/products/sales/orders/pause",
+            "/api/products/sales/orders/pause",
+            {"reason": "x" * 2_000},
+            "reason",
+        ),
+        (
+            "/console/configuration/runs.retries/set",
+            "/api/config/runs.retries",
+            {"value": "many", "product": "sales/orders"},
+            "value",
+        ),
+        (
+            "/console/configuration/runs.retries/set",
+            "/api/config/runs.retries",
+            {"value": "3", "product": "sales/orders", "effective_at": "soon"},
+            "effective_at",
+        ),
+        (
+            "/console/configuration/runs.retries/set",
+            "/api/config/runs.retries",
+            {"value": "3", "product": "sales/orders", "effective_at": "2020-01-01T00:00Z"},
+            "effective_at",
+        ),
+    ],
+    ids=lambda part: part if isinstance(part, str) and "/" not in part else "",
+)
+def test_a_wrong_value_is_answered_as_by_the_api_and_told_at_its_field(
+    database: Database, run_id: RunID, form: str, route: str, fields: dict[str, str], faulty: str
+) -> None:
+    browser, token = a_browser_of(database)
+    body = {**fields, "datasets": fields["datasets"].split(",")} if "datasets" in fields else fields
+
+    page = post(browser, form, token, **fields)
+    answer = Api(ServerBackend(database)).post(route, body)
+
+    assert (page.status, answer.status) == (400, 400)
+    (told,) = re.findall(r'id="fault-(\w+)">.*?<span>(.*?)</span>', page.text)
+    assert told[0] == faulty
+    assert html.unescape(told[1]) in answer.json["detail"]
+    # What was sent stands there still.
+    assert html.escape(fields[faulty]) in page.text
+
+
+def test_what_is_no_page_is_told_as_a_page(database: Database, run_id: RunID) -> None:
+    api = Api(ServerBackend(database))
+
+    for path in ("/console/files/odd", "/console/quarantine/sales/orders/orders_landed/forget"):
+        page = api.get(path)
+        assert (page.status, page.headers["content-type"].partition(";")[0]) == (404, "text/html"), path
+
+
+@pytest.mark.parametrize(
+    ("path", "act"),
+    [
+        ("/console/runs/{run}/rerun-failed", "run.rerun"),
+        ("/console/products/sales/orders/pause", "product.pause"),
+    ],
+)
+def test_an_act_of_the_console_is_in_the_audit_log_by_its_name(
+    database: Database, run_id: RunID, path: str, act: str
+) -> None:
+    browser, token = a_browser_of(database)
+
+    assert post(browser, path.format(run=run_id), token).status == 303
+
+    (row,) = browser.get("/api/audit").json["acts"]
+    assert (row["act"], row["via"]) == (act, "console")

@@ -11,6 +11,7 @@ from landfall.api.reply import Reply
 from landfall.landing import dead_letters
 from landfall.landing.dead_letters import LetterFilter, LetterSource, LetterState, keep_dead_letter
 from landfall.spec.model import CompleteSet
+from tests.api_server import answered
 from tests.builders import a_landed_dataset, a_product, a_transformation
 from tests.integration.landing.conftest import Zone
 
@@ -53,9 +54,11 @@ async def test_letters_are_chosen_by_source_code_and_instant_and_in_batches(
     assert (_ids(second), second["following"], second["dry_run"]) == ([3, 5], None, True)
     assert _ids(recent) == [5]
     assert [letter["state"] for letter in coded["letters"]] == ["discarded"]
-    shown = letters.show_dead_letters(zone.database, LetterFilter()).body["letters"]
+    shown = answered(letters.show_dead_letters, zone.database, LetterFilter()).body["letters"]
     assert [letter["letter_id"] for letter in shown] == [5, 3]
-    ended = letters.show_dead_letters(zone.database, LetterFilter(LetterState.DISCARDED)).body["letters"]
+    ended = answered(letters.show_dead_letters, zone.database, LetterFilter(LetterState.DISCARDED)).body[
+        "letters"
+    ]
     assert {(letter["letter_id"], letter["ended_by"]) for letter in ended} == {
         (1, "grace"),
         (2, "grace"),
@@ -81,10 +84,12 @@ def test_a_choice_of_nothing_or_of_two_things_is_refused(
 ) -> None:
     _keep(zone, "x", LetterSource.QUEUE)
 
-    done = letters.request_discard(zone.database, json.dumps(body).encode(), actor="grace", now=zone.clock)
+    done = answered(
+        letters.request_discard, zone.database, json.dumps(body).encode(), actor="grace", now=zone.clock
+    )
 
     assert done.reply.status == status
-    assert len(letters.show_dead_letters(zone.database, LetterFilter()).body["letters"]) == 1
+    assert len(answered(letters.show_dead_letters, zone.database, LetterFilter()).body["letters"]) == 1
 
 
 async def test_a_late_set_is_an_alarm_and_why_names_what_is_missing_until_it_is_there(zone: Zone) -> None:
@@ -95,12 +100,12 @@ async def test_a_late_set_is_an_alarm_and_why_names_what_is_missing_until_it_is_
     zone.pass_time(hours=2)
     await zone.tick()
 
-    (alarm,) = letters.show_alarms(zone.database, "sales/orders", cleared=False).body["alarms"]
-    other = letters.show_alarms(zone.database, "sales/other", cleared=False).body["alarms"]
-    (finding,) = why.show_why_file(zone.database, "1", now=zone.clock).body["findings"]
+    (alarm,) = answered(letters.show_alarms, zone.database, "sales/orders", cleared=False).body["alarms"]
+    other = answered(letters.show_alarms, zone.database, "sales/other", cleared=False).body["alarms"]
+    (finding,) = answered(why.show_why_file, zone.database, "1", now=zone.clock).body["findings"]
     await zone.land("sales/orders/latest/b.csv")
-    gone = letters.show_alarms(zone.database, None, cleared=False).body["alarms"]
-    (cleared,) = letters.show_alarms(zone.database, None, cleared=True).body["alarms"]
+    gone = answered(letters.show_alarms, zone.database, None, cleared=False).body["alarms"]
+    (cleared,) = answered(letters.show_alarms, zone.database, None, cleared=True).body["alarms"]
 
     assert (alarm["name"], alarm["cleared_at"]) == ("landing_set_incomplete", None)
     assert "b.csv did not come; 1 files wait" in alarm["detail"]
@@ -124,7 +129,9 @@ async def _replay(zone: Zone, body: dict[str, Any]) -> Any:
 
 
 def _discard(zone: Zone, body: dict[str, Any]) -> Any:
-    done = letters.request_discard(zone.database, json.dumps(body).encode(), actor="grace", now=zone.clock)
+    done = answered(
+        letters.request_discard, zone.database, json.dumps(body).encode(), actor="grace", now=zone.clock
+    )
     assert done.reply.status == 200
     return done.reply.body
 

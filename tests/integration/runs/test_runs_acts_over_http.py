@@ -10,6 +10,7 @@ from landfall.api import files, products, run_reads, runs, why
 from landfall.metadata.engine import Database
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.why.values import Cause
+from tests.api_server import answered
 from tests.builders import a_product, a_transformation
 from tests.integration.runs.acting import NOW, apply, begin, finish, land
 
@@ -24,7 +25,7 @@ def test_a_replay_answers_with_what_moved_and_what_stayed(database: Database) ->
     finish(database, RUN)
     begin(database, "none")
 
-    done = files.request_replay(database, b'{"file_ids": [1, 2]}', actor="grace", now=NOW)
+    done = answered(files.request_replay, database, b'{"file_ids": [1, 2]}', actor="grace", now=NOW)
 
     assert (done.reply.status, [product.key for product in done.start]) == (200, ["sales/orders"])
     assert (done.reply.body["replayed"], done.reply.body["following"]) == ([1], None)
@@ -49,7 +50,7 @@ def test_a_replay_that_cannot_be_is_refused_whole(
 ) -> None:
     apply(database, a_product(a_transformation()))
 
-    done = files.request_replay(database, json.dumps(body).encode(), actor="grace", now=NOW)
+    done = answered(files.request_replay, database, json.dumps(body).encode(), actor="grace", now=NOW)
 
     assert (done.reply.status, done.start) == (status, ())
 
@@ -57,8 +58,15 @@ def test_a_replay_that_cannot_be_is_refused_whole(
 def test_a_rerun_answers_as_a_start_does(database: Database) -> None:
     _ended_run(database)
 
-    started = runs.start_rerun(
-        database, RUN, b"", at="https://app/api/x", actor="grace", request_id=RequestID("q1"), now=NOW
+    started = answered(
+        runs.start_rerun,
+        database,
+        RUN,
+        b"",
+        at="https://app/api/x",
+        actor="grace",
+        request_id=RequestID("q1"),
+        now=NOW,
     )
 
     assert (started.reply.status, started.reply.headers["Location"]) == (202, "https://app/api/requests/q1")
@@ -82,7 +90,8 @@ def test_a_rerun_that_cannot_be_is_refused(
 ) -> None:
     _ended_run(database)
 
-    started = runs.start_rerun(
+    started = answered(
+        runs.start_rerun,
         database,
         run,
         json.dumps(body).encode(),
@@ -98,35 +107,35 @@ def test_a_rerun_that_cannot_be_is_refused(
 def test_pauses_are_shown_with_the_runs_until_the_product_is_resumed(database: Database) -> None:
     apply(database, a_product(a_transformation()))
 
-    paused = products.request_pause(
-        database, "sales/orders", b'{"reason": "doubles"}', actor="grace", now=NOW
+    paused = answered(
+        products.request_pause, database, "sales/orders", b'{"reason": "doubles"}', actor="grace", now=NOW
     ).reply
-    listed = run_reads.show_runs(database).body["paused"]
+    listed = answered(run_reads.show_runs, database).body["paused"]
     land(database)
-    resumed = products.request_resume(database, "sales/orders", actor="ada", now=NOW)
+    resumed = answered(products.request_resume, database, "sales/orders", actor="ada", now=NOW)
 
     assert paused.status == 200
     assert listed == [paused.body]
     assert (paused.body["paused_by"], paused.body["reason"]) == ("grace", "doubles")
     assert (resumed.reply.body["was_paused"], len(resumed.start)) == (True, 1)
-    assert run_reads.show_runs(database).body["paused"] == []
-    assert products.request_pause(database, "a/b", b"", actor="grace", now=NOW).reply.status == 404
-    assert products.request_resume(database, "a/b", actor="grace", now=NOW).reply.status == 404
+    assert answered(run_reads.show_runs, database).body["paused"] == []
+    assert answered(products.request_pause, database, "a/b", b"", actor="grace", now=NOW).reply.status == 404
+    assert answered(products.request_resume, database, "a/b", actor="grace", now=NOW).reply.status == 404
 
 
 def test_why_answers_with_findings(database: Database) -> None:
     _ended_run(database)
 
     replies = [
-        why.show_why_dataset(database, "sales/orders", "orders", now=NOW),
-        why.show_why_run(database, RUN, now=NOW),
-        why.show_why_file(database, "1", now=NOW),
+        answered(why.show_why_dataset, database, "sales/orders", "orders", now=NOW),
+        answered(why.show_why_run, database, RUN, now=NOW),
+        answered(why.show_why_file, database, "1", now=NOW),
     ]
     unknown = [
-        why.show_why_dataset(database, "sales/orders", "nothing", now=NOW),
-        why.show_why_dataset(database, "sales/nothing", "orders", now=NOW),
-        why.show_why_run(database, "r9", now=NOW),
-        why.show_why_file(database, "99", now=NOW),
+        answered(why.show_why_dataset, database, "sales/orders", "nothing", now=NOW),
+        answered(why.show_why_dataset, database, "sales/nothing", "orders", now=NOW),
+        answered(why.show_why_run, database, "r9", now=NOW),
+        answered(why.show_why_file, database, "99", now=NOW),
     ]
 
     assert [json.loads(reply.text())["findings"][0]["cause"] for reply in replies] == [Cause.DONE] * 3

@@ -10,6 +10,7 @@ from landfall.api import backfills, runs
 from landfall.api.reply import Acted
 from landfall.metadata.engine import Database
 from landfall.runs.ids import RequestID, RunID
+from tests.api_server import answered
 from tests.builders import a_product, a_transformation
 from tests.integration.runs.acting import NOW, apply, begin, finish, land
 
@@ -18,21 +19,27 @@ def test_a_backfill_is_asked_for_shown_and_steered(database: Database) -> None:
     _ended_run(database)
 
     asked = _ask(database, {"from": 1, "to": "9"})
-    shown = backfills.show_backfill(database, "q1")
-    paused = backfills.change_backfill(database, "q1", "pause", actor="grace", now=NOW)
-    resumed = backfills.change_backfill(database, "q1", "resume", actor="grace", now=NOW)
+    shown = answered(backfills.show_backfill, database, "q1")
+    paused = answered(backfills.change_backfill, database, "q1", "pause", actor="grace", now=NOW)
+    resumed = answered(backfills.change_backfill, database, "q1", "resume", actor="grace", now=NOW)
     begin(database, "r2")
-    cancelled = backfills.change_backfill(database, "q1", "cancel", actor="grace", now=NOW)
+    cancelled = answered(backfills.change_backfill, database, "q1", "cancel", actor="grace", now=NOW)
 
     assert (asked.reply.status, asked.reply.body["files"], len(asked.start)) == (202, 1, 1)
     assert json.loads(shown.text())["state"] == "running"
     assert (paused.reply.body["state"], resumed.reply.body["state"]) == ("paused", "running")
     assert (cancelled.reply.body["state"], len(cancelled.cancelled)) == ("cancelled", 1)
-    assert json.loads(backfills.show_backfills(database, "sales/orders").text())["backfills"]
-    assert backfills.change_backfill(database, "q1", "resume", actor="x", now=NOW).reply.status == 409
-    assert backfills.change_backfill(database, "q9", "pause", actor="x", now=NOW).reply.status == 404
-    assert backfills.change_backfill(database, "q1", "forget", actor="x", now=NOW).reply.status == 404
-    assert backfills.show_backfill(database, "q9").status == 404
+    assert json.loads(answered(backfills.show_backfills, database, "sales/orders").text())["backfills"]
+    assert (
+        answered(backfills.change_backfill, database, "q1", "resume", actor="x", now=NOW).reply.status == 409
+    )
+    assert (
+        answered(backfills.change_backfill, database, "q9", "pause", actor="x", now=NOW).reply.status == 404
+    )
+    assert (
+        answered(backfills.change_backfill, database, "q1", "forget", actor="x", now=NOW).reply.status == 404
+    )
+    assert answered(backfills.show_backfill, database, "q9").status == 404
 
 
 @pytest.mark.parametrize(
@@ -56,7 +63,7 @@ def test_a_range_that_is_not_sound_is_refused(
 
     assert asked.reply.status == status
     assert said in asked.reply.text()
-    assert backfills.show_backfills(database, None).body["backfills"] == []
+    assert answered(backfills.show_backfills, database, None).body["backfills"] == []
 
 
 def test_a_replay_answers_as_a_start_does(database: Database) -> None:
@@ -74,14 +81,27 @@ def test_a_replay_answers_as_a_start_does(database: Database) -> None:
 
 def _ask(database: Database, body: Mapping[str, Any]) -> Acted:
     text = json.dumps(body).encode()
-    return backfills.start_backfill(
-        database, "sales/orders", text, actor="ada", request_id=RequestID("q1"), now=NOW
+    return answered(
+        backfills.start_backfill,
+        database,
+        "sales/orders",
+        text,
+        actor="ada",
+        request_id=RequestID("q1"),
+        now=NOW,
     )
 
 
 def _replay(database: Database, run_id: str, body: bytes) -> Acted:
-    return runs.start_replay(
-        database, run_id, body, at="https://app/x", actor="ada", request_id=RequestID("q2"), now=NOW
+    return answered(
+        runs.start_replay,
+        database,
+        run_id,
+        body,
+        at="https://app/x",
+        actor="ada",
+        request_id=RequestID("q2"),
+        now=NOW,
     )
 
 

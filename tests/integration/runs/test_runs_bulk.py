@@ -21,6 +21,7 @@ from landfall.runs.ids import RequestID, RunID
 from landfall.runs.opening import open_run
 from landfall.runs.requests import RunRequest, Trigger, request_run
 from landfall.runs.states import FileState, RunState
+from tests.api_server import answered
 from tests.builders import a_blob_event, a_product, a_transformation
 from tests.integration.runs.acting import NOW, apply, begin, file_states, finish, land
 
@@ -150,7 +151,7 @@ def test_a_filter_that_says_nothing_or_something_wrong_is_refused(
 ) -> None:
     _open_runs(database, "orders")
 
-    done = bulk.request_cancels(database, json.dumps(body).encode(), actor="grace", now=NOW)
+    done = answered(bulk.request_cancels, database, json.dumps(body).encode(), actor="grace", now=NOW)
 
     assert (done.reply.status, done.cancelled) == (status, ())
     assert _asked_to_stop(database) == {}
@@ -160,9 +161,13 @@ def test_the_api_answers_for_each_run_and_hands_on_what_is_to_be_set_going(datab
     _failed_runs(database, 1)
     _open_runs(database, "returns")
 
-    cancelled = bulk.request_cancels(database, b'{"since": "1h"}', actor="grace", now=NOW)
-    rerun = bulk.request_reruns(
-        database, b'{"all": true, "from_failed": true, "on_failure": "fail_fast"}', actor="grace", now=NOW
+    cancelled = answered(bulk.request_cancels, database, b'{"since": "1h"}', actor="grace", now=NOW)
+    rerun = answered(
+        bulk.request_reruns,
+        database,
+        b'{"all": true, "from_failed": true, "on_failure": "fail_fast"}',
+        actor="grace",
+        now=NOW,
     )
     begin(database, "again")
 
@@ -214,7 +219,9 @@ def test_a_dry_replay_over_http_lists_what_would_move(database: Database) -> Non
     begin(database, "r1")
     finish(database, RunID("r1"))
 
-    done = files.request_replay(database, b'{"state": "done", "dry_run": true}', actor="grace", now=NOW)
+    done = answered(
+        files.request_replay, database, b'{"state": "done", "dry_run": true}', actor="grace", now=NOW
+    )
 
     assert (done.reply.status, done.start) == (200, ())
     assert (done.reply.body["dry_run"], done.reply.body["replayed"]) == (True, [1])

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from landfall.api import config
 from landfall.metadata.engine import Database
-from tests.api_server import NOW
+from tests.api_server import NOW, answered
 from tests.builders import a_product, a_transformation
 from tests.unit.cli.conftest import Command, apply
 
@@ -51,10 +51,12 @@ def test_an_unknown_setting_and_a_wrong_value_are_refused(database: Database, la
 def test_over_http_a_value_waits_for_its_instant(database: Database) -> None:
     body = {"value": "50", "effective_at": (NOW + timedelta(hours=1)).isoformat()}
 
-    answer = config.request_set(database, "limits.nodes", json.dumps(body).encode(), actor="ada", now=NOW)
-    before = config.show_settings(database, None, None, now=NOW)
-    after = config.show_settings(database, None, (NOW + timedelta(hours=2)).isoformat(), now=NOW)
-    versions = config.show_history(database, "limits.nodes", None)
+    answer = answered(
+        config.request_set, database, "limits.nodes", json.dumps(body).encode(), actor="ada", now=NOW
+    )
+    before = answered(config.show_settings, database, None, None, now=NOW)
+    after = answered(config.show_settings, database, None, (NOW + timedelta(hours=2)).isoformat(), now=NOW)
+    versions = answered(config.show_history, database, "limits.nodes", None)
 
     assert answer.reply.status == 200
     values = [
@@ -67,8 +69,8 @@ def test_over_http_a_value_waits_for_its_instant(database: Database) -> None:
 
 def test_over_http_faults_are_told_apart(database: Database) -> None:
     def put(name: str, body: dict[str, object]) -> int:
-        return config.request_set(
-            database, name, json.dumps(body).encode(), actor="ada", now=NOW
+        return answered(
+            config.request_set, database, name, json.dumps(body).encode(), actor="ada", now=NOW
         ).reply.status
 
     assert put("limits.node", {"value": "5"}) == 404
@@ -76,5 +78,8 @@ def test_over_http_faults_are_told_apart(database: Database) -> None:
     assert put("limits.nodes", {"value": "5", "effective_at": "tomorrow"}) == 400
     assert put("limits.nodes", {}) == 400
     assert put("runs.retries", {"value": "5", "product": "sales/none"}) == 404
-    assert config.request_rollback(database, "limits.nodes", b"", actor="ada", now=NOW).reply.status == 400
-    assert config.show_settings(database, "sales/none", None, now=NOW).status == 404
+    assert (
+        answered(config.request_rollback, database, "limits.nodes", b"", actor="ada", now=NOW).reply.status
+        == 400
+    )
+    assert answered(config.show_settings, database, "sales/none", None, now=NOW).status == 404
