@@ -89,6 +89,8 @@ def validate(context: typer.Context, path: ProjectPath = None, output: Output = 
         # A program reads faults as data, and as data they belong on stdout.
         show_rows([fault.to_payload() for fault in error.faults], _FAULT_COLUMNS, output)
         raise typer.Exit(ExitCode.REFUSED) from error
+    if not products:
+        note("No products yet; `landfall init DOMAIN/PRODUCT` starts one.")
     show_rows([_summary(product) for product in products], _PRODUCT_COLUMNS, output)
 
 

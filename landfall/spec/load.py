@@ -8,13 +8,12 @@ from landfall.spec.checks import check_product
 from landfall.spec.columns import follow_columns
 from landfall.spec.draft import Draft, read_draft
 from landfall.spec.faults import Fault, InvalidSpec, UnknownProduct, nearest_remedy
+from landfall.spec.folders import folder_faults, product_folders
 from landfall.spec.frames import Frame
 from landfall.spec.model import DatasetName, DatasetRef, Product
 from landfall.spec.order import circles, sorted_nodes
 from landfall.spec.port_contracts import with_promised_columns
 from landfall.spec.project import (
-    PRODUCT_FILE,
-    PRODUCTS_FOLDER,
     Project,
     Target,
     read_project,
@@ -62,6 +61,8 @@ def check_products(
     asked_for = list(folders) if only is None else [only]
     rule_sets = read_rule_sets(root)
     faults.extend(rule_sets.faults)
+    if only is None:
+        faults.extend(folder_faults(root))
     reading = _Reading(project, folders, project.target(target), rule_sets)
     reading.read(asked_for)
     reading.check()
@@ -73,12 +74,6 @@ def check_products(
         if draft.product is not None and not draft.faults:
             products.append(draft.product)
     return tuple(products), tuple(sorted(set(faults)))
-
-
-def product_folders(root: Path) -> dict[str, Path]:
-    """Return the folder of each product of a project by ``domain/product``, in that order."""
-    files = (root / PRODUCTS_FOLDER).glob(f"*/*/{PRODUCT_FILE}")
-    return {f"{file.parent.parent.name}/{file.parent.name}": file.parent for file in sorted(files)}
 
 
 @dataclass(slots=True)

@@ -61,6 +61,18 @@ def test_validate_counts_what_a_sound_product_declares(project: Path, landfall: 
     ]
 
 
+def test_validate_says_how_to_begin_where_there_is_no_product(
+    tmp_path: Path, landfall: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "landfall.yml").write_text("name: shop\n")
+    monkeypatch.chdir(tmp_path)
+
+    done = landfall("validate")
+
+    assert done.code == 0
+    assert done.err == "No products yet; `landfall init DOMAIN/PRODUCT` starts one.\n"
+
+
 def test_validate_shows_every_fault_on_stderr_with_file_and_line(project: Path, landfall: Command) -> None:
     _write(project, SOUND.replace("id > 0", "amount > 0").replace("name: sales-data", "nam: x"))
 

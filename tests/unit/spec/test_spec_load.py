@@ -239,3 +239,27 @@ def test_a_file_that_is_not_utf8_is_a_fault(write_project: WriteProject) -> None
     _, faults = check_products(root)
 
     assert [(fault.line, fault.code) for fault in faults] == [(1, "LF1010")]
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("data_products/sales/returns/produkt.yml", "there is no product.yml beside this file"),
+        ("data_products/sales/returns/product.yaml", "there is no product.yml beside this file"),
+        ("data_products/sales/product.yml", "no product is read from here"),
+        ("data_products/product.yml", "no product is read from here"),
+    ],
+)
+def test_a_file_that_would_be_passed_over_is_a_fault(
+    write_project: WriteProject, path: str, what: str
+) -> None:
+    root = write_project({path: PRODUCT})
+
+    products, faults = check_products(root)
+
+    assert [product.key for product in products] == ["sales/orders"]
+    assert [str(fault) for fault in faults] == [
+        f"{path}:1: LF1014 {what}, so nothing in its folder counts; "
+        "a product's file is data_products/<domain>/<product>/product.yml"
+    ]
+    assert not check_products(root, "sales/orders")[1]

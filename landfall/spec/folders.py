@@ -1,0 +1,44 @@
+"""Which folders of a project are products, and which look like one that would be passed over."""
+
+from pathlib import Path
+
+from landfall.spec.faults import Fault
+from landfall.spec.project import PRODUCT_FILE, PRODUCTS_FOLDER, yaml_files
+
+_SHAPE = f"{PRODUCTS_FOLDER}/<domain>/<product>/{PRODUCT_FILE}"
+
+
+def product_folders(root: Path) -> dict[str, Path]:
+    """Return the folder of each product of a project by ``domain/product``, in that order."""
+    files = (root / PRODUCTS_FOLDER).glob(f"*/*/{PRODUCT_FILE}")
+    return {f"{file.parent.parent.name}/{file.parent.name}": file.parent for file in sorted(files)}
+
+
+def folder_faults(root: Path) -> list[Fault]:
+    """Return what is wrong with YAML files that stand where a product's file would, and are none.
+
+    Without this, a misspelt name would make a product vanish from everything that reads the folder.
+    """
+    faults = []
+    products = root / PRODUCTS_FOLDER
+    for folder in (products, *sorted(products.glob("*/")), *sorted(products.glob("*/*/"))):
+        files = list(yaml_files(folder))
+        is_product_place = folder.parent.parent == products
+        if not files or (is_product_place and (folder / PRODUCT_FILE).is_file()):
+            continue
+        shown = files[0].relative_to(root).as_posix()
+        what = (
+            f"there is no {PRODUCT_FILE} beside this file"
+            if is_product_place
+            else "no product is read from here"
+        )
+        faults.append(
+            Fault(
+                shown,
+                1,
+                "LF1014",
+                f"{what}, so nothing in its folder counts",
+                f"a product's file is {_SHAPE}",
+            )
+        )
+    return faults
