@@ -45,6 +45,8 @@ def preload(wanted: Sequence[str]) -> "Sources":
                 importlib.import_module(package)
         except Exception:  # What is broken must not take the server down; its tasks will say what is wrong.
             traceback.print_exc()
+    # What opening a connection loads by itself: each task would load it anew, for longer than its fork takes.
+    "localhost".encode("idna")
     sources = Sources.of(packages)
     gc.collect()
     gc.freeze()  # Children then leave these objects alone, and their pages stay shared.
