@@ -19,7 +19,14 @@ from landfall.runs.ids import RunID
 from landfall.runs.journal import change_run, write_event
 from landfall.runs.requests import RequestState
 from landfall.runs.settling import cancel_waiting_nodes, open_nodes
-from landfall.runs.states import FINAL_NODE_STATES, FINAL_RUN_STATES, FileState, NodeState, RunState
+from landfall.runs.states import (
+    FINAL_RUN_STATES,
+    OPEN_NODE_STATES,
+    OPEN_RUN_STATES,
+    FileState,
+    NodeState,
+    RunState,
+)
 
 
 class UnknownRun(LandfallError):
@@ -150,7 +157,7 @@ def cancelled_runs(connection: sa.Connection) -> tuple[CancelledRun, ...]:
     found: Sequence[str] = (
         connection.execute(
             sa.select(runs.c.RunID)
-            .where(runs.c.State.not_in(FINAL_RUN_STATES), runs.c.CancelRequestedAt.is_not(None))
+            .where(runs.c.State.in_(OPEN_RUN_STATES), runs.c.CancelRequestedAt.is_not(None))
             .order_by(runs.c.CancelRequestedAt)
         )
         .scalars()
@@ -162,7 +169,7 @@ def cancelled_runs(connection: sa.Connection) -> tuple[CancelledRun, ...]:
 def _nodes_at_work(connection: sa.Connection, run_id: str) -> tuple[WorkingNode, ...]:
     rows = connection.execute(
         sa.select(node_runs.c.NodeKey, node_runs.c.Attempt, node_runs.c.JobRunID).where(
-            node_runs.c.RunID == run_id, node_runs.c.State.not_in(FINAL_NODE_STATES)
+            node_runs.c.RunID == run_id, node_runs.c.State.in_(OPEN_NODE_STATES)
         )
     )
     return tuple(WorkingNode(NodeKey(row.NodeKey), row.Attempt, row.JobRunID) for row in rows)
@@ -174,7 +181,7 @@ def _claimed_open_nodes(connection: sa.Connection, run_id: RunID) -> tuple[Claim
         .where(
             node_runs.c.RunID == run_id,
             node_runs.c.ClaimedAt.is_not(None),
-            node_runs.c.State.not_in(FINAL_NODE_STATES),
+            node_runs.c.State.in_(OPEN_NODE_STATES),
         )
         .order_by(node_runs.c.Priority.desc(), node_runs.c.NodeRunID)
     )

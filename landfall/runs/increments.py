@@ -53,15 +53,20 @@ def record_built_from(
         )
 
 
+# As its index says it: a parameter in its place would keep the index from being used.
+_DID_NOT_SUCCEED = node_runs.c.State.in_(
+    [sa.literal_column(f"'{state}'") for state in (NodeState.CANCELLED, NodeState.FAILED)]
+)
+
 DISCARDED_RUNS = (
     sa.select(node_runs.c.RunID)
     .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
     .where(
-        runs.c.DataProductID == sa.bindparam("product_id"),
+        node_runs.c.DataProductID == sa.bindparam("product_id"),
         node_runs.c.NodeKey == sa.bindparam("key"),
         node_runs.c.RunID != sa.bindparam("run_id"),
         node_runs.c.StartedAt.is_not(None),
-        node_runs.c.State.in_([NodeState.FAILED, NodeState.CANCELLED]),
+        _DID_NOT_SUCCEED,
     )
     .order_by(runs.c.CreatedAt.desc())
     .limit(_MOST_DISCARDED)

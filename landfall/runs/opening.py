@@ -41,7 +41,7 @@ from landfall.runs.quarantining import HeldAct, HeldOrder, plan_held
 from landfall.runs.replaying import FilesGone, pin_as_before, plan_replay
 from landfall.runs.requests import RequestState, Trigger
 from landfall.runs.rerunning import Rerun, plan_rerun
-from landfall.runs.states import FINAL_RUN_STATES, FileState, NodeState, RunState
+from landfall.runs.states import OPEN_RUN_STATES, FileState, NodeState, RunState
 from landfall.runs.upstream import ports_with_news
 from landfall.spec.model import OnFailure, RunSettings
 
@@ -269,13 +269,13 @@ def _exists(connection: sa.Connection, run_id: RunID) -> bool:
 
 
 def _unfinished_run(connection: sa.Connection, product_id: int) -> RunID | None:
-    run_id = connection.execute(
-        sa.select(runs.c.RunID)
-        .where(runs.c.DataProductID == product_id, runs.c.State.not_in(FINAL_RUN_STATES))
-        .order_by(runs.c.CreatedAt)
-        .limit(1)
-    ).scalar_one_or_none()
-    return RunID(run_id) if run_id else None
+    """Return the oldest open run; ordered here, since an order in SQL has it read all runs of the product."""
+    opened = connection.execute(
+        sa.select(runs.c.CreatedAt, runs.c.RunID).where(
+            runs.c.DataProductID == product_id, runs.c.State.in_(OPEN_RUN_STATES)
+        )
+    ).all()
+    return RunID(min(opened).RunID) if opened else None
 
 
 def _pending_requests(connection: sa.Connection, product_id: int, now: datetime) -> tuple[_Request, ...]:

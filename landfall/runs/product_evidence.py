@@ -10,7 +10,7 @@ from landfall.metadata.tables import product_schedules, run_requests, runs
 from landfall.runs.ids import RunID
 from landfall.runs.leases import read_lease
 from landfall.runs.requests import RequestState
-from landfall.runs.states import FINAL_RUN_STATES
+from landfall.runs.states import OPEN_RUN_STATES
 from landfall.runs.why.values import NextDue, ProductEvidence, WaitingRequests
 
 
@@ -18,7 +18,7 @@ def product_evidence(connection: sa.Connection, current: CurrentProduct, now: da
     """Return the evidence on a product as it is applied now."""
     open_run: str | None = connection.execute(
         sa.select(runs.c.RunID)
-        .where(runs.c.DataProductID == current.product_id, runs.c.State.not_in(FINAL_RUN_STATES))
+        .where(runs.c.DataProductID == current.product_id, runs.c.State.in_(OPEN_RUN_STATES))
         .order_by(runs.c.CreatedAt)
         .limit(1)
     ).scalar_one_or_none()

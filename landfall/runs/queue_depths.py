@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from landfall.landing.dead_letters import LetterState
 from landfall.metadata.tables import dead_letters, landed_files, run_requests, runs
 from landfall.runs.requests import RequestState
-from landfall.runs.states import FINAL_RUN_STATES, FileState
+from landfall.runs.states import OPEN_RUN_STATES, FileState
 
 # Of these there are few at any time: what has ended is not counted.
 _WAITING_FILES = (FileState.WAITING, FileState.PENDING, FileState.CLAIMED, FileState.UNMATCHED)
@@ -27,7 +27,7 @@ def queue_depths(connection: sa.Connection) -> Mapping[str, int]:
         sa.select(
             sa.func.coalesce(sa.func.sum(runs.c.ReadyNodes), 0).label("Ready"),
             sa.func.coalesce(sa.func.sum(runs.c.ActiveNodes), 0).label("Active"),
-        ).where(runs.c.State.not_in(FINAL_RUN_STATES))
+        ).where(runs.c.State.in_(OPEN_RUN_STATES))
     ).one()
     return {
         **{f"files_{state}": 0 for state in _WAITING_FILES},

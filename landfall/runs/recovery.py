@@ -23,7 +23,7 @@ from landfall.runs.gate import hold_gate
 from landfall.runs.ids import RunID
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.requests import RequestState
-from landfall.runs.states import FINAL_NODE_STATES, FINAL_RUN_STATES, FileState
+from landfall.runs.states import OPEN_NODE_STATES, OPEN_RUN_STATES, FileState
 
 # Younger work is still on its way to its orchestration.
 GRACE = timedelta(seconds=30)
@@ -62,7 +62,7 @@ def waiting_products(connection: sa.Connection) -> tuple[WaitingProduct, ...]:
         run_requests.c.State == RequestState.PENDING,
     )
     has_run = sa.exists().where(
-        runs.c.DataProductID == product_leases.c.DataProductID, runs.c.State.not_in(FINAL_RUN_STATES)
+        runs.c.DataProductID == product_leases.c.DataProductID, runs.c.State.in_(OPEN_RUN_STATES)
     )
     goes_on = product_leases.c.PausedAt.is_(None)
     asked = _idle_products(connection, sa.or_(has_run, sa.and_(goes_on, has_request)))
@@ -110,7 +110,7 @@ def open_runs(connection: sa.Connection, *, now: datetime) -> tuple[OpenRun, ...
     rows = connection.execute(
         sa.select(runs.c.RunID, runs.c.OpenNodes, data_products.c.Domain, data_products.c.Name)
         .select_from(runs.join(data_products, data_products.c.DataProductID == runs.c.DataProductID))
-        .where(runs.c.State.not_in(FINAL_RUN_STATES))
+        .where(runs.c.State.in_(OPEN_RUN_STATES))
         .order_by(runs.c.CreatedAt)
     ).all()
     return tuple(
@@ -143,7 +143,7 @@ def _overdue_nodes(connection: sa.Connection, run_id: str, now: datetime) -> tup
         sa.select(node_runs.c.NodeKey, node_runs.c.Attempt).where(
             node_runs.c.RunID == run_id,
             node_runs.c.ClaimedAt < now - GRACE,
-            node_runs.c.State.not_in(FINAL_NODE_STATES),
+            node_runs.c.State.in_(OPEN_NODE_STATES),
         )
     )
     return tuple(ClaimedNode(RunID(run_id), NodeKey(row.NodeKey), row.Attempt) for row in rows)

@@ -46,7 +46,7 @@ from landfall.runs.batches import (
     purge_batch,
 )
 from landfall.runs.requests import RequestState
-from landfall.runs.states import FINAL_RUN_STATES, FileState, NodeState
+from landfall.runs.states import FINAL_RUN_STATES, OPEN_RUN_STATES, FileState, NodeState
 
 # Newest versions of a product's metadata that stay whatever their age: for a rollback, and a rollback of that.
 VERSIONS_KEPT = 10
@@ -113,7 +113,7 @@ def purge_runs(
         published_data_sets.c.DataProductID == product_id
     )
     later = runs.alias("later")
-    taken_up = sa.exists().where(later.c.RerunOf == runs.c.RunID, later.c.State.not_in(FINAL_RUN_STATES))
+    taken_up = sa.exists().where(later.c.RerunOf == runs.c.RunID, later.c.State.in_(OPEN_RUN_STATES))
     query = sa.select(runs.c.RunID).where(
         *_ended_before(product_id, now - retention.runs),
         runs.c.RunID.not_in(sa.select(newest.subquery().c.RunID)),
@@ -302,7 +302,7 @@ def runs_with_control(
         rows = connection.execute(
             sa.select(runs.c.RunID).where(
                 runs.c.RunID.in_(wanted[start : start + ROWS_IN_ONE]),
-                runs.c.State.not_in(FINAL_RUN_STATES) | (runs.c.FinishedAt >= now - retention.control),
+                runs.c.State.in_(OPEN_RUN_STATES) | (runs.c.FinishedAt >= now - retention.control),
             )
         )
         kept.update(rows.scalars())

@@ -78,6 +78,9 @@ FILE_CHANGES: Mapping[FileState, frozenset[FileState]] = {
 
 FINAL_RUN_STATES = frozenset(state for state, changes in RUN_CHANGES.items() if not changes)
 FINAL_NODE_STATES = frozenset(state for state, changes in NODE_CHANGES.items() if not changes)
+# For queries: an index finds the few that are open, and cannot find what is none of the final ones.
+OPEN_RUN_STATES = frozenset(RunState) - FINAL_RUN_STATES
+OPEN_NODE_STATES = frozenset(NodeState) - FINAL_NODE_STATES
 
 
 def sources_of(target: State, changes: Mapping[State, frozenset[State]]) -> frozenset[State]:

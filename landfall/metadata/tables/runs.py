@@ -163,6 +163,15 @@ node_runs = Table(
     ),
     # The order of the plan.
     Index("IX_NodeRuns_RunID_NodeRunID", "RunID", "NodeRunID"),
+    # Each node asks which of its former runs came to nothing: that must not mean a look at all of them.
+    Index(
+        "IX_NodeRuns_NotSucceeded",
+        "DataProductID",
+        "NodeKey",
+        "RunID",
+        mssql_where=sa.text("[State] IN ('cancelled', 'failed')"),
+        sqlite_where=sa.text("\"State\" IN ('cancelled', 'failed')"),
+    ),
     Index("IX_NodeRuns_State_ClaimedAt", "State", "ClaimedAt"),
     # Few of a million refuse rows; they are listed without a look at the others.
     Index(
