@@ -30,7 +30,7 @@ _parse_any: Any = _history_rows.dt_parse
 _SDK_UTC = _parse_any("2026-01-01T00:00:00Z").tzinfo
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=5_000)
 def _parse_instant(text: str) -> datetime:
     """Return what the SDK's parser, which guesses the format of each text, returns for the instant of a row."""
     if text.endswith("Z"):
