@@ -87,6 +87,9 @@ def nothing_is_public(plan: Plan) -> Iterator[str]:
         for rules in resource.values.get("network_rules") or resource.values.get("network_acls") or ():
             if rules["default_action"] != "Deny":
                 yield f"{resource.address}: networks are let in that no rule names"
+    for policy in plan.made("databricks_account_network_policy"):
+        if policy.values["egress"]["network_access"]["restriction_mode"] != "RESTRICTED_ACCESS":
+            yield f"{policy.address}: serverless compute reaches every host"
     for app in _function_apps(plan):
         properties = app.values["body"]["properties"]
         if properties["publicNetworkAccess"] != "Disabled" or not properties["httpsOnly"]:
@@ -153,6 +156,27 @@ def roles_are_narrow(plan: Plan) -> Iterator[str]:
             yield f"{assignment.address}: says no principal_type, so Azure may not find a new identity yet"
 
 
+def the_lakehouse_belongs_to_its_workspace(plan: Plan) -> Iterator[str]:
+    bound = {binding.values["securable_name"] for binding in plan.made("databricks_workspace_binding")}
+    for resource in plan.made(
+        "databricks_catalog", "databricks_external_location", "databricks_storage_credential"
+    ):
+        if resource.values["isolation_mode"] not in {"ISOLATED", "ISOLATION_MODE_ISOLATED"}:
+            yield f"{resource.address}: is seen in every workspace of the region"
+        elif resource.values["name"] not in bound:
+            yield f"{resource.address}: is bound to no workspace"
+    for grants in plan.made("databricks_grants"):
+        for grant in grants.values["grant"]:
+            if grant["principal"] in {"account users", "users"} or "ALL_PRIVILEGES" in grant["privileges"]:
+                yield f"{grants.address}: {grant['principal']} is given more than anybody here needs"
+    for job in plan.made("databricks_job"):
+        if not job.values["run_as"]:
+            yield f"{job.address}: runs as whoever saved it"
+    for credential in plan.made("databricks_git_credential"):
+        if credential.values["personal_access_token"]:
+            yield f"{credential.address}: holds a token"
+
+
 CHECKS = (
     nothing_is_public,
     nobody_has_a_password,
@@ -160,6 +184,7 @@ CHECKS = (
     everything_reports_to_the_workspace,
     everything_is_tagged,
     roles_are_narrow,
+    the_lakehouse_belongs_to_its_workspace,
 )
 
 

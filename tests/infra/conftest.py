@@ -32,19 +32,19 @@ def providers(terraform_program: str, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def initialised(providers: Providers, tmp_path_factory: pytest.TempPathFactory) -> Terraform:
-    return Terraform.initialise(tmp_path_factory.mktemp("initialised") / "terraform", providers)
+    return Terraform.initialise(tmp_path_factory.mktemp("initialised") / "project", providers)
 
 
 @pytest.fixture
 def terraform(initialised: Terraform, tmp_path: Path) -> Terraform:
     """A copy of the source that a test may spoil."""
-    return initialised.copy(tmp_path / "terraform")
+    return initialised.copy(tmp_path / "project")
 
 
 @pytest.fixture(scope="session")
 def planned(initialised: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planned]:
     """Every stack in every environment, planned in the background, each stack by one thread."""
-    source = initialised.copy(tmp_path_factory.mktemp("plans") / "terraform")
+    source = initialised.copy(tmp_path_factory.mktemp("plans") / "project")
     with ThreadPoolExecutor(2) as pool:
         stacks: dict[str, Future[dict[str, Plan]]] = {
             stack: pool.submit(_plan_all, source, stack) for stack in STACKS

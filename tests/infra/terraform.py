@@ -13,15 +13,21 @@ from typing import Any, Self
 REPOSITORY = Path(__file__).parents[2]
 SOURCE = REPOSITORY / "infra/terraform"
 TOOLS = REPOSITORY / ".landfall/tools/terraform"
-PROVIDERS = {"azurerm": "hashicorp/azurerm", "azapi": "azure/azapi"}
+PROVIDERS = {
+    "azurerm": "hashicorp/azurerm",
+    "azapi": "azure/azapi",
+    "databricks": "databricks/databricks",
+}
 ENVIRONMENTS = ("dev", "tst", "prd")
 STACKS = (
     "monitor",
     "network",
     "storage",
     "key_vault",
+    "identity",
     "sql",
     "databricks",
+    "lakehouse",
     "function_app",
     "data_factory",
     "policy",
@@ -104,16 +110,34 @@ class Providers:
 
 @dataclass(frozen=True, slots=True)
 class Terraform:
-    """A copy of the source, every stack initialised and with its state beside it."""
+    """A copy of the source and of what it reads, every stack initialised and with its state beside it.
 
-    root: Path
+    Attributes:
+        project: Stands for the root of the repository.
+    """
+
+    project: Path
     providers: Providers
 
+    @property
+    def root(self) -> Path:
+        return self.project / "infra/terraform"
+
     @classmethod
-    def initialise(cls, root: Path, providers: Providers) -> Self:
+    def initialise(cls, project: Path, providers: Providers) -> Self:
         """Copy the source and initialise all stacks; that takes seconds, a copy of the outcome does not."""
-        shutil.copytree(SOURCE, root, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
-        made = cls(root, providers)
+        made = cls(project, providers)
+        root = made.root
+        shutil.copytree(SOURCE, root, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "wheels"))
+        for read in (
+            "data_products/*/*/product.yml",
+            "spark_runtime/pyproject.toml",
+            "spark_runtime/src/**/*.*",
+        ):
+            for file in filter(Path.is_file, REPOSITORY.glob(read)):
+                copied = project / file.relative_to(REPOSITORY)
+                copied.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, copied)
         for stack in STACKS:
             (root / "stacks" / stack / "backend_override.tf").write_text(
                 'terraform {\n  backend "local" {}\n}\n'
@@ -122,9 +146,9 @@ class Terraform:
             assert answer.exit_code == 0, answer.output
         return made
 
-    def copy(self, root: Path) -> Self:
-        shutil.copytree(self.root, root)
-        return type(self)(root, self.providers)
+    def copy(self, project: Path) -> Self:
+        shutil.copytree(self.project, project)
+        return type(self)(project, self.providers)
 
     def plan(self, stack: str, environment: str, *, ids: str = "named") -> Plan:
         """Return the plan of a stack, or fail the test with what Terraform says."""

@@ -127,8 +127,45 @@ def test_a_wrong_deployment_is_refused_with_what_to_write(
             "AzureWebJobsStorage ",
             "azapi_resource.this: the setting AzureWebJobsStorage holds a key",
         ),
+        (
+            "lakehouse",
+            "modules/data_product/main.tf",
+            'isolation_mode  = "ISOLATION_MODE_ISOLATED"',
+            'isolation_mode = "ISOLATION_MODE_OPEN"',
+            "\n".join(
+                f'module.data_product["mobility/{product}"].databricks_external_location.this: '
+                "is seen in every workspace of the region"
+                for product in ("fleet", "flights")
+            ),
+        ),
+        (
+            "lakehouse",
+            "stacks/lakehouse/jobs.tf",
+            "run_as {\n    service_principal_name = local.jobs\n  }",
+            "",
+            'databricks_job.this["default"]: runs as whoever saved it',
+        ),
+        (
+            "lakehouse",
+            "stacks/lakehouse/network.tf",
+            '"RESTRICTED_ACCESS"',
+            '"FULL_ACCESS"',
+            "databricks_account_network_policy.this: serverless compute reaches every host",
+        ),
     ],
-    ids=["public", "endpoint", "tags", "password", "logs", "role", "app", "key"],
+    ids=[
+        "public",
+        "endpoint",
+        "tags",
+        "password",
+        "logs",
+        "role",
+        "app",
+        "key",
+        "isolation",
+        "run_as",
+        "egress",
+    ],
 )
 def test_a_plan_that_breaks_a_promise_is_found(
     stack: str, file: str, before: str, after: str, fault: str, terraform: Terraform
@@ -137,7 +174,7 @@ def test_a_plan_that_breaks_a_promise_is_found(
 
     found = faults(terraform.plan(stack, "dev"))
 
-    assert found == [fault]
+    assert found == fault.splitlines()
 
 
 def test_a_file_of_another_layout_is_refused(terraform_program: str, tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ from tf.gen import tfplugin_pb2_grpc as rpc
 # Values that Azure takes for some arguments; nested as the blocks are. The schemas do not have them.
 _VALUES: dict[str, Any] = json.loads(Path(__file__).with_name("values.json").read_text())
 
+# What is a number, written as text.
+_NUMBERED = {("databricks_job", "id"): "1001", ("azurerm_databricks_workspace", "workspace_id"): "2002"}
+
 # How msgpack writes a value that Terraform does not know yet.
 _UNKNOWN = msgpack.ExtType(0, b"\0")
 
@@ -98,9 +101,11 @@ class SchemaProvider(rpc.ProviderServicer):  # type: ignore[misc]  # generated w
         named = config.get("name")
 
         def computed(name: str, type_: Any) -> Any:
-            return (
-                f"{kind}/{named}" if name == "id" and named else _some_value(type_, f"{named or kind}.{name}")
-            )
+            if (kind, name) in _NUMBERED:
+                return _NUMBERED[kind, name]
+            if name == "id" and named:
+                return f"{kind}/{named}"
+            return _some_value(type_, f"{named or kind}.{name}")
 
         state = _fill(config, self._schema["data"][kind], computed)
         return pb.ReadDataSource.Response(state=_encode(state))

@@ -26,5 +26,5 @@ locals {
   tail    = "${local.environment}-${local.region}-${var.deployment.suffix}"
   compact = "${local.environment}${local.region}${var.deployment.suffix}"
 
-  stacks = ["data-factory", "databricks", "function-app", "key-vault", "monitor", "network", "sql", "storage"]
+  stacks = ["data-factory", "databricks", "function-app", "identity", "key-vault", "lakehouse", "monitor", "network", "sql", "storage"]
 }

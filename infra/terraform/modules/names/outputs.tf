@@ -31,7 +31,9 @@ output "names" {
     function_app         = "func-${local.workload}-${local.tail}"
     function_identity    = "id-${local.workload}-func-${local.tail}"
     function_plan        = "asp-${local.workload}-${local.tail}"
+    databricks_storage   = "st${local.workload}dbw${local.compact}"
     host_account         = "st${local.workload}host${local.compact}"
+    jobs_identity        = "id-${local.workload}-jobs-${local.tail}"
     key_vault            = "kv-${local.workload}-${local.compact}"
     lake_account         = "st${local.workload}lake${local.compact}"
     log_analytics        = "log-${local.workload}-${local.tail}"
@@ -51,6 +53,11 @@ output "subnets" {
     for subnet in ["private-endpoints", "function-app", "databricks-host", "databricks-container", "agents"] :
     replace(subnet, "-", "_") => "snet-${local.workload}-${subnet}-${local.tail}"
   }
+}
+
+output "catalog" {
+  description = "Catalog of the platform in Unity Catalog; that of a domain has the domain behind it."
+  value       = "${local.workload}_${local.environment}"
 }
 
 output "containers" {
@@ -85,4 +92,9 @@ output "dns_zones" {
     table                  = "privatelink.table.core.windows.net"
     vault                  = "privatelink.vaultcore.azure.net"
   }
+}
+
+output "tail" {
+  description = "End of every name: <environment>-<region>-<suffix> behind the workload. For names of a single use."
+  value       = "${local.workload}-${local.tail}"
 }

@@ -22,6 +22,12 @@ data "azurerm_key_vault" "this" {
   resource_group_name = module.names.resource_groups.key_vault
 }
 
+data "azapi_resource" "app" {
+  type      = "Microsoft.Web/sites@2024-04-01"
+  name      = local.names.function_app
+  parent_id = "/subscriptions/${data.azurerm_client_config.this.subscription_id}/resourceGroups/${module.names.resource_groups.function_app}"
+}
+
 resource "azurerm_data_factory" "this" {
   name                            = local.names.data_factory
   location                        = local.location
@@ -72,13 +78,18 @@ resource "azurerm_data_factory_integration_runtime_azure" "this" {
   time_to_live_min        = var.time_to_live_min
 }
 
-# Each waits until the owner of its target approves it; until then its linked services fail.
-resource "azurerm_data_factory_managed_private_endpoint" "this" {
-  for_each = {
-    lake-blob = { target = data.azurerm_storage_account.lake.id, subresource = "blob" }
-    lake-dfs  = { target = data.azurerm_storage_account.lake.id, subresource = "dfs" }
-    vault     = { target = data.azurerm_key_vault.this.id, subresource = "vault" }
+# What the managed network reaches. `app` is for the pipelines that ask for a copy plan and start runs.
+locals {
+  endpoints = {
+    app       = { target = data.azapi_resource.app.id, type = "Microsoft.Web/sites", api = "2024-04-01", subresource = "sites" }
+    lake-blob = { target = data.azurerm_storage_account.lake.id, type = "Microsoft.Storage/storageAccounts", api = "2023-05-01", subresource = "blob" }
+    lake-dfs  = { target = data.azurerm_storage_account.lake.id, type = "Microsoft.Storage/storageAccounts", api = "2023-05-01", subresource = "dfs" }
+    vault     = { target = data.azurerm_key_vault.this.id, type = "Microsoft.KeyVault/vaults", api = "2023-07-01", subresource = "vault" }
   }
+}
+
+resource "azurerm_data_factory_managed_private_endpoint" "this" {
+  for_each = local.endpoints
 
   name               = each.key
   data_factory_id    = azurerm_data_factory.this.id
@@ -88,6 +99,20 @@ resource "azurerm_data_factory_managed_private_endpoint" "this" {
   lifecycle {
     ignore_changes = [fqdns]
   }
+}
+
+# An endpoint is made before anybody has allowed it, and leads nowhere until then.
+module "approval" {
+  source   = "../../modules/endpoint_approval"
+  for_each = local.endpoints
+
+  target_id     = each.value.target
+  target_type   = each.value.type
+  api_version   = each.value.api
+  endpoint_name = "${local.names.data_factory}.${azurerm_data_factory_managed_private_endpoint.this[each.key].name}"
+
+  # What asks for approval is only there when the endpoint is.
+  depends_on = [azurerm_data_factory_managed_private_endpoint.this]
 }
 
 # It writes landed files, and reads passwords of sources. Everything else it asks Landfall for.

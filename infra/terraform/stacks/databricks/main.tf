@@ -7,8 +7,10 @@ module "platform" {
   names               = module.names
   location            = local.location
   resource_group_name = local.group
-  subresources        = ["browser_authentication", "databricks_ui_api"]
+  subresources        = ["blob", "browser_authentication", "databricks_ui_api", "dfs"]
 }
+
+data "azurerm_subscription" "this" {}
 
 data "azurerm_virtual_network" "this" {
   name                = local.names.virtual_network
@@ -68,10 +70,11 @@ resource "azurerm_databricks_workspace" "this" {
   access_connector_id                   = azurerm_databricks_access_connector.this.id
 
   custom_parameters {
-    no_public_ip        = true
-    virtual_network_id  = data.azurerm_virtual_network.this.id
-    public_subnet_name  = module.names.subnets.databricks_host
-    private_subnet_name = module.names.subnets.databricks_container
+    no_public_ip         = true
+    storage_account_name = local.names.databricks_storage
+    virtual_network_id   = data.azurerm_virtual_network.this.id
+    public_subnet_name   = module.names.subnets.databricks_host
+    private_subnet_name  = module.names.subnets.databricks_container
 
     # An association has the id of its subnet; the stack `network` makes both before this one runs.
     public_subnet_network_security_group_association_id  = data.azurerm_subnet.this["databricks_host"].id
@@ -96,6 +99,21 @@ module "private_endpoint" {
   resource_id   = azurerm_databricks_workspace.this.id
   resource_name = local.names.databricks
   subresource   = each.key
+}
+
+# The workspace's own storage is closed too: clusters reach it as they reach the lake. Serverless compute has endpoints of
+# its own, in the stack `lakehouse`.
+module "storage_endpoint" {
+  source   = "../../modules/private_endpoint"
+  for_each = toset(["blob", "dfs"])
+
+  place         = module.platform.place
+  resource_id   = "${data.azurerm_subscription.this.id}/resourceGroups/${local.names.databricks_managed}/providers/Microsoft.Storage/storageAccounts/${local.names.databricks_storage}"
+  resource_name = local.names.databricks_storage
+  subresource   = each.key
+
+  # It comes with the workspace.
+  depends_on = [azurerm_databricks_workspace.this]
 }
 
 # `allLogs` would be dear: these tell who did what.

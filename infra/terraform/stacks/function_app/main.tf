@@ -35,9 +35,9 @@ data "azurerm_application_insights" "this" {
   resource_group_name = module.names.resource_groups.monitor
 }
 
-data "azurerm_databricks_workspace" "this" {
-  name                = local.names.databricks
-  resource_group_name = module.names.resource_groups.databricks
+# The job that nodes run as; the stack `lakehouse` makes it.
+data "databricks_job" "default" {
+  job_name = "landfall-default"
 }
 
 data "azurerm_client_config" "this" {}
@@ -49,12 +49,9 @@ locals {
 
 # --- Who the app is, and what it may do: all of it here ---
 
-# User-assigned, so that it has its roles before the app starts for the first time.
-resource "azurerm_user_assigned_identity" "this" {
+data "azurerm_user_assigned_identity" "this" {
   name                = local.names.function_identity
-  location            = local.location
-  resource_group_name = local.group
-  tags                = local.tags
+  resource_group_name = module.names.resource_groups.identity
 }
 
 locals {
@@ -78,7 +75,7 @@ resource "azurerm_role_assignment" "this" {
 
   scope                = each.value.scope
   role_definition_name = each.value.role
-  principal_id         = azurerm_user_assigned_identity.this.principal_id
+  principal_id         = data.azurerm_user_assigned_identity.this.principal_id
   principal_type       = "ServicePrincipal"
 }
 
@@ -105,7 +102,7 @@ resource "azapi_resource" "this" {
 
   identity {
     type         = "UserAssigned"
-    identity_ids = [azurerm_user_assigned_identity.this.id]
+    identity_ids = [data.azurerm_user_assigned_identity.this.id]
   }
 
   body = {
@@ -116,7 +113,7 @@ resource "azapi_resource" "this" {
       httpsOnly                 = true
       publicNetworkAccess       = "Disabled"
       virtualNetworkSubnetId    = data.azurerm_subnet.this.id
-      keyVaultReferenceIdentity = azurerm_user_assigned_identity.this.id
+      keyVaultReferenceIdentity = data.azurerm_user_assigned_identity.this.id
 
       functionAppConfig = {
         deployment = {
@@ -126,7 +123,7 @@ resource "azapi_resource" "this" {
 
             authentication = {
               type                           = "userassignedidentity"
-              userAssignedIdentityResourceId = azurerm_user_assigned_identity.this.id
+              userAssignedIdentityResourceId = data.azurerm_user_assigned_identity.this.id
             }
           }
         }

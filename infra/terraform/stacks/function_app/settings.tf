@@ -4,7 +4,7 @@
 locals {
   identity_settings = {
     credential = "managedidentity"
-    clientId   = azurerm_user_assigned_identity.this.client_id
+    clientId   = data.azurerm_user_assigned_identity.this.client_id
   }
 
   app_settings = merge(
@@ -22,7 +22,7 @@ locals {
 
       LANDFALL_DATABASE_URL       = "mssql+pyodbc://${local.names.sql_server}.database.windows.net/${local.names.sql_database}"
       LANDFALL_STORAGE_ACCOUNT    = local.names.lake_account
-      LANDFALL_IDENTITY_CLIENT_ID = azurerm_user_assigned_identity.this.client_id
+      LANDFALL_IDENTITY_CLIENT_ID = data.azurerm_user_assigned_identity.this.client_id
       LANDFALL_FUNCTIONS_URL      = "https://${local.host_name}"
       LANDFALL_FUNCTIONS_AUDIENCE = "api://${var.sign_in.client_id}"
       # Beside azapi_resource.sign_in, which makes it true: the headers with the caller's principal are App Service's own.
@@ -31,8 +31,8 @@ locals {
       DATABRICKS_HOST           = "https://${data.azurerm_databricks_workspace.this.workspace_url}"
 
       APPLICATIONINSIGHTS_CONNECTION_STRING     = data.azurerm_application_insights.this.connection_string
-      APPLICATIONINSIGHTS_AUTHENTICATION_STRING = "ClientId=${azurerm_user_assigned_identity.this.client_id};Authorization=AAD"
+      APPLICATIONINSIGHTS_AUTHENTICATION_STRING = "ClientId=${data.azurerm_user_assigned_identity.this.client_id};Authorization=AAD"
+      LANDFALL_JOB_ID                           = data.databricks_job.default.id
     },
-    var.job_id == null ? {} : { LANDFALL_JOB_ID = tostring(var.job_id) },
   )
 }

@@ -7,12 +7,6 @@ variable "sign_in" {
   })
 }
 
-variable "job_id" {
-  description = "Saved job of the default compute profile; null submits one-time runs."
-  type        = number
-  default     = null
-}
-
 variable "callback_hosts" {
   description = "The only hosts that may be called back when a run ends, such as *.svc.datafactory.azure.com; none means every public one."
   type        = list(string)

@@ -10,6 +10,10 @@ terraform {
       source  = "hashicorp/azurerm"
       version = "~> 4.81"
     }
+    databricks = {
+      source  = "databricks/databricks"
+      version = "~> 1.99"
+    }
   }
 
   # Filled by -backend-config=../../env/<environment>.backend.hcl and key=function_app.tfstate.

@@ -1,10 +1,1 @@
-locals {
-  location = var.deployment.location
-  group    = azurerm_resource_group.this.name
-}
-
-resource "azurerm_resource_group" "this" {
-  name     = module.names.resource_groups.key_vault
-  location = local.location
-  tags     = local.tags
-}
+../../common/group.tf

@@ -61,68 +61,6 @@ locals {
   }
 }
 
-# What each owner is told by e-mail: objectives of its products that are missed.
-locals {
-  products_of = { for email in distinct(values(var.owners)) : email => sort([for product, owner in var.owners : product if owner == email]) }
-  # Names of resources take no addresses.
-  owner_keys = { for email, products in local.products_of : substr(sha1(email), 0, 8) => email }
-}
-
-resource "azurerm_monitor_action_group" "owner" {
-  for_each = local.owner_keys
-
-  name                = "${local.names.action_group}-${each.key}"
-  resource_group_name = local.group
-  short_name          = "lf-${each.key}" # 12 characters at most
-  tags                = local.tags
-
-  email_receiver {
-    name                    = "owner"
-    email_address           = each.value
-    use_common_alert_schema = true
-  }
-}
-
-resource "azurerm_monitor_scheduled_query_rules_alert_v2" "owner" {
-  for_each = local.owner_keys
-
-  name                = "sqr-landfall-owner-${each.key}-${var.deployment.environment}"
-  location            = local.location
-  resource_group_name = local.group
-  tags                = local.tags
-  description         = "A service level is missed: `landfall slo` shows which, docs/runbook/index.md says what to do."
-  severity            = 1
-  scopes              = [azurerm_log_analytics_workspace.this.id]
-
-  evaluation_frequency  = "PT5M"
-  window_duration       = "PT15M"
-  skip_query_validation = true
-
-  criteria {
-    query                   = <<-KQL
-      AppMetrics
-      | where Name == "landfall.service_level.met" and tostring(Properties["landfall.product"]) in (${join(", ", [for product in local.products_of[each.value] : "\"${product}\""])})
-      | summarize arg_max(TimeGenerated, Min) by product = tostring(Properties["landfall.product"]), level = tostring(Properties["landfall.service_level"])
-      | where Min < 1
-      | summarize missed = count() by product
-    KQL
-    metric_measure_column   = "missed"
-    time_aggregation_method = "Total"
-    operator                = "GreaterThan"
-    threshold               = 0
-
-    dimension {
-      name     = "product"
-      operator = "Include"
-      values   = ["*"]
-    }
-  }
-
-  action {
-    action_groups = [azurerm_monitor_action_group.owner[each.key].id]
-  }
-}
-
 resource "azurerm_monitor_scheduled_query_rules_alert_v2" "landfall" {
   for_each = local.log_alerts
 

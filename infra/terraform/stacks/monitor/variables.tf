@@ -38,12 +38,6 @@ variable "alert_emails" {
   }
 }
 
-variable "owners" {
-  description = "E-mail of the owner of each product, as product files name them: who is told when a service level is missed."
-  type        = map(string)
-  default     = {}
-}
-
 variable "refused_rows_threshold" {
   description = "Refused rows of a product within 15 minutes above which somebody is told."
   type        = number

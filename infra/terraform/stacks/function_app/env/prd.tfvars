@@ -4,7 +4,6 @@ sign_in = {
   allowed_identities   = []
 }
 
-job_id               = null
 callback_hosts       = ["*.svc.datafactory.azure.com"]
 zone_redundant       = true
 always_ready_durable = 1

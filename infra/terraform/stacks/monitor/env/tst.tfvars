@@ -5,4 +5,3 @@ query_from_internet       = true
 alert_emails              = { platform = "data-platform@example.com" }
 refused_rows_threshold    = 10000
 start_latency_threshold_s = 600
-owners                    = { "mobility/flights" = "mobility-data@contoso.example" }

@@ -1,3 +1,4 @@
+# Linked into every stack.
 # Who signs in, and to which subscription, stands in ARM_ variables: a pipeline sets them by workload identity federation.
 provider "azurerm" {
   resource_provider_registrations = "none"

@@ -1,0 +1,21 @@
+terraform {
+  required_version = "~> 1.11"
+
+  required_providers {
+    azapi = {
+      source  = "azure/azapi"
+      version = "~> 2.0"
+    }
+    azurerm = {
+      source  = "hashicorp/azurerm"
+      version = "~> 4.81"
+    }
+    databricks = {
+      source  = "databricks/databricks"
+      version = "~> 1.99"
+    }
+  }
+
+  # Filled by -backend-config=../../env/<environment>.backend.hcl and key=lakehouse.tfstate.
+  backend "azurerm" {}
+}
