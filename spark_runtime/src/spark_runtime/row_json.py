@@ -2,13 +2,23 @@
 
 Engines write decimals and instants into JSON in ways of their own: one cuts zeros and signs off, another all that is
 below a millisecond. So these are written as the texts that a file could hold.
+
+Engines go through a row field by field to write it, which is most of what refusing it costs. Where no text of a row has
+a sign that JSON would escape, its values are put between their names.
 """
 
+import json
 from collections.abc import Callable, Sequence
 
 from spark_runtime.sql import quoted, text_literal
 
 Field = tuple[str, str, str]
+
+_BARE = frozenset({"tinyint", "smallint", "int", "bigint", "boolean"})
+# Written as text that has no sign to escape.
+_UNESCAPED = frozenset({"decimal", "date", "timestamp", "timestamp_ntz"})
+_QUOTE = '"'
+_ESCAPED = r'[\x00-\x1F"\\]'
 
 
 def row_as_json(fields: Sequence[Field]) -> str:
@@ -17,8 +27,33 @@ def row_as_json(fields: Sequence[Field]) -> str:
     Args:
         fields: Name, SQL and type of each field.
     """
+    texts = [sql for _, sql, kind in fields if kind == "string"]
+    joined = f"concat('{{', concat_ws(',', {', '.join(_named(*field) for field in fields)}), '}}')"
+    if not texts:
+        return joined
+    escaped = f"concat_ws('', {', '.join(texts)}) RLIKE {text_literal(_ESCAPED)}"
+    return f"CASE WHEN {escaped} THEN {_by_engine(fields)} ELSE {joined} END"
+
+
+def _by_engine(fields: Sequence[Field]) -> str:
     written = (f"{text_literal(name)}, {_readable(sql, kind, 0)}" for name, sql, kind in fields)
     return f"to_json(named_struct({', '.join(written)}))"
+
+
+def _named(name: str, sql: str, kind: str) -> str:
+    """Return SQL of a field with its name, null where the value is; a text has no sign to escape."""
+    front = json.dumps(name, ensure_ascii=False) + ":"
+    base = kind.partition("(")[0].partition("<")[0]
+    if base == "string":
+        return f"concat({text_literal(front + _QUOTE)}, {sql}, {text_literal(_QUOTE)})"
+    if base in _BARE:
+        return f"concat({text_literal(front)}, CAST({sql} AS string))"
+    if base in _UNESCAPED:
+        text = _readable(sql, kind, 0) if base != "date" else f"CAST({sql} AS string)"
+        return f"concat({text_literal(front + _QUOTE)}, {text}, {text_literal(_QUOTE)})"
+    # What else there is, such as doubles, engines write in ways of their own.
+    alone = _by_engine([(name, sql, kind)])
+    return f"CASE WHEN {sql} IS NOT NULL THEN substring({alone}, 2, length({alone}) - 2) END"
 
 
 def _readable(sql: str, kind: str, depth: int) -> str:

@@ -313,12 +313,18 @@ def _judge(
     fields = [
         (column.name, source, column.source_type) for column, source in zip(columns, sources, strict=True)
     ]
+    # The row as it was read: for those who look into the quarantine, and for replaying it. Where all columns are as
+    # they were read, the quarantine makes it of them, and it need not be staged beside them.
+    is_read = origin.kind == Origin().kind and all(
+        (column.source, column.source_type) == (column.conversion.value, column.type) for column in columns
+    )
+    as_read = (
+        f"CASE WHEN _lf_kind = 1 THEN _lf_raw WHEN _lf_kind = 0 AND {refused} THEN {row_as_json(fields)} END"
+    )
     judged = tested.selectExpr(
         *names,
         *kept,
-        # The row as it was read: for those who look into the quarantine, and for replaying it.
-        f"CASE WHEN _lf_kind = 1 THEN _lf_raw WHEN _lf_kind = 0 AND {refused} THEN {row_as_json(fields)} END "
-        "AS _lf_row",
+        f"{'CAST(NULL AS string)' if is_read else as_read} AS _lf_row",
         f"CASE WHEN _lf_kind = 2 THEN {CLOSING} WHEN {refused} THEN {REFUSED} ELSE {VALID} END AS _lf_part",
     )
     types = {column.name: column.type for column in columns} | kept | {"_lf_row": "string", "_lf_part": "int"}
