@@ -201,7 +201,14 @@ def _from_history(spark: SparkSession, uri: str, key: str) -> Commit | None:
 
 
 def _from_log(spark: SparkSession, uri: str, key: str) -> Commit | None:
-    commits = spark.read.format("binaryFile").load(f"{uri}/_delta_log/*.json")
+    """Look at as many commits as a history tells of: a log holds one file per commit, and may hold thousands."""
+    files = spark.read.format("binaryFile").load(f"{uri}/_delta_log/*.json")
+    # Names only, which are a listing; the content of a file is read where it is asked for.
+    listed = files.select("path").orderBy("path", ascending=False).limit(HISTORY_ROWS).collect()
+    names = [PurePosixPath(row["path"]).name for row in listed]
+    if not names:
+        return None
+    commits = spark.read.format("binaryFile").load([f"{uri}/_delta_log/{name}" for name in names])
     ours = f"instr(decode(content, 'UTF-8'), {text_literal(json.dumps(key))})"
     newest = (
         commits.selectExpr("path", "decode(content, 'UTF-8') AS text", f"{ours} > 0 AS ours")
