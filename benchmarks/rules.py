@@ -1,8 +1,9 @@
 """What quality rules cost beside a plain write: ``python benchmarks/rules.py [--classic] [ROWS]``, else 5,000,000.
 
 Twenty rules (18 on rows, one on keys, one against another table) on generated rows of 16 columns, 7 % of which are
-refused. One JSON line per measurement, then a table. Seconds are of the clock, and of the engine's processors, which
-other programs on the machine do not disturb. On classic Spark, which has no Delta here, tables are Parquet files.
+refused. One JSON line per measurement with where its time went, then a table. Seconds are of the clock, and of the
+engine's processors, which other programs on the machine disturb less. On classic Spark, which has no Delta here, tables
+are Parquet files.
 """
 
 import json
@@ -11,10 +12,10 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 from classic import PYTHON, ParquetTables, children, cpu_seconds, open_classic, peak_mb, run_within
 from pyspark.sql import SparkSession
@@ -80,6 +81,31 @@ RULES = [
 ]
 
 
+class TimedTables:
+    """Tables that note what each kind of write costs; what is left of a node is its look at the rows.
+
+    Attributes:
+        spent: Seconds of the clock and of the engine's processors since ``spent`` was cleared, by kind of write.
+    """
+
+    def __init__(self, tables: Tables, engine: list[int]) -> None:
+        self._tables = tables
+        self._engine = engine
+        self.spent: dict[str, tuple[float, float]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tables, name)
+
+    def overwrite(self, *arguments: Any, **named: Any) -> None:
+        self._note("publish", lambda: self._tables.overwrite(*arguments, **named))
+
+    def replace_slice(self, *arguments: Any, **named: Any) -> None:
+        self._note("quarantine", lambda: self._tables.replace_slice(*arguments, **named))
+
+    def _note(self, kind: str, write: Callable[[], None]) -> None:
+        self.spent[kind] = _timed(write, self._engine)[:2]
+
+
 def main() -> None:
     counts = [int(word) for word in sys.argv[1:] if word.isdigit()]
     rows = counts[0] if counts else 5_000_000
@@ -113,19 +139,27 @@ def measure(spark: SparkSession, tables: Tables, folder: Path, rows: int) -> Non
         types = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
         tables.overwrite(str(folder / name), frame, types, key="given")
     seconds: dict[str, list[tuple[float, float]]] = {"plain": [], "rules": []}
+    parts: dict[str, list[tuple[float, float]]] = {"look": [], "quarantine": [], "publish": []}
+    timed = TimedTables(tables, engine)
     found: Mapping[str, Any] = {}
     for number in range(REPEATS):
         for name, rules in (("plain", []), ("rules", RULES)):
             spec = parse_node_spec(_spec(folder, f"{name}{number}", rules))
-            took = _timed(lambda spec=spec: run_node(spark, spec, tables), engine)  # type: ignore[misc]
+            timed.spent.clear()
+            took = _timed(lambda spec=spec: run_node(spark, spec, cast("Tables", timed)), engine)  # type: ignore[misc]
             result = json.loads(took[2].to_json())
             if result["error"] is not None:
                 raise SystemExit(f"the node failed: {result['error']['message']}")
             seconds[name].append(took[:2])
             line = {"what": name, "seconds": round(took[0], 2), "engine_cpu_seconds": round(took[1], 2)}
-            print(json.dumps(line | {"timings_s": result["timings_s"]}), flush=True)
-            found = result if rules else found
-    _show(seconds, found, rows, engine)
+            spent = {"look": _less(took[:2], timed.spent.values()), **timed.spent}
+            rounded = {kind: [round(value, 2) for value in both] for kind, both in spent.items()}
+            print(json.dumps(line | {"timings_s": result["timings_s"], "spent": rounded}), flush=True)
+            if rules:
+                found = result
+                for kind, both in spent.items():
+                    parts[kind].append(both)
+    _show(seconds, parts, found, rows, engine)
 
 
 def _timed(work: Callable[[], Any], engine: list[int]) -> tuple[float, float, Any]:
@@ -134,12 +168,27 @@ def _timed(work: Callable[[], Any], engine: list[int]) -> tuple[float, float, An
     return time.perf_counter() - clock, cpu_seconds(engine) - cpu, result
 
 
-def _show(
-    seconds: Mapping[str, list[tuple[float, float]]], found: Mapping[str, Any], rows: int, engine: list[int]
-) -> None:
-    middle = {
-        name: tuple(median(values) for values in zip(*all_, strict=True)) for name, all_ in seconds.items()
+def _less(total: tuple[float, float], parts: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    clock, cpu = total
+    for part in parts:
+        clock, cpu = clock - part[0], cpu - part[1]
+    return clock, cpu
+
+
+def _middle(measured: Mapping[str, list[tuple[float, float]]]) -> dict[str, tuple[float, ...]]:
+    return {
+        name: tuple(median(values) for values in zip(*all_, strict=True)) for name, all_ in measured.items()
     }
+
+
+def _show(
+    seconds: Mapping[str, list[tuple[float, float]]],
+    parts: Mapping[str, list[tuple[float, float]]],
+    found: Mapping[str, Any],
+    rows: int,
+    engine: list[int],
+) -> None:
+    middle, spent = _middle(seconds), _middle(parts)
     plain, rules = middle["plain"], middle["rules"]
     summary = {
         "rows": rows,
@@ -152,7 +201,7 @@ def _show(
     }
     print(json.dumps(summary))
     print(f"\n{'':12}{'seconds':>10}{'cpu':>10}")
-    for name, values in middle.items():
+    for name, values in [*middle.items(), *((f"  {kind}", values) for kind, values in spent.items())]:
         print(f"{name:12}{values[0]:>10.2f}{values[1]:>10.2f}")
     print(f"{'ratio':12}{summary['ratio']:>10.2f}{summary['cpu_ratio']:>10.2f}")
     for item in found["rules"]:
