@@ -16,6 +16,7 @@ from landfall.instants import read_since
 from landfall.landing.queries import FileFilter, list_files
 from landfall.landing.replay import REPLAYABLE
 from landfall.metadata.catalog import list_product_keys
+from landfall.metadata.whose import domains_of_files
 from landfall.roles import Role
 from landfall.runs.evidence import file_evidence
 from landfall.runs.file_history import file_history
@@ -84,14 +85,14 @@ async def show_file(request: Request, caller: Caller, file_id: int) -> Response:
     await of_files(request, caller, [file_id])
     backend = backend_of(request)
     now = backend.now()
-    versions, evidence = backend.database.read(
+    versions, evidence, domains = backend.database.read(
         lambda connection: (
             file_history(connection, file_id, scope=caller.scope),
             file_evidence(connection, str(file_id), now=now),
+            domains_of_files(connection, [file_id]),
         )
     )
     shown = next(version for version in versions if version.file.file_id == file_id)
-    domain = shown.file.product.partition("/")[0] if shown.file.product else None
     return render(
         request,
         caller,
@@ -101,7 +102,7 @@ async def show_file(request: Request, caller: Caller, file_id: int) -> Response:
         shown=shown,
         versions=versions,
         findings=explain(evidence, now=now),
-        may_replay=shown.file.state in REPLAYABLE and caller.may(Role.OPERATOR, domain),
+        may_replay=shown.file.state in REPLAYABLE and caller.may(Role.OPERATOR, domains[file_id]),
     )
 
 

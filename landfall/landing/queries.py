@@ -94,7 +94,7 @@ def list_files(
     """Return a page of files, the newest first; of those whose name begins with something, by their names.
 
     Args:
-        scope: Whose files are seen; those of no product by who sees everything.
+        scope: Whose files are seen; those of no product by the domain whose folder they are in.
 
     Raises:
         NotACursor: The cursor is of no such list.
@@ -106,7 +106,7 @@ def list_files(
     ]
     if wanted.name:
         order.insert(0, SortKey("name", landed_files.c.FileName))
-    query = _files().where(*_conditions(wanted), scope.rows())
+    query = _files().where(*_conditions(wanted), _seen(scope))
     return read_page(connection, query, order, _file, limit=limit, cursor=cursor)
 
 
@@ -123,7 +123,7 @@ def get_file(connection: sa.Connection, text: str, *, scope: Scope = EVERYTHING)
         query = _files().where(
             landed_files.c.FileName == searched_name(text), landed_files.c.Url.endswith(text, autoescape=True)
         )
-    return _some(connection, query.where(scope.rows()), text)
+    return _some(connection, query.where(_seen(scope)), text)
 
 
 def versions_of_file(
@@ -135,7 +135,7 @@ def versions_of_file(
         UnknownFile: No file has that id.
     """
     of_path = sa.select(landed_files.c.UrlHash).where(landed_files.c.LandedFileID == file_id)
-    query = _files().where(landed_files.c.UrlHash == of_path.scalar_subquery(), scope.rows())
+    query = _files().where(landed_files.c.UrlHash == of_path.scalar_subquery(), _seen(scope))
     return _some(connection, query, str(file_id))
 
 
@@ -150,10 +150,14 @@ def count_files(
     rows = connection.execute(
         sa.select(landed_files.c.State, sa.func.count().label("Files"))
         .select_from(_WITH_PRODUCT)
-        .where(landed_files.c.State.in_(states), landed_files.c.LandedAt >= since, scope.rows())
+        .where(landed_files.c.State.in_(states), landed_files.c.LandedAt >= since, _seen(scope))
         .group_by(landed_files.c.State)
     )
     return {row.State: row.Files for row in rows}
+
+
+def _seen(scope: Scope) -> sa.ColumnElement[bool]:
+    return scope.of_file(landed_files.c.DataProductID, landed_files.c.Url)
 
 
 def _conditions(wanted: FileFilter) -> list[sa.ColumnElement[bool]]:

@@ -167,7 +167,8 @@ def _chosen(connection: sa.Connection, choice: FileChoice) -> tuple[list[int], i
         raise NothingChosen
     states = [choice.state] if choice.state is not None else sorted(_ENDED_BADLY)
     query = sa.select(landed_files.c.LandedFileID).where(
-        landed_files.c.State.in_(states), choice.scope.of_product(landed_files.c.DataProductID)
+        landed_files.c.State.in_(states),
+        choice.scope.of_file(landed_files.c.DataProductID, landed_files.c.Url),
     )
     if choice.dataset is not None:
         query = query.where(landed_files.c.DataSetName == choice.dataset)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from landfall.addresses import LANDING
 from landfall.metadata.tables import data_products, data_sets, ports
 
 
@@ -27,6 +28,20 @@ class Scope:
             return sa.true()
         return product_id.in_(sa.select(data_products.c.DataProductID).where(self.rows()).correlate(None))
 
+    def of_file(
+        self, product_id: sa.ColumnElement[int], url: sa.ColumnElement[str]
+    ) -> sa.ColumnElement[bool]:
+        """Return the condition on the product and URL of a landed file.
+
+        A file of no product is the domain's in whose folder, ``{domain}/`` in the landing zone, it is; what lies in no
+        folder is seen by who sees all.
+        """
+        if self.domains is None:
+            return sa.true()
+        folders = (_below(url, domain) for domain in sorted(self.domains))
+        nobodys = sa.and_(product_id.is_(None), sa.or_(sa.false(), *folders))
+        return sa.or_(self.of_product(product_id), nobodys)
+
     def published(self, data_set_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
         """Return the condition that a dataset of DataSets is seen: it is of a domain that is, or it is a port."""
         if self.domains is None:
@@ -47,6 +62,17 @@ class Scope:
         published = of_ports.correlate(None)
         own = (name.startswith(f"{domain}/", autoescape=True) for domain in sorted(self.domains))
         return sa.or_(name.in_(published), *own)
+
+
+def _below(url: sa.ColumnElement[str], domain: str) -> sa.ColumnElement[bool]:
+    folder = f"/{LANDING}/{domain}/"
+    # The first folder of that name only: in a folder of another domain anybody may make one that is called like it.
+    deeper = f"%/{LANDING}%{_escaped(folder)}%"
+    return sa.and_(url.contains(folder, autoescape=True), url.not_like(deeper, escape="!"))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_").replace("[", "![")
 
 
 EVERYTHING = Scope()

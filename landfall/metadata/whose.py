@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from landfall.addresses import parse_blob_url
 from landfall.metadata.tables import backfills, data_products, landed_files, run_requests, runs
 
 _IDS_IN_ONE = 500
@@ -26,17 +27,26 @@ def domain_of_backfill(connection: sa.Connection, backfill_id: str) -> str | Non
 
 
 def domains_of_files(connection: sa.Connection, file_ids: Sequence[int]) -> dict[int, str | None]:
-    """Return the domain of each of these files that there is; ``None`` for one that no product expected."""
+    """Return the domain of each of these files that there is: its product's, else that whose folder it is in."""
     found: dict[int, str | None] = {}
     for start in range(0, len(file_ids), _IDS_IN_ONE):
-        query = sa.select(landed_files.c.LandedFileID, data_products.c.Domain).select_from(
+        query = sa.select(
+            landed_files.c.LandedFileID, landed_files.c.Url, data_products.c.Domain
+        ).select_from(
             landed_files.outerjoin(
                 data_products, data_products.c.DataProductID == landed_files.c.DataProductID
             )
         )
         wanted = landed_files.c.LandedFileID.in_(file_ids[start : start + _IDS_IN_ONE])
-        found.update({row.LandedFileID: row.Domain for row in connection.execute(query.where(wanted))})
+        rows = connection.execute(query.where(wanted))
+        found.update({row.LandedFileID: row.Domain or _domain_of_folder(row.Url) for row in rows})
     return found
+
+
+def _domain_of_folder(url: str) -> str | None:
+    """Return the first folder of a file's path below the landing zone, ``None`` for a file in none."""
+    domain, slash, _ = parse_blob_url(url).path.partition("/")
+    return domain if slash else None
 
 
 def _domain(connection: sa.Connection, table: sa.Table, column: sa.Column[Any], value: str) -> str | None:

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from landfall.landing.intake import take_in
 from landfall.metadata.alarms import AlarmName, raise_alarm
 from landfall.metadata.catalog import find_product_id
 from landfall.metadata.engine import Database
@@ -16,7 +18,8 @@ from landfall.runs.pausing import pause_product
 from landfall.runs.requests import RunRequest, Trigger
 from landfall.spec.model import DatasetName, Port
 from tests.api_server import Api, ServerBackend, in_azure
-from tests.builders import a_product, a_transformation
+from tests.builders import a_blob_event, a_product, a_transformation
+from tests.databases import a_database
 from tests.integration.runs.acting import NOW, apply, begin, finish, land
 
 # In the name of everything of the other domain that is not published.
@@ -25,8 +28,6 @@ HIDDEN = "zzhidden"
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    from tests.databases import a_database
-
     database = a_database(tmp_path_factory.mktemp("isolation"))
     fill(database)
     yield database
@@ -185,3 +186,42 @@ def test_no_act_reaches_another_domain(database: Database, roles: tuple[str, ...
     assert [answers[path].json["runs"] for path in sorted(bulk)] == [[], []]
     assert {answer.status for path, answer in answers.items() if path not in bulk} <= {400, 403, 404}
     assert insider.get("/api/audit").text == before
+
+
+def test_a_file_that_no_product_expected_is_its_folders_domains(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    apply(database, a_product(a_transformation()))
+    for path in (
+        "sales/order/typo.csv",
+        "finance/ledger/theirs.csv",
+        "finance/landing/sales/like_ours.csv",
+        "landing/sales/like_ours_too.csv",
+        "salesx/order/near.csv",
+        "sales_eu/order/wild.csv",
+        "top.csv",
+    ):
+        database.transact(lambda c, path=path: take_in(c, a_blob_event(path), now=NOW))  # type: ignore[misc]
+
+    def seen(*roles: str) -> set[str]:
+        caller = in_azure(database, "eve@contoso.example", *roles)
+        files = caller.get("/api/files?state=unmatched").json["files"]
+        for file in caller.get("/api/files").json["files"]:
+            assert caller.get(f"/api/files/{file['file_id']}").status == 200
+            assert caller.get(f"/api/why/files/{file['file_id']}").status == 200
+        return {file["url"].rpartition("/")[2] for file in files}
+
+    assert seen("reader:sales") == {"typo.csv"}
+    assert seen("reader:finance") == {"theirs.csv", "like_ours.csv"}
+    assert seen("reader:landing") == {"like_ours_too.csv"}
+    assert seen("reader:sales_eu") == {"wild.csv"}
+    assert seen("reader:hr") == set()
+    assert len(seen("reader")) == 7
+
+    def replayed(role: str, body: dict[str, Any]) -> tuple[int, Any]:
+        answer = in_azure(database, "eve@contoso.example", role).post("/api/files/replay", body)
+        return answer.status, [left["file_id"] for left in answer.json.get("left", ())]
+
+    assert replayed("operator:finance", {"file_ids": [1]})[0] == 404
+    assert replayed("operator:sales", {"file_ids": [1]}) == (200, [1])
+    assert replayed("operator:sales", {"state": "unmatched"}) == (200, [1])
+    database.close()
