@@ -1,5 +1,7 @@
 """What lies in quarantine, read straight from the lake: how many rows by rule, and the rows themselves."""
 
+import base64
+import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,9 +14,10 @@ from landfall import addresses
 from landfall.lake import Lake
 from landfall.metadata.catalog import CurrentProduct, get_current_product, list_products
 from landfall.metadata.engine import Database
+from landfall.metadata.paging import NotACursor, Page
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.preview import LakeNotReadable, TableNotWritten, open_table
-from landfall.runs.held_rows import Choice, HeldByRule, HeldState, RefusedRow
+from landfall.runs.held_rows import Choice, HeldByRule, HeldState, RefusedRow, RowOrder
 from landfall.runs.quarantining import HeldRows, acts_in_vain, rows_read
 from landfall.settings import Settings
 
@@ -61,31 +64,78 @@ def read_rows(
     chosen: HeldRows,
     *,
     state: HeldState | None = HeldState.HELD,
+    order: RowOrder = RowOrder.OLDEST,
     limit: int = 20,
-    offset: int = 0,
-) -> tuple[RefusedRow, ...]:
-    """Return refused rows of a dataset, the oldest first; none if nothing of it was ever refused.
+    cursor: str | None = None,
+) -> Page[RefusedRow]:
+    """Return a page of the refused rows of a dataset; an empty one if nothing of it was ever refused.
 
     Args:
         state: Where they stand; ``None`` shows all.
+        cursor: The ``following`` of the page before; ``None`` for the first one. What is refused, released or discarded
+            meanwhile moves no other row to another page.
 
     Raises:
         UnknownProduct: No such product has been applied.
+        NotACursor: The cursor is none, or of another order.
         LakeNotReadable: The lake cannot be reached or denies access.
     """
+    behind = _behind(order, cursor) if cursor is not None else "true"
     current = database.read(lambda connection: get_current_product(connection, product))
     table = _open(settings, current, chosen.dataset)
     if table is None:
-        return ()
-    wanted = [_condition(chosen)]
+        return Page(())
+    wanted = _condition(chosen)
     if state is not None:
-        wanted.append(f"_lf_state = {_text(state)}")
+        wanted += f" AND _lf_state = {_text(state)}"
+    keys = ", ".join(f"{expression} AS {name}" for name, expression in _PLACE.items())
+    places = ", ".join(_PLACE)
+    down = " DESC" if order is RowOrder.NEWEST else ""
+    # Rows that are alike in everything are told apart by their number, so that none falls between two pages.
     rows = _ask(
         table,
-        f"SELECT * FROM ({_with_state(database, current)}) AS q WHERE {' AND '.join(wanted)} "  # noqa: S608
-        f"ORDER BY _quarantined_at, _run_id, _source_file, _line, _row LIMIT {limit:d} OFFSET {offset:d}",
+        f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {places} ORDER BY {places}) AS _lf_nth "  # noqa: S608
+        f"FROM (SELECT *, {keys} FROM ({_with_state(database, current)}) AS q WHERE {wanted}) AS k) AS n "
+        f"WHERE {behind} ORDER BY {', '.join(name + down for name in _KEYS)} LIMIT {limit + 1:d}",
     )
-    return tuple(map(_row, rows))
+    following = _cursor(order, rows[limit - 1]) if len(rows) > limit else None
+    return Page(tuple(map(_row, rows[:limit])), following)
+
+
+# Where a row stands among the others; none of these is ever null.
+_PLACE: Final = {
+    "_lf_at": "CAST(_quarantined_at AS BIGINT)",
+    "_lf_run": "_run_id",
+    "_lf_file": "coalesce(_source_file, '')",
+    "_lf_line": "coalesce(_line, -1)",
+    "_lf_text": "md5(_row)",
+}
+_KEYS: Final = (*_PLACE, "_lf_nth")
+_KINDS: Final = (int, str, str, int, str, int)
+
+
+def _cursor(order: RowOrder, row: Mapping[str, Any]) -> str:
+    text = json.dumps([order, *(row[name] for name in _KEYS)], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _behind(order: RowOrder, cursor: str) -> str:
+    """Return the condition for rows behind the one that a cursor names."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        said, *values = json.loads(text)
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise NotACursor(cursor) from error
+    if said != order or tuple(map(type, values)) != _KINDS:
+        raise NotACursor(cursor)
+    if any(isinstance(value, int) and abs(value) >= 2**63 for value in values):
+        raise NotACursor(cursor)
+    beyond = "<" if order is RowOrder.NEWEST else ">"
+    said_so = [_text(value) if isinstance(value, str) else str(value) for value in values]
+    condition = "false"
+    for name, value in reversed(tuple(zip(_KEYS, said_so, strict=True))):
+        condition = f"({name} {beyond} {value} OR ({name} = {value} AND {condition}))"
+    return condition
 
 
 def count_chosen(database: Database, settings: Settings, product: str, chosen: HeldRows) -> Choice:

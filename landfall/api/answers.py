@@ -176,10 +176,10 @@ class BackfillStarted(Answer):
 
 
 class RefusedRows(Answer):
-    """Refused rows of a dataset, the oldest first; ``following`` is the offset of those behind them."""
+    """Refused rows of a dataset."""
 
     rows: list[RefusedRow]
-    following: int | None
+    following: str | None
 
 
 class ChosenRows(Answer):

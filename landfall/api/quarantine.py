@@ -12,7 +12,7 @@ from landfall.api.runs import accepted
 from landfall.lake import Lake
 from landfall.metadata.engine import Database
 from landfall.metadata.scope import Scope
-from landfall.runs.held_rows import HeldState
+from landfall.runs.held_rows import HeldState, RowOrder
 from landfall.runs.ids import RequestID
 from landfall.runs.quarantining import (
     HeldAct,
@@ -47,15 +47,17 @@ def show_quarantined_rows(
     chosen: HeldRows,
     *,
     state: HeldState | None,
+    order: RowOrder,
     limit: int,
-    offset: int,
+    cursor: str | None,
 ) -> Reply:
-    """Answer ``GET /api/products/{domain}/{product}/quarantine/{dataset}/rows``: refused rows, the oldest first."""
+    """Answer ``GET /api/products/{domain}/{product}/quarantine/{dataset}/rows``."""
     from landfall.quarantine import read_rows
 
-    found = read_rows(database, settings, product, chosen, state=state, limit=limit, offset=offset)
-    following = offset + limit if len(found) == limit else None
-    return Reply(200, {"rows": [asdict(row) for row in found], "following": following})
+    found = read_rows(
+        database, settings, product, chosen, state=state, order=order, limit=limit, cursor=cursor
+    )
+    return Reply(200, {"rows": [asdict(row) for row in found.items], "following": found.following})
 
 
 def act_on_quarantine(

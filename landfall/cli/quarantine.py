@@ -120,12 +120,15 @@ def show(
     file: Files = None,
     state: Annotated[str, typer.Option(help="Rows that are held, released or discarded, or all.")] = "held",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Rows to show.")] = 20,
-    offset: Annotated[int, typer.Option(min=0, help="Rows to pass over, the oldest first.")] = 0,
+    newest: Annotated[bool, typer.Option("--newest", help="The newest rows first.")] = False,
+    cursor: Annotated[
+        str | None, typer.Option(metavar="CURSOR", help="Go on where an answer before said that it ended.")
+    ] = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
-    """Show refused rows with their rules, reason, file and line, the oldest first."""
+    """Show refused rows with their rules, reason, file and line, the oldest first unless told otherwise."""
     from landfall.quarantine import read_rows
-    from landfall.runs.held_rows import HeldState
+    from landfall.runs.held_rows import HeldState, RowOrder
 
     if state not in (*HeldState, "all"):
         raise typer.BadParameter(f"{state!r} is none of {', '.join(HeldState)}, all", param_hint="--state")
@@ -138,12 +141,13 @@ def show(
         product,
         chosen,
         state=None if state == "all" else HeldState(state),
+        order=RowOrder.NEWEST if newest else RowOrder.OLDEST,
         limit=limit,
-        offset=offset,
+        cursor=cursor,
     )
-    show_rows([asdict(row) for row in found], _ROW_COLUMNS, output)
-    if len(found) == limit:
-        note(f"there may be more; --offset {offset + limit} goes on")
+    show_rows([asdict(row) for row in found.items], _ROW_COLUMNS, output)
+    if found.following:
+        note(f"there is more: --cursor {found.following} goes on")
 
 
 def replay(

@@ -14,18 +14,20 @@ from landfall.api.errors import InvalidRequest
 from landfall.api.identity import Caller, Viewer, backend_of
 from landfall.console.acts import NOTHING_SENT, ActPage, Sent
 from landfall.console.address import page, product_page
+from landfall.console.choices import chosen
 from landfall.console.command_lines import command
 from landfall.console.forms import Choice
 from landfall.console.rendering import here, render
 from landfall.console.routing import PageRoute, back_of, perform, read_form, refused_form, see_other
 from landfall.errors import LandfallError
 from landfall.roles import Role
-from landfall.runs.held_rows import HeldState
+from landfall.runs.held_rows import HeldState, RowOrder
 from landfall.runs.quarantining import HeldAct, HeldRows
 
 router = APIRouter(route_class=PageRoute)
 
 _ROWS = 50
+_ORDERS = (("", "oldest first"), (RowOrder.NEWEST, "newest first"))
 _REASON = Choice(
     "reason", "Why", "words", "Kept with the rows, for those who ask where they are.", required=True
 )
@@ -42,15 +44,16 @@ def show_rows(request: Request, caller: Caller, domain: str, product: str, datas
     given = here(request).parameters
     wanted = _rows_of(dataset, given)
     state = _state(given)
-    after = _number(given, "after")
+    order = chosen(given, "order", RowOrder) or RowOrder.OLDEST
     rows = read_rows(
         backend.database,
         backend.settings,
         key,
         wanted,
         state=state,
-        limit=_ROWS + 1,
-        offset=after,
+        order=order,
+        limit=_ROWS,
+        cursor=given.get("cursor"),
     )
     counted = count_chosen(backend.database, backend.settings, key, wanted)
     return render(
@@ -60,8 +63,8 @@ def show_rows(request: Request, caller: Caller, domain: str, product: str, datas
         section="quarantine",
         product=key,
         dataset=dataset,
-        rows=rows[:_ROWS],
-        following=after + _ROWS if len(rows) > _ROWS else None,
+        rows=rows,
+        orders=_ORDERS,
         counted=counted,
         states=(*((item, item) for item in HeldState), ("any", "any")),
         state=state or "any",
@@ -184,10 +187,3 @@ def _state(given: Mapping[str, str]) -> HeldState | None:
     if text not in tuple(HeldState):
         raise InvalidRequest([f"state: {text!r} is none of {', '.join(HeldState)}, any."])
     return HeldState(text)
-
-
-def _number(given: Mapping[str, str], name: str) -> int:
-    text = given.get(name, "0")
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InvalidRequest([f"{name}: {text!r} is no whole number."])
-    return int(text)

@@ -15,6 +15,13 @@ class HeldState(StrEnum):
     DISCARDED = "discarded"
 
 
+class RowOrder(StrEnum):
+    """In which order refused rows are read: by when they were refused."""
+
+    OLDEST = "oldest"
+    NEWEST = "newest"
+
+
 @dataclass(frozen=True, slots=True)
 class HeldByRule:
     """The rows of a dataset that one rule refused; a row that several refused is in each of them.

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pyarrow as pa
 import pytest
@@ -17,6 +19,9 @@ from landfall.addresses import LAKE, abfss_uri, quarantine_path
 from landfall.metadata.engine import Database
 from landfall.metadata.tables import run_requests
 from landfall.preview import storage_options
+from landfall.quarantine import read_rows
+from landfall.runs.held_rows import RefusedRow, RowOrder
+from landfall.runs.quarantining import HeldRows
 from landfall.settings import Settings
 from tests.console import busy_house
 from tests.console.busy_house import FILE, INGEST, LANDED, PRODUCT, House
@@ -24,7 +29,7 @@ from tests.console.conftest import DESKTOP, PHONE
 from tests.console.serving import Served, serving
 from tests.databases import a_database
 from tests.integration.local.conftest import emulator  # noqa: F401 a fixture
-from tests.loopback import Emulator
+from tests.loopback import PATIENCE_S, Emulator
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SERIOUS = {"serious", "critical"}
@@ -50,20 +55,29 @@ def served(database: Database, house: House, emulator: Emulator) -> Iterator[Ser
         yield served
 
 
-def write_refused_rows(settings: Settings, house: House) -> None:
-    """Write the quarantine table of the landed orders as the Spark runtime does."""
+def write_refused_rows(
+    settings: Settings, house: House, dataset: str = LANDED, *, from_file: bool = True, alike: int = 1
+) -> None:
+    """Write the quarantine table of a dataset as the Spark runtime does.
+
+    Args:
+        from_file: Whether the rows were read from a file, and so have a place.
+        alike: How often each row is there.
+    """
     rows = [
         {
             "_run_id": house.refusing,
             "_node": INGEST,
             "_attempt": 1,
-            "_dataset": LANDED,
+            "_dataset": dataset,
             "_rules": ["order_id_known"] if number % 3 == 0 else ["amount_in_range"],
             "_rule_versions": ["9f2c"],
             "_warnings": [],
             "_reason": "order_id is null" if number % 3 == 0 else "amount is not between 0 and 100,000",
-            "_source_file": f"abfss://landing@acc.dfs.core.windows.net/{PRODUCT}/{LANDED}/{FILE}",
-            "_line": 200 + number,
+            "_source_file": None
+            if not from_file
+            else f"abfss://landing@acc.dfs.core.windows.net/{PRODUCT}/{LANDED}/{FILE}",
+            "_line": 200 + number if from_file else None,
             "_row": json.dumps({"order_id": 90000 + number, "customer": f"C-{number}", "amount": "-12.50"}),
             "_quarantined_at": NOW,
             "_state": "held",
@@ -73,6 +87,7 @@ def write_refused_rows(settings: Settings, house: House) -> None:
             "_ended_reason": None,
         }
         for number in range(ROWS)
+        for _ in range(alike)
     ]
     texts, names = pa.string(), pa.list_(pa.string())
     kinds: dict[str, Any] = dict.fromkeys(rows[0], texts) | dict.fromkeys(
@@ -82,7 +97,7 @@ def write_refused_rows(settings: Settings, house: House) -> None:
     kinds |= dict.fromkeys(("_quarantined_at", "_ended_at"), pa.timestamp("us", tz="UTC"))
     domain, _, name = PRODUCT.partition("/")
     write_deltalake(
-        abfss_uri(settings.storage_account, LAKE, quarantine_path(domain, name, LANDED)),
+        abfss_uri(settings.storage_account, LAKE, quarantine_path(domain, name, dataset)),
         pa.Table.from_pylist(rows, schema=pa.schema(list(kinds.items()))),
         storage_options=storage_options(settings),
     )
@@ -113,6 +128,57 @@ def test_rows_are_narrowed_to_a_rule(tab: Page, served: Served) -> None:
 
     expect(tab.get_by_role("region", name="Refused rows").locator("tbody > tr")).to_have_count(6)
     expect(tab.locator("main")).to_contain_text("6 rows held that meet the filter")
+
+
+@pytest.mark.parametrize("order", list(RowOrder))
+def test_pages_of_rows_lose_none_and_show_none_twice_even_of_rows_that_are_alike(
+    database: Database,
+    emulator: Emulator,  # noqa: F811 the fixture
+    house: House,
+    order: RowOrder,
+) -> None:
+    settings = emulator.settings()
+    write_refused_rows(settings, house, f"twins_{order}", from_file=False, alike=3)
+
+    def pages(limit: int) -> Iterator[tuple[RefusedRow, ...]]:
+        cursor = None
+        while True:
+            page = read_rows(
+                database,
+                settings,
+                PRODUCT,
+                HeldRows(f"twins_{order}"),
+                order=order,
+                limit=limit,
+                cursor=cursor,
+            )
+            yield page.items
+            cursor = page.following
+            if cursor is None:
+                return
+
+    (whole,) = pages(500)
+    parts = list(pages(7))
+
+    assert (len(whole), [len(part) for part in parts]) == (3 * ROWS, [7] * 7 + [2])
+    assert [row for part in parts for row in part] == list(whole)
+
+
+def test_rows_are_paged_and_a_cursor_of_another_order_is_refused(served: Served) -> None:
+    url = f"{served.url}/api/products/{PRODUCT}/quarantine/{LANDED}/rows"
+
+    def ask(query: str) -> dict[str, Any]:
+        with urlopen(f"{url}?{query}", timeout=PATIENCE_S) as answer:  # noqa: S310 - loopback
+            return dict(json.load(answer))
+
+    first = ask("limit=10&order=newest")
+    second = ask(f"limit=10&order=newest&cursor={first['following']}")
+
+    lines = [row["line"] for row in (*first["rows"], *second["rows"])]
+    assert (lines, second["following"]) == (sorted(range(200, 200 + ROWS), reverse=True), None)
+    with pytest.raises(HTTPError) as refused:
+        ask(f"order=oldest&cursor={first['following']}")
+    assert refused.value.code == 400
 
 
 def test_refused_rows_are_judged_again(tab: Page, database: Database, served: Served) -> None:

@@ -11,8 +11,9 @@ from landfall.api.answers import ChosenRows, RefusedRows, StartedRun
 from landfall.api.bodies import ActOnQuarantine
 from landfall.api.describing import takes
 from landfall.api.identity import Caller, backend_of
+from landfall.api.parameters import Cursor, Limit
 from landfall.roles import Role
-from landfall.runs.held_rows import HeldByRule, HeldState
+from landfall.runs.held_rows import HeldByRule, HeldState, RowOrder
 from landfall.runs.quarantining import HeldAct, HeldRows
 
 router = APIRouter(tags=["quarantine"])
@@ -43,10 +44,11 @@ async def show_quarantined_rows(
     run: Annotated[list[str], Query(max_length=100)] = [],  # noqa: B006
     file: Annotated[list[str], Query(max_length=100)] = [],  # noqa: B006
     state: HeldState | None = HeldState.HELD,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
-    offset: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
+    order: RowOrder = RowOrder.OLDEST,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Response:
-    """Show refused rows with their rules, reason, file and line, the oldest first."""
+    """Show refused rows with their rules, reason, file and line, the oldest or the newest first."""
     return await read(
         request,
         quarantine.show_quarantined_rows,
@@ -54,8 +56,9 @@ async def show_quarantined_rows(
         of_product(caller, domain, product),
         HeldRows(dataset, tuple(rule), tuple(run), tuple(file)),
         state=state,
+        order=order,
         limit=limit,
-        offset=offset,
+        cursor=cursor,
     )
 
 
