@@ -69,9 +69,10 @@ def test_over_http_a_value_waits_for_its_instant(database: Database) -> None:
 
 def test_over_http_faults_are_told_apart(database: Database) -> None:
     def put(name: str, body: dict[str, object]) -> int:
-        return answered(
+        told: int = answered(
             config.request_set, database, name, json.dumps(body).encode(), actor="ada", now=NOW
         ).reply.status
+        return told
 
     assert put("limits.node", {"value": "5"}) == 404
     assert put("limits.nodes", {"value": "0"}) == 400
