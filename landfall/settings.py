@@ -31,7 +31,22 @@ class SourceNotConfigured(LandfallError):
         super().__init__(
             f"{connection_variable(source)} is not set, so this machine does not know how to reach the source "
             f"{source!r}. Set it to an SQLAlchemy URL such as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE or "
-            "sqlite:///FILE; the product file names a Key Vault secret, which only Azure reads."
+            "sqlite:///FILE, of a share to file:///FOLDER; the product file names a Key Vault secret, which only Azure "
+            "reads."
+        )
+        self.source = source
+
+
+class SourceSecretNotSet(LandfallError):
+    """Nothing says with which secret this machine signs in to a source of a product."""
+
+    code = "LF6014"
+
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            f"{secret_variable(source)} is not set, so this machine cannot sign in to the source {source!r}. Set it "
+            "to the password of an SFTP server, or to the Authorization header of an API such as 'Bearer TOKEN'; the "
+            "product file names a Key Vault secret, which only Azure reads."
         )
         self.source = source
 
@@ -177,6 +192,28 @@ class IdentitySettings:
 def connection_variable(source: str) -> str:
     """Return the variable that says how this machine reaches a source of a product."""
     return f"LANDFALL_CONNECTION_{source.upper()}"
+
+
+def secret_variable(source: str) -> str:
+    """Return the variable that holds the password or Authorization header of a source of a product."""
+    return f"LANDFALL_SECRET_{source.upper()}"
+
+
+def find_source_connection(source: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the address by which this machine reaches a source of a product, ``None`` for what its file says."""
+    return environ.get(connection_variable(source)) or None
+
+
+def source_secret(source: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the password or Authorization header of a source of a product.
+
+    Raises:
+        SourceSecretNotSet: The variable is not set.
+    """
+    secret = environ.get(secret_variable(source))
+    if not secret:
+        raise SourceSecretNotSet(source)
+    return secret
 
 
 def source_connection(source: str, environ: Mapping[str, str] = os.environ) -> str:

@@ -1,4 +1,4 @@
-"""`landfall copy`: what a product says of its databases into the landing zone, where there is no Data Factory."""
+"""`landfall copy`: databases, APIs and file servers into the landing zone, where there is no Data Factory."""
 
 import sys
 from dataclasses import asdict
@@ -55,12 +55,13 @@ def copy(
     timeout: Timeout = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
-    """Copy tables of databases into the landing zone; a run starts by itself.
+    """Copy tables, answers of APIs and files of servers into the landing zone; a run starts by itself.
 
-    What Data Factory does in Azure, by the same plan. This machine reaches a source by the variable
-    LANDFALL_CONNECTION_<SOURCE>, an SQLAlchemy URL. A watermark moves once a run has published what was copied.
+    What Data Factory does in Azure, by the same plan. This machine reaches a database by the variable
+    LANDFALL_CONNECTION_<SOURCE>, an SQLAlchemy URL, and a share by file:///FOLDER. Of an API or SFTP server the
+    variable stands in for the address of the product file, and LANDFALL_SECRET_<SOURCE> is what signs in. A watermark
+    moves once a run has published what was copied.
     """
-    from landfall.copying.execute import check_copied_here
     from landfall.landing.copy_plans import current_copy_plan
     from landfall.metadata.catalog import get_current_product
 
@@ -75,7 +76,6 @@ def copy(
         show_rows([*map(_planned_row, plan.items), *_waiting_rows(plan)], _PLAN_COLUMNS, output)
         return
     current = database.read(lambda connection: get_current_product(connection, product)).product
-    check_copied_here(current, plan.items)
     from landfall.lake import Lake
 
     rows, etags = _copy_all(current, plan, Lake.connect(here.settings()))
@@ -94,23 +94,30 @@ def copy(
 
 def _copy_all(product: "Product", plan: "CopyPlan", lake: "Lake") -> tuple[list[Row], list[str]]:
     """Copy the items of a plan; return a row for each, and the entity tags of the files."""
-    from landfall.copying.execute import copy_item
-    from landfall.copying.source import SourceDatabase
-    from landfall.settings import source_connection
+    from landfall.copying.execute import copy_from
+    from landfall.copying.reaching import reach
+    from landfall.settings import find_source_connection, source_connection, source_secret
 
+    wanted = {item.source for item in plan.items}
     # All of them first: whoever forgot one variable learns of it before an hour of copying.
     sources = {
-        name: SourceDatabase.connect(name, source_connection(name))
-        for name in dict.fromkeys(item.source for item in plan.items)
+        declared.name: reach(
+            declared,
+            connection=find_source_connection,
+            needed_connection=source_connection,
+            needed_secret=source_secret,
+        )
+        for declared in product.sources
+        if declared.name in wanted
     }
     rows: list[Row] = []
     etags: list[str] = []
     for item in plan.items:
         began = monotonic()
-        copied = copy_item(product, item, sources[item.source], _upload(product, lake), progress=_Progress())
-        rows.append(_copied_row(copied, monotonic() - began))
-        if copied.etag is not None:
-            etags.append(copied.etag)
+        copied = copy_from(product, item, sources[item.source], _upload(product, lake), progress=_Progress())
+        seconds = monotonic() - began
+        rows += [_copied_row(one, seconds) for one in copied]
+        etags += [one.etag for one in copied if one.etag is not None]
     return [*rows, *_waiting_rows(plan)], etags
 
 

@@ -5,33 +5,25 @@ is repeated writes the same name or a later end of the same copy.
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from landfall.copying.api import SourceApi
+from landfall.copying.files import SourceFiles
 from landfall.copying.names import UPTO, encoded
 from landfall.copying.plan import CopyItem
 from landfall.copying.source import SourceDatabase
 from landfall.copying.tables import TableCopy
-from landfall.errors import LandfallError
-from landfall.spec.model import Product, SourceType
+from landfall.spec.model import Product
 
 Upload = Callable[[str, Path], str]
 """Puts a local file at a path of the landing container and returns its entity tag."""
 
 
-class CopiedElsewhere(LandfallError):
-    """A source that only Data Factory copies."""
-
-    code = "LF4306"
-
-    def __init__(self, source: str, kind: SourceType) -> None:
-        super().__init__(
-            f"source {source!r} is of type {kind}, which Data Factory copies; this command copies databases. Use "
-            "`landfall land` for its files."
-        )
-        self.source = source
+Source = SourceDatabase | SourceApi | SourceFiles
+"""What a product copies from, as this machine reaches it."""
 
 
 class Progress(Protocol):
@@ -45,8 +37,8 @@ class Copied:
     """What became of one item of a plan.
 
     Attributes:
-        rows: Rows in the file; ``None`` if none was written since nothing is new.
-        path: Of the file, in the landing container.
+        rows: Rows in the file; ``None`` if none was written since nothing is new, or the file is copied as it is.
+        path: Of the file, in the landing container; ``None`` if none was written.
     """
 
     dataset: str
@@ -59,12 +51,55 @@ class Copied:
     watermark_to: str | None = None
 
 
-def check_copied_here(product: Product, items: Sequence[CopyItem]) -> None:
-    """Raise ``CopiedElsewhere`` if one of the items is not copied by this machine."""
-    types = {source.name: source.type for source in product.sources}
-    for item in items:
-        if types[item.source] is not SourceType.DATABASE:
-            raise CopiedElsewhere(item.source, types[item.source])
+def copy_from(
+    product: Product, item: CopyItem, source: Source, upload: Upload, *, progress: Progress
+) -> tuple[Copied, ...]:
+    """Copy one item of a plan from whatever its source is, and return what was written: of files each.
+
+    Raises:
+        SourceUnreachable: The source does not answer or denies access.
+        LandfallError: It does not do what is asked, or has what cannot be copied.
+    """
+    if isinstance(source, SourceDatabase):
+        return (copy_item(product, item, source, upload, progress=progress),)
+    if isinstance(source, SourceApi):
+        return (_copy_answers(product, item, source, upload, progress),)
+    return _copy_files(item, source, upload)
+
+
+def _copy_answers(
+    product: Product, item: CopyItem, source: SourceApi, upload: Upload, progress: Progress
+) -> Copied:
+    dataset = next(one for one in product.datasets if one.name == item.dataset)
+    with tempfile.TemporaryDirectory(prefix="landfall-copy-") as folder:
+        file = Path(folder) / "rows"
+        rows = source.write(item, dataset, file, lambda read: progress(item.dataset, read))
+        path = f"{item.folder}/{item.file}"
+        return Copied(
+            dataset=item.dataset,
+            mode=item.mode,
+            rows=rows,
+            path=path,
+            etag=upload(path, file),
+            size_bytes=file.stat().st_size,
+            watermark_from=item.watermark_from or None,
+            watermark_to=item.watermark_to or None,
+        )
+
+
+def _copy_files(item: CopyItem, source: SourceFiles, upload: Upload) -> tuple[Copied, ...]:
+    copied: list[Copied] = []
+    with source.connect() as server, tempfile.TemporaryDirectory(prefix="landfall-copy-") as folder:
+        for found in server.matching(item.path):
+            file = Path(folder) / "file"
+            server.fetch(found, file)
+            path = f"{item.folder}/{found.rpartition('/')[2]}"
+            etag = upload(path, file)
+            copied.append(Copied(item.dataset, item.mode, None, path, etag, file.stat().st_size))
+            if item.delete_after:
+                # Only now: what dies before leaves the file to the next copy.
+                server.delete(found)
+    return tuple(copied) or (Copied(item.dataset, item.mode),)
 
 
 def copy_item(

@@ -5,14 +5,16 @@ puts the answer in place of ``{watermark_to}``, and copies.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from landfall.addresses import landing_path
 from landfall.copying.dialects import DIALECTS
 from landfall.copying.names import UPTO, increment_name
 from landfall.copying.queries import TableQueries
+from landfall.copying.translating import translator
 from landfall.errors import LandfallError
 from landfall.spec.connections import is_key_vault_reference, plain_settings
 from landfall.spec.copy_checks import copy_extension, copy_folder
@@ -68,20 +70,22 @@ class CopyItem:
 
     Attributes:
         kind: ``sqlserver``, ``azure_sql``, ``postgresql``, ``oracle``, ``sqlite``, ``rest``, ``rest_secret``,
-            ``rest_identity`` or ``sftp``.
+            ``rest_identity``, ``sftp``, ``share`` or ``azure_files``.
         mode: ``full`` or ``incremental``.
         secret: Name of the Key Vault secret that holds the connection, or a password or token.
-        server: Server of a database or host of SFTP; ``base_url`` of an API.
+        server: Server of a database, host of SFTP, name of a share, address of Azure Files; ``base_url`` of an API.
+        share: Name of the share of Azure Files.
         database: Of a database that an identity signs in to.
-        user: Who signs in to SFTP.
+        user: Who signs in to SFTP or a share.
         host_key: Fingerprint by which an SFTP server is known.
         audience: What an identity asks a token for.
         upper_bound_query: Its only value, ``watermark_to``, is where this copy ends; ``-`` if nothing is new. Of a full
             copy any text, so that whoever asks need not tell the two apart.
         source_query: Reads the rows, with ``{watermark_to}`` in place of that value.
         partition_option: ``None`` or ``DynamicRange``.
-        path: At an API or SFTP server.
+        path: At an API or file server.
         items: JSON path of the rows in an answer of an API.
+        translator: Data Factory's mapping of an answer to rows; empty where answers are copied as they are.
         watermark_from: Where this copy begins.
         watermark_to: Where it ends, if that is known before the source is asked.
         folder: In `landing`, from the product's folder up.
@@ -111,6 +115,8 @@ class CopyItem:
     path: str = ""
     items: str = ""
     next_page: str = ""
+    translator: Mapping[str, Any] = field(default_factory=dict)
+    share: str = ""
     delete_after: bool = False
     watermark_from: str = ""
     watermark_to: str = ""
@@ -211,7 +217,7 @@ class _Planning:
             case SourceType.API:
                 made |= dict(self._of_api(position))
             case _:
-                made |= dict(self._of_sftp(made["folder"]))
+                made |= dict(self._of_files(made["folder"]))
         return CopyItem(**made)
 
     @property
@@ -268,6 +274,7 @@ class _Planning:
         yield "audience", self.source.audience or ""
         yield "items", self._copy.items or ""
         yield "next_page", self._copy.next_page or ""
+        yield "translator", translator(self.dataset.columns, self._copy.items, copy_extension(self.source))
         if mark is not None:
             # An API cannot be asked how far it is, so a copy ends when it was planned.
             upto = f"{self.now:%Y-%m-%dT%H:%M:%SZ}"
@@ -277,11 +284,24 @@ class _Planning:
                 path += f"{'&' if '?' in path else '?'}{mark.parameter}={position.value}"
         yield "path", path
 
-    def _of_sftp(self, folder: str) -> Iterator[tuple[str, Any]]:
-        user, _, host = (self.source.connection or "").removeprefix("sftp://").rpartition("@")
-        yield "kind", "sftp"
-        yield "server", host.strip("/")
-        yield "user", user
+    def _of_files(self, folder: str) -> Iterator[tuple[str, Any]]:
+        address = urlsplit(self.source.connection or "")
+        share = address.path.strip("/")
+        match address.scheme:
+            case "smb":
+                yield "kind", "share"
+                yield "server", rf"\\{address.hostname}\{share}"
+            case "https":
+                yield "kind", "azure_files"
+                yield "server", f"https://{address.hostname}"
+                yield "share", share
+            case _:
+                yield "kind", "sftp"
+                yield (
+                    "server",
+                    (self.source.connection or "").rpartition("@")[2].removeprefix("sftp://").strip("/"),
+                )
+        yield "user", address.username or ""
         yield "host_key", self.source.host_key or ""
         yield "secret", (self.source.secret or "").removeprefix("keyvault:")
         yield "path", self._copy.path or ""

@@ -5,7 +5,7 @@ import re
 _KEY_VAULT = re.compile(r"keyvault:[A-Za-z0-9-]{1,127}")
 # Scheme, host and path: no user, no password, no query string (a shared access signature is one).
 _ADDRESS = re.compile(
-    r"(https|abfss|sftp)://([A-Za-z0-9._-]+@)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
+    r"(https|abfss|sftp|smb)://([A-Za-z0-9._-]+@)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
 )
 _HOST_PARTS = re.compile(r"jdbc:sqlserver://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 # Settings of a connection string that say where to connect and nothing about how to prove who one is.

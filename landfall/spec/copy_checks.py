@@ -1,5 +1,6 @@
 """Checks of sources that are copied, and of what is copied from them."""
 
+import re
 from typing import Final
 
 import sqlglot
@@ -16,6 +17,7 @@ from landfall.spec.yaml_source import Key
 
 _OF_DATABASES: Final = ("table", "filter", "partitions")
 _OF_APIS: Final = ("items", "next_page")
+_OF_FILES: Final = (SourceType.SFTP, SourceType.SHARE)
 _WITH_ROWVERSION: Final = (Engine.SQLSERVER, Engine.AZURE_SQL)
 
 
@@ -66,14 +68,33 @@ def _check_sign_in(draft: Draft, index: int, source: Source) -> None:
             draft.report(at, "LF1021", message, "add host_key: with the fingerprint that its operator names")
     elif source.host_key is not None:
         draft.report((*at, "host_key"), "LF1030", "host_key is for an SFTP server", "remove it")
+    if source.type is SourceType.SHARE:
+        _check_share(draft, at, source)
     if source.secret is not None and source.audience is not None:
         message = "an API is signed in to with a secret or with an identity"
         draft.report((*at, "audience"), "LF1030", message, "remove secret: or audience:")
     if source.audience is not None and source.type is not SourceType.API:
         draft.report((*at, "audience"), "LF1030", "audience is for an API", "remove it")
     if source.secret is not None and source.type in (SourceType.FILE, SourceType.DATABASE):
-        message = "secret goes with the address of an API or an SFTP server"
+        message = "secret goes with the address of an API or a file server"
         draft.report((*at, "secret"), "LF1030", message, "remove it; a database has connection: keyvault:…")
+
+
+def _check_share(draft: Draft, at: tuple[Key, ...], source: Source) -> None:
+    connection = source.connection or ""
+    files = re.fullmatch(r"https://[a-z0-9]+\.file\.core\.windows\.net/[a-z0-9-]+", connection)
+    server = re.fullmatch(r"smb://[^/@]+@[^/]+/[^/]+", connection)
+    if connection and not files and not server:
+        message = f"'{connection}' is no address of a share"
+        remedy = "write smb://user@host/share, or https://ACCOUNT.file.core.windows.net/SHARE of Azure Files"
+        draft.report((*at, "connection"), "LF1021", message, remedy)
+    if server and source.secret is None:
+        draft.report(
+            at, "LF1021", f"source '{source.name}' has no password", "add secret: keyvault:<secret name>"
+        )
+    if files and source.secret is not None:
+        message = "a share of Azure Files is signed in to with the identity of the factory"
+        draft.report((*at, "secret"), "LF1030", message, "remove it")
 
 
 def _check_kind(draft: Draft, at: tuple[Key, ...], number: int, copy: Copy, source: Source) -> None:
@@ -86,27 +107,35 @@ def _check_kind(draft: Draft, at: tuple[Key, ...], number: int, copy: Copy, sour
         draft.report(("sources", number), "LF1021", message, f"add engine: one of {', '.join(Engine)}")
     if not database and copy.path is None:
         draft.report(at, "LF1021", "nothing says what is copied", "add path:")
+    if source.type in _OF_FILES and set("*?[") & set((copy.path or "").rpartition("/")[0]):
+        message = f"'{copy.path}' has a wildcard in a folder"
+        draft.report((*at, "path"), "LF1021", message, "write one only in the name of the file")
     needless = [name for name in ("path",) if database and getattr(copy, name) is not None]
     needless += [name for name in _OF_DATABASES if not database and getattr(copy, name) is not None]
     if source.type is not SourceType.API:
         needless += [name for name in _OF_APIS if getattr(copy, name) is not None]
-    if copy.after is AfterCopy.DELETE and source.type is not SourceType.SFTP:
+    if copy.after is AfterCopy.DELETE and source.type not in _OF_FILES:
         needless.append("after")
     for name in needless:
         message = f"{name} means nothing for a source of type {source.type}"
         draft.report((*at, name), "LF1030", message, "remove it")
-    if database and source.format is not FileFormat.PARQUET:
+    _check_format(draft, number, source)
+    if copy.filter is not None and source.engine is not None:
+        problem = _filter_problem(copy.filter, source.engine)
+        if problem is not None:
+            draft.report((*at, "filter"), "LF1050", problem, f"write one condition in SQL of {source.engine}")
+
+
+def _check_format(draft: Draft, number: int, source: Source) -> None:
+    """Check that what is copied from a source is written as something that a copy can write."""
+    if source.type is SourceType.DATABASE and source.format is not FileFormat.PARQUET:
         message = f"rows of a database are copied as parquet, not as {source.format}"
         draft.report(("sources", number, "format"), "LF1030", message, "remove format:")
     if source.type is SourceType.API and source.format not in (FileFormat.JSON, FileFormat.PARQUET):
         message = f"answers of an API are copied as json or parquet, not as {source.format}"
         draft.report(("sources", number, "format"), "LF1030", message, "write one of the two")
-    if source.type is SourceType.SFTP and source.format is None:
+    if source.type in _OF_FILES and source.format is None:
         draft.report(("sources", number), "LF1021", f"source '{source.name}' has no format", "add format:")
-    if copy.filter is not None and source.engine is not None:
-        problem = _filter_problem(copy.filter, source.engine)
-        if problem is not None:
-            draft.report((*at, "filter"), "LF1050", problem, f"write one condition in SQL of {source.engine}")
 
 
 def _filter_problem(text: str, engine: Engine) -> str | None:
@@ -135,8 +164,8 @@ def _check_watermark(draft: Draft, at: tuple[Key, ...], dataset: Dataset, copy: 
     mark = copy.watermark
     if mark is None:
         return
-    if source.type is SourceType.SFTP:
-        message = "files of an SFTP server have no watermark"
+    if source.type in _OF_FILES:
+        message = "files of a server have no watermark"
         draft.report((*at, "watermark"), "LF1030", message, "remove it; after: delete takes each file once")
         return
     if source.type is SourceType.API and mark.parameter is None:
@@ -198,8 +227,8 @@ def copy_extension(source: Source) -> str:
 def example_of_copy(dataset: Dataset, copy: Copy, source: Source) -> str:
     """Return a path that a copy may write."""
     folder = copy_folder(dataset)
-    if source.type is SourceType.SFTP:
-        # Of SFTP a folder for each copy, with the files as they are called.
+    if source.type in _OF_FILES:
+        # Of files a folder for each copy, with the files as they are called.
         name = f"20260131T120000Z/{(copy.path or '').rpartition('/')[2].replace('*', 'x')}"
     elif copy.watermark is not None:
         name = f"00000001_2026-01-31.{copy_extension(source)}"

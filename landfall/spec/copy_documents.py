@@ -73,7 +73,7 @@ class CopyDocument(Document):
         | None
     ) = Field(default=None, description="Column that only grows; without it everything is copied each time")
     partitions: PartitionsDocument | None = None
-    path: SourcePath | None = Field(default=None, description="Of an API or an SFTP server")
+    path: SourcePath | None = Field(default=None, description="Of an API or a file server")
     items: JsonPath | None = None
     next_page: JsonPath | None = None
     after: Annotated[AfterCopy, Field(strict=False)] = AfterCopy.KEEP

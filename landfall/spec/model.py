@@ -18,6 +18,7 @@ class SourceType(StrEnum):
     DATABASE = "database"
     API = "api"
     SFTP = "sftp"
+    SHARE = "share"
 
 
 class FileFormat(StrEnum):

@@ -106,7 +106,7 @@ class SourceDocument(Document):
     )
     connection: Connection | None = None
     secret: SecretReference | None = Field(
-        default=None, description="Password of an SFTP server, or value of an API's Authorization header"
+        default=None, description="Password of a file server, or value of an API's Authorization header"
     )
     host_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9:/+ =-]{16,200}$")] | None = Field(
         default=None, description="Fingerprint by which an SFTP server is known"

@@ -89,6 +89,9 @@ PARTS: Mapping[str, Part] = {
     "landfall.copying.source": Part(
         (*PURE, "sqlalchemy", "pyarrow", "adbc_driver_manager", "adbc_driver_postgresql")
     ),
+    "landfall.copying.api": Part((*PURE, "landfall.copying", "pyarrow")),
+    "landfall.copying.files": Part((*PURE, "landfall.copying", "asyncssh")),
+    "landfall.copying.reaching": Part((*PURE, "landfall.copying")),
     "landfall.copying.tables": Part((*PURE, "landfall.copying", "pyarrow")),
     "landfall.copying.arrow": Part((*PURE, "pyarrow")),
     "landfall.copying.execute": Part((*PURE, "landfall.copying", "pyarrow")),
