@@ -7,14 +7,14 @@ are those that benchmarks/orchestration.py counts; docs/scale.md names the sourc
 
 Prints, for each part, the nodes an hour at which it alone is full; then, for each demand, how long a node waits between
 ready and submitted. ``--laptop RESULTS.jsonl`` puts the machine of those measurements into the same way of reckoning: a
-chain says how long a node waits for other things than a core, and from that, the cores and the CPU of a node follow the
-seconds that every other graph should have taken; they are printed beside the measured ones.
+chain says how long a node waits for other things than a core, and from that, the cores and the CPU of a node in each
+process follow the seconds that every other graph should have taken; they are printed beside the measured ones.
 """
 
 import argparse
 import random
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import quantiles
@@ -166,48 +166,72 @@ class Laptop:
     # Bursts of work between which a node waits for another process, a commit or a message.
     _BURSTS = 8
 
-    def __init__(self, upstreams: Upstreams, *, cores: int, cpu_s: float, idle_s: float) -> None:
+    def __init__(
+        self, upstreams: Upstreams, *, cores: int, cpu_s: Mapping[str, float], idle_s: float, late: float
+    ) -> None:
         """Take the graph.
 
         Args:
-            cpu_s: Seconds of a core that a node takes, in all processes.
+            cpu_s: Seconds of a core that a node takes, by process.
             idle_s: Seconds that a node of a chain waits for something else than a core.
+            late: Share of its work that a node does after its successors were started.
         """
         self._world = simpy.Environment()
         self._cores = simpy.Resource(self._world, cores)
         self._places = simpy.Resource(self._world, RUN.max_parallel_nodes)
+        # A process runs Python, or JavaScript, on one core at a time; the tasks of the jobs server are processes.
+        self._turns = {name: simpy.Resource(self._world, cores if name == "jobs" else 1) for name in cpu_s}
         self._cpu_s, self._idle_s = cpu_s, idle_s
-        self._done: list[simpy.Process] = []
-        for inputs in upstreams:
-            self._done.append(self._world.process(self._node([self._done[at] for at in inputs])))
+        self._late = round(self._BURSTS * late)
+        # What comes first is the node that takes the landed file in.
+        self._settled = [self._world.event() for _ in range(len(upstreams) + 1)]
+        for number, inputs in enumerate([None, *upstreams]):
+            before = [self._settled[at + 1] for at in inputs or ()]
+            if inputs is not None and not inputs:
+                before = [self._settled[0]]
+            self._world.process(self._node(before, self._settled[number]))
 
     def run(self) -> float:
-        """Return the seconds from the first node's start to the last one's end."""
-        self._world.run()
+        """Return the seconds from the first node's start to the settling of the last one."""
+        self._world.run(self._world.all_of(self._settled))
         return float(self._world.now)
 
-    def _node(self, inputs: list[simpy.Process]) -> Generator[Any, Any, None]:
+    def _node(self, inputs: list[simpy.Event], settled: simpy.Event) -> Generator[Any, Any, None]:
         yield self._world.all_of(inputs)
         with self._places.request() as place:
             yield place
-            for _ in range(self._BURSTS):
+            for _ in range(self._BURSTS - self._late):
+                yield from self._burst()
+        settled.succeed()
+        for _ in range(self._late):
+            yield from self._burst()
+
+    def _burst(self) -> Generator[Any, Any, None]:
+        for name, cpu_s in self._cpu_s.items():
+            with self._turns[name].request() as turn:
+                yield turn
                 with self._cores.request() as core:
                     yield core
-                    yield self._world.timeout(self._cpu_s / self._BURSTS)
-                yield self._world.timeout(self._idle_s / self._BURSTS)
+                    yield self._world.timeout(cpu_s / self._BURSTS)
+        yield self._world.timeout(self._idle_s / self._BURSTS)
 
 
 def print_laptop(results: Path) -> None:
     """Print for each measured graph the seconds that the model expects beside those that were measured."""
     lines = reports.read(results)
     chain = next(line for line in lines if line["graph"].startswith("chain"))
-    idle_s = max(0.0, (chain["wall_s"] - sum(chain["cpu_s"].values())) / chain["nodes"])
+    # Nodes of a chain follow one another: what is longer than their work is waiting, what is shorter was done beside.
+    work_s, wall_s = sum(chain["cpu_s"].values()), chain["wall_s"]
+    idle_s, late = max(0.0, (wall_s - work_s) / chain["nodes"]), max(0.0, 1 - wall_s / work_s)
     print(f"a node of a chain waits {1000 * idle_s:.0f} ms for other things than a core")
+    print(f"and does {late:.0%} of its work after its successors were started")
     print(f"{'graph':<14}{'expected s':>11}{'measured s':>11}{'ratio':>7}")
     for line in lines:
         graph = graph_of(line["graph"])
-        cpu_s = sum(line["cpu_s"].values()) / line["nodes"]
-        expected_s = Laptop(graph, cores=line["machine"]["cores"], cpu_s=cpu_s, idle_s=idle_s).run()
+        cpu_s = {name: seconds / line["nodes"] for name, seconds in line["cpu_s"].items()}
+        expected_s = Laptop(
+            graph, cores=line["machine"]["cores"], cpu_s=cpu_s, idle_s=idle_s, late=late
+        ).run()
         ratio = expected_s / line["wall_s"]
         print(f"{line['graph']:<14}{expected_s:>11.1f}{line['wall_s']:>11.1f}{ratio:>7.2f}")
 

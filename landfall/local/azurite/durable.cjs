@@ -9,7 +9,8 @@ const { createRequire } = require("node:module");
 const Loki = createRequire(require("node:path").resolve(process.argv[1]))("lokijs");
 
 const SHORTEST_PAUSE_MS = 250;
-const PAUSES_PER_SAVE = 10;
+// So it takes a twentieth of a core at most, however many blobs there are.
+const PAUSES_PER_SAVE = 20;
 
 Loki.prototype.autosaveEnable = function autosaveEnable() {
   this.autosave = true;
