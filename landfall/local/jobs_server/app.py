@@ -162,7 +162,8 @@ class JobsServer:
         return web.json_response({})
 
     async def _show_journal(self, request: web.Request) -> web.Response:
-        return web.json_response({"requests": [asdict(entry) for entry in self._journal.entries()]})
+        entries = [asdict(entry) for entry in self._journal.entries()]
+        return web.json_response({"requests": entries, "recorded": self._journal.recorded})
 
     async def _clear_journal(self, request: web.Request) -> web.Response:
         self._journal.clear()

@@ -108,13 +108,19 @@ class JournalEntry:
 
 
 class Journal:
-    """The last requests, oldest first."""
+    """The last requests, oldest first.
+
+    Attributes:
+        recorded: How many there were in all.
+    """
 
     def __init__(self) -> None:
+        self.recorded = 0
         self._entries: deque[JournalEntry] = deque(maxlen=JOURNAL_LENGTH)
 
     def record(self, entry: JournalEntry) -> None:
         self._entries.append(entry)
+        self.recorded += 1
 
     def clear(self) -> None:
         self._entries.clear()
