@@ -258,3 +258,29 @@ def test_a_field_that_the_api_does_not_answer_breaks_the_walk(python: str, tmp_p
     }
 
     assert "error" in run(python, "flow.py", given=asked)
+
+
+def test_answers_of_an_api_are_mapped_to_columns_where_they_become_parquet(python: str) -> None:
+    mapping = {
+        "type": "TabularTranslator",
+        "mappings": [{"source": {"path": "['id']"}, "sink": {"name": "id"}}],
+    }
+    item = {
+        "kind": "rest_identity",
+        "format": "parquet",
+        "server": "https://x",
+        "audience": "api://x",
+        "path": "a",
+        "next_page": "$.next",
+        "folder": "f",
+        "file": "a.parquet",
+        "dataset": "d",
+        "translator": mapping,
+    }
+
+    (copy,) = walk(python, "pl_copy_from_rest", {"item": item}, {})
+
+    assert copy["name"] == "Copy rest_identity as parquet"
+    assert copy["properties"]["sink"]["type"] == "ParquetSink"
+    assert copy["properties"]["translator"] == mapping
+    assert copy["properties"]["source"]["paginationRules"] == {"AbsoluteUrl": "$.next"}
