@@ -1,10 +1,12 @@
-"""How long the lists of operators take: ``python benchmarks/console.py [NODE_RUNS]``; 1,000,000 by default.
+"""How long the lists of operators and the pages of the console take: ``python benchmarks/console.py --help``.
 
-Writes a database with so many node runs (minutes; kept below ``.landfall/benchmarks`` for the next time), reads every
+Writes a database with so many node runs and one run of 10,000 nodes (minutes; kept for the next time), reads every
 list with its filters and orders, first page and a page far behind, then asks the application for the pages of the
 console, and prints the 50th and 95th percentile of each. Ends with 1 if one of the latter is above a second.
 """
 
+import argparse
+import os
 import sys
 import time
 import urllib.request
@@ -28,6 +30,7 @@ from landfall.metadata.engine import Database, create_engine
 from landfall.metadata.migrations import upgrade
 from landfall.metadata.paging import Page
 from landfall.metadata.scope import Scope
+from landfall.metadata.tables import runs
 from landfall.metadata.versions import get_version_change, list_versions
 from landfall.planning.plan import NodeKey
 from landfall.runs.attention import attention
@@ -35,20 +38,23 @@ from landfall.runs.backfill_list import list_backfills
 from landfall.runs.dataset_history import build_history, quality_history
 from landfall.runs.dataset_list import DatasetFilter, list_datasets
 from landfall.runs.file_history import file_history
+from landfall.runs.ids import RunID
 from landfall.runs.product_list import ProductFilter, ProductOrder, find_products
 from landfall.runs.refused_list import list_refused
-from landfall.runs.run_graph import last_event, node_moments, run_shape
+from landfall.runs.run_graph import last_event, run_outline, states_by_band
 from landfall.runs.run_list import OPEN_STATES, RunFilter, RunOrder, count_runs, find_runs
 from landfall.runs.run_nodes import NodeFilter, find_events, find_nodes, get_node
 from landfall.runs.states import FileState, RunState
 
 # The application is served as the tests of the console do it.
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.console.large_run import FAILED, write_large_run
 from tests.console.serving import serving
 
 PRODUCTS = 300
 REPEATS = 20
 MOST_S = 1.0
+LARGE = RunID("20261101-115900-ffffffff")
 _DATASETS = ("orders_landed", "items_landed", "customers", "lines")
 
 Read = Callable[[sa.Connection], Any]
@@ -68,22 +74,25 @@ class Measured:
         return quantiles(self.seconds, n=20)[18]
 
 
-def open_store(node_runs: int) -> Database:
-    """Return the database of a size, written now unless it is there."""
-    folder = Path(".landfall/benchmarks")
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"console-{node_runs}.db"
-    if path.exists():
-        database = Database(create_engine(f"sqlite:///{path.resolve()}"))
-        upgrade(database)
-        return database
-    started = time.perf_counter()
-    unfinished = path.with_suffix(".new")
-    unfinished.unlink(missing_ok=True)
-    seed(unfinished, Size(PRODUCTS, node_runs // NODES))
-    unfinished.rename(path)
-    print(f"{node_runs:,} node runs written in {time.perf_counter() - started:.0f} s", file=sys.stderr)
-    return Database(create_engine(f"sqlite:///{path.resolve()}"))
+def open_store(path: Path, node_runs: int) -> Database:
+    """Return the database at a path, written now with so many node runs unless it is there."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        started = time.perf_counter()
+        unfinished = path.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        seed(unfinished, Size(PRODUCTS, node_runs // NODES))
+        unfinished.rename(path)
+        print(f"{node_runs:,} node runs written in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    database = Database(create_engine(f"sqlite:///{path.resolve()}"))
+    upgrade(database)
+
+    def add_large(connection: sa.Connection) -> None:
+        if connection.execute(sa.select(runs.c.RunID).where(runs.c.RunID == LARGE)).first() is None:
+            write_large_run(connection, LARGE, product_id=1, now=NOW)
+
+    database.transact(add_large)
+    return database
 
 
 def far(database: Database, read: Callable[..., Page[Any]], pages: int = 10) -> str | None:
@@ -173,8 +182,8 @@ def reads_of_runs(database: Database, keys: list[str], one_domain: Scope) -> Ite
     yield "runs counted", [partial(count_runs, wanted=RunFilter(), scope=one_domain)]
     yield "names", [partial(find_names, text=key[:6], limit=6) for key in keys]
     found = database.read(partial(find_runs, wanted=RunFilter(), limit=20)).items
-    yield "one run's graph", [partial(run_shape, run_id=run.run_id) for run in found]
-    yield "one run's states", [partial(node_moments, run_id=run.run_id) for run in found]
+    yield "one run's graph", [partial(run_outline, run_id=run.run_id) for run in found]
+    yield "one run's states", [partial(states_by_band, run_id=run.run_id) for run in found]
     yield "whether a run has changed", [partial(last_event, run_id=run.run_id) for run in found]
     yield "nodes of a run", [partial(find_nodes, run_id=run.run_id, wanted=NodeFilter()) for run in found]
     yield "one node", [partial(get_node, run_id=run.run_id, key=NodeKey("build_report")) for run in found]
@@ -207,21 +216,30 @@ def pages(database: Database) -> dict[str, list[str]]:
         "page: changes": ["/changes"],
         "page: runs": ["/runs"],
         "page: runs of a product": [f"/runs?product={key}" for key in keys],
+        "large run: graph": [f"/runs/{LARGE}"],
+        "large run: a layer open": [f"/runs/{LARGE}?open=silver"],
+        "large run: a node in its band": [f"/runs/{LARGE}?node={FAILED}"],
+        "large run: timeline": [f"/runs/{LARGE}?view=timeline"],
+        "large run: timeline by start": [f"/runs/{LARGE}?view=timeline&rows=all"],
+        "large run: timeline, longest": [f"/runs/{LARGE}?view=timeline&rows=longest"],
+        "large run: nodes": [f"/runs/{LARGE}?view=nodes"],
+        "large run: nodes of a layer": [f"/runs/{LARGE}?view=nodes&layer=gold"],
+        "large run: changes": [f"/runs/{LARGE}?view=events"],
     }
 
 
-def measure(database: Database, name: str, reads: list[Read]) -> Measured:
-    return Measured(name, [_seconds(lambda: database.read(read)) for read in islice(cycle(reads), REPEATS)])  # noqa: B023 called at once
+def measure(database: Database, name: str, reads: list[Read], repeats: int) -> Measured:
+    return Measured(name, [_seconds(lambda: database.read(read)) for read in islice(cycle(reads), repeats)])  # noqa: B023 called at once
 
 
-def measure_page(url: str, name: str, paths: list[str]) -> Measured:
+def measure_page(url: str, name: str, paths: list[str], repeats: int) -> Measured:
     def get(path: str) -> None:
         with urllib.request.urlopen(f"{url}/console{path}") as answer:
             answer.read()
 
     # The first one compiles the template, once for the life of the app.
     get(paths[0])
-    return Measured(name, [_seconds(partial(get, path)) for path in islice(cycle(paths), REPEATS)])
+    return Measured(name, [_seconds(partial(get, path)) for path in islice(cycle(paths), repeats)])
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -231,26 +249,55 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    node_runs = int(sys.argv[1].replace(",", "")) if len(sys.argv) > 1 else 1_000_000
-    database = open_store(node_runs)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].partition(":")[0])
+    parser.add_argument(
+        "node_runs",
+        nargs="?",
+        default="1,000,000",
+        metavar="NODE_RUNS",
+        help="how many the store has (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--store", type=Path, metavar="FILE", help="where the database is kept, and used again"
+    )
+    parser.add_argument("--only", default="", metavar="TEXT", help="only rows with this in their name")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="reads of each (default: %(default)s)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the table to this file too")
+    arguments = parser.parse_args()
+    node_runs = int(arguments.node_runs.replace(",", ""))
+    store = arguments.store or Path(f".landfall/benchmarks/console-{node_runs}.db")
+    database = open_store(store, node_runs)
+    lines = [
+        f"{node_runs:,} node runs, {arguments.repeats} reads each, {os.cpu_count()} cores, "
+        f"load {os.getloadavg()[0]:.1f} before; milliseconds",
+        "",
+        "| what | p50 | p95 |",
+        "|---|---:|---:|",
+    ]
+    print("\n".join(lines))
     slow = []
-    print(f"{node_runs:,} node runs, {REPEATS} reads each; milliseconds")
-    print(f"{'list':<40} {'p50':>8} {'p95':>8}")
-    for measured in _all(database):
-        print(f"{measured.name:<40} {measured.p50_s * 1000:>8.0f} {measured.p95_s * 1000:>8.0f}", flush=True)
+    for measured in _all(database, arguments.only, arguments.repeats):
+        lines.append(f"| {measured.name} | {measured.p50_s * 1000:.0f} | {measured.p95_s * 1000:.0f} |")
+        print(lines[-1], flush=True)
         if measured.p95_s > MOST_S:
             slow.append(measured.name)
     database.close()
+    lines += ["", f"Load after: {os.getloadavg()[0]:.1f}."]
+    print("\n".join(lines[-2:]))
+    if arguments.output:
+        arguments.output.write_text("\n".join(lines) + "\n")
     if slow:
         sys.exit(f"above {MOST_S:g} s: {', '.join(slow)}")
 
 
-def _all(database: Database) -> Iterator[Measured]:
+def _all(database: Database, only: str, repeats: int) -> Iterator[Measured]:
     for name, reads in reads_of_lists(database):
-        yield measure(database, name, reads)
+        if only in name:
+            yield measure(database, name, reads, repeats)
     with serving(database, now=lambda: NOW) as served:
         for name, paths in pages(database).items():
-            yield measure_page(served.url, name, paths)
+            if only in name:
+                yield measure_page(served.url, name, paths, repeats)
 
 
 if __name__ == "__main__":

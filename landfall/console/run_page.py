@@ -1,5 +1,6 @@
 """One run: its graph, its timeline, its nodes, rules, files and changes, and a drawer with one node."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,20 +11,31 @@ from fastapi import APIRouter, Request, Response
 
 from landfall.api.errors import InvalidRequest
 from landfall.api.identity import Caller, backend_of
-from landfall.console.graph.boxes import collapse, group_path
+from landfall.console.graph.boxes import MOST_SINGLE, Boxes, collapse, group_path, view_of
 from landfall.console.graph.drawing import WIDTH, draw
 from landfall.console.looks import NODE_STATES
+from landfall.console.outlines import OUTLINES
 from landfall.console.rendering import here, render, unchanged
 from landfall.console.routing import PageRoute
-from landfall.console.shapes import SHAPES
 from landfall.console.timeline import ROWS, SCALE, Rows, make_timeline
 from landfall.metadata.audit import without_secrets
 from landfall.metadata.engine import Database
+from landfall.metadata.paging import Page
 from landfall.planning.plan import NodeKey
 from landfall.roles import Role
 from landfall.runs.ids import RunID, node_instance, run_instance
-from landfall.runs.queries import RunSummary
-from landfall.runs.run_graph import count_states, last_event, node_moments, row_totals
+from landfall.runs.queries import NodeSummary, RunSummary
+from landfall.runs.run_graph import (
+    GraphNode,
+    RowTotals,
+    StatesByBand,
+    band_of,
+    edges_of,
+    graph_nodes,
+    last_event,
+    row_totals,
+    states_by_band,
+)
 from landfall.runs.run_list import get_run_summary
 from landfall.runs.run_nodes import (
     NodeDetail,
@@ -33,6 +45,13 @@ from landfall.runs.run_nodes import (
     find_nodes,
     get_node,
     run_rules,
+)
+from landfall.runs.run_timeline import (
+    deciding_chain,
+    layer_times,
+    longest_times,
+    times_by_start,
+    times_of,
 )
 from landfall.runs.states import FINAL_RUN_STATES, NodeState
 
@@ -53,10 +72,11 @@ VIEWS = (
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A run that a page is asked for, and the parameters of its address."""
+    """A run that a page is asked for, where its nodes stand, and the parameters of its address."""
 
     database: Database
     run: RunSummary
+    states: StatesByBand
     given: Mapping[str, str]
     now: datetime
 
@@ -86,20 +106,9 @@ def show_run(request: Request, caller: Caller, run_id: str) -> Response:
     known = unchanged(request, version)
     if known is not None:
         return known
-    asked = _Asked(backend.database, run, given, now)
+    states, totals, failed = backend.database.read(lambda connection: _standing(connection, run.run_id))
+    asked = _Asked(backend.database, run, states, given, now)
     shown = _SHOWN_BY[view](asked)
-    counts, totals, failed = asked.read(
-        lambda connection: (
-            count_states(connection, run.run_id),
-            row_totals(connection, run.run_id),
-            find_nodes(
-                connection,
-                run.run_id,
-                NodeFilter(states=frozenset({NodeState.FAILED})),
-                limit=_MOST_FAILED,
-            ),
-        )
-    )
     domain = run.product.partition("/")[0]
     return render(
         request,
@@ -112,7 +121,7 @@ def show_run(request: Request, caller: Caller, run_id: str) -> Response:
         goes_on=goes_on,
         instance=run_instance(run.run_id),
         may_act=caller.may(Role.OPERATOR, domain),
-        counts=counts,
+        counts=sum(states.values(), Counter()),
         states=NODE_STATES,
         totals=totals,
         failed=failed,
@@ -123,22 +132,48 @@ def show_run(request: Request, caller: Caller, run_id: str) -> Response:
     )
 
 
+def _standing(connection: sa.Connection, run_id: RunID) -> tuple[StatesByBand, RowTotals, Page[NodeSummary]]:
+    """Return where the nodes of a run stand, its rows, and the first of its failed nodes."""
+    states = states_by_band(connection, run_id)
+    failed: Page[NodeSummary] = Page(())
+    # Few failed nodes are far apart in ten thousand; no look is the quickest.
+    if any(counts[NodeState.FAILED] for counts in states.values()):
+        wanted = NodeFilter(states=frozenset({NodeState.FAILED}))
+        failed = find_nodes(connection, run_id, wanted, limit=_MOST_FAILED)
+    return states, row_totals(connection, run_id), failed
+
+
 def _graph(asked: _Asked) -> dict[str, Any]:
-    shape = SHAPES.of(asked.database, asked.run.run_id)
-    moments = asked.read(lambda connection: node_moments(connection, asked.run.run_id))
-    chosen = asked.given.get("node")
+    run_id = asked.run.run_id
+    outline = OUTLINES.of(asked.database, run_id)
     opened = [name for name in asked.given.get("open", "").split(",") if name]
-    key = NodeKey(chosen) if chosen is not None and chosen in shape else None
-    if key is not None and "open" not in asked.given:
-        opened += group_path(shape, key)
-    boxes = collapse(shape, moments, opened=opened, chosen=key)
+    chosen = NodeKey(asked.given["node"]) if "node" in asked.given else None
+    band = asked.read(lambda connection: band_of(connection, run_id, chosen)) if chosen is not None else None
+    if band is not None and "open" not in asked.given:
+        opened += group_path(outline, band)
+    view = view_of(outline, opened)
+
+    def read(connection: sa.Connection) -> Boxes:
+        nodes = [
+            node
+            for part in view.parts
+            for node in graph_nodes(
+                connection, run_id, layer=part.layer, band=part.band, first=chosen, limit=part.most
+            )
+        ]
+        edges = edges_of(connection, run_id, [node.key for node in nodes])
+        moments.update((node.key, node) for node in nodes)
+        return collapse(outline, asked.states, view, nodes, edges)
+
+    moments: dict[str, GraphNode] = {}
+    boxes: Boxes = asked.read(read)
     return {
         "drawing": draw(boxes),
         "box_width": WIDTH,
         "moments": moments,
         "opened": tuple(boxes.opened),
         "closings": {label: _without(tuple(boxes.opened), name) for name, label in boxes.opened.items()},
-        "collapsed": len(boxes.boxes) < len(shape) or bool(boxes.opened),
+        "collapsed": outline.nodes > MOST_SINGLE,
     }
 
 
@@ -150,20 +185,42 @@ def _without(opened: Sequence[str], closed: str) -> str:
 
 
 def _timeline(asked: _Asked) -> dict[str, Any]:
-    shape = SHAPES.of(asked.database, asked.run.run_id)
-    moments = asked.read(lambda connection: node_moments(connection, asked.run.run_id))
-    default = Rows.ALL if len(shape) <= ROWS else Rows.CRITICAL
+    run_id = asked.run.run_id
+    default = Rows.ALL if asked.run.nodes <= ROWS else Rows.CRITICAL
     text = asked.given.get("rows", default)
     if text not in tuple(Rows):
         raise InvalidRequest([f"rows: {text!r} is none of {', '.join(Rows)}."])
-    timeline = make_timeline(
-        shape,
-        moments,
-        begun_at=asked.run.created_at,
-        until=asked.run.finished_at or asked.now,
-        rows=Rows(text),
-    )
-    return {"timeline": timeline, "rows": Rows(text), "all_rows": tuple(Rows), "scale": SCALE}
+    until = asked.run.finished_at or asked.now
+
+    def read(connection: sa.Connection) -> dict[str, Any]:
+        chain = deciding_chain(connection, run_id)
+        ends = times_of(connection, [chain.ids[0], chain.ids[-1]]) if chain.ids else ()
+        following = None
+        match Rows(text):
+            case Rows.CRITICAL:
+                nodes = times_of(connection, chain.ids[:ROWS])
+            case Rows.LONGEST:
+                nodes = longest_times(connection, run_id, until=until, limit=ROWS)
+            case Rows.ALL:
+                page_ = times_by_start(connection, run_id, limit=ROWS, cursor=asked.given.get("cursor"))
+                nodes, following = page_.items, page_.following
+        timeline = make_timeline(
+            nodes,
+            layer_times(connection, run_id),
+            critical=frozenset(chain.keys),
+            begun_at=asked.run.created_at,
+            until=until,
+        )
+        critical_s = ((ends[-1].finished_at or until) - ends[0].started_at).total_seconds() if ends else 0.0
+        return {
+            "timeline": timeline,
+            "chain_nodes": len(chain.keys),
+            "critical_s": critical_s,
+            "following": following,
+        }
+
+    shown: dict[str, Any] = asked.read(read)
+    return {**shown, "rows": Rows(text), "all_rows": tuple(Rows), "scale": SCALE}
 
 
 def _nodes(asked: _Asked) -> dict[str, Any]:
@@ -176,17 +233,14 @@ def _nodes(asked: _Asked) -> dict[str, Any]:
         layer=given.get("layer"),
         contains=given.get("q"),
     )
-    shape = SHAPES.of(asked.database, asked.run.run_id)
+    layers = OUTLINES.of(asked.database, asked.run.run_id).layers
     found = asked.read(
         lambda connection: find_nodes(connection, asked.run.run_id, wanted, cursor=given.get("cursor"))
     )
     return {
         "nodes": found,
         "node_states": (("", "any state"), *((state, state) for state in NodeState)),
-        "layers": (
-            ("", "any layer"),
-            *((name, name) for name in dict.fromkeys(node.layer for node in shape.values())),
-        ),
+        "layers": (("", "any layer"), *((name, name) for name in layers)),
     }
 
 

@@ -1,14 +1,13 @@
 """When the nodes of a run were at work, as bars on one scale, and the chain of nodes that decided its end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from landfall.planning.plan import NodeKey
-from landfall.runs.run_graph import NodeMoment, ShapeNode
+from landfall.runs.run_timeline import LayerTime, NodeTime
 from landfall.runs.states import NodeState
-from landfall.runs.timing import deciding_chain
 
 SCALE = 1000
 """Length of the scale that bars are measured in."""
@@ -44,8 +43,19 @@ class Bar:
     start: float
     end: float
     seconds: float
-    started_at: datetime
     critical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LayerBar:
+    """All nodes of a layer that have started: from the first start to the last end."""
+
+    layer: str
+    nodes: int
+    at_work: int
+    start: float
+    end: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,98 +63,76 @@ class Timeline:
     """Bars of a run.
 
     Attributes:
-        bars: In the order in which the nodes started; of the longest ones, those first.
+        bars: In the order given.
+        layers: Of all nodes that have started, where not all of them have a bar; else empty.
         ticks: Seconds since the beginning at equal distances on the scale, both ends among them.
         hidden: Nodes that started and are not among the bars.
-        critical_s: Seconds from the start of the first node of the chain to the end of its last one.
-        chain: Nodes on it.
     """
 
     bars: tuple[Bar, ...]
+    layers: tuple[LayerBar, ...]
     ticks: tuple[float, ...]
     hidden: int
-    critical_s: float
-    chain: tuple[NodeKey, ...]
 
 
 def make_timeline(
-    shape: Mapping[NodeKey, ShapeNode],
-    moments: Mapping[NodeKey, NodeMoment],
+    nodes: Sequence[NodeTime],
+    layers: Sequence[LayerTime],
     *,
+    critical: Collection[NodeKey],
     begun_at: datetime,
     until: datetime,
-    rows: Rows,
 ) -> Timeline:
     """Return the timeline of a run.
 
     Args:
+        nodes: Those that get a bar.
+        layers: Of all nodes.
+        critical: Nodes on the chain that decided the end of the run.
         begun_at: Left end of the scale.
         until: When the run ended, or now: bars of nodes at work reach so far.
-        rows: Which nodes; of more than fit, the first ones.
     """
     length = max((until - begun_at).total_seconds(), 0.001)
 
     def place(instant: datetime) -> float:
         return min(max((instant - begun_at).total_seconds() / length * SCALE, 0), SCALE)
 
-    chain = _chain(shape, moments)
-    on_chain = frozenset(chain)
-    bars = [
-        Bar(
-            key=key,
-            layer=shape[key].layer,
-            state=moment.state,
-            attempt=moment.attempt,
-            waited=place(min(_ready_at(shape[key], moments, begun_at), started_at)),
-            start=place(started_at),
-            end=place(moment.finished_at or until),
-            seconds=((moment.finished_at or until) - started_at).total_seconds(),
-            started_at=started_at,
-            critical=key in on_chain,
-        )
-        for key, moment in moments.items()
-        if (started_at := moment.started_at) is not None
-    ]
-    shown = _chosen(bars, rows)
+    hidden = sum(layer.nodes for layer in layers) - len(nodes)
     return Timeline(
-        bars=tuple(shown),
+        bars=tuple(_bar(node, node.key in critical, begun_at, until, place) for node in nodes),
+        layers=tuple(_layers(layers, until, place)) if hidden > 0 else (),
         ticks=tuple(length * tick / _TICKS for tick in range(_TICKS + 1)),
-        hidden=len(bars) - len(shown),
-        critical_s=_span(chain, moments, until).total_seconds(),
-        chain=chain,
+        hidden=max(hidden, 0),
     )
 
 
-def _ready_at(node: ShapeNode, moments: Mapping[NodeKey, NodeMoment], begun_at: datetime) -> datetime:
-    """Return when the last node ended that a node waited for."""
-    ended = (moments[key].finished_at for key in node.upstream)
-    return max((instant for instant in ended if instant is not None), default=begun_at)
-
-
-def _chosen(bars: list[Bar], rows: Rows) -> list[Bar]:
-    match rows:
-        case Rows.CRITICAL:
-            bars = [bar for bar in bars if bar.critical]
-        case Rows.LONGEST:
-            return sorted(bars, key=lambda bar: -bar.seconds)[:ROWS]
-    return sorted(bars, key=lambda bar: (bar.started_at, bar.key))[:ROWS]
-
-
-def _chain(shape: Mapping[NodeKey, ShapeNode], moments: Mapping[NodeKey, NodeMoment]) -> tuple[NodeKey, ...]:
-    ended = {key: moment.finished_at for key, moment in moments.items() if moment.finished_at is not None}
-    started = [moment for moment in moments.values() if moment.started_at is not None]
-    if not started:
-        return ()
-    # A node at work ends later than all that have ended..
-    last = max(
-        started,
-        key=lambda moment: (moment.key not in ended, ended.get(moment.key, moment.started_at), moment.key),
+def _bar(
+    node: NodeTime, critical: bool, begun_at: datetime, until: datetime, place: Callable[[datetime], float]
+) -> Bar:
+    ended_at = node.finished_at or until
+    return Bar(
+        key=node.key,
+        layer=node.layer,
+        state=node.state,
+        attempt=node.attempt,
+        waited=place(min(node.ready_at or begun_at, node.started_at)),
+        start=place(node.started_at),
+        end=place(ended_at),
+        seconds=(ended_at - node.started_at).total_seconds(),
+        critical=critical,
     )
-    return deciding_chain(last.key, ended, {key: node.upstream for key, node in shape.items()})
 
 
-def _span(chain: Sequence[NodeKey], moments: Mapping[NodeKey, NodeMoment], until: datetime) -> timedelta:
-    if not chain:
-        return timedelta()
-    first = moments[chain[0]].started_at or until
-    return (moments[chain[-1]].finished_at or until) - first
+def _layers(
+    layers: Iterable[LayerTime], until: datetime, place: Callable[[datetime], float]
+) -> Iterable[LayerBar]:
+    for layer in layers:
+        ended_at = until if layer.at_work or layer.ended_at is None else layer.ended_at
+        yield LayerBar(
+            layer=layer.layer,
+            nodes=layer.nodes,
+            at_work=layer.at_work,
+            start=place(layer.started_at),
+            end=place(ended_at),
+            seconds=(ended_at - layer.started_at).total_seconds(),
+        )

@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from landfall.errors import LandfallError
-from landfall.metadata.json_values import json_text
 from landfall.metadata.paging import Page, SortKey, read_page
 from landfall.metadata.tables import (
     data_quality_results,
@@ -141,7 +140,7 @@ def find_nodes(
     if wanted.states:
         query = query.where(node_runs.c.State.in_(sorted(wanted.states)))
     if wanted.layer is not None:
-        query = query.where(json_text(node_runs.c.Definition, "output.layer") == wanted.layer)
+        query = query.where(node_runs.c.Layer == wanted.layer)
     if wanted.contains is not None:
         query = query.where(node_runs.c.NodeKey.contains(wanted.contains, autoescape=True))
     return read_page(connection, query, _PLAN_ORDER, node_summary, limit=limit, cursor=cursor)

@@ -233,7 +233,9 @@ def _skip_descendants(connection: sa.Connection, run_id: RunID, key: NodeKey, no
         .join(below, edges.c.FromNode == below.c.ToNode)
         .where(edges.c.RunID == run_id)
     )
-    descendants: Sequence[str] = connection.execute(sa.select(below.c.ToNode).distinct()).scalars().all()
+    # SQL Server ends after a hundred steps unless told otherwise.
+    query = sa.select(below.c.ToNode).distinct().with_statement_hint("OPTION (MAXRECURSION 0)", "mssql")
+    descendants: Sequence[str] = connection.execute(query).scalars().all()
     reason = f"{key} did not succeed"
     skipped = change_nodes(
         connection,

@@ -4,36 +4,17 @@ A page never shows more than some two hundred boxes, however large the run.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from landfall.planning.plan import NodeKey
-from landfall.runs.run_graph import NodeMoment, ShapeNode
+from landfall.runs.run_graph import Band, BandKey, EdgesOfNodes, GraphNode, Outline, StatesByBand
 from landfall.runs.states import NodeState
 
 MOST_SINGLE = 60
 """Nodes of a run or a layer that are shown one by one; of more, bands are shown."""
-MOST_BANDS = 12
 MOST_OF_BAND = 20
 """Nodes of a band that are shown one by one; the others are one box."""
-
-# What is shown of a band that has more nodes than fit: what needs somebody first.
-_INTEREST = {
-    state: place
-    for place, state in enumerate(
-        (
-            NodeState.FAILED,
-            NodeState.RUNNING,
-            NodeState.SUBMITTED,
-            NodeState.CANCELLED,
-            NodeState.SKIPPED,
-            NodeState.READY,
-            NodeState.WAITING,
-            NodeState.SUCCEEDED,
-        )
-    )
-}
 
 
 class BoxKind(StrEnum):
@@ -89,129 +70,171 @@ class Boxes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    name: str
-    label: str
-    layer: str
-    nodes: Sequence[ShapeNode]
+class Part:
+    """A part of a graph of which nodes are shown: all of it, a layer, or a band of one.
+
+    Attributes:
+        most: How many nodes of it are shown one by one.
+    """
+
+    layer: str | None
+    band: int | None
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is open of a graph.
+
+    Attributes:
+        parts: Those whose nodes are shown.
+        layers: Layers that are open, shown as bands or as nodes.
+        bands: Bands whose nodes are shown, first of all some of them.
+        opened: Labels of what somebody has opened, by name.
+    """
+
+    parts: tuple[Part, ...]
+    layers: frozenset[str]
+    bands: frozenset[BandKey]
+    opened: Mapping[str, str]
+
+
+def view_of(outline: Outline, opened: Iterable[str] = ()) -> View:
+    """Return what is open of a graph.
+
+    Args:
+        opened: Names of groups that somebody has opened; names of none are passed over.
+    """
+    if outline.nodes <= MOST_SINGLE:
+        every_band = frozenset(band.key for band in outline.bands)
+        whole = (Part(None, None, MOST_SINGLE),) if outline.nodes else ()
+        return View(whole, frozenset(outline.layers), every_band, {})
+    wanted = frozenset(opened)
+    parts: list[Part] = []
+    bands: set[BandKey] = set()
+    seen: dict[str, str] = {}
+    layers = tuple(layer for layer in outline.layers if layer in wanted)
+    for layer in layers:
+        seen[layer] = layer
+        of_layer = [band for band in outline.bands if band.key.layer == layer]
+        if sum(band.nodes for band in of_layer) <= MOST_SINGLE:
+            parts.append(Part(layer, None, MOST_SINGLE))
+            bands.update(band.key for band in of_layer)
+            continue
+        for band in of_layer:
+            if _name(band.key) in wanted:
+                seen[_name(band.key)] = _label(band)
+                parts.append(Part(layer, band.key.number, MOST_OF_BAND))
+                bands.add(band.key)
+    return View(tuple(parts), frozenset(layers), frozenset(bands), seen)
+
+
+def group_path(outline: Outline, key: BandKey) -> tuple[str, ...]:
+    """Return the names of the groups to open so that a node of a band is seen; none where all nodes are."""
+    if outline.nodes <= MOST_SINGLE:
+        return ()
+    of_layer = sum(band.nodes for band in outline.bands if band.key.layer == key.layer)
+    return (key.layer,) if of_layer <= MOST_SINGLE else (key.layer, _name(key))
 
 
 def collapse(
-    shape: Mapping[NodeKey, ShapeNode],
-    moments: Mapping[NodeKey, NodeMoment],
-    *,
-    opened: Iterable[str] = (),
-    chosen: NodeKey | None = None,
+    outline: Outline, states: StatesByBand, view: View, nodes: Sequence[GraphNode], edges: EdgesOfNodes
 ) -> Boxes:
     """Return the boxes of a graph.
 
     Args:
-        opened: Names of groups that somebody has opened; names of none are passed over.
-        chosen: A node that is shown by itself wherever its group is open.
+        states: Of all its nodes, by band.
+        view: What is open of it.
+        nodes: Those that are shown one by one: of each part of the view the first ones.
+        edges: Those of these nodes.
     """
-    wanted = frozenset(opened)
-    found: list[Box] = []
-    seen: dict[str, str] = {}
-    box_of: dict[NodeKey, str] = {}
-
-    def add(box: Box, nodes: Iterable[ShapeNode]) -> None:
-        found.append(box)
-        box_of.update((node.key, box.name) for node in nodes)
-
-    def show(group: _Group, *, bands: bool) -> None:
-        """Show the nodes of an open group: each, or in bands, or the first of them."""
-        if len(group.nodes) <= (MOST_SINGLE if bands else MOST_OF_BAND):
-            for node in group.nodes:
-                add(_node_box(node, moments), [node])
-        elif bands:
-            for band in _bands(group):
-                if band.name in wanted:
-                    seen[band.name] = band.label
-                    show(band, bands=False)
-                else:
-                    add(_group_box(band, moments), band.nodes)
-        else:
-            ordered = sorted(
-                group.nodes,
-                key=lambda node: (node.key != chosen, _INTEREST[moments[node.key].state]),
+    shown: dict[BandKey, list[GraphNode]] = {}
+    for node in nodes:
+        shown.setdefault(node.band, []).append(node)
+    boxes: list[Box] = []
+    # The box in which the nodes of a band are that are not shown.
+    box_of: dict[BandKey, str] = {}
+    for layer in outline.layers:
+        of_layer = [band for band in outline.bands if band.key.layer == layer]
+        if layer not in view.layers:
+            boxes.append(_group_box(layer, layer, of_layer, states))
+            box_of.update((band.key, layer) for band in of_layer)
+            continue
+        for band in of_layer:
+            name = _name(band.key)
+            if band.key not in view.bands:
+                boxes.append(_group_box(name, _label(band), [band], states))
+                box_of[band.key] = name
+                continue
+            own = shown.get(band.key, [])
+            boxes += (
+                Box(node.key, BoxKind.NODE, node.key, layer, {node.state: 1}, node.step) for node in own
             )
-            for node in ordered[:MOST_OF_BAND]:
-                add(_node_box(node, moments), [node])
-            left = ordered[MOST_OF_BAND:]
-            rest = _Group(f"{group.name}+", f"{len(left):,} more", group.layer, left)
-            add(_group_box(rest, moments, kind=BoxKind.REST), rest.nodes)
-
-    if len(shape) <= MOST_SINGLE:
-        show(_Group("", "", "", tuple(shape.values())), bands=True)
-    else:
-        for layer in _layers(shape):
-            if layer.name in wanted:
-                seen[layer.name] = layer.label
-                show(layer, bands=True)
-            else:
-                add(_group_box(layer, moments), layer.nodes)
-    return Boxes(tuple(found), _edges(shape, box_of), seen)
+            left = Counter(states.get(band.key, {}))
+            left.subtract(node.state for node in own)
+            rest = +left
+            if rest:
+                label = f"{rest.total():,} more"
+                boxes.append(Box(f"{name}+", BoxKind.REST, label, layer, rest, band.rank))
+            box_of[band.key] = f"{name}+"
+    names = {box.name for box in boxes}
+    return Boxes(tuple(boxes), tuple(_edges(outline, nodes, edges, box_of, names)), view.opened)
 
 
-def group_path(shape: Mapping[NodeKey, ShapeNode], key: NodeKey) -> tuple[str, ...]:
-    """Return the names of the groups to open so that a node is seen; none where the graph is not collapsed."""
-    if len(shape) <= MOST_SINGLE:
-        return ()
-    layer = next(group for group in _layers(shape) if group.name == shape[key].layer)
-    if len(layer.nodes) <= MOST_SINGLE:
-        return (layer.name,)
-    band = next(band for band in _bands(layer) if any(node.key == key for node in band.nodes))
-    return (layer.name, band.name)
+def _name(key: BandKey) -> str:
+    return f"{key.layer}.{key.number}"
 
 
-def _layers(shape: Mapping[NodeKey, ShapeNode]) -> Iterator[_Group]:
-    by_layer: dict[str, list[ShapeNode]] = {}
-    for node in shape.values():
-        by_layer.setdefault(node.layer, []).append(node)
-    return (_Group(layer, layer, layer, nodes) for layer, nodes in by_layer.items())
+def _label(band: Band) -> str:
+    first, last = band.first_step + 1, band.last_step + 1
+    steps = f"step {first}" if first == last else f"steps {first}–{last}"
+    return f"{band.key.layer}, {steps}"
 
 
-def _bands(layer: _Group) -> Iterator[_Group]:
-    """Return the nodes of a layer in bands of neighbouring ranks, each with about as many nodes as the others."""
-    ranks = Counter(node.rank for node in layer.nodes)
-    most = max(-(-len(layer.nodes) // MOST_BANDS), 1)
-    band_of: dict[int, int] = {}
-    filled, band = 0, 0
-    for rank in sorted(ranks):
-        if filled and filled + ranks[rank] > most and band < MOST_BANDS - 1:
-            filled, band = 0, band + 1
-        band_of[rank] = band
-        filled += ranks[rank]
-    members: dict[int, list[ShapeNode]] = {}
-    for node in layer.nodes:
-        members.setdefault(band_of[node.rank], []).append(node)
-    for number, nodes in sorted(members.items()):
-        first, last = min(node.rank for node in nodes), max(node.rank for node in nodes)
-        steps = f"step {first + 1}" if first == last else f"steps {first + 1} to {last + 1}"
-        yield _Group(f"{layer.name}.{number}", f"{layer.layer}, {steps}", layer.layer, nodes)
-
-
-def _node_box(node: ShapeNode, moments: Mapping[NodeKey, NodeMoment]) -> Box:
-    return Box(node.key, BoxKind.NODE, node.key, node.layer, {moments[node.key].state: 1}, node.rank)
-
-
-def _group_box(group: _Group, moments: Mapping[NodeKey, NodeMoment], *, kind: BoxKind = BoxKind.GROUP) -> Box:
+def _group_box(name: str, label: str, bands: Sequence[Band], states: StatesByBand) -> Box:
+    found: Counter[NodeState] = Counter()
+    for band in bands:
+        found.update(states.get(band.key, {}))
+    nodes = sum(band.nodes for band in bands)
     return Box(
-        name=group.name,
-        kind=kind,
-        label=group.label,
-        layer=group.layer,
-        states=Counter(moments[node.key].state for node in group.nodes),
-        rank=sum(node.rank for node in group.nodes) / len(group.nodes),
-        opens=kind is BoxKind.GROUP,
+        name=name,
+        kind=BoxKind.GROUP,
+        label=label,
+        layer=bands[0].key.layer,
+        states=found,
+        rank=sum(band.rank * band.nodes for band in bands) / nodes,
+        opens=True,
     )
 
 
-def _edges(shape: Mapping[NodeKey, ShapeNode], box_of: Mapping[NodeKey, str]) -> tuple[Edge, ...]:
+def _edges(
+    outline: Outline,
+    nodes: Sequence[GraphNode],
+    edges: EdgesOfNodes,
+    box_of: Mapping[BandKey, str],
+    names: Collection[str],
+) -> Iterable[Edge]:
+    """Return the edges of boxes: those of the nodes that are shown, and what is left of those of the bands."""
+    band_of = {node.key: node.band for node in nodes}
+    left = Counter(outline.edges)
+    before, after = Counter(edges.before), Counter(edges.after)
     counts: Counter[tuple[str, str]] = Counter()
-    for node in shape.values():
-        after = box_of[node.key]
-        for upstream in node.upstream:
-            if box_of[upstream] != after:
-                counts[box_of[upstream], after] += 1
-    return tuple(Edge(before, after, count) for (before, after), count in counts.items())
+    for one, other in edges.between:
+        counts[one, other] += 1
+        # Counted at both of its ends.
+        before[band_of[one], other] -= 1
+        after[one, band_of[other]] -= 1
+        left[band_of[one], band_of[other]] -= 1
+    for (band, key), count in before.items():
+        counts[box_of[band], key] += count
+        left[band, band_of[key]] -= count
+    for (key, band), count in after.items():
+        counts[key, box_of[band]] += count
+        left[band_of[key], band] -= count
+    for (first, second), count in left.items():
+        counts[box_of[first], box_of[second]] += count
+    return (
+        Edge(one, other, count)
+        for (one, other), count in counts.items()
+        if count > 0 and one != other and one in names and other in names
+    )

@@ -4,19 +4,14 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-import sqlalchemy as sa
-import sqlglot
-from sqlalchemy.dialects import mssql
 
 from landfall.metadata.engine import Database
-from landfall.metadata.json_values import json_text
 from landfall.metadata.paging import NotACursor
 from landfall.metadata.scope import EVERYTHING, Scope
-from landfall.metadata.tables import node_runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.closing import UnknownRun
 from landfall.runs.ids import RunID
-from landfall.runs.run_graph import count_states, last_event, node_moments, run_shape
+from landfall.runs.run_graph import last_event
 from landfall.runs.run_list import (
     OPEN_STATES,
     RunFilter,
@@ -34,7 +29,6 @@ from landfall.runs.run_nodes import (
     get_node,
 )
 from landfall.runs.states import NodeState, RunState
-from landfall.runs.timing import deciding_chain
 from tests.builders import a_product, a_transformation
 from tests.integration.runs.acting import NOW, apply, begin, finish, land
 
@@ -122,32 +116,6 @@ def test_a_cursor_of_another_order_is_refused(three: Database) -> None:
         three.read(partial(find_runs, wanted=RunFilter(), order=RunOrder.LAST_ENDED, cursor=cursor))
 
 
-def test_a_run_is_a_graph_with_ranks_and_states(three: Database) -> None:
-    shape = three.read(partial(run_shape, run_id=RunID("r2")))
-    moments = three.read(partial(node_moments, run_id=RunID("r2")))
-
-    assert {key: (node.layer, node.rank) for key, node in shape.items()} == {
-        "ingest.orders_landed": ("bronze", 0),
-        "build_orders": ("silver", 1),
-        "left": ("silver", 2),
-        "right": ("silver", 2),
-        "total": ("silver", 3),
-    }
-    assert set(shape[NodeKey("total")].upstream) == {"left", "right"}
-    assert {key: str(moment.state) for key, moment in moments.items()} == {
-        "ingest.orders_landed": "succeeded",
-        "build_orders": "succeeded",
-        "left": "failed",
-        "right": "succeeded",
-        "total": "skipped",
-    }
-    assert three.read(partial(count_states, run_id=RunID("r2"))) == {
-        NodeState.SUCCEEDED: 3,
-        NodeState.FAILED: 1,
-        NodeState.SKIPPED: 1,
-    }
-
-
 def test_every_change_of_a_run_has_a_higher_number(three: Database) -> None:
     before = three.read(partial(last_event, run_id=RunID("r3")))
     finish(three, RunID("r3"), now=NOW + timedelta(hours=3))
@@ -192,24 +160,3 @@ def test_files_and_changes_of_a_run_come_page_by_page(three: Database) -> None:
     assert numbers == sorted(numbers, reverse=True)
     assert len(set(numbers)) == 6
     assert {event.key for event in of_left.items} == {"left"}
-
-
-def test_the_deciding_chain_goes_back_through_whoever_ended_last() -> None:
-    a, b, c, d = (NodeKey(name) for name in "abcd")
-    ended = {
-        a: NOW,
-        b: NOW + timedelta(seconds=5),
-        c: NOW + timedelta(seconds=3),
-        d: NOW + timedelta(seconds=9),
-    }
-
-    assert deciding_chain(d, ended, {a: (), b: (a,), c: (a,), d: (b, c)}) == (a, b, d)
-
-
-def test_a_text_in_json_is_read_on_azure_sql_too() -> None:
-    query = sa.select(json_text(node_runs.c.Definition, "output.layer"))
-
-    compiled = str(query.compile(dialect=mssql.dialect()))
-
-    assert "JSON_VALUE([NodeRuns].[Definition], '$.output.layer')" in compiled
-    sqlglot.parse_one(compiled, read="tsql")

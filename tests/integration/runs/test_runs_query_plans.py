@@ -96,7 +96,7 @@ def plans_of(database: Database, read: Callable[[sa.Connection], Any]) -> list[s
         return [
             row.detail
             for statement, parameters in statements
-            if statement.startswith("SELECT")
+            if statement.startswith(("SELECT", "WITH"))
             for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         ]
 
