@@ -1,5 +1,10 @@
-"""The OpenAPI description: the framework's, with the bodies that we read ourselves and our refusals."""
+"""The OpenAPI description: the framework's, with the bodies that we read ourselves, our refusals and examples.
 
+``examples.json`` holds an answer of each route and status; a test holds them to the schemas.
+"""
+
+import json
+from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI
@@ -39,8 +44,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
         # Faults of parameters are 400 problems like those of bodies.
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
-        for path in found["paths"].values():
+        examples = json.loads(files("landfall.api").joinpath("examples.json").read_text("utf-8"))
+        for name, path in found["paths"].items():
             for method in _METHODS:
+                for status, example in examples.get(f"{method.upper()} {name}", {}).items():
+                    path[method]["responses"][status]["content"]["application/json"]["example"] = example
                 path.get(method, {}).get("responses", {}).pop("422", None)
                 for status, response in path.get(method, {}).get("responses", {}).items():
                     if int(status) >= 400 and (content := response.get("content")):

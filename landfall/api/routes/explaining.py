@@ -69,7 +69,9 @@ async def show_lineage(
     return await read(request, lineage.show_lineage, of, direction, depth, scope=caller.scope)
 
 
-@router.get("/service-levels", response_model=list[ServiceLevel], tags=["service levels"])
+@router.get(
+    "/service-levels", response_model=list[ServiceLevel], responses=problems(404), tags=["service levels"]
+)
 async def show_service_levels(request: Request, caller: Caller, product: str | None = None) -> Response:
     """Show what products promise about freshness and success, and whether they keep it."""
     of_filter(caller, product)
