@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from landfall.cli.bulk import BulkAct, DryRun, Since, Yes, act_on_all, given
-from landfall.cli.completing import complete_dataset, complete_product
+from landfall.cli.completing import complete_dataset, complete_product, complete_run
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.output import Output, OutputFormat, Row, note, show_rows
 from landfall.cli.project import invocation
-from landfall.cli.runs import Timeout, exit_code_of_run
+from landfall.cli.runs import Timeout, exit_code_of_run, resolve
 
 if TYPE_CHECKING:
     from landfall.lake import LandedBlob
@@ -112,7 +112,14 @@ def list_files(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Only files whose name begins so.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Only files of this dataset.")] = None,
-    run: Annotated[str | None, typer.Option(help="Only files that this run claimed last.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Only files that this run claimed last: an id, its first characters, or @last.",
+            autocompletion=complete_run,
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Newest files to show.")] = 50,
     output: Output = OutputFormat.TABLE,
 ) -> None:
@@ -123,12 +130,15 @@ def list_files(
 
     if state is not None and state not in list(FileState):
         raise typer.BadParameter(f"{state!r} is none of {', '.join(FileState)}", param_hint="--state")
+    database = invocation(context).database()
     wanted = FileFilter(
-        product=product, dataset=dataset, state=FileState(state) if state else None, run_id=run, name=name
+        product=product,
+        dataset=dataset,
+        state=FileState(state) if state else None,
+        run_id=resolve(database, run) if run else None,
+        name=name,
     )
-    found = (
-        invocation(context).database().read(lambda connection: read_files(connection, wanted, limit=limit))
-    )
+    found = database.read(lambda connection: read_files(connection, wanted, limit=limit))
     show_rows([{**asdict(file), "file": file.name} for file in found.items], _FILE_COLUMNS, output)
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from landfall.runs.ids import RunID
     from landfall.runs.queries import RuleResult, RunDetail
 
+_LOG_COLUMNS = ("run_id", "key", "attempt", "job_run_id", "state", "logs", "error", "error_trace")
+
 RunArgument = Annotated[
     str,
     typer.Argument(
@@ -113,6 +115,7 @@ def logs(
     node: Annotated[
         str | None, typer.Argument(metavar="NODE", help="Without it, every node with a job.")
     ] = None,
+    output: Output = OutputFormat.TABLE,
 ) -> None:
     """Print what the jobs of a run wrote to their output."""
     from landfall.jobs.client import connect
@@ -127,15 +130,32 @@ def logs(
     if not chosen:
         raise typer.BadParameter(f"run {run_id} has no node {node!r}", param_hint="NODE")
     jobs = connect(here.settings(), patience_s=5)
+    rows = []
     for found in chosen:
         if found.job_run_id is None:
             note(f"{found.key}: no job was started ({found.state})")
             continue
-        print(f"==> {found.key}, attempt {found.attempt}, job run {found.job_run_id}: {found.state} <==")
         told = jobs.output(JobRunID(found.job_run_id))
-        for part in (told.logs, told.error, told.error_trace):
-            if part:
-                print(part.rstrip())
+        rows.append(
+            {
+                "run_id": run_id,
+                "key": found.key,
+                "attempt": found.attempt,
+                "job_run_id": found.job_run_id,
+                "state": found.state,
+                "logs": told.logs,
+                "error": told.error,
+                "error_trace": told.error_trace,
+            }
+        )
+        if output is OutputFormat.TABLE:
+            # What was printed is no column: it is shown as it is, node by node as it comes.
+            print(f"==> {found.key}, attempt {found.attempt}, job run {found.job_run_id}: {found.state} <==")
+            for part in (told.logs, told.error, told.error_trace):
+                if part:
+                    print(part.rstrip())
+    if output is not OutputFormat.TABLE:
+        show_rows(rows, _LOG_COLUMNS, output)
 
 
 def show_run(detail: "RunDetail", output: OutputFormat) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -20,6 +21,21 @@ from tests.unit.cli.conftest import Command, apply, close, open_a_run, settle, w
 RUN, FAILED_RUN = "20260101-120000-aaaa", "20260101-110000-bbbb"
 GATED_RUN = "20260101-100000-cccc"
 WRONG_USAGE = 2
+# They read nothing of the store, or what they show is no answer but goes on: all others answer in every format.
+WITHOUT_OUTPUT = {"db sql", "db upgrade", "demo", "down", "import database", "init", "runs watch"}
+# What has to be said beside a run.
+BESIDE_A_RUN: Mapping[str, str] = {
+    "files list": "--run {run}",
+    "quarantine discard": "orders_landed --reason why --yes --run {run}",
+    "quarantine replay": "orders_landed --yes --run {run}",
+    "quarantine show": "orders_landed --run {run}",
+    "runs cancel": "{run}",
+    "runs logs": "{run}",
+    "runs replay": "{run}",
+    "runs rerun": "{run}",
+    "runs show": "{run}",
+    "runs watch": "{run} --timeout 0.1",
+}
 
 # By verb the arguments with which it ends with a code: in a project whose database holds one open run, one that
 # failed and one that a rule stopped, and with no service that answers. Codes 5 and 6 are where something is waited for.
@@ -84,7 +100,16 @@ TABLE: Mapping[str, Mapping[int, str]] = {
     "why": {0: "@last", 1: "nothing"},
 }
 # Whoever starts something can wait for its end or not, and for how long.
-WAITING = ("run", "runs rerun", "runs replay", "quarantine replay", "quarantine discard", "land", "backfill")
+WAITING = (
+    "run",
+    "runs rerun",
+    "runs replay",
+    "quarantine replay",
+    "quarantine discard",
+    "land",
+    "backfill",
+    "copy",
+)
 
 
 def verbs(typer_app: typer.Typer, *before: str) -> Iterator[str]:
@@ -145,3 +170,38 @@ def test_whoever_starts_something_may_wait_or_not_and_for_how_long(landfall: Com
     told = landfall(*verb.split(), "--help").out
 
     assert all(option in told for option in ("--wait", "--timeout"))
+
+
+def parameters() -> Iterator[tuple[str, set[str]]]:
+    """Return what each verb takes: the names of its parameters."""
+
+    def below(group: Any, *before: str) -> Iterator[tuple[str, set[str]]]:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from below(command, *before, name)
+            else:
+                yield " ".join((*before, name)), {str(item.name) for item in command.params}
+
+    return below(typer.main.get_command(app))
+
+
+def test_every_verb_that_answers_does_so_in_every_format() -> None:
+    assert {verb for verb, names in parameters() if "output" not in names} == WITHOUT_OUTPUT
+
+
+def test_every_verb_that_takes_a_run_is_tried() -> None:
+    assert {verb for verb, names in parameters() if names & {"run", "run_id"}} == set(BESIDE_A_RUN)
+
+
+@pytest.mark.parametrize("verb", sorted(BESIDE_A_RUN))
+def test_a_run_is_meant_by_last_and_by_its_first_characters(
+    shop: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    def said(run: str) -> tuple[int, str]:
+        arguments = BESIDE_A_RUN[verb].format(run=run)
+        return main(["--project", str(shop), *verb.split(), *arguments.split()]), capsys.readouterr().err
+
+    assert "LF3203" not in said("@last")[1]
+    assert "LF3203" not in said(FAILED_RUN[:11])[1]
+    code, told = said("2030")
+    assert (code, told.split()[0]) == (1, "LF3203")
