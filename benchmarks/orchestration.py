@@ -1,7 +1,8 @@
 """What orchestrating a node costs, with nodes that do nothing.
 
 ``python benchmarks/orchestration.py [GRAPH…] [--name NAME]`` measures chain-20, fan-100 and layered-300 unless told
-otherwise (`layered-10000` takes its time), each on a fresh stack, and writes benchmarks/results/NAME.jsonl and .md.
+otherwise (`layered-10000` takes its time, `products-20` lands a file in each of 20 products at once), each on a fresh
+stack, and writes benchmarks/results/NAME.jsonl and .md.
 ``python benchmarks/orchestration.py --compare OLD.jsonl NEW.jsonl`` says what moved.
 """
 
@@ -20,6 +21,7 @@ from benchmarks.orchestrating.measuring import measure  # noqa: E402
 
 DEFAULT = ("chain-20", "fan-100", "layered-300")
 SEED = 20_261_126
+NODES_OF_A_PRODUCT = 10
 
 
 def graph_of(name: str) -> Upstreams:
@@ -32,7 +34,15 @@ def graph_of(name: str) -> Upstreams:
             return fan(int(size))
         case "layered":
             return layered(int(size), SEED)
-    raise SystemExit(f"there is no graph {name!r}; say chain-N, fan-N or layered-N")
+    raise SystemExit(f"there is no graph {name!r}; say chain-N, fan-N, layered-N or products-N")
+
+
+def graphs_of(name: str) -> list[Upstreams]:
+    """Return the graphs that run at once: ``products-20`` is 20 products of 10 nodes in layers."""
+    shape, _, size = name.partition("-")
+    if shape == "products":
+        return [layered(NODES_OF_A_PRODUCT, SEED + number) for number in range(int(size))]
+    return [graph_of(name)]
 
 
 def main() -> None:
@@ -40,7 +50,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "graphs", nargs="*", metavar="GRAPH", help="chain-N, fan-N (1 to N to 1) or layered-N"
+        "graphs", nargs="*", metavar="GRAPH", help="chain-N, fan-N (1 to N to 1), layered-N or products-N"
     )
     parser.add_argument("--name", help="of the files below benchmarks/results; none are written without")
     parser.add_argument("--compare", nargs=2, type=Path, metavar=("OLD", "NEW"))
@@ -49,11 +59,11 @@ def main() -> None:
         old, new = map(reports.read, options.compare)
         print(reports.compared(old, new), end="")
         return
-    graphs = {name: graph_of(name) for name in options.graphs or DEFAULT}
+    graphs = {name: graphs_of(name) for name in options.graphs or DEFAULT}
     where = reports.machine()
     results = []
-    for name, upstreams in graphs.items():
-        results.append(measure(name, upstreams))
+    for name, of_products in graphs.items():
+        results.append(measure(name, of_products))
         print(f"{name}: {results[-1].cpu_ms_per_node:.1f} ms CPU per node", file=sys.stderr)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     lines = reports.lines_of(results, seed=SEED, at=at, where=where)

@@ -56,9 +56,11 @@ class Result:
         return {**asdict(self), "cpu_ms_per_node": round(self.cpu_ms_per_node, 2)}
 
 
-def measure(graph: str, upstreams: Upstreams) -> Result:
-    """Start a stack, let it run a small product to get warm, then measure the graph."""
-    products = [product_of(chain(3), WARM_UP), product_of(upstreams, MEASURED)]
+def measure(graph: str, of_products: Sequence[Upstreams]) -> Result:
+    """Start a stack, let it run a small product to get warm, then measure the graphs, each a product, all at once."""
+    measured = {f"{MEASURED}{number}": upstreams for number, upstreams in enumerate(of_products)}
+    products = [product_of(chain(3), WARM_UP)]
+    products += [product_of(upstreams, name) for name, upstreams in measured.items()]
     with (
         tempfile.TemporaryDirectory(prefix="landfall-bench-") as folder,
         bench_stack(Path(folder), products) as stack,
@@ -66,15 +68,18 @@ def measure(graph: str, upstreams: Upstreams) -> Result:
         stack.land(WARM_UP)
         stack.wait_for_run(WARM_UP)
         time.sleep(TAIL_S)
-        return _measure(stack, graph, len(upstreams) + 1)
+        nodes = sum(len(upstreams) + 1 for upstreams in of_products)
+        return _measure(stack, graph, tuple(measured), nodes)
 
 
-def _measure(stack: BenchStack, graph: str, nodes: int) -> Result:
+def _measure(stack: BenchStack, graph: str, products: Sequence[str], nodes: int) -> Result:
     peaks = _Peaks(stack.processes())
     before = _Counts.of(stack)
     started = time.monotonic()
-    stack.land(MEASURED)
-    stack.wait_for_run(MEASURED)
+    for product in products:
+        stack.land(product)
+    for product in products:
+        stack.wait_for_run(product)
     wall_s = time.monotonic() - started
     time.sleep(TAIL_S)
     after = _Counts.of(stack)
@@ -86,8 +91,8 @@ def _measure(stack: BenchStack, graph: str, nodes: int) -> Result:
         cpu_s={name: round(after.cpu[name].cpu_s - before.cpu[name].cpu_s, 2) for name in after.cpu},
         peak_mb={name: round(peak) for name, peak in peaks.found.items()},
         sql=after.sql - before.sql,
-        # The upload is the benchmark's own.
-        storage=after.storage - before.storage - 1,
+        # The uploads are the benchmark's own.
+        storage=after.storage - before.storage - len(products),
         jobs_api=after.jobs_api - before.jobs_api,
         episodes=sum(map(_episodes, after.histories)) - sum(map(_episodes, before.histories)),
         replayed=sum(map(_replayed, after.histories)) - sum(map(_replayed, before.histories)),
