@@ -100,7 +100,8 @@ def _cast(given: "pa.Array[Any]", kind: pa.DataType) -> "pa.Array[Any]":
             return given.cast(pa.timestamp("us")).cast(kind)
         except pa.ArrowInvalid:
             pass
-    return given.cast(kind)
+    converted: pa.Array[Any] = given.cast(kind)
+    return converted
 
 
 def _as_they_are(values: Sequence[Any], kind: pa.DataType) -> "pa.Array[Any]":

@@ -30,10 +30,10 @@ def edges_between(low: Any, high: Any, count: int) -> Sequence[Edge]:
     except TypeError:
         # A moment with a zone and one without.
         return ()
-    step = (
+    step: Any = (
         timedelta(days=1) if type(low) is date else timedelta(microseconds=1) if isinstance(low, date) else 1
     )
-    width = (span // count // step + 1) * step if isinstance(span, timedelta) else span // count + 1
+    width = (span // count // step + 1) * step
     if span < step * count:
         return ()
     return tuple(low + width * number for number in range(1, count))

@@ -55,7 +55,7 @@ def partner(tmp_path: Path) -> Iterator[Partner]:
             0,
             server_factory=Server,
             server_host_keys=[key],
-            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(folder)),
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(folder).encode()),
         )
 
     server = asyncio.run_coroutine_threadsafe(serve(), loop).result()

@@ -1,6 +1,6 @@
 """Ranges of a column, and readers of several of them."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -56,4 +56,5 @@ def test_who_stops_early_ends_the_readers() -> None:
     reading = read_side_by_side(range(2), read, at_once=2)
 
     assert next(reading) in (0, 1)
+    assert isinstance(reading, Generator)
     reading.close()
