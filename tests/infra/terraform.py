@@ -172,10 +172,18 @@ class Terraform:
             *(f"-var-file={file}" for file in files if file.exists()),
         )
 
+    def test(self, folder: Path) -> Answer:
+        """Run the `*.tftest.hcl` files of a module or stack, given by its folder below the root."""
+        answer = self._run_in(folder, "unknown", "init", "-input=false", "-no-color")
+        return answer if answer.exit_code else self._run_in(folder, "unknown", "test", "-no-color")
+
     def _run(self, stack: str, ids: str, *command: str) -> Answer:
+        return self._run_in(Path("stacks", stack), ids, *command)
+
+    def _run_in(self, folder: Path, ids: str, *command: str) -> Answer:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
         done = subprocess.run(
-            ["terraform", f"-chdir={self.root / 'stacks' / stack}", *command],
+            ["terraform", f"-chdir={self.root / folder}", *command],
             env=environment
             | {
                 "TF_REATTACH_PROVIDERS": self.providers.attached[ids],

@@ -43,6 +43,7 @@ output "names" {
     sql_database         = "sqldb-${local.workload}-${local.environment}"
     sql_server           = "sql-${local.workload}-${local.tail}"
     system_topic         = "evgst-${local.workload}-lake-${local.tail}"
+    task_scheduler       = "dts-${local.workload}-${local.tail}"
     virtual_network      = "vnet-${local.workload}-${local.tail}"
   }
 }

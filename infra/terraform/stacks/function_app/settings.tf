@@ -34,5 +34,7 @@ locals {
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING = "ClientId=${data.azurerm_user_assigned_identity.this.client_id};Authorization=AAD"
       LANDFALL_JOB_ID                           = data.databricks_job.default.id
     },
+    { for name, secret in var.secret_settings : name => "@Microsoft.KeyVault(SecretUri=https://${local.names.key_vault}.vault.azure.net/secrets/${secret})" },
+    local.scheduler_settings,
   )
 }

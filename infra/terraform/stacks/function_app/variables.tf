@@ -36,3 +36,25 @@ variable "instance_memory_mb" {
     error_message = "instance_memory_mb is 512, 2048 or 4096."
   }
 }
+
+variable "secret_settings" {
+  description = "Settings of the app whose values are secrets, and the secret of the vault that each is. The app gets a reference, and Azure looks it up with the app's identity."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.secret_settings) : contains(["LANDFALL_ALARM_WEBHOOK", "OPENLINEAGE_API_KEY"], name)])
+    error_message = "secret_settings takes LANDFALL_ALARM_WEBHOOK and OPENLINEAGE_API_KEY: nothing else that the app reads is a secret."
+  }
+}
+
+variable "durable_backend" {
+  description = "Where Durable Functions keep their state: azure-storage is the host's account; task-scheduler is the managed service, which costs by itself and is reached from the network's own address."
+  type        = string
+  default     = "azure-storage"
+
+  validation {
+    condition     = contains(["azure-storage", "task-scheduler"], var.durable_backend)
+    error_message = "durable_backend is azure-storage or task-scheduler."
+  }
+}
