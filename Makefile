@@ -11,14 +11,13 @@ PYTHON_STAMP := $(VENV)/.landfall-setup
 AZURITE_STAMP := .landfall/tools/azurite/.landfall-setup
 AZURITE := landfall/local/azurite
 TERRAFORM_STAMP := .landfall/tools/terraform/.landfall-setup
-CHECKOV_STAMP := .landfall/tools/checkov/.landfall-setup
 CLASSIC_STAMP := .landfall/tools/classic-spark/.landfall-setup
 PIPELINES_STAMP := .landfall/tools/azure-pipelines/.landfall-setup
 FACTORY_STAMP := .landfall/tools/data-factory/.landfall-setup
 POSTGRESQL_STAMP := .landfall/tools/postgresql/.landfall-setup
 BROWSER_STAMP := .landfall/tools/browser/.landfall-setup
 
-.PHONY: help setup classic-spark terraform-schemas checkov data-factory azure-pipelines postgresql browser demo test test-fast engines chaos fmt lint types up down bench migration histories docs requirements
+.PHONY: help setup classic-spark terraform-schemas data-factory azure-pipelines postgresql browser demo test test-fast engines chaos fmt lint types up down bench migration histories docs requirements
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,11 +34,6 @@ terraform-schemas: $(TERRAFORM_STAMP)  ## get the schemas that the tests of infr
 
 $(TERRAFORM_STAMP): scripts/terraform-schemas tests/infra/provider/schema.py | $(PYTHON_STAMP)
 	@scripts/terraform-schemas $@
-
-checkov: $(CHECKOV_STAMP)  ## install what looks for unsafe settings in infra/terraform
-
-$(CHECKOV_STAMP): scripts/checkov | $(PYTHON_STAMP)
-	@scripts/checkov $@
 
 classic-spark: $(CLASSIC_STAMP)  ## install Spark itself beside the laptop's engine, for the tests that compare them
 
@@ -69,7 +63,7 @@ $(BROWSER_STAMP): scripts/browser | $(PYTHON_STAMP)
 demo: setup  ## from nothing to gold tables: the example product on real data
 	@$(BIN)/landfall demo
 
-test: setup classic-spark terraform-schemas checkov data-factory azure-pipelines postgresql browser lint types  ## all that CI runs; where Java can be had, a share of the cases on Spark itself
+test: setup classic-spark terraform-schemas data-factory azure-pipelines postgresql browser lint types  ## all that CI runs; where Java can be had, a share of the cases on Spark itself
 	$(BIN)/pytest -n 2 --dist loadfile
 
 engines: setup classic-spark  ## all cases on the laptop's engine and on Spark itself

@@ -33,4 +33,4 @@ def test_every_change_is_made_only_where_it_is_missing() -> None:
     ]
 
     assert len(changes) == 6
-    assert all(line.startswith("IF ") or line.startswith("    ") for line in changes)
+    assert all(line.startswith(("IF ", "    ")) for line in changes)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.infra.terraform import ENVIRONMENTS, SOURCE, STACKS, badly_laid_out
+from tests.infra.terraform import ENVIRONMENTS, REPOSITORY, SOURCE, STACKS, badly_laid_out
 
 pytestmark = pytest.mark.infra
 
@@ -84,3 +84,17 @@ def test_no_file_holds_a_secret_or_somebodys_id() -> None:
 
     assert [str(file) for file in files if suspicious.search(file.read_text())] == []
     assert ids == {"00000000-0000-0000-0000-000000000000"}
+
+
+def test_what_the_threat_model_says_is_held_by_a_test_is() -> None:
+    section = (REPOSITORY / "docs/security.md").read_text().partition("## Threats")[2]
+    held_by = [
+        name
+        for line in section.splitlines()
+        if line.startswith("| ")
+        for name in re.findall(r"`([^`]+)`", line.rpartition(" | ")[2])
+    ]
+    code = "\n".join(file.read_text() for file in (REPOSITORY / "tests/infra").glob("*.py"))
+
+    assert len(held_by) > 10
+    assert [n for n in held_by if f"def {n}(" not in code and not (REPOSITORY / n).exists()] == []

@@ -132,6 +132,31 @@ def test_only_the_listed_roles_are_given(planned: Planned) -> None:
     assert {stack: roles for stack, roles in given.items() if roles} == _ROLES
 
 
+def test_the_documented_matrix_of_roles_is_the_planned_one(planned: Planned) -> None:
+    page = (REPOSITORY / "docs/security.md").read_text()
+    section = page.partition("## Who may do what in Azure")[2].partition("\n## ")[0]
+    rows = [
+        tuple(cell.strip() for cell in line.strip("|").split("|"))
+        for line in section.splitlines()
+        if "|" in line
+    ]
+    identities = {
+        "storage": "topic of the lake",
+        "databricks": "access connector",
+        "function_app": "app",
+        "data_factory": "Data Factory",
+    }
+    kinds = {"stlandfallhost": "host account", "kv-": "vault", "appi-": "Application Insights"}
+    assigned = []
+    for stack in STACKS:
+        for role in planned(stack, "prd").made("azurerm_role_assignment"):
+            scope = role.values["scope"].partition("/default/")[2] or role.values["scope"].rpartition("/")[2]
+            scope = next((kind for start, kind in kinds.items() if scope.startswith(start)), scope)
+            assigned.append((identities[stack], role.values["role_definition_name"], scope))
+
+    assert sorted(rows[2:]) == sorted(assigned)
+
+
 def test_what_holds_data_is_locked_in_production_only(planned: Planned) -> None:
     locked = {
         environment: {

@@ -6,7 +6,7 @@ variables {
   catalog         = "landfall_dev_sales"
   credential_name = "landfall_dev_lake"
   databricks_id   = 1
-  jobs_principal  = "00000000-0000-0000-0000-000000000001"
+  jobs_principal  = "00000000-0000-0000-0000-000000000000"
   urls            = { landing = "abfss://landing@lake", lake = "abfss://lake@lake" }
 
   alerts = {
@@ -31,7 +31,7 @@ run "owners_and_consumers_get_what_they_need" {
   command = plan
 
   assert {
-    condition     = { for grant in databricks_grants.schema.grant : grant.principal => contains(grant.privileges, "MODIFY") } == { "00000000-0000-0000-0000-000000000001" = true, analysts = false, sales-data = false }
+    condition     = { for grant in databricks_grants.schema.grant : grant.principal => contains(grant.privileges, "MODIFY") } == { "00000000-0000-0000-0000-000000000000" = true, analysts = false, sales-data = false }
     error_message = "Others than jobs may write tables, or an owner that consumes stands twice."
   }
 
