@@ -135,6 +135,7 @@ def repair_rows(
             Conversion(quoted(column.name), f"_lf_l{at}" if lost[f"_lf_l{at}"] is not None else None),
             column.nullable,
             column.lost_as,
+            column.source_type,
         )
         for at, column in enumerate(columns)
     ]
