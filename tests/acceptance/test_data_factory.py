@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from landfall.local.layout import Layout
 from tests.acceptance.laptop import Laptop
 from tests.acceptance.test_operating import PRODUCT
 from tests.fakes.data_factory import DataFactory
+from tests.integration.copying.conftest import postgresql  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.stack
 
@@ -176,3 +178,77 @@ def _copy_plan(laptop: Laptop, factory: DataFactory) -> dict[str, Any]:
     answer = factory.web_activity("GET", url, None)
     assert answer.status == "Succeeded"
     return dict(answer.output)
+
+
+HANGARS = """
+CREATE TABLE hangar (hangar_id integer primary key, name varchar(20), size numeric(8,2), modified_at timestamptz);
+INSERT INTO hangar VALUES (1, 'North', 1200.50, '2025-01-01 10:00:00.123456+00');
+INSERT INTO hangar VALUES (2, 'South', 80, '2025-01-02 10:00:00+01');
+"""
+LATEST = """
+transformations:
+  - name: latest_hangars
+    inputs: [hangar_landed]
+    steps:
+      - dedupe: {keys: [hangar_id], order_by: [modified_at desc]}
+      - select: [hangar_id, name, size, modified_at]
+    output: {dataset: hangars, layer: silver, write: {mode: merge, keys: [hangar_id], order_by: modified_at}}
+"""
+
+
+def test_an_existing_database_is_ingested_and_its_watermark_follows_what_was_published(
+    laptop: Laptop,
+    factory: DataFactory,
+    postgresql: str,  # noqa: F811 - the fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From tables that are there to tables of the lake that equal them, by a product file that names a watermark."""
+    monkeypatch.setenv("LANDFALL_CONNECTION_HANGAR_DB", postgresql)
+    engine = sa.create_engine(postgresql, poolclass=sa.NullPool)
+
+    def at_source(*statements: str) -> list[tuple[Any, ...]]:
+        with engine.begin() as connection:
+            for statement in statements:
+                connection.execute(sa.text(statement.replace(":", r"\:")))
+            found = connection.execute(sa.text("SELECT hangar_id, name, size, modified_at FROM hangar"))
+            return sorted(tuple(row) for row in found)
+
+    def in_the_lake() -> list[tuple[Any, ...]]:
+        rows = laptop.rows("mobility/hangars/silver/hangars")
+        return sorted(
+            tuple(row[name] for name in ("hangar_id", "name", "size", "modified_at")) for row in rows
+        )
+
+    def mark() -> str:
+        url = f"{laptop.settings.functions_url}/api/products/mobility/hangars/copy-plan?key=k"
+        (item,) = factory.web_activity("GET", url, None).output["items"]
+        return str(item["watermark_from"])
+
+    expected = at_source(*HANGARS.strip().split("\n"))
+    laptop.succeed("import", "database", "mobility/hangars", "hangar_db", "--table", "hangar")
+    folder = laptop.project / "data_products/mobility/hangars"
+    datasets = folder / "datasets/hangar_db.yml"
+    datasets.write_text(
+        datasets.read_text().replace("{table: hangar}", "{table: hangar, watermark: modified_at}")
+    )
+    product = folder / "product.yml"
+    product.write_text(product.read_text() + LATEST)
+    laptop.succeed("validate")
+    laptop.succeed("apply")
+
+    laptop.succeed("copy", "mobility/hangars", "--wait", "--timeout", "90")
+    first, marked = in_the_lake(), mark()
+    changed = at_source(
+        "UPDATE hangar SET size = 81, modified_at = '2025-02-01 08:00:00+00' WHERE hangar_id = 2"
+    )
+    before_the_run = mark()
+    copied = json.loads(
+        laptop.succeed("copy", "mobility/hangars", "--wait", "--timeout", "90", "--output", "json")
+    )
+
+    assert first == expected
+    assert marked == before_the_run
+    assert marked.startswith("2025-01-02")
+    assert [row["rows"] for row in copied if "rows" in row] == [1]
+    assert in_the_lake() == changed
+    assert mark().startswith("2025-02-01")
