@@ -109,7 +109,8 @@ def _as_they_are(values: Sequence[Any], kind: pa.DataType) -> "pa.Array[Any]":
     try:
         return pa.array(values, type=kind)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return pa.array(values)
+        found: pa.Array[Any] = pa.array(values)
+        return found
 
 
 def converts_exactly(given: "pa.Array[Any]", kind: pa.DataType) -> bool:
