@@ -245,6 +245,7 @@ def test_a_wrong_value_is_answered_as_by_the_api_and_told_at_its_field(
     (told,) = re.findall(r'id="fault-(\w+)">.*?<span>(.*?)</span>', page.text)
     assert told[0] == faulty
     assert html.unescape(told[1]) in answer.json["detail"]
+    assert 'aria-invalid="true"' in page.text
     # What was sent stands there still.
     assert html.escape(fields[faulty]) in page.text
 
