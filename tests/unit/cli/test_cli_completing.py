@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import typer
 from typer._completion_classes import BashComplete
 
@@ -42,7 +43,25 @@ def test_without_a_database_a_shell_is_told_nothing_and_no_error(tmp_path: Path)
     assert completed(tmp_path, "pause", "sales") == []
 
 
-def test_a_shell_is_answered_in_its_own_form(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shell", "asked", "answered"),
+    [
+        ("bash", {"COMP_WORDS": "landfall --project {} quarantine sh", "COMP_CWORD": "4"}, "show"),
+        ("zsh", {"_TYPER_COMPLETE_ARGS": "landfall --project {} quarantine sh"}, '"show"'),
+        (
+            "fish",
+            {
+                "_TYPER_COMPLETE_ARGS": "landfall --project {} quarantine sh",
+                "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+            },
+            "show",
+        ),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_a_shell_is_answered_in_its_own_form(
+    tmp_path: Path, shell: str, asked: dict[str, str], answered: str
+) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         capture_output=True,
@@ -51,10 +70,9 @@ def test_a_shell_is_answered_in_its_own_form(tmp_path: Path) -> None:
         check=False,
         env={
             **os.environ,
-            "_LANDFALL_COMPLETE": "complete_bash",
-            "COMP_WORDS": f"landfall --project {tmp_path} quarantine sh",
-            "COMP_CWORD": "4",
+            "_LANDFALL_COMPLETE": f"complete_{shell}",
+            **{name: text.format(tmp_path) for name, text in asked.items()},
         },
     )
 
-    assert (done.stdout.split(), done.stderr) == (["show"], "")
+    assert (answered in done.stdout, "replay" in done.stdout, done.stderr) == (True, False, "")
