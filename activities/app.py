@@ -11,7 +11,9 @@ from activities.reconcile import Reconcile
 from activities.runs import RunActivities
 from activities.services import ConnectedServices
 from activities.watching import Watching
-from landfall import telemetry
+from landfall.exporting import configure
+from landfall.metadata.statement_spans import trace_statements
+from landfall.metrics import Metrics
 from landfall.settings import TelemetrySettings
 
 
@@ -20,13 +22,17 @@ class App:
 
     def __init__(self) -> None:
         self.services = ConnectedServices()
-        self._is_traced = telemetry.configure(
-            TelemetrySettings.from_environment(), service="landfall-functions"
-        )
+        self._is_traced = configure(TelemetrySettings.from_environment(), service="landfall-functions")
+        if self._is_traced:
+            trace_statements()
 
     @cached_property
     def events(self) -> EventActivities:
-        return EventActivities(self.services)
+        if not self._is_traced:
+            return EventActivities(self.services)
+        from activities.traced import CountedEventActivities
+
+        return CountedEventActivities(self.services, self._metrics)
 
     @cached_property
     def runs(self) -> RunActivities:
@@ -69,5 +75,5 @@ class App:
         return Reconcile(self.services)
 
     @cached_property
-    def _metrics(self) -> telemetry.Metrics:
-        return telemetry.Metrics()
+    def _metrics(self) -> Metrics:
+        return Metrics()

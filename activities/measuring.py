@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 
 from activities.services import Services
 from activities.watching import Watching
-from landfall import telemetry
 from landfall.metadata.alarms import AlarmName, count_alarms
 from landfall.metadata.service_levels import LevelState
+from landfall.metrics import Metrics
 from landfall.runs.queue_depths import queue_depths
 from landfall.runs.service_levels import LevelReport, list_service_levels
 
@@ -15,7 +15,7 @@ from landfall.runs.service_levels import LevelReport, list_service_levels
 class MeasuredWatching(Watching):
     """Watches, and then sets the gauges."""
 
-    def __init__(self, services: Services, metrics: telemetry.Metrics) -> None:
+    def __init__(self, services: Services, metrics: Metrics) -> None:
         super().__init__(services)
         self._metrics = metrics
 
@@ -32,7 +32,7 @@ class MeasuredWatching(Watching):
             self._metrics.queue.set(count, {"landfall.queue.of": name})
 
 
-def tell_levels(levels: Iterable[LevelReport], metrics: telemetry.Metrics) -> None:
+def tell_levels(levels: Iterable[LevelReport], metrics: Metrics) -> None:
     """Set the gauges of service levels; one of which nothing can be said yet has none."""
     for level in levels:
         labels = {"landfall.product": level.product}
@@ -43,7 +43,7 @@ def tell_levels(levels: Iterable[LevelReport], metrics: telemetry.Metrics) -> No
             metrics.level_met.set(met, {"landfall.service_level": level.name, **labels})
 
 
-def tell_alarms(lasting: Mapping[str, int], metrics: telemetry.Metrics) -> None:
+def tell_alarms(lasting: Mapping[str, int], metrics: Metrics) -> None:
     """Set the gauge of every alarm, so that one that is over falls to nothing."""
     for name in AlarmName:
         metrics.alarms.set(lasting.get(name, 0), {"landfall.alarm": str(name)})

@@ -1,37 +1,68 @@
 """The activities with a trace around them: the work is done elsewhere, here it is told.
 
 Every call becomes a span of its run or node; the end of a node and of a run is told with the times that SQL
-has. Used only where telemetry goes somewhere.
+has. What lands is counted. Used only where telemetry goes somewhere.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from activities.events import EventActivities
 from activities.instances import Instances
 from activities.nodes import NodeActivities
 from activities.runs import RunActivities
 from activities.services import Services
 from landfall import telemetry
+from landfall.errors import LandfallError
+from landfall.landing.dead_letters import LetterSource
+from landfall.landing.events import BlobEvent
+from landfall.landing.intake import Intake
+from landfall.metrics import Metrics
 from landfall.planning.plan import NodeKey
+from landfall.runs.costs import estimate
 from landfall.runs.ids import RunID
 from landfall.runs.states import NodeState, RunState
-from landfall.runs.timeline import AttemptTimes, NodeTimes, RunTimes, node_times, run_times
+from landfall.runs.timeline import AttemptTimes, FileTimes, NodeTimes, RunTimes, node_times, run_times
 from landfall.runs.work import NodeWork
+
+
+class CountedEventActivities(EventActivities):
+    """Taking in files with a count of what became of them; their spans are told with the run that takes them."""
+
+    def __init__(self, services: Services, metrics: Metrics) -> None:
+        super().__init__(services)
+        self._metrics = metrics
+
+    def _record(self, event: BlobEvent, names: Sequence[str] | None = None) -> Intake:
+        intake = super()._record(event, names)
+        if not intake.reads_content and intake.passed_over is None:
+            fate = str(intake.state) if intake.state is not None else "duplicate"
+            product = {"landfall.product": intake.product} if intake.product is not None else {}
+            self._metrics.files.add(1, {"landfall.file.fate": fate, **product})
+        return intake
+
+    async def _keep(self, text: str, source: LetterSource, error: LandfallError | None) -> None:
+        await super()._keep(text, source, error)
+        self._metrics.dead_letters.add(1, {"landfall.letter.source": str(source)})
 
 
 class TracedRunActivities(RunActivities):
     """Opening, starting and closing runs, each a span; closing tells the run itself and its files."""
 
-    def __init__(self, services: Services, metrics: telemetry.Metrics) -> None:
+    def __init__(self, services: Services, metrics: Metrics) -> None:
         super().__init__(services)
         self._metrics = metrics
 
     async def open_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
-        parent = telemetry.run_span(message["run_id"])
-        with telemetry.span("open_run", parent, {"landfall.product": message["product"]}):
-            return await super().open_run(message, instances)
+        # A coordinator asks until there is nothing left to run; only what opened this run belongs to its trace.
+        parent = telemetry.coordinator_span(message["run_id"])
+        with telemetry.undecided() as told:
+            with telemetry.span("open_run", parent, {"landfall.product": message["product"]}):
+                opened = await super().open_run(message, instances)
+            told.keep = opened["run_id"] == message["run_id"]
+        return opened
 
     async def start_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
         with telemetry.span("start_run", telemetry.run_span(message["run_id"]), _of_run(message)):
@@ -53,7 +84,7 @@ class TracedRunActivities(RunActivities):
 class TracedNodeActivities(NodeActivities):
     """Submitting, looking at and settling nodes, each a span; settling tells the node, its attempts and phases."""
 
-    def __init__(self, services: Services, metrics: telemetry.Metrics) -> None:
+    def __init__(self, services: Services, metrics: Metrics) -> None:
         super().__init__(services)
         self._metrics = metrics
 
@@ -82,7 +113,7 @@ class TracedNodeActivities(NodeActivities):
         return finished
 
 
-def tell_run(times: RunTimes, metrics: telemetry.Metrics) -> None:
+def tell_run(times: RunTimes, metrics: Metrics) -> None:
     """Record a run that has ended, the files it took in, and its metrics."""
     root = telemetry.run_span(times.run_id)
     attributes: dict[str, str | int] = {
@@ -92,7 +123,7 @@ def tell_run(times: RunTimes, metrics: telemetry.Metrics) -> None:
         "landfall.run.state": str(times.state),
         "landfall.run.nodes": times.nodes,
     }
-    first = min([times.created_at, *(file.event_at for file in times.files)])
+    first = min([times.asked_at, *(file.event_at for file in times.files if file.is_first)])
     telemetry.record(
         f"run {times.product}",
         root,
@@ -103,22 +134,44 @@ def tell_run(times: RunTimes, metrics: telemetry.Metrics) -> None:
         error=None if times.state is RunState.SUCCEEDED else f"the run {times.state}",
     )
     labels = {"landfall.product": times.product}
+    telemetry.record(
+        "coordinator",
+        telemetry.coordinator_span(times.run_id),
+        root,
+        started_at=times.asked_at,
+        ended_at=times.started_at or times.finished_at,
+        attributes=labels,
+    )
     for number, file in enumerate(times.files):
-        telemetry.record(
-            f"land {file.dataset}",
-            root.below("file", str(number)),
-            root,
-            started_at=file.event_at,
-            ended_at=file.claimed_at,
-            attributes={"landfall.dataset": file.dataset, "url.full": file.url, **labels},
-        )
-        metrics.start_latency.record(_seconds(file.event_at, times.created_at), labels)
-        metrics.publish_latency.record(_seconds(file.event_at, times.finished_at), labels)
+        _tell_file(file, root, root.below("file", str(number)), labels)
+        if file.is_first:
+            metrics.start_latency.record(_seconds(file.event_at, times.created_at), labels)
+            metrics.publish_latency.record(_seconds(file.event_at, times.finished_at), labels)
     metrics.runs.add(1, {"landfall.run.state": str(times.state), **labels})
     metrics.run_duration.record(_seconds(times.created_at, times.finished_at), labels)
 
 
-def tell_node(run_id: RunID, times: NodeTimes, metrics: telemetry.Metrics) -> None:
+def _tell_file(
+    file: FileTimes, root: telemetry.SpanKey, own: telemetry.SpanKey, labels: Mapping[str, str]
+) -> None:
+    attributes = {"landfall.dataset": file.dataset, "url.full": file.url, **labels}
+    # What was claimed before lay there all the while; only its way into this run belongs to it.
+    began = file.event_at if file.is_first else file.claimed_at
+    telemetry.record(
+        f"land {file.dataset}", own, root, started_at=began, ended_at=file.claimed_at, attributes=attributes
+    )
+    if file.is_first:
+        telemetry.record(
+            f"event {file.dataset}",
+            own.below("event"),
+            own,
+            started_at=file.event_at,
+            ended_at=file.landed_at,
+            attributes=attributes,
+        )
+
+
+def tell_node(run_id: RunID, times: NodeTimes, metrics: Metrics) -> None:
     """Record a node that has ended with its attempts and the phases of its job, and its metrics."""
     own = telemetry.node_span(run_id, times.key)
     labels = {"landfall.product": times.product, "landfall.node.key": times.key}
@@ -139,10 +192,13 @@ def tell_node(run_id: RunID, times: NodeTimes, metrics: telemetry.Metrics) -> No
         },
         error=None if times.state is NodeState.SUCCEEDED else _failure(times.state, times.error_code),
     )
+    before = times.attempts[0] if times.attempts else None
     for attempt in times.attempts:
         _tell_attempt(run_id, times, attempt.number == times.attempts[-1].number, attempt, labels)
         if attempt.number > 1:
-            metrics.retries.add(1, labels)
+            metrics.retries.add(1, {"landfall.failure": before.failure or "unknown", **labels})
+        before = attempt
+        _count_seconds(attempt, times, metrics, labels)
     metrics.nodes.add(1, {"landfall.node.state": str(times.state), **labels})
     for name, rows in times.rows.items():
         metrics.rows.add(rows, {"landfall.rows.kind": name, **labels})
@@ -150,6 +206,20 @@ def tell_node(run_id: RunID, times: NodeTimes, metrics: telemetry.Metrics) -> No
         metrics.refused.add(rows, {"landfall.rule": rule, **labels})
     if "total" in times.phases_s:
         metrics.job_duration.record(times.phases_s["total"], labels)
+
+
+def _count_seconds(
+    attempt: AttemptTimes, times: NodeTimes, metrics: Metrics, labels: Mapping[str, str]
+) -> None:
+    if attempt.job_run_id is None:
+        return
+    seconds = max(0.0, _seconds(attempt.submitted_at, attempt.finished_at))
+    metrics.job_seconds.add(seconds, labels)
+    cost = estimate(seconds, times.price_per_hour)
+    if cost is not None:
+        metrics.job_cost.add(cost, labels)
+    if attempt.number == 1 and times.claimed_at is not None:
+        metrics.turn_wait.record(max(0.0, _seconds(times.claimed_at, attempt.submitted_at)), labels)
 
 
 def _tell_attempt(

@@ -339,6 +339,15 @@ SETTINGS: Final = _by_name(
             least=1,
             most=_DAY,
         ),
+        Setting(
+            "jobs",
+            "price_per_hour",
+            Kind.NUMBER,
+            "0",
+            "What an hour of a node's job costs, in your currency, for the estimates of cost; 0 makes none.",
+            0,
+            100_000,
+        ),
         _duration(
             "retention",
             "runs",

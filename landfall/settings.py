@@ -1,7 +1,7 @@
 """Every environment variable that the orchestration side and the command line read, in one place."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -267,3 +267,11 @@ class TelemetrySettings:
             otlp_endpoint=environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
             file=Path(file) if file else None,
         )
+
+
+def use_stable_conventions(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Let instrumentations name attributes after the stable conventions, unless the environment says otherwise.
+
+    They read this variable themselves, once and when they are first used.
+    """
+    environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")

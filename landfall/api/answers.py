@@ -112,6 +112,14 @@ class RunAnswer(Answer):
     rerun_of: str | None
 
 
+class RunCostsAnswer(RunAnswer):
+    """One run with the seconds of its jobs, and what they cost where `jobs.price_per_hour` is set; its trace."""
+
+    job_seconds: float
+    cost_estimate: float | None
+    trace_id: str
+
+
 class NodeAnswer(Answer):
     """One node of a run."""
 

@@ -13,6 +13,7 @@ from landfall.metadata.engine import Database
 from landfall.metadata.paging import PAGE_ROWS
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.planning.plan import NodeKey
+from landfall.runs.costs import run_costs
 from landfall.runs.ids import RunID, node_instance
 from landfall.runs.pausing import find_pauses
 from landfall.runs.queries import NodeSummary, RunSummary, left_out_of
@@ -26,6 +27,7 @@ from landfall.runs.run_nodes import (
     get_node,
     run_rules,
 )
+from landfall.telemetry import run_span
 
 _ANY_RUN = RunFilter()
 _ANY_NODE = NodeFilter()
@@ -59,8 +61,19 @@ def show_runs(
 
 def show_run(database: Database, run_id: str) -> Reply:
     """Answer ``GET /api/runs/{id}``."""
-    found = database.read(lambda connection: get_run_summary(connection, RunID(run_id)))
-    return Reply(200, _summary(found))
+    found, costs = database.read(
+        lambda connection: (
+            get_run_summary(connection, RunID(run_id)),
+            run_costs(connection, RunID(run_id)),
+        )
+    )
+    body = {
+        **_summary(found),
+        "job_seconds": costs.total_s,
+        "cost_estimate": costs.total,
+        "trace_id": run_span(run_id).trace,
+    }
+    return Reply(200, body)
 
 
 def show_nodes(

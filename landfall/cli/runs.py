@@ -1,6 +1,7 @@
 """`landfall runs`: see and follow runs."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,6 +57,7 @@ def register(app: typer.Typer) -> typer.Typer:
     group.command(epilog=examples("landfall runs show @last"))(show)
     group.command(epilog=examples("landfall runs watch @last --timeout 600"))(watch)
     group.command(epilog=examples("landfall runs logs @last daily_delays"))(logs)
+    group.command(epilog=examples("landfall runs trace @last"))(trace)
     app.add_typer(group, name="runs")
     return group
 
@@ -158,6 +160,39 @@ def logs(
         show_rows(rows, _LOG_COLUMNS, output)
 
 
+def trace(
+    context: typer.Context,
+    run: RunArgument = "@last",
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            envvar="LANDFALL_TELEMETRY_FILE",
+            help="Where spans are written, one per line.",
+        ),
+    ] = None,
+) -> None:
+    """Print the trace of a run as a tree: what began when and took how long, in milliseconds.
+
+    The spans come from the file that LANDFALL_TELEMETRY_FILE named when the stack was started.
+    """
+    from landfall.telemetry import run_span
+    from landfall.trace_tree import read_spans, tree_lines
+
+    run_id = resolve(invocation(context).database(), run)
+    if file is None or not file.exists():
+        raise typer.BadParameter(
+            "no spans were written. Set LANDFALL_TELEMETRY_FILE, start the stack anew and run again.",
+            param_hint="--file",
+        )
+    spans = read_spans(file, run_span(run_id).trace)
+    if not spans:
+        note(f"{file} has no span of run {run_id}: it was traced elsewhere, or goes on")
+        raise typer.Exit(ExitCode.REFUSED)
+    for line in tree_lines(spans):
+        print(line)
+
+
 def show_run(detail: "RunDetail", output: OutputFormat) -> None:
     """Show one run with its nodes and rules; as TSV the nodes only."""
     nodes = node_rows(detail)
@@ -167,8 +202,8 @@ def show_run(detail: "RunDetail", output: OutputFormat) -> None:
     if output is OutputFormat.TSV:
         show_rows(nodes, _NODE_COLUMNS, output)
         return
-    fields = {name: value for name, value in asdict(detail.run).items() if value is not None}
-    show_fields(fields, output)
+    fields = {**asdict(detail.run), **_costs(detail)}
+    show_fields({name: value for name, value in fields.items() if value is not None}, output)
     print()
     show_rows(nodes, _NODE_COLUMNS, output)
     told = [_rule_row(rule) for rule in detail.rules if rule.rows_failed or rule.rows_corrected]
@@ -197,18 +232,35 @@ def run_object(detail: "RunDetail") -> dict[str, Any]:
     """Return a run as the JSON that `runs show` prints."""
     return {
         **asdict(detail.run),
+        **_costs(detail),
         "node_runs": node_rows(detail),
         "rules": [asdict(rule) for rule in detail.rules],
         "left_out": dict(detail.left_out),
     }
 
 
+def _costs(detail: "RunDetail") -> dict[str, Any]:
+    """Return the seconds of all jobs, what they cost where a price is set, and where to find the run's trace."""
+    from landfall.telemetry import run_span
+
+    return {
+        "job_seconds": round(detail.costs.total_s, 3),
+        "cost_estimate": detail.costs.total,
+        "trace_id": run_span(detail.run.run_id).trace,
+    }
+
+
 def node_rows(detail: "RunDetail") -> list[dict[str, Any]]:
-    """Return a row per node: its fields, its seconds from first start to end, and its job's own seconds."""
+    """Return a row per node: its fields, its seconds from first start to end, its job's own seconds, its cost."""
     from landfall.cli.progress import node_seconds
 
     return [
-        {**asdict(node), "seconds": node_seconds(node), "job_seconds": node.timings_s.get("total")}
+        {
+            **asdict(node),
+            "seconds": node_seconds(node),
+            "job_seconds": node.timings_s.get("total"),
+            "cost_estimate": detail.costs.of_node(node.key),
+        }
         for node in detail.nodes
     ]
 

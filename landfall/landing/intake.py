@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from landfall.landing.copies import why_refused
 from landfall.landing.events import BlobEvent, DeletedBlob
-from landfall.landing.ledger import Fate, record_file, reject_gone
+from landfall.landing.ledger import Fate, RecordedFile, record_file, reject_gone
 from landfall.landing.matching import Match, match_file, product_of
 from landfall.landing.names import passed_over
 from landfall.landing.sets import Closing, add_to_set, close_set, closings_of, must_wait
@@ -24,12 +24,16 @@ class Intake:
 
     Attributes:
         new: Whether this blob version was seen for the first time.
+        state: Of its row in the ledger, where it is new.
+        product: ``domain/product`` whose folder it lies in, where one was applied.
         start: The product whose coordinator has to be started; ``None`` if none has to.
         reads_content: The file is a manifest: nothing was written, call again with the names that it lists.
         passed_over: Why the file is none that a dataset could expect.
     """
 
     new: bool
+    state: FileState | None = None
+    product: str | None = None
     start: Product | None = None
     reads_content: bool = False
     passed_over: str | None = None
@@ -56,7 +60,7 @@ def take_in(
             return Intake(new=False, passed_over=reason)
         why = f"no product {placed[0]!r} has been applied" if placed else "it lies in no product's folder"
         fate = Fate(FileState.UNMATCHED, f"{why}; files land below DOMAIN/PRODUCT/")
-        return Intake(record_file(connection, event, fate, now=now) is not None)
+        return _taken(record_file(connection, event, fate, now=now))
 
     closings = closings_of(current.product, placed[1])
     if closings:
@@ -74,7 +78,7 @@ def take_in(
             f"no dataset of {current.product.key} expects it; it expects {patterns or 'no files'}",
             current.product_id,
         )
-        return Intake(record_file(connection, event, fate, now=now) is not None)
+        return _taken(record_file(connection, event, fate, now=now), current)
     return _take_in_file(connection, event, current, found, now)
 
 
@@ -107,11 +111,11 @@ def _take_in_file(
     recorded = record_file(connection, event, fate, now=now)
     if recorded is None:
         # Whatever a first event whose answer was lost left to start, the timer starts.
-        return Intake(new=False)
+        return _taken(None, current)
     runs = recorded.state is FileState.PENDING
     if recorded.state is FileState.WAITING:
         runs = add_to_set(connection, product_id, dataset, found.captured, recorded.file_id, now=now)
-    return Intake(new=True, start=_take_lease(connection, current, lease, now) if runs else None)
+    return _taken(recorded, current, _take_lease(connection, current, lease, now) if runs else None)
 
 
 def _take_in_closing(
@@ -129,8 +133,9 @@ def _take_in_closing(
         f"{item.dataset.name}[{item.key}]" if item.key else item.dataset.name for item in closings
     )
     fate = Fate(FileState.DONE, f"{kind} of {sets}", current.product_id, closings[0].dataset.name)
-    if record_file(connection, event, fate, now=now) is None:
-        return Intake(new=False)
+    recorded = record_file(connection, event, fate, now=now)
+    if recorded is None:
+        return _taken(None, current)
     runs = [
         close_set(
             connection,
@@ -142,7 +147,18 @@ def _take_in_closing(
         )
         for closing in closings
     ]
-    return Intake(new=True, start=_take_lease(connection, current, lease, now) if any(runs) else None)
+    return _taken(recorded, current, _take_lease(connection, current, lease, now) if any(runs) else None)
+
+
+def _taken(
+    recorded: RecordedFile | None, current: CurrentProduct | None = None, start: Product | None = None
+) -> Intake:
+    return Intake(
+        new=recorded is not None,
+        state=recorded.state if recorded is not None else None,
+        product=current.product.key if current is not None else None,
+        start=start,
+    )
 
 
 def _take_lease(

@@ -14,6 +14,7 @@ from landfall.metadata.tables import data_products, data_quality_results, node_r
 from landfall.metadata.tables import run_events as run_events_table
 from landfall.planning.plan import NodeKey
 from landfall.runs.closing import UnknownRun
+from landfall.runs.costs import RunCosts, run_costs
 from landfall.runs.ids import RunID
 from landfall.runs.states import NodeState, RunState
 
@@ -142,6 +143,7 @@ class RunDetail:
     Attributes:
         edges: Pairs of node keys, predecessor first.
         left_out: Nodes downstream of what changed that could not run, with the reason.
+        costs: What its jobs took so far.
     """
 
     run: RunSummary
@@ -149,6 +151,7 @@ class RunDetail:
     rules: tuple[RuleResult, ...]
     edges: tuple[tuple[NodeKey, NodeKey], ...]
     left_out: Mapping[str, str]
+    costs: RunCosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +213,7 @@ def get_run(connection: sa.Connection, run_id: RunID) -> RunDetail:
             for upstream in node["depends_on"]
         ),
         left_out=plan["left_out"],
+        costs=run_costs(connection, run_id),
     )
 
 

@@ -13,9 +13,12 @@ from landfall.metadata.tables import (
     landed_files,
     node_attempts,
     node_runs,
+    run_files,
+    run_requests,
     runs,
 )
 from landfall.planning.plan import NodeKey
+from landfall.runs.costs import price_of
 from landfall.runs.ids import RunID
 from landfall.runs.states import NodeState, RunState
 
@@ -25,19 +28,31 @@ _FILES_IN_TRACE = 100
 
 @dataclass(frozen=True, slots=True)
 class FileTimes:
-    """A landed file; ``event_at`` is when it was written, ``claimed_at`` when the run took it."""
+    """A landed file.
+
+    Attributes:
+        event_at: When it was written.
+        landed_at: When its event was taken in.
+        claimed_at: When the run took it.
+        is_first: Whether no other run took it before; how long a file of a backfill lies there tells nothing.
+    """
 
     url: str
     dataset: str
     event_at: datetime
+    landed_at: datetime
     claimed_at: datetime
+    is_first: bool
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptTimes:
+    """One attempt; ``failure`` says whose it was: user, infrastructure or capacity."""
+
     number: int
     job_run_id: int | None
     state: NodeState
+    failure: str | None
     error_code: str | None
     submitted_at: datetime
     finished_at: datetime
@@ -52,6 +67,7 @@ class NodeTimes:
         phases_s: Seconds that its job took for each phase, in their order, ``total`` among them.
         rows: Rows read, published and quarantined, those that are known.
         refused: Rows that did not pass, by rule.
+        price_per_hour: Of its jobs, 0 where none is set.
     """
 
     key: NodeKey
@@ -66,18 +82,26 @@ class NodeTimes:
     phases_s: Mapping[str, float]
     rows: Mapping[str, int]
     refused: Mapping[str, int]
+    price_per_hour: float
 
 
 @dataclass(frozen=True, slots=True)
 class RunTimes:
-    """A run that has ended, and the first of its files."""
+    """A run that has ended, and the first of its files.
+
+    Attributes:
+        asked_at: When the first of what it was opened for was known: a file was taken in, or a run asked for.
+        started_at: ``None`` if it was cancelled before.
+    """
 
     run_id: RunID
     product: str
     trigger: str
     state: RunState
     nodes: int
+    asked_at: datetime
     created_at: datetime
+    started_at: datetime | None
     finished_at: datetime
     files: tuple[FileTimes, ...]
 
@@ -85,7 +109,7 @@ class RunTimes:
 def node_times(connection: sa.Connection, run_id: RunID, key: NodeKey) -> NodeTimes | None:
     """Return when what happened in a node, ``None`` if it has not ended."""
     row = connection.execute(
-        sa.select(node_runs, data_products.c.Domain, data_products.c.Name)
+        sa.select(node_runs, runs.c.Settings, data_products.c.Domain, data_products.c.Name)
         .select_from(
             node_runs.join(runs, runs.c.RunID == node_runs.c.RunID).join(
                 data_products, data_products.c.DataProductID == runs.c.DataProductID
@@ -110,6 +134,7 @@ def node_times(connection: sa.Connection, run_id: RunID, key: NodeKey) -> NodeTi
         phases_s=result.get("timings_s", {}),
         rows={name: rows for name, rows in counted.items() if rows is not None},
         refused=_refused(connection, run_id, key),
+        price_per_hour=price_of(row.Settings),
     )
 
 
@@ -122,21 +147,46 @@ def run_times(connection: sa.Connection, run_id: RunID) -> RunTimes | None:
     ).one()
     if row.FinishedAt is None:
         return None
-    files = connection.execute(
-        sa.select(landed_files)
-        .where(landed_files.c.RunID == run_id, landed_files.c.ClaimedAt.is_not(None))
-        .order_by(landed_files.c.LandedFileID)
-        .limit(_FILES_IN_TRACE)
-    )
+    files = _files(connection, run_id)
+    asked = connection.execute(
+        sa.select(sa.func.min(run_requests.c.RequestedAt)).where(run_requests.c.RunID == run_id)
+    ).scalar_one()
+    first = [file.landed_at for file in files if file.is_first]
     return RunTimes(
         run_id=run_id,
         product=f"{row.Domain}/{row.Name}",
         trigger=row.Trigger,
         state=RunState(row.State),
         nodes=row.NodeCount,
+        asked_at=min([row.CreatedAt, *first, *([asked] if asked is not None else [])]),
         created_at=row.CreatedAt,
+        started_at=row.StartedAt,
         finished_at=row.FinishedAt,
-        files=tuple(FileTimes(file.Url, file.DataSetName, file.EventTime, file.ClaimedAt) for file in files),
+        files=files,
+    )
+
+
+def _files(connection: sa.Connection, run_id: RunID) -> tuple[FileTimes, ...]:
+    other = run_files.alias()
+    claimed_before = sa.exists().where(
+        other.c.LandedFileID == landed_files.c.LandedFileID, other.c.RunID != run_id
+    )
+    rows = connection.execute(
+        sa.select(landed_files, sa.case((claimed_before, 1), else_=0).label("IsAgain"))
+        .where(landed_files.c.RunID == run_id, landed_files.c.ClaimedAt.is_not(None))
+        .order_by(landed_files.c.LandedFileID)
+        .limit(_FILES_IN_TRACE)
+    )
+    return tuple(
+        FileTimes(
+            url=row.Url,
+            dataset=row.DataSetName,
+            event_at=row.EventTime,
+            landed_at=row.LandedAt,
+            claimed_at=row.ClaimedAt,
+            is_first=not row.IsAgain,
+        )
+        for row in rows
     )
 
 
@@ -155,6 +205,7 @@ def _attempts(connection: sa.Connection, run_id: RunID, key: NodeKey) -> tuple[A
             number=row.Attempt,
             job_run_id=row.JobRunID,
             state=NodeState(row.State),
+            failure=row.Failure,
             error_code=row.ErrorCode,
             submitted_at=row.SubmittedAt,
             finished_at=row.FinishedAt,

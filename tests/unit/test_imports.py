@@ -98,8 +98,19 @@ PARTS: Mapping[str, Part] = {
     "landfall.copying.reflect": Part((*PURE, "landfall.copying", "sqlalchemy")),
     "landfall": Part(()),
     "landfall.settings": Part(("landfall.errors",)),
-    "landfall.telemetry": Part(
-        (*PURE, "landfall.settings", "opentelemetry", "azure.monitor", "azure.identity")
+    "landfall.telemetry": Part((*PURE, "opentelemetry")),
+    "landfall.trace_tree": Part(()),
+    "landfall.metrics": Part((*PURE, "opentelemetry")),
+    "landfall.exporting": Part(
+        (
+            *PURE,
+            "landfall.settings",
+            "landfall.telemetry",
+            "landfall.metrics",
+            "opentelemetry",
+            "azure.monitor",
+            "azure.identity",
+        )
     ),
     # SQL is met in `metadata`. The ledger and the run store build on its tables, because a file is claimed
     # in the transaction that opens its run; the other direction is closed.

@@ -17,6 +17,7 @@ from landfall.metadata.engine import Database
 from landfall.metadata.tables import runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.attempts import read_attempt
+from landfall.runs.costs import run_costs
 from landfall.runs.evidence import find_evidence
 from landfall.runs.gate import hold_gate, live_limits, take_turns
 from landfall.runs.ids import RunID
@@ -98,6 +99,11 @@ def _last_turn(database: Database) -> Any:
     return database.transact(work)
 
 
+def _price(database: Database) -> Any:
+    _begin(database)
+    return database.read(lambda connection: run_costs(connection, RUN)).price_per_hour
+
+
 def _kept(field: str) -> Callable[[Database], Any]:
     return lambda database: database.read(
         lambda c: getattr(retention_of(c, get_current_product(c, PRODUCT), at=NOW), field)
@@ -121,6 +127,7 @@ PROBES: Mapping[str, Probe] = {
     "jobs.submissions_per_second": Probe("1", _last_turn),
     "jobs.submissions_per_hour": Probe("60", _last_turn),
     "jobs.patience": Probe("1h", _attempt("patience_s")),
+    "jobs.price_per_hour": Probe("0.8", _price),
 }
 
 

@@ -1,30 +1,42 @@
 """One landed file through the activities to the end of its run, in a process of its own.
 
+Beside it a second event of the file, a file that nobody expects, a message that is no event, a first attempt that is
+lost and a call that the Jobs API throttles.
+
 Providers of telemetry are set once per process, so the tests start this program with the exporters they are about.
-The database is real, the Jobs API and the lake are fakes. Usage: ``python one_run.py DATABASE_URL``.
+The database is real, the lake and the Jobs API are fakes but for the throttled call, which goes to ``DATABRICKS_HOST``
+where it is set. Usage: ``python one_run.py DATABASE_URL``.
 """
 
 import asyncio
 import json
+import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from activities.traced import TracedNodeActivities, TracedRunActivities
-from landfall import telemetry
+from activities.measuring import MeasuredWatching
+from activities.services import Services
+from activities.traced import CountedEventActivities, TracedNodeActivities, TracedRunActivities
+from landfall.exporting import configure
+from landfall.jobs.client import connect
+from landfall.jobs.errors import JobsUnreachable
+from landfall.jobs.protocol import Failure, JobRunID
 from landfall.lake import Lake, StoredBlob
-from landfall.landing.intake import take_in
 from landfall.metadata.apply import apply_products
+from landfall.metadata.effective import set_value
 from landfall.metadata.engine import Database, create_engine
 from landfall.metadata.statement_spans import trace_statements
+from landfall.metrics import Metrics
 from landfall.planning.plan import NodeKey
 from landfall.runs.ids import RunID
 from landfall.runs.work import NodeWork
 from landfall.settings import Settings, TelemetrySettings
+from landfall.spec.model import DatasetName, ServiceLevel
 from tests.builders import a_blob_event, a_product, a_transformation
 from tests.fakes.instances import FakeInstances
-from tests.fakes.jobs import SUCCEEDED, FakeJobs
+from tests.fakes.jobs import SUCCEEDED, FakeJobs, failed
 
 RUN_ID = RunID("r1")
 SETTINGS = Settings.from_environment(
@@ -90,28 +102,78 @@ class FakeServices:
 
 
 async def run(services: FakeServices) -> None:
-    metrics, instances = telemetry.Metrics(), FakeInstances()
+    metrics, instances = Metrics(), FakeInstances()
     runs, nodes = TracedRunActivities(services, metrics), TracedNodeActivities(services, metrics)
     landed_at = services.now() - timedelta(seconds=1)
-    apply_products(services.database, [a_product(a_transformation())], actor="ada", now=landed_at)
-    services.database.transact(lambda c: take_in(c, a_blob_event(), now=landed_at))
+    fresh = ServiceLevel("fresh", 3600.0, dataset=DatasetName("orders"))
+    product = replace(a_product(a_transformation()), service_levels=(fresh,))
+    apply_products(services.database, [product], actor="ada", now=landed_at)
+    events = CountedEventActivities(services, metrics)
+    event = an_event("sales/orders/orders_landed/a.csv", landed_at)
+    for payload in (event, event, an_event("sales/orders/stray.txt", landed_at), {"id": "no event"}):
+        await events.on_event(payload, instances)
+    for name, value in (("jobs.price_per_hour", "0.8"), ("runs.retry_delay", "100ms")):
+        services.database.transact(
+            lambda c, name=name, value=value: set_value(c, name, value, now=landed_at, actor="ada")
+        )
+    throttle()
     await runs.open_run({"product": "sales/orders", "run_id": RUN_ID}, instances)
     await runs.start_run({"run_id": RUN_ID}, instances)
-    for key in ("ingest.orders_landed", "build_orders"):
-        work = NodeWork(RUN_ID, NodeKey(key)).to_payload()
-        job_run_id = nodes.submit_job(work)["job_run_id"]
-        services.jobs.end(job_run_id, SUCCEEDED)
-        look = {"run_id": RUN_ID, "key": key, "job_run_id": job_run_id, "expired": False}
+    first = NodeWork(RUN_ID, NodeKey("ingest.orders_landed"))
+    for work, end in (
+        (first, failed(Failure.INFRASTRUCTURE)),
+        (first.next_attempt(), SUCCEEDED),
+        (NodeWork(RUN_ID, NodeKey("build_orders")), SUCCEEDED),
+    ):
+        job_run_id = await submit(nodes, work)
+        services.jobs.end(job_run_id, end)
+        look = {"run_id": RUN_ID, "key": work.key, "job_run_id": job_run_id, "expired": False}
         outcome = nodes.check_job(look)
         for _ in range(2):  # as after an acknowledgement that was lost
-            await nodes.finish_node({"work": work, "outcome": outcome}, instances)
+            await nodes.finish_node({"work": work.to_payload(), "outcome": outcome}, instances)
     closed = await runs.close_run({"run_id": RUN_ID}, instances)
     assert closed["state"] == "succeeded", closed
+    await MeasuredWatching(cast(Services, services), metrics).watch()
     for spec in services.fake_lake.specs.values():
         print(spec["node"], spec["trace"]["traceparent"])
 
 
+def an_event(path: str, written_at: datetime) -> dict[str, Any]:
+    return {
+        "eventType": "Microsoft.Storage.BlobCreated",
+        "subject": f"/blobServices/default/containers/landing/blobs/{path}",
+        "eventTime": written_at.isoformat(),
+        "data": {
+            "api": "PutBlob",
+            "eTag": "0x1",
+            "contentLength": 100,
+            "url": f"https://contoso.blob.core.windows.net/landing/{path}",
+            "sequencer": f"{1:020}",
+        },
+    }
+
+
+async def submit(nodes: TracedNodeActivities, work: NodeWork) -> int:
+    """Submit an attempt when it is its turn, as the orchestration does, and return its job run."""
+    while (answer := nodes.submit_job(work.to_payload())).get("job_run_id") is None:
+        await asyncio.sleep(answer["wait_s"])
+    return int(answer["job_run_id"])
+
+
+def throttle() -> None:
+    """Let the Jobs API refuse a call, where there is one."""
+    host = os.environ.get("DATABRICKS_HOST")
+    if host is None:
+        return
+    jobs = connect(replace(SETTINGS, databricks_host=host, databricks_token="t"), patience_s=1)
+    try:
+        jobs.status(JobRunID(1))
+    except JobsUnreachable:
+        return
+    raise AssertionError("the Jobs API was to be busy")
+
+
 if __name__ == "__main__":
     trace_statements()
-    telemetry.configure(TelemetrySettings.from_environment(), service="landfall-test")
+    configure(TelemetrySettings.from_environment(), service="landfall-test")
     asyncio.run(run(FakeServices(Database(create_engine(sys.argv[1])))))

@@ -12,7 +12,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from activities.measuring import MeasuredWatching
 from activities.services import Services
-from landfall import telemetry
+from landfall.metrics import Metrics
 from landfall.spec.model import DatasetName, ServiceLevel
 from tests.builders import a_product, a_transformation
 from tests.databases import a_database
@@ -31,7 +31,7 @@ async def test_the_watching_timer_sets_every_gauge(tmp_path: Path, monkeypatch: 
     _, services = watching(database, None)
     services.at = NOW + timedelta(hours=1)
 
-    await MeasuredWatching(cast(Services, services), telemetry.Metrics()).watch()
+    await MeasuredWatching(cast(Services, services), Metrics()).watch()
 
     measured: Any = reader.get_metrics_data()
     found = {

@@ -23,6 +23,7 @@ from landfall.landing.matching import match_dataset
 from landfall.landing.placing import landing_place
 from landfall.landing.queries import LandedFile
 from landfall.planning.plan import NodeKey
+from landfall.runs.costs import RunCosts
 from landfall.runs.ids import RunID
 from landfall.runs.queries import NodeSummary, RunDetail, RunSummary
 from landfall.runs.states import FileState, NodeState, RunState
@@ -68,7 +69,7 @@ def a_run(nodes: Sequence[NodeSummary], state: RunState = RunState.SUCCEEDED) ->
         finished_at=NOW,
     )
     edges = tuple((one.key, other.key) for one, other in pairwise(nodes))
-    return RunDetail(run=run, nodes=tuple(nodes), rules=(), edges=edges, left_out={})
+    return RunDetail(run=run, nodes=tuple(nodes), rules=(), edges=edges, left_out={}, costs=RunCosts(0, {}))
 
 
 def a_file(state: FileState = FileState.DONE, *, reason: str | None = None) -> LandedFile:

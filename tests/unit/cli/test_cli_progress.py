@@ -9,6 +9,7 @@ from rich.console import Console
 from landfall.cli.progress import RunFollower, nodes_to_show, run_table
 from landfall.metadata.engine import Database
 from landfall.planning.plan import NodeKey
+from landfall.runs.costs import RunCosts
 from landfall.runs.ids import RunID
 from landfall.runs.queries import NodeSummary, RunDetail, RunSummary
 from landfall.runs.states import NodeState, RunState
@@ -58,7 +59,7 @@ def a_detail(nodes: Sequence[NodeSummary]) -> RunDetail:
         started_at=NOW,
         finished_at=None,
     )
-    return RunDetail(run=run, nodes=tuple(nodes), rules=(), edges=(), left_out={})
+    return RunDetail(run=run, nodes=tuple(nodes), rules=(), edges=(), left_out={}, costs=RunCosts(0, {}))
 
 
 def _drawn(detail: RunDetail, *, max_nodes: int = 20) -> str:
