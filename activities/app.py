@@ -12,6 +12,7 @@ from activities.runs import RunActivities
 from activities.services import ConnectedServices
 from activities.watching import Watching
 from landfall.exporting import configure
+from landfall.log_context import install
 from landfall.metadata.statement_spans import trace_statements
 from landfall.metrics import Metrics
 from landfall.settings import TelemetrySettings
@@ -21,6 +22,7 @@ class App:
     """The activities by part."""
 
     def __init__(self) -> None:
+        install()
         self.services = ConnectedServices()
         self._is_traced = configure(TelemetrySettings.from_environment(), service="landfall-functions")
         if self._is_traced:

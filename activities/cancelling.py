@@ -8,6 +8,7 @@ from activities.runs import start_nodes
 from activities.services import Services
 from landfall.errors import LandfallError
 from landfall.jobs.protocol import JobRunID
+from landfall.log_context import about
 from landfall.runs.closing import CancelledRun, WorkingNode
 from landfall.runs.ids import RUN_FINISHED_EVENT, RunID, job_finished_event, node_instance, run_instance
 
@@ -36,6 +37,7 @@ class CancelActivities:
             await asyncio.to_thread(self._services.jobs.cancel, JobRunID(node.job_run_id))
         except LandfallError as error:
             # Reconcile tries again as long as the node is at work.
-            log.warning("run %s, node %s: job not cancelled: %s", run_id, node.key, error)
+            with about(run=run_id, node=node.key):
+                log.warning("job not cancelled: %s", error)
             return
         await instances.wake(node_instance(run_id, node.key), job_finished_event(node.attempt))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from activities.services import Services
 from landfall.errors import LandfallError
+from landfall.log_context import about
 from landfall.metadata.alarms import AlarmName, sync_alarms
 from landfall.runs.lineage_outbox import (
     LineageWork,
@@ -72,7 +73,8 @@ class CatalogueActivities:
             # An outermost edge: one run that cannot be told must not keep the others from it.
             except Exception as error:
                 reason = f"{error.code}: {error}" if isinstance(error, LandfallError) else repr(error)
-                log.warning("run %s, %s, was not told to the catalogue: %s", work.run_id, work.moment, reason)
+                with about(run=work.run_id):
+                    log.warning("the %s was not told to the catalogue: %s", work.moment, reason)
                 now = self._services.now()
                 rest = works[position + 1 :] if isinstance(error, LandfallError) and error.retryable else ()
                 database.transact(partial(put_off, work=work, reason=reason, untried=rest, now=now))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from activities.correlating import correlated
 from activities.instances import Instances
 from activities.landed import newer_versions_of
 from activities.runs import start_nodes
@@ -18,6 +19,7 @@ from landfall.jobs.errors import JobNotAccepted
 from landfall.jobs.protocol import Failure, JobRunID, JobRunStatus, JobState
 from landfall.jobs.tokens import idempotency_token
 from landfall.landing.ledger import claim_newer_versions
+from landfall.log_context import remember_product
 from landfall.runs.attempts import (
     Attempt,
     product_of_run,
@@ -52,6 +54,7 @@ class NodeActivities:
         self._submitting = Submitting(services)
         self._products: dict[RunID, str] = {}
 
+    @correlated
     def submit_job(self, message: dict[str, Any]) -> dict[str, Any]:
         """Submit one attempt of one node; answer with its job run, or with why there is none."""
         work = NodeWork.from_payload(message)
@@ -98,6 +101,7 @@ class NodeActivities:
             )
         )
 
+    @correlated
     def check_job(self, message: dict[str, Any]) -> dict[str, Any]:
         """Ask the Jobs API how a job run stands; ``end`` stays empty while it goes on."""
         job_run_id = JobRunID(message["job_run_id"])
@@ -122,6 +126,7 @@ class NodeActivities:
             return self._stop(job_run_id).to_payload()
         return outcome.to_payload()
 
+    @correlated
     async def finish_node(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
         """Settle a node and start those it makes ready, or ask for another attempt."""
         work = NodeWork.from_payload(message["work"])
@@ -227,6 +232,7 @@ class NodeActivities:
         if len(self._products) >= _MOST_PRODUCTS:
             self._products.clear()
         self._products[run_id] = product
+        remember_product(run_id, product)
 
     def _explained(self, outcome: JobOutcome) -> JobOutcome:
         """Add what the job printed last to a failure that left no result; the platform only says that it failed."""

@@ -12,6 +12,7 @@ from activities.runs import start_nodes
 from activities.services import Services
 from activities.submitting import Submitting
 from landfall.landing.sets import check_deadlines, overdue_sets
+from landfall.log_context import about
 from landfall.metadata.alarms import AlarmName
 from landfall.metadata.catalog import get_current_product
 from landfall.runs.claiming import ClaimedNode
@@ -128,7 +129,8 @@ class Reconcile:
     async def _reconcile_node(self, node: ClaimedNode, instances: Instances) -> None:
         if await instances.is_alive(node_instance(node.run_id, node.key)):
             return
-        log.warning("run %s: node %s was lost; starting it again", node.run_id, node.key)
+        with about(run=node.run_id, node=node.key):
+            log.warning("the node was lost; starting it again")
         await start_nodes(instances, [node])
 
     async def _reconcile_products(self, this: Round, instances: Instances, busy: set[str]) -> None:
@@ -153,7 +155,8 @@ class Reconcile:
         current = await asyncio.to_thread(
             self._services.database.read, lambda connection: get_current_product(connection, key)
         )
-        log.warning("%s has an active lease and no coordinator; starting it", key)
+        with about(product=key):
+            log.warning("the lease is active and there is no coordinator; starting it")
         await start_coordinator(instances, current.product)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from activities.callbacks import CallbackActivities
+from activities.correlating import correlated
 from activities.instances import Instances, start_coordinator
 from activities.services import Services
 from landfall.runs.claiming import ClaimedNode
@@ -22,6 +23,7 @@ class RunActivities:
         self._services = services
         self._callbacks = CallbackActivities(services)
 
+    @correlated
     async def open_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
         """Open the next run of a product, or give the lease back; answer with its id, or when to ask again."""
         now = self._services.now()
@@ -35,6 +37,7 @@ class RunActivities:
         await self._callbacks.start_due(instances)
         return {"run_id": opened.run_id, "wait_s": opened.wait_s}
 
+    @correlated
     async def start_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
         """Set a run going and start its first nodes, or those that a lost task hub left unfinished."""
         run_id, now = RunID(message["run_id"]), self._services.now()
@@ -44,6 +47,7 @@ class RunActivities:
         await start_nodes(instances, nodes)
         return {"started": len(nodes)}
 
+    @correlated
     async def close_run(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
         """Close a run whose nodes have all ended; answer with its state, or ``None`` while one is open.
 

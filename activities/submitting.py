@@ -6,6 +6,7 @@ from activities.services import Services
 from landfall import addresses
 from landfall.jobs.errors import JobRefused
 from landfall.jobs.protocol import IdempotencyToken, JobRunID
+from landfall.log_context import about
 from landfall.planning.plan import NodeKey
 from landfall.runs.attempts import record_submission
 from landfall.runs.ids import RunID
@@ -74,6 +75,10 @@ class Submitting:
         Raises:
             LandfallError: The Jobs API does not answer, or takes nothing now.
         """
+        with about(run=submission.run_id, node=submission.key, product=submission.product):
+            self._end(submission)
+
+    def _end(self, submission: Submission) -> None:
         try:
             job_run_id = self._ask(submission)
         except JobRefused as error:

@@ -68,6 +68,8 @@ def create_azure_sql_engine(url: sa.URL, token: TokenProvider, **engine_options:
     try:
         engine = sa.create_engine(
             connect_url,
+            # Parameters are values, and the text of an error ends up in logs.
+            hide_parameters=True,
             # Seconds for the login: enough for the gateway to redirect, then the retry takes over.
             connect_args={"timeout": 15},
             fast_executemany=True,

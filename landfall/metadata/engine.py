@@ -274,6 +274,7 @@ def _create_sqlite_engine(url: sa.URL) -> sa.Engine:
         raise DatabaseUrlRefused("SQLite needs a file, because several processes share it")
     engine = sa.create_engine(
         url,
+        hide_parameters=True,
         # SQLAlchemy begins the transactions, see _begin_sqlite; the driver must not begin its own.
         connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
         pool_size=8,

@@ -93,6 +93,7 @@ class Told:
     collector: Receiver
     insights: Receiver
     tree: str
+    job_logs: str
 
 
 @pytest.fixture(scope="module")
@@ -120,10 +121,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
             variables = read_environment(Layout(project).env_file)
             tree = laptop.succeed("runs", "trace", "@last")
             print(tree)
+            job_logs = laptop.succeed("runs", "logs", "@last")
         finally:
             laptop.stop()
         secrets = tuple(variables[name] for name in ("DATABRICKS_TOKEN", "LANDFALL_STORAGE_KEY"))
-        yield Told(laptop, run_id, secrets, collector, insights, tree)
+        yield Told(laptop, run_id, secrets, collector, insights, tree, job_logs)
 
 
 def paths(spans: list[dict[str, Any]]) -> Counter[tuple[str, ...]]:
@@ -187,6 +189,12 @@ def test_the_command_prints_the_trace_as_a_tree(told: Told) -> None:
     assert len(lines) == len({span["span_id"] for span in otlp_spans(told.collector)}) + 1
 
 
+def test_the_lines_of_jobs_name_product_run_node_and_trace(told: Told) -> None:
+    for key in NODES:
+        about = f"product={PRODUCT_KEY} run={told.run_id} node={key} attempt=1 trace={run_span(told.run_id).trace}"
+        assert about in told.job_logs
+
+
 def test_no_log_and_no_span_holds_a_value_of_a_row_or_a_secret(told: Told) -> None:
     layout = Layout(told.laptop.project)
     texts = {
@@ -200,7 +208,8 @@ def test_no_log_and_no_span_holds_a_value_of_a_row_or_a_secret(told: Told) -> No
         for path, bodies in receiver.bodies.items()
         for number, body in enumerate(bodies)
     }
-    assert texts
+    texts["runs logs"] = told.job_logs
+    assert len(texts) > 1
     assert sent
 
     found = [

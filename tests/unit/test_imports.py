@@ -99,6 +99,7 @@ PARTS: Mapping[str, Part] = {
     "landfall": Part(()),
     "landfall.settings": Part(("landfall.errors",)),
     "landfall.telemetry": Part((*PURE, "opentelemetry")),
+    "landfall.log_context": Part((*PURE, "landfall.telemetry")),
     "landfall.trace_tree": Part(()),
     "landfall.metrics": Part((*PURE, "opentelemetry")),
     "landfall.exporting": Part(

@@ -208,7 +208,8 @@ def _settle_files(job: Job, source: FilesInput, tally: Tally) -> None:
         if source.drift is Drift.FREEZE and (closed.fault or "").startswith(DRIFTED):
             raise SchemaDrifted(file.uri, (closed.fault or "").removeprefix(DRIFTED))
         if closed.fault is not None:
-            log.warning("rejected %s: %s", file.uri, closed.fault)
+            # Not why: it may quote what the file begins with.
+            log.warning("rejected %s; the result of the node says why", file.uri)
     if missing:
         raise FilesMissing(tuple(missing))
     job.findings.files = tuple(results)

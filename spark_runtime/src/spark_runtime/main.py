@@ -6,11 +6,11 @@ import sys
 
 from pyspark.sql import SparkSession
 
-from spark_runtime.errors import InvalidNodeSpec, RuntimeFault, describe_failure
+from spark_runtime.errors import InvalidNodeSpec, RuntimeFault, describe_failure, words_for_a_log
 from spark_runtime.result import NodeResult, NodeStatus
 from spark_runtime.run import run_node
 from spark_runtime.session import open_session
-from spark_runtime.spec import parse_node_spec
+from spark_runtime.spec import NodeSpec, parse_node_spec
 
 log = logging.getLogger("spark_runtime")
 
@@ -51,12 +51,14 @@ def run_spec(spark: SparkSession, spec_uri: str) -> NodeResult:
         NodeFailed: The node failed; its result was written.
     """
     spec = parse_node_spec(_read_text(spark, spec_uri))
+    _log_about(spec)
     log.info("run %s, node %s (%s), attempt %d", spec.run_id, spec.node, spec.kind, spec.attempt)
     result = run_node(spark, spec)
     _write_text(spark, result.to_json(), spec.result_uri)
     log.info("%s in %.2f s", result.status, result.timings_s["total"])
     if result.status is NodeStatus.FAILED and result.error is not None:
-        raise _node_failed(result.error.code, result.error.kind, result.error.message)
+        error = result.error
+        raise _node_failed(error.code, error.kind, words_for_a_log(error.code, error.kind, error.message))
     return result
 
 
@@ -78,6 +80,19 @@ def _log_to_stdout() -> None:
     log.handlers = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False
+
+
+def _log_about(spec: NodeSpec) -> None:
+    """Let every further line say what it is about, trace and span of the attempt included."""
+    names = {"product": spec.product, "run": spec.run_id, "node": spec.node, "attempt": str(spec.attempt)}
+    _, trace, span, *_ = (spec.trace.get("traceparent", "") + "---").split("-")
+    told = " ".join(
+        f"{name}={value}" for name, value in {**names, "trace": trace, "span": span}.items() if value
+    )
+    # A percent sign is a place of the format; none of the names has one.
+    formatter = logging.Formatter(f"%(asctime)s %(levelname)s %(message)s [{told}]")
+    for handler in log.handlers:
+        handler.setFormatter(formatter)
 
 
 def _read_text(spark: SparkSession, uri: str) -> str:

@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime
 from time import perf_counter
+from traceback import format_tb
 from uuid import uuid4
 
 from pyspark.sql import SparkSession
 
 from spark_runtime.delta import DeltaTables
-from spark_runtime.errors import Failure, describe_failure
+from spark_runtime.errors import Failure, describe_failure, words_for_a_log
 from spark_runtime.held_rows import discard_held
 from spark_runtime.held_spec import HeldAct
 from spark_runtime.ingest import ingest
@@ -40,7 +41,10 @@ def run_node(spark: SparkSession, spec: NodeSpec, tables: Tables | None = None) 
     # The outermost edge of a job: what is not told here is told to nobody.
     except Exception as error:
         failure = describe_failure(error)
-        log.exception("node %s failed: %s %s", spec.node, failure.code, failure.message)
+        told = words_for_a_log(failure.code, failure.kind, failure.message)
+        # Not the exception itself: its text would follow the stack.
+        stack = "".join(format_tb(error.__traceback__))
+        log.error("%s: %s (%s): %s\n%s", type(error).__name__, failure.code, failure.kind, told, stack)
     findings.timings_s["total"] = perf_counter() - started
     return findings.as_result(spec, failure)
 
