@@ -8,6 +8,7 @@ from typing import Any
 
 from landfall.planning.graph import GraphNode
 from landfall.planning.plan import NodeKind
+from landfall.planning.promises import promised_rules
 from landfall.spec.landing_patterns import captured_types
 from landfall.spec.model import (
     Column,
@@ -57,7 +58,7 @@ class NodeDefinitions:
             "inputs": [self._input(ref) for ref in node.inputs],
             "columns": [],
             "steps": [_step(step) for step in transformation.steps],
-            "rules": [_rule(rule) for rule in dataset.quality],
+            "rules": self._rules(dataset, transformation.output.write),
             "output": self._output(transformation.output, dataset),
             "load": self._load(transformation.load),
             **_run(transformation.run),
@@ -96,10 +97,14 @@ class NodeDefinitions:
             "inputs": [],
             "columns": _columns(dataset.columns),
             "steps": [],
-            "rules": [_rule(rule) for rule in dataset.quality],
+            "rules": self._rules(dataset, output.write),
             "output": self._output(output, dataset),
             "load": None,
         }
+
+    def _rules(self, dataset: Dataset, write: Write) -> list[dict[str, Any]]:
+        ports = [port for port in self._ports if port.dataset == dataset.name]
+        return [_rule(rule) for rule in (*dataset.quality, *promised_rules(dataset, ports, write))]
 
     def _output(self, output: Output, dataset: Dataset) -> dict[str, Any]:
         contracts = [

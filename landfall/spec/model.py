@@ -459,12 +459,16 @@ class Port:
         contract: File with the contract, below the product's folder; ``None`` for one that the product file says.
         columns: Name and type of each column that the contract promises, the type ``None`` where it cannot be told
             before a run; empty where not even the names can.
+        required: Columns that a contract written by hand says are never null.
+        key: Columns that by such a contract no two rows share.
     """
 
     dataset: DatasetName
     version: int
     contract: str | None = None
     columns: tuple[tuple[str, str | None], ...] = ()
+    required: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,4 +206,6 @@ def _port(item: Mapping[str, Any]) -> Port:
         item["version"],
         item["contract"],
         tuple((name, kind) for name, kind in item.get("columns", ())),
+        tuple(item.get("required", ())),
+        tuple(item.get("key", ())),
     )

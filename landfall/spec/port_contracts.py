@@ -1,6 +1,6 @@
 """What the contracts of ports say of columns: written by hand in a file, or what the product itself says."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,26 +26,48 @@ def with_promised_columns(
     for index, port in enumerate(product.ports):
         frame = frames.get(port.dataset)
         columns: dict[str, str | None] = dict(frame.types) if frame is not None else {}
+        promised = port
         if port.contract is not None:
-            columns |= _written(root, folder / port.contract, port, index, draft)
-        ports.append(replace(port, columns=tuple(columns.items())))
+            properties = _written(root, folder / port.contract, port, index, draft)
+            columns |= _types(properties, port, index, draft)
+            promised = replace(port, required=_required(properties), key=_key(properties))
+        ports.append(replace(promised, columns=tuple(columns.items())))
     return replace(product, ports=tuple(ports))
 
 
-def _written(root: Path, path: Path, port: Port, index: int, draft: Draft) -> dict[str, str]:
-    """Return the columns with a type that a contract written by hand promises."""
+def _written(root: Path, path: Path, port: Port, index: int, draft: Draft) -> tuple[Mapping[str, Any], ...]:
+    """Return what a contract written by hand says of each column that it names."""
     at = ("ports", index, "contract")
     if not path.is_file():
         draft.report(
             at, "LF1042", f"no file '{port.contract}'", "write it, or remove contract: for a generated one"
         )
-        return {}
+        return ()
     file = read_file(root, path)
     draft.faults.extend(file.faults)
+    return tuple(item for item in _properties(file.data, port.dataset) if isinstance(item.get("name"), str))
+
+
+def _required(properties: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(str(item["name"]) for item in properties if item.get("required") is True)
+
+
+def _key(properties: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    parts = [item for item in properties if item.get("primaryKey") is True]
+    # Without a position a part stands where it is written.
+    at = [item.get("primaryKeyPosition") for item in parts]
+    if all(isinstance(position, int) for position in at):
+        parts.sort(key=lambda item: int(item["primaryKeyPosition"]))
+    return tuple(str(item["name"]) for item in parts)
+
+
+def _types(properties: Iterable[Mapping[str, Any]], port: Port, index: int, draft: Draft) -> dict[str, str]:
+    """Return the columns with a type that a contract promises."""
+    at = ("ports", index, "contract")
     found: dict[str, str] = {}
-    for item in _properties(file.data, port.dataset):
+    for item in properties:
         try:
-            if isinstance(item.get("name"), str) and isinstance(item.get("physicalType"), str):
+            if isinstance(item.get("physicalType"), str):
                 found[item["name"]] = canonical_type(item["physicalType"])
         except UnknownTypeError as error:
             draft.report(

@@ -2,8 +2,21 @@
 
 from landfall.planning.definition import NodeDefinitions
 from landfall.planning.graph import build_graph
+from landfall.planning.promises import promised_rules
 from landfall.spec.load import check_products, load_products
-from landfall.spec.model import Port, Product
+from landfall.spec.model import (
+    Check,
+    Column,
+    Dataset,
+    DatasetName,
+    Layer,
+    Port,
+    Product,
+    QualityRule,
+    Severity,
+    Write,
+    WriteMode,
+)
 from tests.unit.spec.conftest import PRODUCT, PRODUCT_PATH, WriteProject
 
 PORT = "  - {dataset: daily_sales, version: 1}\n"
@@ -51,6 +64,40 @@ def test_a_contract_that_is_not_there_or_cannot_be_read_is_a_fault(write_project
 
     assert ["LF1042 no file 'contracts/sales.odcs.yaml'" in str(fault) for fault in missing] == [True]
     assert ["LF1023 contracts/sales.odcs.yaml: physicalType of 'margin'" in str(f) for f in unknown] == [True]
+
+
+def test_what_a_contract_by_hand_requires_stops_the_node_that_breaks_it(write_project: WriteProject) -> None:
+    keyed = CONTRACT + (
+        "      - {name: orders, required: true, primaryKey: true, primaryKeyPosition: 2}\n"
+        "      - {name: placed_on, primaryKey: true, primaryKeyPosition: 1}\n"
+    )
+    (product,) = load_products(write_project({PRODUCT_PATH: BY_HAND, CONTRACT_PATH: keyed}))
+
+    definitions = NodeDefinitions(product, {})
+    (node,) = (node for node in build_graph(product).nodes if node.output == "daily_sales")
+    rules = {rule["name"]: rule for rule in definitions.of(node)["rules"]}
+
+    assert rules["contract_v1_required"]["severity"] == "fail"
+    assert rules["contract_v1_required"]["config"] == {"columns": ["orders"]}
+
+
+def test_what_rules_of_the_product_keep_out_is_left_to_them() -> None:
+    port = Port(DatasetName("orders"), 2, "c.odcs.yaml", required=("id", "paid", "note"), key=("day", "id"))
+    own = Dataset(
+        DatasetName("orders"),
+        Layer.GOLD,
+        columns=(Column("id", "int", nullable=False),),
+        quality=(QualityRule("paid", Check.NOT_NULL, Severity.QUARANTINE, {"columns": ["paid"]}),),
+    )
+
+    loose = promised_rules(own, [port], Write(WriteMode.APPEND))
+    keyed = promised_rules(own, [port], Write(WriteMode.MERGE, keys=("ID",)))
+
+    assert [(rule.name, rule.check, rule.config["columns"]) for rule in loose] == [
+        ("contract_v2_required", Check.NOT_NULL, ["note"]),
+        ("contract_v2_key", Check.UNIQUE, ["day", "id"]),
+    ]
+    assert [rule.name for rule in keyed] == ["contract_v2_required"]
 
 
 def test_the_node_that_builds_a_port_is_told_what_it_promises(write_project: WriteProject) -> None:
