@@ -42,6 +42,8 @@ from tests.fakes.jobs import SUCCEEDED
 from tests.integration.telemetry.one_run import FakeServices
 
 WARM_UP = 1
+# Longer than files settle unless a product says otherwise.
+SETTLES_S = 0.3
 PRODUCT = """\
 api_version: landfall/v1
 domain: sales
@@ -101,6 +103,7 @@ async def _run(services: FakeServices, runs: RunActivities, nodes: NodeActivitie
     instances = FakeInstances()
     event = a_blob_event(f"sales/orders/orders_landed/{run_id}.csv")
     services.database.transact(lambda connection: take_in(connection, event, now=services.now()))
+    await asyncio.sleep(SETTLES_S)
     began = time.perf_counter()
     await runs.open_run({"product": "sales/orders", "run_id": run_id}, cast(Instances, instances))
     await runs.start_run({"run_id": run_id}, cast(Instances, instances))

@@ -3,9 +3,15 @@
 locals {
   # Metric (docs/telemetry.md), what is drawn of it, and the attribute that lines are told apart by.
   charts = [
+    { title = "Files that landed, by what became of them", metric = "landfall.files", value = "sum(Sum)", by = "landfall.file.fate" },
+    { title = "Dead letters, by where they came from", metric = "landfall.dead_letters", value = "sum(Sum)", by = "landfall.letter.source" },
     { title = "Ended runs, by state", metric = "landfall.runs", value = "sum(Sum)", by = "landfall.run.state" },
     { title = "Ended nodes, by state", metric = "landfall.nodes", value = "sum(Sum)", by = "landfall.node.state" },
-    { title = "Attempts after the first", metric = "landfall.retries", value = "sum(Sum)", by = "landfall.product" },
+    { title = "Attempts after the first, by whose failure came before", metric = "landfall.retries", value = "sum(Sum)", by = "landfall.failure" },
+    { title = "Calls that the Jobs API throttled", metric = "landfall.jobs.throttled", value = "sum(Sum)", by = "landfall.jobs.call" },
+    { title = "Longest wait for a turn at the Jobs API, in seconds", metric = "landfall.jobs.wait", value = "max(Max)", by = "landfall.product" },
+    { title = "Seconds of jobs", metric = "landfall.job.seconds", value = "sum(Sum)", by = "landfall.product" },
+    { title = "Estimated cost of jobs", metric = "landfall.job.cost", value = "sum(Sum)", by = "landfall.product" },
     { title = "Rows read, published and quarantined", metric = "landfall.rows", value = "sum(Sum)", by = "landfall.rows.kind" },
     { title = "Rows that a rule refused", metric = "landfall.rows.refused", value = "sum(Sum)", by = "landfall.product" },
     { title = "Longest run, in seconds", metric = "landfall.run.duration", value = "max(Max)", by = "landfall.product" },
