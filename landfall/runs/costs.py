@@ -41,7 +41,9 @@ class RunCosts:
 
 def run_costs(connection: sa.Connection, run_id: RunID) -> RunCosts:
     """Return what the jobs of a run took so far."""
-    settings = connection.execute(sa.select(runs.c.Settings).where(runs.c.RunID == run_id)).scalar_one()
+    settings: Mapping[str, Any] = connection.execute(
+        sa.select(runs.c.Settings).where(runs.c.RunID == run_id)
+    ).scalar_one()
     attempts = node_attempts.c
     job_s: dict[NodeKey, float] = {}
     for row in connection.execute(

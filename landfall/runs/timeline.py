@@ -148,7 +148,7 @@ def run_times(connection: sa.Connection, run_id: RunID) -> RunTimes | None:
     if row.FinishedAt is None:
         return None
     files = _files(connection, run_id)
-    asked = connection.execute(
+    asked: datetime | None = connection.execute(
         sa.select(sa.func.min(run_requests.c.RequestedAt)).where(run_requests.c.RunID == run_id)
     ).scalar_one()
     first = [file.landed_at for file in files if file.is_first]
