@@ -192,12 +192,10 @@ def tell_node(run_id: RunID, times: NodeTimes, metrics: Metrics) -> None:
         },
         error=None if times.state is NodeState.SUCCEEDED else _failure(times.state, times.error_code),
     )
-    before = times.attempts[0] if times.attempts else None
-    for attempt in times.attempts:
+    for before, attempt in zip((None, *times.attempts), times.attempts, strict=False):
         _tell_attempt(run_id, times, attempt.number == times.attempts[-1].number, attempt, labels)
-        if attempt.number > 1:
+        if before is not None:
             metrics.retries.add(1, {"landfall.failure": before.failure or "unknown", **labels})
-        before = attempt
         _count_seconds(attempt, times, metrics, labels)
     metrics.nodes.add(1, {"landfall.node.state": str(times.state), **labels})
     for name, rows in times.rows.items():

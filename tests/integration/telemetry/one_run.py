@@ -14,6 +14,7 @@ import os
 import sys
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 from activities.measuring import MeasuredWatching
@@ -113,9 +114,7 @@ async def run(services: FakeServices) -> None:
     for payload in (event, event, an_event("sales/orders/stray.txt", landed_at), {"id": "no event"}):
         await events.on_event(payload, instances)
     for name, value in (("jobs.price_per_hour", "0.8"), ("runs.retry_delay", "100ms")):
-        services.database.transact(
-            lambda c, name=name, value=value: set_value(c, name, value, now=landed_at, actor="ada")
-        )
+        services.database.transact(partial(set_value, name=name, text=value, now=landed_at, actor="ada"))
     throttle()
     await runs.open_run({"product": "sales/orders", "run_id": RUN_ID}, instances)
     await runs.start_run({"run_id": RUN_ID}, instances)
@@ -153,11 +152,11 @@ def an_event(path: str, written_at: datetime) -> dict[str, Any]:
     }
 
 
-async def submit(nodes: TracedNodeActivities, work: NodeWork) -> int:
+async def submit(nodes: TracedNodeActivities, work: NodeWork) -> JobRunID:
     """Submit an attempt when it is its turn, as the orchestration does, and return its job run."""
     while (answer := nodes.submit_job(work.to_payload())).get("job_run_id") is None:
         await asyncio.sleep(answer["wait_s"])
-    return int(answer["job_run_id"])
+    return JobRunID(answer["job_run_id"])
 
 
 def throttle() -> None:
