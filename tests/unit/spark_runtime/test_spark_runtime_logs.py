@@ -19,6 +19,8 @@ CANARY = "kanarienvogel"
 @pytest.fixture(autouse=True)
 def logger_as_before() -> Iterator[None]:
     before = (main.log.handlers, main.log.level, main.log.propagate)
+    # Whatever ran before in this process may have given it a handler of its own.
+    main.log.propagate = True
     yield
     main.log.handlers, main.log.level, main.log.propagate = before
 
