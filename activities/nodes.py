@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from activities.correlating import correlated
 from activities.instances import Instances
 from activities.landed import newer_versions_of
+from activities.packs import Packs
 from activities.runs import start_nodes
 from activities.services import Services
 from activities.submitting import Submitting
@@ -25,13 +27,15 @@ from landfall.runs.attempts import (
     product_of_run,
     read_attempt,
     record_running,
+    record_submission,
 )
 from landfall.runs.backoff import retry_delay
 from landfall.runs.claiming import ClaimedNode
 from landfall.runs.gate import hold_node
-from landfall.runs.ids import RUN_FINISHED_EVENT, RunID, run_instance
+from landfall.runs.ids import RUN_FINISHED_EVENT, RunID, is_pack, run_instance
 from landfall.runs.node_result import UnreadableResult, parse_node_result
 from landfall.runs.node_spec import build_node_spec
+from landfall.runs.pack_attempts import PackAttempt
 from landfall.runs.settling import Settled, TryAgain, end_node
 from landfall.runs.states import NodeState
 from landfall.runs.submissions import Submission
@@ -52,33 +56,54 @@ class NodeActivities:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._submitting = Submitting(services)
+        self._packs = Packs(services, self._submitting)
         self._products: dict[RunID, str] = {}
 
     @correlated
     def submit_job(self, message: dict[str, Any]) -> dict[str, Any]:
         """Submit one attempt of one node; answer with its job run, or with why there is none."""
         work = NodeWork.from_payload(message)
+        return (self._submit_pack(work) if is_pack(work.key) else self._submit_node(work)).to_payload()
+
+    def _submit_node(self, work: NodeWork) -> JobOutcome:
         attempt = self._services.database.read(
             lambda connection: read_attempt(connection, work.run_id, work.key)
         )
         self._remember(work.run_id, attempt.product)
         if attempt.final or attempt.number != work.attempt:
             # A delivery that comes late: the node is past this attempt.
-            return JobOutcome(settled=True).to_payload()
+            return JobOutcome(settled=True)
+        return self._in_turn(work, attempt, lambda: self._submit(work, attempt))
+
+    def _submit_pack(self, work: NodeWork) -> JobOutcome:
+        pack = self._packs.read(work)
+        if pack.final:
+            return JobOutcome(settled=True)
+        self._remember(work.run_id, pack.product)
+        traces = {
+            key: self._trace_context(NodeWork(work.run_id, key, attempt.number))
+            for key, attempt in pack.attempts.items()
+        }
+        return self._in_turn(work, pack, lambda: self._packs.submit(work, pack, traces))
+
+    def _in_turn(
+        self, work: NodeWork, attempt: Attempt | PackAttempt, submit: Callable[[], JobOutcome]
+    ) -> JobOutcome:
+        """Submit an attempt if it has its turn, or say when it has."""
         if attempt.cancelled:
-            return JobOutcome(end=JobEnd.CANCELLED, reason="the run was cancelled").to_payload()
+            return JobOutcome(end=JobEnd.CANCELLED, reason="the run was cancelled")
         now = self._services.now()
         turn = attempt.submit_at
         if attempt.held_until is not None and max(turn or now, now) < attempt.held_until:
             turn = self._hold(work, attempt.hold_reason or "the Jobs API asked to wait", 0)
         if turn is not None and turn > now:
-            return JobOutcome(wait_s=(turn - now).total_seconds()).to_payload()
+            return JobOutcome(wait_s=(turn - now).total_seconds())
         try:
-            return self._submit(work, attempt).to_payload()
+            return submit()
         except LandfallError as error:
-            return self._not_taken(work, attempt, error).to_payload()
+            return self._not_taken(work, attempt, error)
 
-    def _not_taken(self, work: NodeWork, attempt: Attempt, error: LandfallError) -> JobOutcome:
+    def _not_taken(self, work: NodeWork, attempt: Attempt | PackAttempt, error: LandfallError) -> JobOutcome:
         """Return what follows when no job run came to be: another turn as long as waiting may help."""
         now = self._services.now()
         if isinstance(error, JobNotAccepted):
@@ -114,7 +139,7 @@ class NodeActivities:
             return JobOutcome(
                 end=JobEnd.FAILED, error_code=error.code, reason=str(error), job_run_id=job_run_id
             ).to_payload()
-        if status.state is JobState.RUNNING:
+        if status.state is JobState.RUNNING and not is_pack(message["key"]):
             now = self._services.now()
             self._services.database.transact(
                 lambda connection: record_running(
@@ -179,7 +204,21 @@ class NodeActivities:
             timeout_s=attempt.timeout_s,
             token=idempotency_token(work.run_id, work.key, work.attempt),
         )
-        job_run_id = self._submitting.submit(submission)
+        job_run_id = self._submitting.submit(
+            submission,
+            lambda taken, now: self._services.database.transact(
+                lambda connection: record_submission(
+                    connection,
+                    work.run_id,
+                    work.key,
+                    work.attempt,
+                    job_run_id=taken,
+                    job_run_url=None,
+                    token=submission.token,
+                    now=now,
+                )
+            ),
+        )
         if job_run_id is None:
             return JobOutcome(settled=True)
         return JobOutcome(job_run_id=job_run_id, timeout_s=attempt.timeout_s)
@@ -199,6 +238,8 @@ class NodeActivities:
 
     def _settle(self, work: NodeWork, outcome: JobOutcome) -> Settled | TryAgain:
         """Write the end of an attempt."""
+        if is_pack(work.key):
+            return self._packs.settle(work, outcome, self._product(work.run_id))
         now = self._services.now()
         token = idempotency_token(work.run_id, work.key, work.attempt)
         verdict = weigh(outcome, None) if outcome.job_run_id is None else self._verdict(work, outcome)

@@ -1,6 +1,8 @@
 """Submitting an attempt so that its job can be found whatever happens, and ending those that nobody waits for."""
 
 import logging
+from collections.abc import Callable
+from datetime import datetime
 
 from activities.services import Services
 from landfall import addresses
@@ -8,7 +10,6 @@ from landfall.jobs.errors import JobRefused
 from landfall.jobs.protocol import IdempotencyToken, JobRunID
 from landfall.log_context import about
 from landfall.planning.plan import NodeKey
-from landfall.runs.attempts import record_submission
 from landfall.runs.ids import RunID
 from landfall.runs.submissions import (
     OPEN_SUBMISSION,
@@ -28,8 +29,11 @@ class Submitting:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def submit(self, submission: Submission) -> JobRunID | None:
-        """Submit an attempt whose spec is written; ``None`` if its node has gone on without it meanwhile.
+    def submit(self, submission: Submission, record: Callable[[JobRunID, datetime], bool]) -> JobRunID | None:
+        """Submit an attempt whose spec is written; ``None`` if its node or pack has gone on without it meanwhile.
+
+        Args:
+            record: Writes which job run has taken it; ``False`` says that nobody waits for it any more.
 
         Raises:
             LandfallError: No job run was taken, or none that is known of.
@@ -38,25 +42,13 @@ class Submitting:
         self._services.database.transact_one(OPEN_SUBMISSION, opened(submission, now=now))
         job_run_id = self._ask(submission)
         taken_at = self._services.now()
-        recorded = self._services.database.transact(
-            lambda connection: record_submission(
-                connection,
-                submission.run_id,
-                submission.key,
-                submission.attempt,
-                job_run_id=job_run_id,
-                job_run_url=None,
-                token=submission.token,
-                now=taken_at,
-            )
-        )
-        if recorded:
+        if record(job_run_id, taken_at):
             return job_run_id
         self._cancel(submission, job_run_id)
         return None
 
-    def end_earlier(self, run_id: RunID, key: NodeKey) -> None:
-        """End what earlier attempts of a node may have left running, before the next one begins.
+    def end_earlier(self, run_id: RunID, key: NodeKey | None = None) -> None:
+        """End what earlier attempts of a node, or all of a run, may have left running, before the next one begins.
 
         Raises:
             LandfallError: The Jobs API does not answer.

@@ -24,7 +24,15 @@ from landfall.planning.plan import NodeKey
 from landfall.runs.costs import estimate
 from landfall.runs.ids import RunID
 from landfall.runs.states import NodeState, RunState
-from landfall.runs.timeline import AttemptTimes, FileTimes, NodeTimes, RunTimes, node_times, run_times
+from landfall.runs.timeline import (
+    AttemptTimes,
+    FileTimes,
+    NodeTimes,
+    RunTimes,
+    node_times,
+    nodes_settled_by,
+    run_times,
+)
 from landfall.runs.work import NodeWork
 
 
@@ -105,11 +113,15 @@ class TracedNodeActivities(NodeActivities):
             finished = await super().finish_node(message, instances)
         if not finished["retry"]:
             run_id, key = RunID(work["run_id"]), NodeKey(work["key"])
-            times = await asyncio.to_thread(
-                self._services.database.read, lambda connection: node_times(connection, run_id, key)
+            found = await asyncio.to_thread(
+                self._services.database.read,
+                lambda connection: [
+                    node_times(connection, run_id, one) for one in nodes_settled_by(connection, run_id, key)
+                ],
             )
-            if times is not None:
-                tell_node(run_id, times, self._metrics)
+            for times in found:
+                if times is not None:
+                    tell_node(run_id, times, self._metrics)
         return finished
 
 

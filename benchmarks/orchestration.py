@@ -54,6 +54,7 @@ def main() -> None:
     )
     parser.add_argument("--name", help="of the files below benchmarks/results; none are written without")
     parser.add_argument("--compare", nargs=2, type=Path, metavar=("OLD", "NEW"))
+    parser.add_argument("--packed", action="store_true", help="let nodes share job runs")
     options = parser.parse_args()
     if options.compare:
         old, new = map(reports.read, options.compare)
@@ -63,7 +64,7 @@ def main() -> None:
     where = reports.machine()
     results = []
     for name, of_products in graphs.items():
-        results.append(measure(name, of_products))
+        results.append(measure(name, of_products, packed=options.packed))
         print(f"{name}: {results[-1].cpu_ms_per_node:.1f} ms CPU per node", file=sys.stderr)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     lines = reports.lines_of(results, seed=SEED, at=at, where=where)

@@ -277,6 +277,25 @@ class Lake:
             # Spark replaces the file when it writes a result again; the next look finds the new one.
             return None
 
+    def read_control_results(self, folder: str) -> dict[str, str]:
+        """Return the texts that Spark wrote into the folders below a folder of `control`, by the names of these.
+
+        Raises:
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+        """
+        prefix = folder.rstrip("/") + "/"
+        found: dict[str, str] = {}
+        with _our_errors(self._endpoint, BlobAddress(self._account, CONTROL, prefix)):
+            blobs = self._service.get_container_client(CONTROL).list_blobs(name_starts_with=prefix)
+            names = sorted(blob.name for blob in blobs if blob.size)
+        for name in names:
+            inner, _, file = name.removeprefix(prefix).partition("/")
+            if inner not in found and file and not file.startswith(("_", ".")):
+                with contextlib.suppress(BlobNotFound):
+                    found[inner] = self.read_control(name)
+        return found
+
     def list_quarantines(self, domain: str, product: str) -> tuple[str, ...]:
         """Return the datasets of a product of which rows are, or were, in quarantine.
 

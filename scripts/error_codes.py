@@ -37,6 +37,10 @@ VALUES = {
     ),
     "LF3305": ("", "The job wrote a good result and its run failed nevertheless."),
     "LF3307": ("", "The job took longer than the product's node_timeout and was cancelled."),
+    "LF3308": (
+        "",
+        "The job run of a pack ended before it came to the node; it is tried again without the one it ended at.",
+    ),
     "LF4571": ("", "A value of the data cannot be computed with; the engine's own message follows."),
     "LF4572": ("", "The engine refuses an expression or a query; its own message follows."),
     "LF4551": ("", "The storage failed under the engine; the attempt is repeated."),

@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
-from landfall.spec.model import Product, RunSettings
+from landfall.spec.model import ExecutionMode, Product, RunSettings
 from tests.builders import a_product, a_transformation
 
 LANDED = "orders_landed"
@@ -39,7 +40,7 @@ def layered(nodes: int, seed: int) -> Upstreams:
     return upstreams
 
 
-def product_of(upstreams: Upstreams, name: str) -> Product:
+def product_of(upstreams: Upstreams, name: str, *, packed: bool = False) -> Product:
     """Return the product; its run has one node more than the graph, which takes the landed file in."""
     return a_product(
         *(
@@ -47,5 +48,7 @@ def product_of(upstreams: Upstreams, name: str) -> Product:
             for number, sources in enumerate(upstreams)
         ),
         name=name,
-        run=RUN,
+        run=replace(RUN, execution=ExecutionMode.PACKED, stated=(*RUN.stated, "execution"))
+        if packed
+        else RUN,
     )

@@ -56,11 +56,11 @@ class Result:
         return {**asdict(self), "cpu_ms_per_node": round(self.cpu_ms_per_node, 2)}
 
 
-def measure(graph: str, of_products: Sequence[Upstreams]) -> Result:
+def measure(graph: str, of_products: Sequence[Upstreams], *, packed: bool = False) -> Result:
     """Start a stack, let it run a small product to get warm, then measure the graphs, each a product, all at once."""
     measured = {f"{MEASURED}{number}": upstreams for number, upstreams in enumerate(of_products)}
-    products = [product_of(chain(3), WARM_UP)]
-    products += [product_of(upstreams, name) for name, upstreams in measured.items()]
+    products = [product_of(chain(3), WARM_UP, packed=packed)]
+    products += [product_of(upstreams, name, packed=packed) for name, upstreams in measured.items()]
     with (
         tempfile.TemporaryDirectory(prefix="landfall-bench-") as folder,
         bench_stack(Path(folder), products) as stack,

@@ -21,11 +21,11 @@ from landfall.planning.increments import load_of
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.runs.backoff import retry_delay
 from landfall.runs.ids import QUARANTINE, REPLAY, RunID
-from landfall.runs.increments import DISCARDED_RUNS, find_built_from
+from landfall.runs.increments import DISCARDED_RUNS, discarded_runs, find_built_from
 from landfall.runs.journal import change_node, move_node, write_event
 from landfall.runs.policy import RunPolicy
 from landfall.runs.published import TABLE_VERSIONS
-from landfall.runs.states import FINAL_NODE_STATES, NodeState
+from landfall.runs.states import FINAL_NODE_STATES, OPEN_NODE_STATES, NodeState
 from landfall.runs.submissions import close_submission
 from landfall.runs.verdict import Verdict
 
@@ -73,13 +73,15 @@ class Attempt:
     former_rows: tuple[int, ...] = ()
 
 
-_ATTEMPT = (
+_ATTEMPTS = (
     sa.select(
+        node_runs.c.NodeKey,
         node_runs.c.Kind,
         node_runs.c.State,
         node_runs.c.Attempt,
         node_runs.c.Definition,
         node_runs.c.SubmitAt,
+        runs.c.RunID,
         runs.c.Settings,
         runs.c.CancelRequestedAt,
         runs.c.Trigger,
@@ -97,13 +99,65 @@ _ATTEMPT = (
         # One row: so no node asks for it by itself.
         .join(node_gate, sa.true())
     )
-    .where(node_runs.c.RunID == sa.bindparam("run_id"), node_runs.c.NodeKey == sa.bindparam("key"))
+    .where(node_runs.c.RunID == sa.bindparam("run_id"))
+)
+_ATTEMPT = _ATTEMPTS.where(node_runs.c.NodeKey == sa.bindparam("key"))
+_OF_PACK = _ATTEMPTS.where(
+    node_runs.c.PackKey == sa.bindparam("pack"), node_runs.c.State.in_(OPEN_NODE_STATES)
 )
 
 
 def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Attempt:
     """Return what starting an attempt of the node needs."""
     row = connection.execute(_ATTEMPT, {"run_id": run_id, "key": key}).one()
+    own, discarded = _versions_and_discarded(connection, row.DataProductID, run_id, key, _reads(row))
+    return _attempt(connection, row, own, discarded)
+
+
+def read_attempts(connection: sa.Connection, run_id: RunID, pack: NodeKey) -> Mapping[NodeKey, Attempt]:
+    """Return what starting the attempts of a pack needs, of each of its nodes that has not ended.
+
+    The queries are as many whatever the size of the pack, but for those of nodes that take in files, load what is
+    new, or have a rule on their former rows. Of datasets that the pack itself builds no version is given.
+    """
+    rows = connection.execute(_OF_PACK, {"run_id": run_id, "pack": pack}).all()
+    if not rows:
+        return {}
+    builds = {row.Definition["output"]["dataset"] for row in rows}
+    reads = sorted({name for row in rows for name in _reads(row)} - builds)
+    product_id = rows[0].DataProductID
+    versions = connection.execute(
+        TABLE_VERSIONS.where(
+            published_data_sets.c.DataSetName.in_(sa.bindparam("reads", (), expanding=True))
+        ),
+        {"product_id": product_id, "reads": reads},
+    )
+    own = {row.DataSetName: row.TableVersion for row in versions}
+    discarded = discarded_runs(connection, product_id, run_id, [row.NodeKey for row in rows])
+    return {
+        NodeKey(row.NodeKey): _attempt(connection, row, own, discarded.get(row.NodeKey, ())) for row in rows
+    }
+
+
+def _reads(row: sa.Row[Any]) -> list[str]:
+    # The product's own tables change only by nodes of this run, and those that this node reads are done.
+    product = f"{row.Domain}/{row.Name}"
+    return [item["dataset"] for item in row.Definition["inputs"] if item["product"] == product]
+
+
+def _attempt(
+    connection: sa.Connection,
+    row: sa.Row[Any],
+    own: Mapping[str, int | None],
+    discarded: tuple[str, ...],
+) -> Attempt:
+    """Return the attempt of a node.
+
+    Args:
+        own: Versions of the product's own tables.
+        discarded: Runs whose rows it takes away.
+    """
+    run_id, key = RunID(row.RunID), NodeKey(row.NodeKey)
     kind = NodeKind(row.Kind)
     policy = RunPolicy.from_payload(row.Settings)
     files: tuple[ClaimedFile, ...] = ()
@@ -114,9 +168,6 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
     elif row.Trigger == REPLAY:
         replaces = {row.RerunOf: ()}
     product = f"{row.Domain}/{row.Name}"
-    # The product's own tables change only by nodes of this run, and those that this node reads are done.
-    reads = [item["dataset"] for item in row.Definition["inputs"] if item["product"] == product]
-    own, discarded = _versions_and_discarded(connection, row.DataProductID, run_id, key, reads)
     versions = {
         item["name"]: own.get(item["dataset"]) if item["product"] == product else item["version"]
         for item in row.Definition["inputs"]
@@ -213,13 +264,13 @@ def product_of_run(connection: sa.Connection, run_id: RunID) -> str:
 
 
 # Statements of every attempt are made once: making one costs more than sending it.
-_WRITE_ATTEMPT = sa.insert(node_attempts)
+WRITE_ATTEMPT = sa.insert(node_attempts)
 _THIS = (
     node_attempts.c.RunID == sa.bindparam("run_id"),
     node_attempts.c.NodeKey == sa.bindparam("key"),
     node_attempts.c.Attempt == sa.bindparam("attempt"),
 )
-_END_ATTEMPT = (
+END_ATTEMPT = (
     sa.update(node_attempts)
     .where(*_THIS, node_attempts.c.FinishedAt.is_(None))
     .values(
@@ -260,7 +311,7 @@ def record_submission(
         return False
     if submitted:
         connection.execute(
-            _WRITE_ATTEMPT,
+            WRITE_ATTEMPT,
             {
                 "RunID": run_id,
                 "NodeKey": key,
@@ -322,7 +373,7 @@ def end_attempt(
     }
     here = {"run_id": run_id, "key": key, "attempt": attempt}
     new = {f"new_{name}": value for name, value in ended.items()}
-    if connection.execute(_END_ATTEMPT, {**here, **new}).rowcount:
+    if connection.execute(END_ATTEMPT, {**here, **new}).rowcount:
         return
     if connection.execute(sa.select(node_attempts.c.NodeAttemptID).where(*_THIS), here).one_or_none() is None:
         connection.execute(

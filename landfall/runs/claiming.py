@@ -1,7 +1,7 @@
 """Claiming: which ready nodes get the free places, of whatever run, and when each may call the Jobs API."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from landfall.metadata.columns import LongText
-from landfall.metadata.tables import node_runs, runs
+from landfall.metadata.tables import node_runs, packs, runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.gate import SELECT_LIMITS, Gate, LiveLimits, limits_of, take_turns
 from landfall.runs.ids import RunID
 from landfall.runs.sharing import Demand, share
-from landfall.runs.states import FINAL_RUN_STATES, NodeState, RunState
+from landfall.runs.states import FINAL_RUN_STATES, NodeState, PackState, RunState
 
 # SQL Server takes at most 2,100 parameters in one statement.
 _MOST_IN_ONE = 500
@@ -23,7 +23,7 @@ _MOST_IN_ONE = 500
 
 @dataclass(frozen=True, slots=True)
 class ClaimedNode:
-    """A node that was given a place and has to be started."""
+    """A node, or a pack by its key, that was given a place and has to be started."""
 
     run_id: RunID
     key: NodeKey
@@ -96,7 +96,8 @@ def claim_places(
     taken: Sequence[sa.Row[Any]] = ()
     if granted:
         turns = take_turns(connection, gate, sum(granted.values()), limits, now=now)
-        taken = _claim(connection, granted, turns, own_run, claimed_by, now)
+        packed = {demand.run_id for demand in demands if demand.packed}
+        taken = _claim(connection, granted, packed, turns, own_run, claimed_by, now)
     open_nodes = _count(connection, taken, own_run, own, now)
     return Claims(
         tuple(ClaimedNode(RunID(row.RunID), NodeKey(row.NodeKey), row.Attempt) for row in taken), open_nodes
@@ -107,19 +108,23 @@ def claimed_not_started(
     connection: sa.Connection, run_id: RunID, *, claimed_by: str
 ) -> tuple[ClaimedNode, ...]:
     """Return the nodes that ``claimed_by`` of a run has claimed and that no attempt has begun."""
-    rows = connection.execute(
-        sa.select(node_runs.c.RunID, node_runs.c.NodeKey, node_runs.c.Attempt)
-        .where(
-            node_runs.c.State == NodeState.READY,
-            node_runs.c.ClaimedAt.is_not(None),
-            sa.or_(
-                sa.and_(node_runs.c.RunID == run_id, node_runs.c.ClaimedBy == claimed_by),
-                node_runs.c.ClaimedBy == _from_elsewhere(run_id, claimed_by),
-            ),
+    found = []
+    for units in (_NODES, _PACKS):
+        columns = units.table.c
+        rows = connection.execute(
+            sa.select(*units.answer)
+            .where(
+                columns.State == units.ready,
+                columns.ClaimedAt.is_not(None),
+                sa.or_(
+                    sa.and_(columns.RunID == run_id, columns.ClaimedBy == claimed_by),
+                    columns.ClaimedBy == _from_elsewhere(run_id, claimed_by),
+                ),
+            )
+            .order_by(columns.RunID, columns.Priority.desc(), units.id)
         )
-        .order_by(node_runs.c.RunID, node_runs.c.Priority.desc(), node_runs.c.NodeRunID)
-    )
-    return tuple(ClaimedNode(RunID(row.RunID), NodeKey(row.NodeKey), row.Attempt) for row in rows)
+        found += [ClaimedNode(RunID(row.RunID), NodeKey(row.NodeKey), row.Attempt) for row in rows]
+    return tuple(found)
 
 
 def _select_demands_and_limits() -> sa.CompoundSelect[Any]:
@@ -132,6 +137,7 @@ def _select_demands_and_limits() -> sa.CompoundSelect[Any]:
         runs.c.ActiveNodes,
         runs.c.ReadyNodes,
         runs.c.MaxParallelNodes,
+        runs.c.PackNodes,
         runs.c.LastPlaceAt,
         runs.c.CancelRequestedAt,
         runs.c.CreatedAt,
@@ -140,7 +146,7 @@ def _select_demands_and_limits() -> sa.CompoundSelect[Any]:
         text.label("Value"),
     ).where(runs.c.State.in_([state for state in RunState if state not in FINAL_RUN_STATES]))
     of_settings = sa.select(
-        *(sa.cast(sa.null(), column.type) for column in list(of_runs.selected_columns)[:9]),
+        *(sa.cast(sa.null(), column.type) for column in list(of_runs.selected_columns)[:10]),
         setting.c.CategoryName,
         setting.c.ItemKey,
         setting.c.ItemValue,
@@ -165,6 +171,7 @@ def _demands_and_limits(connection: sa.Connection, now: datetime) -> tuple[list[
             if row.State == RunState.RUNNING and row.CancelRequestedAt is None
             else 0,
             served_at=row.LastPlaceAt,
+            packed=row.PackNodes is not None,
         )
         for row in sorted(
             (row for row in rows if row.RunID is not None), key=lambda row: (row.CreatedAt, row.RunID)
@@ -181,12 +188,17 @@ def _with(demand: Demand, own: Counts) -> Demand:
 def _claim(
     connection: sa.Connection,
     granted: Mapping[RunID, int],
+    packed: Collection[RunID],
     turns: Sequence[datetime],
     own_run: RunID | None,
     claimed_by: str,
     now: datetime,
 ) -> Sequence[sa.Row[Any]]:
-    """Claim the nodes that get the places granted to their runs, and return them in the order of their turns."""
+    """Claim what gets the places granted to the runs, and return it in the order of its turns.
+
+    Args:
+        packed: Runs in which packs are claimed instead of nodes.
+    """
     if turns[-1] <= now:
         # Whoever need not wait for a turn needs none by name.
         moved: list[sa.Row[Any]] = []
@@ -194,82 +206,111 @@ def _claim(
             is_own = own_run is None or own_run == run_id
             name = claimed_by if is_own else _from_elsewhere(own_run, claimed_by)
             parameters = {"run_id": run_id, "claimed_by": name, "now": now}
-            rows = connection.execute(_claiming_at_once(places), parameters)
-            moved += sorted(rows, key=lambda row: (-row.Priority, row.NodeRunID))
+            rows = connection.execute(_claiming_at_once(places, packed=run_id in packed), parameters)
+            moved += sorted(rows, key=lambda row: (-row.Priority, row.ID))
         return moved
-    return _claim_with_turns(connection, granted, turns, own_run, claimed_by, now)
+    left = list(turns)
+    moved = []
+    for units in (_NODES, _PACKS):
+        of_units = {run_id: n for run_id, n in granted.items() if (run_id in packed) is (units is _PACKS)}
+        if of_units:
+            count = sum(of_units.values())
+            of_these, left = left[:count], left[count:]
+            moved += _claim_with_turns(connection, units, of_units, of_these, own_run, claimed_by, now)
+    return moved
+
+
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """What is claimed: nodes, or packs of them; both have their state, place and turn in columns of the same names."""
+
+    table: sa.Table
+    id: sa.Column[int]
+    key: sa.Column[str]
+    ready: str
+
+    @property
+    def answer(self) -> tuple[sa.ColumnElement[Any], ...]:
+        """Return the columns of what was claimed; a pack is one attempt of each of its nodes."""
+        columns = self.table.c
+        attempt = columns.Attempt if "Attempt" in columns else sa.literal_column("1").label("Attempt")
+        return self.id.label("ID"), columns.RunID, self.key.label("NodeKey"), attempt, columns.Priority
+
+
+_NODES = _Units(node_runs, node_runs.c.NodeRunID, node_runs.c.NodeKey, NodeState.READY)
+_PACKS = _Units(packs, packs.c.PackID, packs.c.PackKey, PackState.READY)
 
 
 @lru_cache(maxsize=1024)
-def _claiming_at_once(places: int) -> sa.Update:
-    """Return the statement that claims so many nodes of a run; made once, as making it costs more than sending it."""
-    chosen = _ready_nodes(sa.bindparam("run_id")).limit(places).subquery()
-    columns = node_runs.c
+def _claiming_at_once(places: int, *, packed: bool) -> sa.Update:
+    """Return the statement that claims so many of a run; made once, as making it costs more than sending it."""
+    units = _PACKS if packed else _NODES
+    chosen = _ready_units(units, sa.bindparam("run_id")).limit(places).subquery()
+    claim: dict[str, Any] = {"ClaimedBy": sa.bindparam("claimed_by"), "ClaimedAt": sa.bindparam("now")}
+    if not packed:
+        # A pack of attempts that repeat others has its pause in there.
+        claim["SubmitAt"] = None
     return (
-        sa.update(node_runs)
-        .where(*_still_ready(sa.select(chosen)))
-        .values(ClaimedBy=sa.bindparam("claimed_by"), ClaimedAt=sa.bindparam("now"), SubmitAt=None)
-        .returning(columns.NodeRunID, columns.RunID, columns.NodeKey, columns.Attempt, columns.Priority)
+        sa.update(units.table)
+        .where(*_still_ready(units, sa.select(chosen)))
+        .values(claim)
+        .returning(*units.answer)
     )
 
 
 def _claim_with_turns(
     connection: sa.Connection,
+    units: _Units,
     granted: Mapping[RunID, int],
     turns: Sequence[datetime],
     own_run: RunID | None,
     claimed_by: str,
     now: datetime,
 ) -> Sequence[sa.Row[Any]]:
-    columns = node_runs.c
-    of_runs = [sa.select(_ready_nodes(run_id).limit(places).subquery()) for run_id, places in granted.items()]
+    columns = units.table.c
+    of_runs = [
+        sa.select(_ready_units(units, run_id).limit(places).subquery()) for run_id, places in granted.items()
+    ]
     chosen = connection.execute(
-        sa.select(columns.NodeRunID, columns.RunID, columns.NodeKey, columns.Attempt)
-        .where(columns.NodeRunID.in_(sa.union_all(*of_runs)))
-        .order_by(columns.Priority.desc(), columns.NodeRunID)
+        sa.select(*units.answer, columns.SubmitAt)
+        .where(units.id.in_(sa.union_all(*of_runs)))
+        .order_by(columns.Priority.desc(), units.id)
     ).all()
     name: Any = claimed_by
     if own_run is not None:
         name = sa.case((columns.RunID == own_run, claimed_by), else_=_from_elsewhere(own_run, claimed_by))
-    turn_of = dict(zip((row.NodeRunID for row in chosen), turns, strict=False))
+    turn_of = {row.ID: turn for row, turn in zip(chosen, turns, strict=False)}
+    if units is _PACKS:
+        turn_of |= {row.ID: max(turn_of[row.ID], row.SubmitAt or turn_of[row.ID]) for row in chosen}
     claimed: set[int] = set()
-    for ids in _batches([row.NodeRunID for row in chosen]):
+    for ids in _batches([row.ID for row in chosen]):
         submit_at = sa.case(
-            *(
-                (columns.NodeRunID == node_id, sa.bindparam(None, turn_of[node_id], columns.SubmitAt.type))
-                for node_id in ids
-            )
+            *((units.id == one, sa.bindparam(None, turn_of[one], columns.SubmitAt.type)) for one in ids)
         )
         moved_ids: Iterable[int] = connection.execute(
-            sa.update(node_runs)
-            .where(*_still_ready(ids))
+            sa.update(units.table)
+            .where(*_still_ready(units, ids))
             .values(ClaimedBy=name, ClaimedAt=now, SubmitAt=submit_at)
-            .returning(columns.NodeRunID)
+            .returning(units.id)
         ).scalars()
         claimed |= set(moved_ids)
-    return [row for row in chosen if row.NodeRunID in claimed]
+    return [row for row in chosen if row.ID in claimed]
 
 
-def _ready_nodes(run_id: Any) -> sa.Select[Any]:
-    """Return the query for the ids of the ready nodes of a run, longest remaining path first."""
+def _ready_units(units: _Units, run_id: Any) -> sa.Select[Any]:
+    """Return the query for the ids of what is ready in a run, longest remaining path first."""
+    columns = units.table.c
     return (
-        sa.select(node_runs.c.NodeRunID)
-        .where(
-            node_runs.c.RunID == run_id,
-            node_runs.c.State == NodeState.READY,
-            node_runs.c.ClaimedAt.is_(None),
-        )
-        .order_by(node_runs.c.Priority.desc(), node_runs.c.NodeRunID)
+        sa.select(units.id)
+        .where(columns.RunID == run_id, columns.State == units.ready, columns.ClaimedAt.is_(None))
+        .order_by(columns.Priority.desc(), units.id)
     )
 
 
-def _still_ready(chosen: Any) -> tuple[sa.ColumnElement[bool], ...]:
+def _still_ready(units: _Units, chosen: Any) -> tuple[sa.ColumnElement[bool], ...]:
     """Return the condition for claims that still hold: somebody may have cancelled a run meanwhile."""
-    return (
-        node_runs.c.NodeRunID.in_(chosen),
-        node_runs.c.State == NodeState.READY,
-        node_runs.c.ClaimedAt.is_(None),
-    )
+    columns = units.table.c
+    return units.id.in_(chosen), columns.State == units.ready, columns.ClaimedAt.is_(None)
 
 
 _COUNT = (

@@ -10,7 +10,7 @@ from landfall.errors import LandfallError
 from landfall.landing.ledger import settle_files
 from landfall.lineage.datasets import dataset_edges
 from landfall.metadata.service_levels import wake_service_levels
-from landfall.metadata.tables import lineage_edges, node_runs, run_plans, run_requests, runs
+from landfall.metadata.tables import lineage_edges, node_runs, packs, run_plans, run_requests, runs
 from landfall.planning.plan import NodeKey, Plan
 from landfall.runs.backfills import settle_chunk
 from landfall.runs.claiming import ClaimedNode, claim_places
@@ -25,6 +25,7 @@ from landfall.runs.states import (
     OPEN_RUN_STATES,
     FileState,
     NodeState,
+    PackState,
     RunState,
 )
 
@@ -167,25 +168,42 @@ def cancelled_runs(connection: sa.Connection) -> tuple[CancelledRun, ...]:
 
 
 def _nodes_at_work(connection: sa.Connection, run_id: str) -> tuple[WorkingNode, ...]:
+    """Return what has a job run, or may get one: nodes, and packs by their keys."""
     rows = connection.execute(
-        sa.select(node_runs.c.NodeKey, node_runs.c.Attempt, node_runs.c.JobRunID).where(
-            node_runs.c.RunID == run_id, node_runs.c.State.in_(OPEN_NODE_STATES)
+        sa.select(node_runs.c.NodeKey, node_runs.c.Attempt, node_runs.c.JobRunID)
+        .where(
+            node_runs.c.RunID == run_id,
+            node_runs.c.State.in_(OPEN_NODE_STATES),
+            node_runs.c.PackKey.is_(None),
+        )
+        .union_all(
+            sa.select(packs.c.PackKey, sa.literal(1), packs.c.JobRunID).where(
+                packs.c.RunID == run_id, packs.c.State == PackState.SUBMITTED
+            )
         )
     )
     return tuple(WorkingNode(NodeKey(row.NodeKey), row.Attempt, row.JobRunID) for row in rows)
 
 
 def _claimed_open_nodes(connection: sa.Connection, run_id: RunID) -> tuple[ClaimedNode, ...]:
+    """Return what holds a place, nodes or packs, longest remaining path first."""
     rows = connection.execute(
-        sa.select(node_runs.c.NodeKey, node_runs.c.Attempt)
+        sa.select(
+            node_runs.c.NodeKey, node_runs.c.Attempt, node_runs.c.Priority, node_runs.c.NodeRunID.label("ID")
+        )
         .where(
             node_runs.c.RunID == run_id,
             node_runs.c.ClaimedAt.is_not(None),
             node_runs.c.State.in_(OPEN_NODE_STATES),
         )
-        .order_by(node_runs.c.Priority.desc(), node_runs.c.NodeRunID)
-    )
-    return tuple(ClaimedNode(run_id, NodeKey(row.NodeKey), row.Attempt) for row in rows)
+        .union_all(
+            sa.select(packs.c.PackKey, sa.literal(1), packs.c.Priority, packs.c.PackID).where(
+                packs.c.RunID == run_id, packs.c.ClaimedAt.is_not(None), packs.c.State != PackState.ENDED
+            )
+        )
+    ).all()
+    ordered = sorted(rows, key=lambda row: (-row.Priority, row.ID))
+    return tuple(ClaimedNode(run_id, NodeKey(row.NodeKey), row.Attempt) for row in ordered)
 
 
 def _write_lineage(connection: sa.Connection, run_id: RunID, now: datetime) -> None:

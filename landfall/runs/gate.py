@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from landfall.known_settings import Value, defaults, find
 from landfall.metadata.configuration import select_in_effect
-from landfall.metadata.tables import node_gate, node_runs
+from landfall.metadata.tables import node_gate, node_runs, packs
 from landfall.planning.plan import NodeKey
-from landfall.runs.ids import RunID
+from landfall.runs.ids import RunID, is_pack
 from landfall.runs.sharing import hour_bucket, second_bucket, turns
 
 # Category, key and value of the settings behind the limits, in effect ``at`` an instant.
@@ -98,7 +98,7 @@ def hold_node(
     hold_all_s: float,
     now: datetime,
 ) -> datetime:
-    """Give a node another turn after the Jobs API did not take it, and return when that is.
+    """Give a node or a pack another turn after the Jobs API did not take it, and return when that is.
 
     Args:
         hold_all_s: For how long the Jobs API asked everybody to wait; 0 if it asked for nothing.
@@ -109,9 +109,8 @@ def hold_node(
         connection.execute(sa.update(node_gate).values(HeldUntil=until, HoldReason=reason))
         gate = replace(gate, held_until=until)
     turn = take_turns(connection, gate, 1, live_limits(connection, now), now=now)[0]
+    table, name = (packs, packs.c.PackKey) if is_pack(key) else (node_runs, node_runs.c.NodeKey)
     connection.execute(
-        sa.update(node_runs)
-        .where(node_runs.c.RunID == run_id, node_runs.c.NodeKey == key)
-        .values(SubmitAt=turn, HoldReason=reason)
+        sa.update(table).where(table.c.RunID == run_id, name == key).values(SubmitAt=turn, HoldReason=reason)
     )
     return turn

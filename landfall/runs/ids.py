@@ -9,6 +9,8 @@ from landfall.planning.plan import NodeKey
 RunID = NewType("RunID", str)
 RequestID = NewType("RequestID", str)
 
+_PACK = "pack."
+
 
 def make_run_id(seed: str, at: datetime) -> RunID:
     """Return a run id that sorts by time and is the same on every replay, e.g. ``20261122-150601-3fa2c19b``.
@@ -28,6 +30,24 @@ def coordinator_instance(product: str) -> str:
 
 def run_instance(run_id: RunID) -> str:
     return f"run-{run_id}"
+
+
+def pack_key(number: int) -> NodeKey:
+    """Return the key of a pack, counted from 1 within its run.
+
+    It stands where the key of a node does: a pack has an instance, a spec and a result as a node has. No node has
+    such a key, since names of datasets and transformations hold no dot.
+    """
+    return NodeKey(f"{_PACK}{number}")
+
+
+def is_pack(key: NodeKey) -> bool:
+    return key.startswith(_PACK)
+
+
+def pack_number(key: NodeKey) -> int:
+    """Return the number of a pack from its key."""
+    return int(key.removeprefix(_PACK))
 
 
 def node_instance(run_id: RunID, key: NodeKey) -> str:

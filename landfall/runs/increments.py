@@ -58,6 +58,29 @@ _DID_NOT_SUCCEED = node_runs.c.State.in_(
     [sa.literal_column(f"'{state}'") for state in (NodeState.CANCELLED, NodeState.FAILED)]
 )
 
+
+def discarded_runs(
+    connection: sa.Connection, product_id: int, run_id: RunID, keys: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return what ``DISCARDED_RUNS`` gives of each of several nodes, by the nodes that have any."""
+    found: dict[str, list[str]] = {}
+    rows = connection.execute(
+        sa.select(node_runs.c.NodeKey, node_runs.c.RunID)
+        .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
+        .where(
+            runs.c.DataProductID == product_id,
+            node_runs.c.NodeKey.in_(keys),
+            node_runs.c.RunID != run_id,
+            node_runs.c.StartedAt.is_not(None),
+            _DID_NOT_SUCCEED,
+        )
+        .order_by(runs.c.CreatedAt.desc())
+    )
+    for row in rows:
+        found.setdefault(row.NodeKey, []).append(row.RunID)
+    return {key: tuple(sorted(ids[:_MOST_DISCARDED], reverse=True)) for key, ids in found.items()}
+
+
 DISCARDED_RUNS = (
     sa.select(node_runs.c.RunID)
     .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))

@@ -38,6 +38,15 @@ def parse_node_result(text: str) -> dict[str, Any]:
         result = json.loads(text)
     except ValueError as error:
         raise UnreadableResult(f"it is not JSON ({error})") from error
+    return check_node_result(result)
+
+
+def check_node_result(result: Any) -> dict[str, Any]:
+    """Return a node result if it is one of schema version 1.
+
+    Raises:
+        UnreadableResult: It is not an object, of another version, or lacks a key.
+    """
     if not isinstance(result, dict) or result.get("schema_version") != 1:
         raise UnreadableResult("it is not of schema version 1")
     missing = [key for key in (*_REQUIRED, "files", "output", "inputs", "load", "error") if key not in result]

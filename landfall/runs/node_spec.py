@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from landfall import addresses
+from landfall.planning.plan import NodeKey
 from landfall.runs.attempts import Attempt
+from landfall.runs.ids import RunID
+from landfall.runs.pack_attempts import PackAttempt
 from landfall.runs.work import NodeWork
 
 
@@ -14,6 +17,7 @@ def build_node_spec(
     *,
     account: str,
     trace: Mapping[str, str],
+    result_path: str | None = None,
 ) -> dict[str, Any]:
     """Return the node spec of one attempt, after ``node_spec.schema.json`` of the Spark runtime.
 
@@ -21,6 +25,7 @@ def build_node_spec(
         attempt: What starting it needs.
         account: Storage account of the lake.
         trace: W3C trace context of the attempt, empty if it is not traced.
+        result_path: Folder in `control` for the result; that of the attempt unless given.
     """
     product, definition = attempt.product, attempt.definition
     domain, name = product.split("/")
@@ -63,7 +68,51 @@ def build_node_spec(
         "result_uri": addresses.abfss_uri(
             account,
             addresses.CONTROL,
-            addresses.result_path(domain, name, work.run_id, work.key, work.attempt),
+            result_path or addresses.result_path(domain, name, work.run_id, work.key, work.attempt),
+        ),
+    }
+
+
+def build_pack_spec(
+    run_id: RunID,
+    pack: NodeKey,
+    attempt: PackAttempt,
+    *,
+    account: str,
+    traces: Mapping[NodeKey, Mapping[str, str]],
+    refused: Mapping[NodeKey, tuple[str, str]],
+) -> dict[str, Any]:
+    """Return the spec of a pack, after ``pack_spec.schema.json`` of the Spark runtime.
+
+    Args:
+        traces: W3C trace context by node.
+        refused: Code and message by node that cannot be executed, such as one whose files have gone.
+    """
+    domain, name = attempt.product.split("/")
+    folder = addresses.pack_results_path(domain, name, run_id, pack)
+    return {
+        "schema_version": 1,
+        "run_id": run_id,
+        "pack": pack,
+        "fails_fast": attempt.fails_fast,
+        "nodes": [
+            {
+                "after": list(attempt.after[key]),
+                "refused": None
+                if key not in refused
+                else {"code": refused[key][0], "message": refused[key][1]},
+                "spec": build_node_spec(
+                    NodeWork(run_id, key, one.number),
+                    one,
+                    account=account,
+                    trace=traces.get(key, {}),
+                    result_path=f"{folder}/{key}",
+                ),
+            }
+            for key, one in attempt.attempts.items()
+        ],
+        "result_uri": addresses.abfss_uri(
+            account, addresses.CONTROL, addresses.result_path(domain, name, run_id, pack, 1)
         ),
     }
 

@@ -1,6 +1,6 @@
 """Opening a run: what waits is claimed, the metadata pinned and the plan written, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -24,24 +24,26 @@ from landfall.metadata.effective import configured_run
 from landfall.metadata.tables import (
     node_run_edges,
     node_runs,
+    packs,
     run_plans,
     run_requests,
     runs,
 )
 from landfall.planning.places import place_nodes
-from landfall.planning.plan import Plan
+from landfall.planning.plan import NodeKey, Plan
 from landfall.planning.select import make_plan
 from landfall.runs.backfills import Chunk, begin_chunk, chunk_of, files_of_chunk, skip_chunk
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.journal import write_event
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
+from landfall.runs.packing import pack_rows, packs_of_plan
 from landfall.runs.policy import RunPolicy
 from landfall.runs.published import foreign_ports, port_versions, published_datasets
 from landfall.runs.quarantining import HeldAct, HeldOrder, plan_held
 from landfall.runs.replaying import FilesGone, pin_as_before, plan_replay
 from landfall.runs.requests import RequestState, Trigger
 from landfall.runs.rerunning import Rerun, plan_rerun
-from landfall.runs.states import OPEN_RUN_STATES, FileState, NodeState, RunState
+from landfall.runs.states import OPEN_RUN_STATES, FileState, NodeState, PackState, RunState
 from landfall.runs.upstream import ports_with_news
 from landfall.spec.model import OnFailure, RunSettings
 
@@ -364,6 +366,8 @@ def _write_run(
     settings, configured = configured_run(connection, current, at=now)
     settings = replace(settings, on_failure=_on_failure(requests, settings))
     trigger = requests[0].trigger if requests else Trigger.LANDING
+    members = packs_of_plan(connection, current.product_id, plan, settings)
+    rows, pack_of = pack_rows(run_id, plan, members)
     connection.execute(
         sa.insert(runs).values(
             RunID=run_id,
@@ -375,7 +379,10 @@ def _write_run(
             OpenNodes=len(plan.nodes),
             ActiveNodes=0,
             MaxParallelNodes=settings.max_parallel_nodes,
-            ReadyNodes=sum(1 for node in plan.nodes if not node.depends_on),
+            PackNodes=settings.pack_nodes if members else None,
+            ReadyNodes=sum(row["State"] == PackState.READY for row in rows)
+            if members
+            else sum(1 for node in plan.nodes if not node.depends_on),
             Settings={**RunPolicy.of(settings, configured).to_payload(), "configuration": configured},
             RerunOf=requests[0].rerun.run_id if requests and requests[0].rerun else None,
             CreatedAt=now,
@@ -384,7 +391,9 @@ def _write_run(
     connection.execute(
         sa.insert(run_plans).values(RunID=run_id, Plan=plan.to_payload(), PlanHash=plan.sha256())
     )
-    connection.execute(sa.insert(node_runs), _node_rows(run_id, current.product_id, plan))
+    connection.execute(sa.insert(node_runs), _node_rows(run_id, current.product_id, plan, pack_of))
+    if rows:
+        connection.execute(sa.insert(packs), rows)
     edges = [
         {"RunID": run_id, "FromNode": upstream, "ToNode": node.key}
         for node in plan.nodes
@@ -419,7 +428,9 @@ def _on_failure(requests: Sequence[_Request], settings: RunSettings) -> OnFailur
     return OnFailure.CONTINUE if asked else settings.on_failure
 
 
-def _node_rows(run_id: RunID, product_id: int, plan: Plan) -> list[dict[str, Any]]:
+def _node_rows(
+    run_id: RunID, product_id: int, plan: Plan, pack_of: Mapping[NodeKey, NodeKey]
+) -> list[dict[str, Any]]:
     places = place_nodes(plan.nodes)
     return [
         {
@@ -434,6 +445,7 @@ def _node_rows(run_id: RunID, product_id: int, plan: Plan) -> list[dict[str, Any
             "Layer": places[node.key].layer,
             "Step": places[node.key].step,
             "Band": places[node.key].band,
+            "PackKey": pack_of.get(node.key),
         }
         for node in plan.nodes
     ]

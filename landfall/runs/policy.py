@@ -9,15 +9,23 @@ from landfall.spec.model import OnFailure, RunSettings
 
 
 class FailureClass(StrEnum):
-    """Whose failure an attempt was: a user's is never tried again, the others are, each as often as allowed."""
+    """Whose failure an attempt was: a user's is never tried again, the others are, each as often as allowed.
+
+    Of a pack, a neighbour's is that of another node, which ended the job run before it came to this one.
+    """
 
     USER = "user"
     INFRASTRUCTURE = "infrastructure"
     CAPACITY = "capacity"
+    NEIGHBOUR = "neighbour"
 
 
 # The longest pause where the workspace had no room; such a lack lasts minutes, seldom hours.
 _CAPACITY_DELAY_MAX_S = 900.0
+
+
+# How often the job run of a node may be ended by others before it came to it.
+_MOST_NEIGHBOURS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,9 @@ class RunPolicy:
                     self.capacity_delay_s,
                     max(self.capacity_delay_s, _CAPACITY_DELAY_MAX_S),
                 )
+            case FailureClass.NEIGHBOUR:
+                # Each time the node that ended the job run goes on alone, so that this ends by itself.
+                return Retries(_MOST_NEIGHBOURS, self.retry_delay_s, self.retry_delay_max_s)
             case FailureClass.INFRASTRUCTURE:
                 return Retries(
                     own.get("retries", self.retries),

@@ -1,7 +1,7 @@
 """What a settled node leaves beside its state: quality results, its published table, its landed files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +29,17 @@ class NodeToSettle:
     definition: Mapping[str, Any]
     product_id: int
 
+    @property
+    def dataset(self) -> str:
+        """What it builds."""
+        name: str = self.definition["output"]["dataset"]
+        return name
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether it drops rows in quarantine and publishes nothing."""
+        return (self.definition.get("quarantine") or {}).get("act") == "discard"
+
 
 _NODE = (
     sa.select(node_runs.c.State, node_runs.c.Kind, node_runs.c.Definition, runs.c.DataProductID)
@@ -42,7 +53,54 @@ def read_node(connection: sa.Connection, run_id: RunID, key: NodeKey) -> NodeToS
     return NodeToSettle(NodeState(row.State), NodeKind(row.Kind), row.Definition, row.DataProductID)
 
 
-def write_results(
+Ended = tuple[NodeKey, NodeToSettle, Verdict]
+"""A node with how it ended."""
+
+
+def write_results(connection: sa.Connection, run_id: RunID, ended: Sequence[Ended], now: datetime) -> None:
+    """Write what nodes leave, in as few statements for many as for one where their number is no matter."""
+    rules = [row for key, node, verdict in ended for row in _rule_rows(run_id, key, node, verdict, now)]
+    if rules:
+        connection.execute(sa.insert(data_quality_results), rules)
+    _publish(
+        connection,
+        run_id,
+        [
+            (node.product_id, node.dataset, verdict)
+            for _, node, verdict in ended
+            if verdict.state is NodeState.SUCCEEDED and not node.gives_up
+        ],
+        now,
+    )
+    for key, node, verdict in ended:
+        _write_own_results(connection, run_id, key, node, verdict, now)
+
+
+def _rule_rows(
+    run_id: RunID, key: NodeKey, node: NodeToSettle, verdict: Verdict, now: datetime
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "RunID": run_id,
+            "NodeKey": key,
+            "DataProductID": node.product_id,
+            "DataSetName": node.dataset,
+            "RuleName": rule["name"],
+            "Severity": rule["severity"],
+            "RowsChecked": rule["rows_checked"],
+            "RowsFailed": rule["rows_failed"],
+            "RowsCorrected": rule.get("rows_corrected"),
+            "RuleVersion": rule.get("version"),
+            "DurationMs": round(rule["seconds"] * 1000) if "seconds" in rule else None,
+            "SampleKeys": json.dumps(rule["samples"]) if rule.get("samples") else None,
+            "Detail": rule.get("detail"),
+            "CheckedAt": now,
+        }
+        for rule in verdict.rules
+    ]
+
+
+def _write_own_results(
     connection: sa.Connection,
     run_id: RunID,
     key: NodeKey,
@@ -50,31 +108,8 @@ def write_results(
     verdict: Verdict,
     now: datetime,
 ) -> None:
-    dataset = node.definition["output"]["dataset"]
-    if verdict.rules:
-        connection.execute(
-            sa.insert(data_quality_results),
-            [
-                {
-                    "RunID": run_id,
-                    "NodeKey": key,
-                    "DataProductID": node.product_id,
-                    "DataSetName": dataset,
-                    "RuleName": rule["name"],
-                    "Severity": rule["severity"],
-                    "RowsChecked": rule["rows_checked"],
-                    "RowsFailed": rule["rows_failed"],
-                    "RowsCorrected": rule.get("rows_corrected"),
-                    "RuleVersion": rule.get("version"),
-                    "DurationMs": round(rule["seconds"] * 1000) if "seconds" in rule else None,
-                    "SampleKeys": json.dumps(rule["samples"]) if rule.get("samples") else None,
-                    "Detail": rule.get("detail"),
-                    "CheckedAt": now,
-                }
-                for rule in verdict.rules
-            ],
-        )
-    gives_up = (node.definition.get("quarantine") or {}).get("act") == "discard"
+    """Write what only nodes of one kind leave: those that take in files, and those that load what is new."""
+    dataset = node.dataset
     if verdict.released and node.kind is NodeKind.INGEST and verdict.state is NodeState.SUCCEEDED:
         also_from_files(
             connection,
@@ -82,12 +117,8 @@ def write_results(
             dataset,
             [(RunID(item["run_id"]), item["file"]) for item in verdict.released],
         )
-    if verdict.state is NodeState.SUCCEEDED and not gives_up:
-        _publish(connection, node.product_id, dataset, run_id, verdict, now)
-        if node.definition["load"] is not None:
-            record_built_from(
-                connection, node.product_id, run_id, key, node.definition, verdict.inputs, now=now
-            )
+    if verdict.state is NodeState.SUCCEEDED and not node.gives_up and node.definition["load"] is not None:
+        record_built_from(connection, node.product_id, run_id, key, node.definition, verdict.inputs, now=now)
     if node.kind is NodeKind.INGEST:
         unreadable = verdict.rejected_files
         rejected = {
@@ -129,27 +160,59 @@ _PUBLISH = (
 
 def _publish(
     connection: sa.Connection,
-    product_id: int,
-    dataset: str,
     run_id: RunID,
-    verdict: Verdict,
+    published: Sequence[tuple[int, str, Verdict]],
     now: datetime,
 ) -> None:
-    values = {
-        "RunID": run_id,
-        "PublishedAt": now,
-        "TableVersion": verdict.table_version,
-        "Rows": verdict.rows_published,
-    }
-    updated = connection.execute(
-        _PUBLISH,
+    """Write the tables that nodes have published, each by its product, name and the verdict on its node."""
+    rows = [
         {
             "product_id": product_id,
             "dataset": dataset,
-            **{f"new_{name}": value for name, value in values.items()},
-        },
-    ).rowcount
-    if not updated:
+            "new_RunID": run_id,
+            "new_PublishedAt": now,
+            "new_TableVersion": verdict.table_version,
+            "new_Rows": verdict.rows_published,
+        }
+        for product_id, dataset, verdict in published
+    ]
+    if len(rows) == 1:
+        new = rows if not connection.execute(_PUBLISH, rows[0]).rowcount else []
+    else:
+        there = _published_before(connection, published)
+        before = [row for row in rows if row["dataset"] in there]
+        new = [row for row in rows if row["dataset"] not in there]
+        if before:
+            connection.execute(_PUBLISH, before)
+    if new:
         connection.execute(
-            sa.insert(published_data_sets).values(DataProductID=product_id, DataSetName=dataset, **values)
+            sa.insert(published_data_sets),
+            [
+                {
+                    "DataProductID": row["product_id"],
+                    "DataSetName": row["dataset"],
+                    **{
+                        name.removeprefix("new_"): value
+                        for name, value in row.items()
+                        if name.startswith("new_")
+                    },
+                }
+                for row in new
+            ],
         )
+
+
+def _published_before(
+    connection: sa.Connection, published: Sequence[tuple[int, str, Verdict]]
+) -> frozenset[str]:
+    """Return those of the datasets of one product that have been published before."""
+    if not published:
+        return frozenset()
+    return frozenset(
+        connection.execute(
+            sa.select(published_data_sets.c.DataSetName).where(
+                published_data_sets.c.DataProductID == published[0][0],
+                published_data_sets.c.DataSetName.in_([dataset for _, dataset, _ in published]),
+            )
+        ).scalars()
+    )

@@ -13,6 +13,7 @@ from landfall.metadata.tables import (
     data_products,
     landed_files,
     node_runs,
+    packs,
     product_leases,
     run_requests,
     runs,
@@ -23,7 +24,7 @@ from landfall.runs.gate import hold_gate
 from landfall.runs.ids import RunID
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.requests import RequestState
-from landfall.runs.states import OPEN_NODE_STATES, OPEN_RUN_STATES, FileState
+from landfall.runs.states import OPEN_NODE_STATES, OPEN_RUN_STATES, FileState, PackState
 
 # Younger work is still on its way to its orchestration.
 GRACE = timedelta(seconds=30)
@@ -140,10 +141,18 @@ def _idle_products(connection: sa.Connection, condition: sa.ColumnElement[bool])
 
 def _overdue_nodes(connection: sa.Connection, run_id: str, now: datetime) -> tuple[ClaimedNode, ...]:
     rows = connection.execute(
-        sa.select(node_runs.c.NodeKey, node_runs.c.Attempt).where(
+        sa.select(node_runs.c.NodeKey, node_runs.c.Attempt)
+        .where(
             node_runs.c.RunID == run_id,
             node_runs.c.ClaimedAt < now - GRACE,
             node_runs.c.State.in_(OPEN_NODE_STATES),
+        )
+        .union_all(
+            sa.select(packs.c.PackKey, sa.literal(1)).where(
+                packs.c.RunID == run_id,
+                packs.c.ClaimedAt < now - GRACE,
+                packs.c.State != PackState.ENDED,
+            )
         )
     )
     return tuple(ClaimedNode(RunID(run_id), NodeKey(row.NodeKey), row.Attempt) for row in rows)

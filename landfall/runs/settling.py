@@ -21,6 +21,7 @@ from landfall.runs.journal import (
     change_nodes,
     write_events,
 )
+from landfall.runs.packing import end_unsubmitted_packs, not_in_a_job_run
 from landfall.runs.policy import FailureClass
 from landfall.runs.publishing import read_node, write_results
 from landfall.runs.states import NodeState
@@ -107,15 +108,15 @@ def settle_node(
     )
     if not moved:
         claimed = claimed_not_started(connection, run_id, claimed_by=key)
-        return _settled(run_id, claimed, open_nodes(connection, run_id))
-    write_results(connection, run_id, key, node, verdict, now)
+        return settled(run_id, claimed, open_nodes(connection, run_id))
+    write_results(connection, run_id, [(key, node, verdict)], now)
     if verdict.state is NodeState.SUCCEEDED:
         counts = _count_down(connection, run_id, key, now, events)
     else:
-        counts = _skip_descendants(connection, run_id, key, now)
-        if verdict.state is NodeState.FAILED and _fails_fast(connection, run_id):
+        counts = Counts(closed=len(skip_descendants(connection, run_id, key, now)))
+        if verdict.state is NodeState.FAILED and fails_fast(connection, run_id):
             reason = f"{key} failed, and the run is to fail fast"
-            counts += _end_unstarted(connection, run_id, NodeState.SKIPPED, reason, now=now)
+            counts += end_unstarted(connection, run_id, NodeState.SKIPPED, reason, now=now)
     counts += Counts(
         closed=1,
         freed=1,
@@ -125,10 +126,10 @@ def settle_node(
     )
     claims = claim_places(connection, gate, own_run=run_id, claimed_by=key, now=now, own=counts)
     write_events(connection, events)
-    return _settled(run_id, claims.nodes, claims.open_nodes)
+    return settled(run_id, claims.nodes, claims.open_nodes)
 
 
-def _settled(run_id: RunID, claimed: Sequence[ClaimedNode], left: int | None) -> Settled:
+def settled(run_id: RunID, claimed: Sequence[ClaimedNode], left: int | None) -> Settled:
     return Settled(
         start=tuple(node.key for node in claimed if node.run_id == run_id),
         start_elsewhere=tuple(node for node in claimed if node.run_id != run_id),
@@ -144,12 +145,12 @@ def open_nodes(connection: sa.Connection, run_id: RunID) -> int:
 
 def cancel_waiting_nodes(connection: sa.Connection, run_id: RunID, *, actor: str, now: datetime) -> Counts:
     """Cancel every node of a run that no attempt has begun; the caller holds the gate and writes the counts."""
-    return _end_unstarted(
+    return end_unstarted(
         connection, run_id, NodeState.CANCELLED, "the run was cancelled", actor=actor, now=now
     )
 
 
-def _end_unstarted(
+def end_unstarted(
     connection: sa.Connection,
     run_id: RunID,
     state: NodeState,
@@ -159,9 +160,12 @@ def _end_unstarted(
     now: datetime,
 ) -> Counts:
     """End every node of a run whose attempt no job run has taken, and give back the places they hold."""
+    of_packs = end_unsubmitted_packs(connection, run_id, now=now)
     keys = connection.execute(
-        sa.select(node_runs.c.NodeKey, node_runs.c.State, node_runs.c.ClaimedAt).where(
-            node_runs.c.RunID == run_id, node_runs.c.State.in_([NodeState.WAITING, NodeState.READY])
+        sa.select(node_runs.c.NodeKey, node_runs.c.State, node_runs.c.ClaimedAt, node_runs.c.PackKey).where(
+            node_runs.c.RunID == run_id,
+            node_runs.c.State.in_([NodeState.WAITING, NodeState.READY]),
+            not_in_a_job_run(),
         )
     ).all()
     moved = change_nodes(
@@ -175,12 +179,13 @@ def _end_unstarted(
         values={"FinishedAt": now, "Reason": reason},
     )
     ended = [row for row in keys if row.NodeKey in set(moved)]
-    held = sum(1 for row in ended if row.ClaimedAt is not None)
-    ready = sum(1 for row in ended if row.ClaimedAt is None and row.State == NodeState.READY)
-    return Counts(closed=len(ended), freed=held, ready=-ready)
+    alone = [row for row in ended if row.PackKey is None]
+    held = sum(1 for row in alone if row.ClaimedAt is not None)
+    ready = sum(1 for row in alone if row.ClaimedAt is None and row.State == NodeState.READY)
+    return of_packs + Counts(closed=len(ended), freed=held, ready=-ready)
 
 
-def _fails_fast(connection: sa.Connection, run_id: RunID) -> bool:
+def fails_fast(connection: sa.Connection, run_id: RunID) -> bool:
     settings: Mapping[str, Any] = connection.execute(
         sa.select(runs.c.Settings).where(runs.c.RunID == run_id)
     ).scalar_one()
@@ -220,8 +225,10 @@ def _count_down(
     return Counts(ready=len(ready))
 
 
-def _skip_descendants(connection: sa.Connection, run_id: RunID, key: NodeKey, now: datetime) -> Counts:
-    """Skip all that can no longer run."""
+def skip_descendants(
+    connection: sa.Connection, run_id: RunID, key: NodeKey, now: datetime
+) -> tuple[NodeKey, ...]:
+    """Skip all that can no longer run, and return it."""
     edges = node_run_edges
     below = (
         sa.select(edges.c.ToNode)
@@ -237,7 +244,7 @@ def _skip_descendants(connection: sa.Connection, run_id: RunID, key: NodeKey, no
     query = sa.select(below.c.ToNode).distinct().with_statement_hint("OPTION (MAXRECURSION 0)", "mssql")
     descendants: Sequence[str] = connection.execute(query).scalars().all()
     reason = f"{key} did not succeed"
-    skipped = change_nodes(
+    return change_nodes(
         connection,
         run_id,
         [NodeKey(name) for name in descendants],
@@ -246,4 +253,3 @@ def _skip_descendants(connection: sa.Connection, run_id: RunID, key: NodeKey, no
         detail=reason,
         values={"FinishedAt": now, "Reason": reason},
     )
-    return Counts(closed=len(skipped))

@@ -16,6 +16,7 @@ class Demand:
         ready: Nodes that could take one.
         most: Places that the run may hold; none of a run that takes no new ones.
         served_at: When it was given a place last, ``None`` if never.
+        packed: Whether a pack of nodes takes a place, not each of them.
     """
 
     run_id: RunID
@@ -24,6 +25,7 @@ class Demand:
     ready: int
     most: int
     served_at: datetime | None = None
+    packed: bool = False
 
 
 def share(

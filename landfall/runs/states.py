@@ -26,6 +26,15 @@ class NodeState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class PackState(StrEnum):
+    """A pack waits until all that its nodes read from outside of it is there, and is submitted once."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    SUBMITTED = "submitted"
+    ENDED = "ended"
+
+
 class FileState(StrEnum):
     """A landed file ends as done, rejected with a reason, or unmatched.
 

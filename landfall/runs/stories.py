@@ -234,15 +234,19 @@ def _declared(
     )
 
 
+# Of nodes that share a job run the pack is claimed, not they.
+_began_at = sa.func.coalesce(node_runs.c.ClaimedAt, node_runs.c.StartedAt)
+
+
 def _nodes(connection: sa.Connection, run_id: RunID) -> Sequence[sa.Row[Any]]:
     return connection.execute(
         sa.select(node_runs)
         .where(
             node_runs.c.RunID == run_id,
-            node_runs.c.ClaimedAt.is_not(None),
+            _began_at.is_not(None),
             node_runs.c.FinishedAt.is_not(None),
         )
-        .order_by(node_runs.c.ClaimedAt, node_runs.c.NodeRunID)
+        .order_by(_began_at, node_runs.c.NodeRunID)
     ).all()
 
 
@@ -267,7 +271,7 @@ def _node(
         description=_description(product, row.NodeKey, output.dataset, is_ingest=is_ingest),
         kind=NodeKind(row.Kind),
         state=NodeState(row.State),
-        started_at=row.ClaimedAt,
+        started_at=row.ClaimedAt or row.StartedAt,
         finished_at=row.FinishedAt,
         error_code=row.ErrorCode,
         inputs=tuple(_inputs(definition)),

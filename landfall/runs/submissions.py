@@ -10,17 +10,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from landfall.metadata.tables import data_products, node_attempts, node_runs, open_submissions, runs
+from landfall.metadata.tables import data_products, node_attempts, node_runs, open_submissions, packs, runs
 from landfall.planning.plan import NodeKey
-from landfall.runs.ids import RunID
-from landfall.runs.states import FINAL_NODE_STATES, NodeState
+from landfall.runs.ids import RunID, is_pack
+from landfall.runs.states import FINAL_NODE_STATES, NodeState, PackState
 
 _FOUND = "the Jobs API had taken it without anybody knowing; it was found by its token and cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One attempt that was about to be submitted; ``product`` is ``domain/name``."""
+    """One attempt of a node, or a pack by its key, that was about to be submitted; ``product`` is ``domain/name``."""
 
     run_id: RunID
     key: NodeKey
@@ -82,6 +82,14 @@ def close_as_cancelled(
 ) -> None:
     """Write which job run an abandoned attempt had, now that it was cancelled."""
     close_submission(connection, submission.run_id, submission.key, submission.attempt)
+    if is_pack(submission.key):
+        # Its nodes have gone on to other packs; that of its job run stays on record.
+        connection.execute(
+            sa.update(packs)
+            .where(packs.c.RunID == submission.run_id, packs.c.PackKey == submission.key)
+            .values(JobRunID=job_run_id)
+        )
+        return
     this = sa.and_(
         node_attempts.c.RunID == submission.run_id,
         node_attempts.c.NodeKey == submission.key,
@@ -109,30 +117,35 @@ def close_as_cancelled(
 def abandoned_submissions(
     connection: sa.Connection, run_id: RunID | None = None, key: NodeKey | None = None
 ) -> tuple[Submission, ...]:
-    """Return the submissions whose node has ended or is at a later attempt, oldest first.
+    """Return the submissions whose node has ended or is at a later attempt, or whose pack has ended, oldest first.
 
     Args:
-        run_id: Only of this run and its node ``key``; ``None`` means of all.
-        key: The node in ``run_id``.
+        run_id: Only of this run; ``None`` means of all.
+        key: Only of this node in it; ``None`` means of all.
     """
     opened = open_submissions
     query = (
         sa.select(opened, data_products.c.Domain, data_products.c.Name)
         .select_from(
-            opened.join(
+            opened.outerjoin(
                 node_runs,
                 sa.and_(node_runs.c.RunID == opened.c.RunID, node_runs.c.NodeKey == opened.c.NodeKey),
             )
+            .outerjoin(packs, sa.and_(packs.c.RunID == opened.c.RunID, packs.c.PackKey == opened.c.NodeKey))
             .join(runs, runs.c.RunID == opened.c.RunID)
             .join(data_products, data_products.c.DataProductID == runs.c.DataProductID)
         )
         .where(
-            node_runs.c.State.in_(FINAL_NODE_STATES) | (node_runs.c.Attempt > opened.c.Attempt),
+            node_runs.c.State.in_(FINAL_NODE_STATES)
+            | (node_runs.c.Attempt > opened.c.Attempt)
+            | (packs.c.State == PackState.ENDED),
         )
         .order_by(opened.c.OpenedAt)
     )
     if run_id is not None:
-        query = query.where(opened.c.RunID == run_id, opened.c.NodeKey == key)
+        query = query.where(opened.c.RunID == run_id)
+    if key is not None:
+        query = query.where(opened.c.NodeKey == key)
     return tuple(
         Submission(
             run_id=RunID(row.RunID),

@@ -19,8 +19,8 @@ from landfall.metadata.tables import (
 )
 from landfall.planning.plan import NodeKey
 from landfall.runs.costs import price_of
-from landfall.runs.ids import RunID
-from landfall.runs.states import NodeState, RunState
+from landfall.runs.ids import RunID, is_pack
+from landfall.runs.states import FINAL_NODE_STATES, NodeState, RunState
 
 # A burst of thousands of files is one run; a trace with a span for each of them could not be read.
 _FILES_IN_TRACE = 100
@@ -106,6 +106,20 @@ class RunTimes:
     files: tuple[FileTimes, ...]
 
 
+def nodes_settled_by(connection: sa.Connection, run_id: RunID, key: NodeKey) -> tuple[NodeKey, ...]:
+    """Return the nodes whose end is told with that of a node, or of a pack: itself, or its nodes."""
+    if not is_pack(key):
+        return (key,)
+    rows = connection.execute(
+        sa.select(node_runs.c.NodeKey)
+        .where(
+            node_runs.c.RunID == run_id, node_runs.c.PackKey == key, node_runs.c.State.in_(FINAL_NODE_STATES)
+        )
+        .order_by(node_runs.c.NodeRunID)
+    )
+    return tuple(NodeKey(row.NodeKey) for row in rows)
+
+
 def node_times(connection: sa.Connection, run_id: RunID, key: NodeKey) -> NodeTimes | None:
     """Return when what happened in a node, ``None`` if it has not ended."""
     row = connection.execute(
@@ -128,7 +142,7 @@ def node_times(connection: sa.Connection, run_id: RunID, key: NodeKey) -> NodeTi
         output=row.Definition["output"]["dataset"],
         state=NodeState(row.State),
         error_code=row.ErrorCode,
-        claimed_at=row.ClaimedAt,
+        claimed_at=row.ClaimedAt or row.StartedAt,
         finished_at=row.FinishedAt,
         attempts=_attempts(connection, run_id, key),
         phases_s=result.get("timings_s", {}),

@@ -90,6 +90,11 @@ def weigh(outcome: JobOutcome, result: Mapping[str, Any] | None) -> Verdict:
     )
 
 
+def said_by_the_job(outcome: JobOutcome) -> bool:
+    """Return whether the job itself says why it failed, and not the platform of it."""
+    return _SAID_BY_THE_JOB.search(outcome.reason or "") is not None
+
+
 def _read_whole(result: Mapping[str, Any]) -> str | None:
     """Return why an incremental node read everything; ``None`` if it did not."""
     load = result["load"]

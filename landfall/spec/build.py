@@ -75,7 +75,7 @@ def build_product(document: ProductDocument, defaults: RunSettings) -> Product:
         datasets=tuple(datasets),
         transformations=transformations,
         ports=tuple(_port(item) for item in document.ports),
-        run=run_settings(document.run, defaults),
+        run=run_settings(document.run, document.execution, defaults),
         service_levels=tuple(_service_level(item) for item in document.service_levels),
     )
 

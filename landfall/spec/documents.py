@@ -29,7 +29,7 @@ from landfall.spec.fields import (
     fault,
 )
 from landfall.spec.load_documents import LoadField
-from landfall.spec.model import Layer, LoadMode, OnFailure, SchemaDrift, StepType
+from landfall.spec.model import ExecutionMode, Layer, LoadMode, OnFailure, SchemaDrift, StepType
 from landfall.spec.rule_documents import RuleDocument, Share
 from landfall.spec.service_level_documents import ServiceLevelDocument
 from landfall.spec.source_documents import ColumnDocument as ColumnDocument
@@ -166,6 +166,19 @@ class RunDocument(Document):
     on_failure: Annotated[OnFailure, Field(strict=False)] | None = None
 
 
+class ExecutionDocument(Document):
+    """How nodes come to job runs: each to one of its own, or small ones together to one."""
+
+    mode: Annotated[ExecutionMode, Field(strict=False)] | None = None
+    max_nodes: Annotated[int, Field(ge=1, le=200)] | None = Field(
+        default=None, description="Most nodes that share a job run"
+    )
+    max_duration: Duration | None = Field(
+        default=None,
+        description="Longest time that the nodes of a job run are expected to take together, after former runs",
+    )
+
+
 class ProductDocument(Document):
     """A data product: its sources, datasets, transformations, quality rules, published ports and service levels."""
 
@@ -179,6 +192,7 @@ class ProductDocument(Document):
     transformations: list[TransformationDocument] = []
     ports: list[PortDocument] = []
     run: RunDocument = RunDocument()
+    execution: ExecutionDocument = ExecutionDocument()
     service_levels: list[ServiceLevelDocument] = []
 
 
@@ -200,6 +214,7 @@ class TargetDocument(Document):
 
 class DefaultsDocument(Document):
     run: RunDocument = RunDocument()
+    execution: ExecutionDocument = ExecutionDocument()
 
 
 class ProjectDocument(Document):

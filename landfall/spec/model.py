@@ -497,6 +497,13 @@ class OnFailure(StrEnum):
     FAIL_FAST = "fail_fast"
 
 
+class ExecutionMode(StrEnum):
+    """How the nodes of a run come to job runs: each to one of its own, or small ones together to one."""
+
+    SINGLE = "single"
+    PACKED = "packed"
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """When a run starts: a cron expression of five fields, and the IANA time zone it is meant in."""
@@ -518,6 +525,10 @@ class RunSettings:
         retries: Further attempts after an infrastructure failure.
         retry_delay_s: Pause before the second attempt; it doubles with every further one.
         retry_delay_max_s: Longest pause between two attempts.
+        execution: Whether nodes share job runs.
+        pack_nodes: Most nodes that share one.
+        pack_duration_s: Longest time that the nodes of a pack are expected to take together; a node that is expected
+            to take longer has a job run of its own.
         stated: The fields that the product or project file gave; configuration of the installation counts for
             the others.
     """
@@ -534,6 +545,9 @@ class RunSettings:
     retry_delay_s: float = 5.0
     retry_delay_max_s: float = 300.0
     on_failure: OnFailure = OnFailure.CONTINUE
+    execution: ExecutionMode = ExecutionMode.SINGLE
+    pack_nodes: int = 50
+    pack_duration_s: float = 300.0
     stated: tuple[str, ...] = ()
 
 

@@ -12,6 +12,7 @@ from landfall.spec.model import (
     Dataset,
     DatasetName,
     DatasetRef,
+    ExecutionMode,
     FileFormat,
     Layer,
     Load,
@@ -80,6 +81,7 @@ def product_from_payload(payload: Mapping[str, Any]) -> Product:
                 **run,
                 "schedules": tuple(Schedule(**item) for item in run["schedules"]),
                 "on_failure": OnFailure(run.get("on_failure", OnFailure.CONTINUE)),
+                "execution": ExecutionMode(run.get("execution", ExecutionMode.SINGLE)),
                 "stated": tuple(run.get("stated", ())),
             }
         ),

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from landfall.spec.connections import has_password
-from landfall.spec.documents import NodeRunDocument, ProjectDocument, RunDocument
+from landfall.spec.documents import ExecutionDocument, NodeRunDocument, ProjectDocument, RunDocument
 from landfall.spec.durations import seconds
 from landfall.spec.faults import Fault, InvalidSpec, NoProject, UnknownTarget, nearest_remedy
 from landfall.spec.model import NodeSettings, RunSettings, Schedule
@@ -146,7 +146,7 @@ def yaml_files(folder: Path) -> Iterator[Path]:
         yield from sorted(path for path in folder.iterdir() if path.suffix in (".yml", ".yaml"))
 
 
-def run_settings(document: RunDocument, defaults: RunSettings) -> RunSettings:
+def run_settings(document: RunDocument, execution: ExecutionDocument, defaults: RunSettings) -> RunSettings:
     """Return how a product runs: what its file says, the rest from ``defaults``."""
     changes: dict[str, Any] = {}
     if document.on is not None:
@@ -175,8 +175,19 @@ def run_settings(document: RunDocument, defaults: RunSettings) -> RunSettings:
         changes["retry_delay_max_s"] = seconds(document.retry_delay_max)
     if document.on_failure is not None:
         changes["on_failure"] = document.on_failure
+    changes |= _execution(execution)
     stated = dict.fromkeys((*defaults.stated, *changes))
     return replace(defaults, **changes, stated=tuple(sorted(stated)))
+
+
+def _execution(document: ExecutionDocument) -> dict[str, Any]:
+    """Return what a file says of how nodes come to job runs, by the fields of ``RunSettings``."""
+    stated = {
+        "execution": document.mode,
+        "pack_nodes": document.max_nodes,
+        "pack_duration_s": seconds(document.max_duration) if document.max_duration is not None else None,
+    }
+    return {name: value for name, value in stated.items() if value is not None}
 
 
 def node_settings(document: NodeRunDocument) -> NodeSettings:
@@ -207,7 +218,7 @@ def _project(root: Path, document: ProjectDocument) -> Project:
         default_target=default,
         targets=targets,
         variables=dict(document.variables),
-        run=run_settings(document.defaults.run, RunSettings()),
+        run=run_settings(document.defaults.run, document.defaults.execution, RunSettings()),
     )
 
 

@@ -37,7 +37,7 @@ def check_world(world: "World") -> None:
     assert world.started_too_early == []
     doubled = {attempt: count for attempt, count in world.jobs.executed.items() if count > 1}
     assert doubled == {}, f"attempts executed more than once: {doubled}"
-    running = [run.spec.node for run in world.jobs.runs.values() if run.status is None]
+    running = [run.specs[0].node for run in world.jobs.runs.values() if run.status is None]
     assert running == [], f"job runs that nobody waits for: {running}"
     assert world.open_instances() == [], "instances that wait for nothing"
 

@@ -32,6 +32,7 @@ from landfall.local.functions_host.instances import Filter, StartRequest
 from landfall.metadata.engine import Database
 from spark_runtime.errors import Failure as NodeFailure
 from spark_runtime.errors import FaultKind
+from spark_runtime.pack import PackSpec, pack_result, parse_pack_spec, run_pack
 from spark_runtime.result import FileResult, FileStatus, NodeResult, NodeStatus, OutputResult
 from spark_runtime.spec import FilesInput, NodeSpec, parse_node_spec
 from tests.chaos.moments import Moments
@@ -126,6 +127,15 @@ class SimulatedLake:
         self._call("read_control_result")
         return self.control.get(f"{folder}/part-00000.txt")
 
+    def read_control_results(self, folder: str) -> dict[str, str]:
+        self._call("read_control_results")
+        prefix = f"{folder}/"
+        return {
+            path[len(prefix) :].split("/")[0]: text
+            for path, text in self.control.items()
+            if path.startswith(prefix)
+        }
+
     def list_control_runs(self, domain: str, product: str) -> tuple[str, ...]:
         self._call("list_control_runs")
         prefix = f"{domain}/{product}/"
@@ -149,6 +159,10 @@ class SimulatedLake:
         _fail_if_told(self.trouble, name)
 
 
+class _Lost(Exception):
+    """The platform loses the process that executes a node."""
+
+
 @dataclass
 class JobRun:
     """One job run and how it ended.
@@ -158,7 +172,8 @@ class JobRun:
     """
 
     job_run_id: JobRunID
-    spec: NodeSpec
+    specs: tuple[NodeSpec, ...]
+    pack: PackSpec | None
     started_at: datetime
     ends_at: datetime
     status: JobRunStatus | None = None
@@ -172,11 +187,13 @@ class Plan:
         takes_s: Seconds of one attempt.
         failing: Nodes with an error in their data, in every attempt.
         lost: Nodes whose first attempt is lost by the platform before it wrote anything.
+        poisonous: Nodes that end the process in every attempt.
     """
 
     takes_s: float = 1.0
     failing: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
+    poisonous: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -200,7 +217,7 @@ class SimulatedJobs:
     executed: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     trouble: Trouble = lambda _: None
-    on_start: Callable[[NodeSpec], None] = lambda _: None
+    on_start: Callable[[NodeSpec, set[str]], None] = lambda _spec, _together: None
     on_result: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
@@ -211,12 +228,17 @@ class SimulatedJobs:
         with self._lock:
             if token in self.tokens:
                 return self.tokens[token]
-            spec = parse_node_spec(self.lake.control[parse_abfss(spec_uri).path])
-            self.on_start(spec)
+            document = json.loads(self.lake.control[parse_abfss(spec_uri).path])
+            pack = parse_pack_spec(document) if "pack" in document else None
+            specs = (
+                tuple(node.spec for node in pack.nodes) if pack else (parse_node_spec(json.dumps(document)),)
+            )
+            for spec in specs:
+                self.on_start(spec, {one.node for one in specs})
             job_run_id = JobRunID(len(self.runs) + 1)
             now = self.now()
             ends_at = now + timedelta(seconds=self.plan.takes_s)
-            self.runs[job_run_id] = JobRun(job_run_id, spec, now, ends_at)
+            self.runs[job_run_id] = JobRun(job_run_id, specs, pack, now, ends_at)
             self.tokens[token] = job_run_id
         self.moments.reach("job")
         # The answer of a call can be lost after it has had its effect.
@@ -249,29 +271,51 @@ class SimulatedJobs:
                 self._execute(run)
 
     def _execute(self, run: JobRun) -> None:
-        spec = run.spec
-        if spec.attempt == 1 and spec.node in self.plan.lost:
+        try:
+            results = self._execute_nodes(run)
+        except _Lost:
             run.status = JobRunStatus(JobState.FAILED, Failure.INFRASTRUCTURE, code="CLUSTER_ERROR")
             return
+        if any(result.error is not None for result in results):
+            run.status = JobRunStatus(JobState.FAILED, Failure.USER, code="RUN_EXECUTION_ERROR")
+        else:
+            run.status = JobRunStatus(JobState.SUCCEEDED, code="SUCCESS")
+
+    def _execute_nodes(self, run: JobRun) -> list[NodeResult]:
+        if run.pack is None:
+            results = [self._execute_node(run.specs[0])]
+            self._write(results[0].spec.result_uri, results[0].to_json())
+            return results
+        executed = run_pack(
+            run.pack,
+            self._execute_node,
+            lambda result: self._write(result.spec.result_uri, result.to_json()),
+            self.now,
+        )
+        self._write(run.pack.result_uri, pack_result(run.pack, executed))
+        return [item.result for item in executed]
+
+    def _execute_node(self, spec: NodeSpec) -> NodeResult:
+        if (spec.attempt == 1 and spec.node in self.plan.lost) or spec.node in self.plan.poisonous:
+            raise _Lost
         self.executed[spec.run_id, spec.node, spec.attempt] += 1
         files = [file for item in spec.inputs if isinstance(item, FilesInput) for file in item.files]
         if spec.node in self.plan.failing:
             error = NodeFailure("LF4571", FaultKind.DATA, "told to fail")
-            result = NodeResult(spec, NodeStatus.FAILED, error=error)
-            run.status = JobRunStatus(JobState.FAILED, Failure.USER, code="RUN_EXECUTION_ERROR")
-        else:
-            self.slices[spec.output.uri, spec.run_id] = tuple((file.uri, file.etag) for file in files)
-            result = NodeResult(
-                spec,
-                NodeStatus.SUCCEEDED,
-                rows_read=len(files),
-                rows_published=len(files),
-                files=tuple(FileResult(file.uri, FileStatus.DONE) for file in files),
-                output=OutputResult(spec.output.name, spec.output.uri, 1, ()),
-            )
-            run.status = JobRunStatus(JobState.SUCCEEDED, code="SUCCESS")
-        path = f"{parse_abfss(spec.result_uri).path}/part-00000.txt"
-        self.lake.control[path] = result.to_json()
+            return NodeResult(spec, NodeStatus.FAILED, error=error)
+        self.slices[spec.output.uri, spec.run_id] = tuple((file.uri, file.etag) for file in files)
+        return NodeResult(
+            spec,
+            NodeStatus.SUCCEEDED,
+            rows_read=len(files),
+            rows_published=len(files),
+            files=tuple(FileResult(file.uri, FileStatus.DONE) for file in files),
+            output=OutputResult(spec.output.name, spec.output.uri, 1, ()),
+        )
+
+    def _write(self, folder: str, text: str) -> None:
+        path = f"{parse_abfss(folder).path}/part-00000.txt"
+        self.lake.control[path] = text
         self.on_result(path)
 
     def _call(self, name: str) -> None:

@@ -68,6 +68,7 @@ def _conditions(world: World, run_id: str) -> set[str]:
     return {
         str(step.config)
         for run in world.jobs.runs.values()
-        if run.spec.run_id == run_id
-        for step in run.spec.steps
+        for spec in run.specs
+        if spec.run_id == run_id
+        for step in spec.steps
     }

@@ -27,6 +27,7 @@ from landfall.metadata.tables import (
 )
 from landfall.runs.requests import Trigger
 from landfall.runs.states import RunState
+from landfall.spec.model import ExecutionMode, Product, RunSettings
 from tests.builders import a_product, a_transformation
 from tests.chaos.books import check_world
 from tests.chaos.cloud import Plan
@@ -34,12 +35,18 @@ from tests.chaos.forms import LONG, SHARE
 from tests.chaos.moments import Moments, at
 from tests.chaos.world import World
 
-PRODUCT = a_product(
-    a_transformation("build_a"),
-    a_transformation("build_b", inputs=["a"]),
-    a_transformation("build_c", inputs=["orders_landed"]),
-    a_transformation("build_d", inputs=["c"]),
-)
+
+def product_in(mode: ExecutionMode) -> Product:
+    """Return the product, its nodes alone or in packs of at most three."""
+    return a_product(
+        a_transformation("build_a"),
+        a_transformation("build_b", inputs=["a"]),
+        a_transformation("build_c", inputs=["orders_landed"]),
+        a_transformation("build_d", inputs=["c"]),
+        run=RunSettings(execution=mode, pack_nodes=3, stated=("execution", "pack_nodes")),
+    )
+
+
 FILE = "sales/orders/orders_landed/a.csv"
 # One attempt is lost by the platform, one node has an error in its data, one is skipped for that.
 TROUBLED = Plan(failing=frozenset({"build_c"}), lost=frozenset({"build_a"}))
@@ -75,7 +82,7 @@ def fail_and_rerun(world: World) -> None:
 def cancel_in_the_middle(world: World) -> None:
     world.jobs.plan = Plan(takes_s=100)
     world.land(FILE)
-    world.tick_until(lambda: world.node_states().get("build_a") in {"submitted", "running"})
+    world.tick_until(lambda: bool({"submitted", "running"} & set(world.node_states().values())))
     # Once, whether or not it is answered: what was asked for must happen.
     world.ask(f"runs/{world.run_ids()[0]}/cancel", {})
     asked_at_s = world.now_s
@@ -91,13 +98,16 @@ SCENARIOS: dict[str, Scenario] = {
 
 @pytest.mark.parametrize("loses_hub", [False, True], ids=["killed", "killed_and_task_hub_deleted"])
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_death_after_any_effect_changes_nothing_but_the_time(name: str, loses_hub: bool) -> None:
-    quiet, effects = play(SCENARIOS[name], Moments())
+@pytest.mark.parametrize("mode", ExecutionMode)
+def test_a_death_after_any_effect_changes_nothing_but_the_time(
+    mode: ExecutionMode, name: str, loses_hub: bool
+) -> None:
+    quiet, effects = play(SCENARIOS[name], Moments(), mode)
     first = 1 + 4 * list(SCENARIOS).index(name) + 2 * loses_hub
     files_may_share_runs = len(quiet.files) > 1
 
     for number in itertools.takewhile(lambda n: n <= effects, itertools.count(first % EVERY or EVERY, EVERY)):
-        ended, _ = play(SCENARIOS[name], Moments(at(number)), loses_hub=loses_hub)
+        ended, _ = play(SCENARIOS[name], Moments(at(number)), mode, loses_hub=loses_hub)
         where = f"killed after effect {number} of {effects}"
         if files_may_share_runs:
             assert ended.shared() == quiet.shared(), where
@@ -107,10 +117,12 @@ def test_a_death_after_any_effect_changes_nothing_but_the_time(name: str, loses_
     assert quiet.idle_runs == 0
 
 
-def play(scenario: Scenario, moments: Moments, *, loses_hub: bool = False) -> tuple["End", int]:
+def play(
+    scenario: Scenario, moments: Moments, mode: ExecutionMode, *, loses_hub: bool = False
+) -> tuple["End", int]:
     """Play a scenario and return how it ended, and how many effects it had."""
     with TemporaryDirectory() as folder:
-        world = World(Path(folder), PRODUCT, moments=moments, plan=TROUBLED)
+        world = World(Path(folder), product_in(mode), moments=moments, plan=TROUBLED)
         if loses_hub:
             world.on_death = world.lose_hub
         scenario(world)

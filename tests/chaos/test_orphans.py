@@ -25,7 +25,7 @@ _newest_attempt = sa.select(sa.func.max(node_runs.c.Attempt))
 def _job_of(world: World, node: str, attempt: int = 1) -> str | None:
     """Return the state of the job of an attempt; ``None`` while it goes on, ``missing`` if there is none."""
     for run in world.jobs.runs.values():
-        if (run.spec.node, run.spec.attempt) == (node, attempt):
+        if (run.specs[0].node, run.specs[0].attempt) == (node, attempt):
             return run.status.state if run.status else None
     return "missing"
 

@@ -295,7 +295,7 @@ class World:
             event = _event("control", path, etag_of(path), len(text), self._sequencer, self.now())
             self._mail.append(Mail(self.now(), event))
 
-    def _check_inputs(self, spec: NodeSpec) -> None:
+    def _check_inputs(self, spec: NodeSpec, together: set[str]) -> None:
         """Note a node whose job starts although one of its predecessors in the run has not succeeded."""
         query = (
             sa.select(node_run_edges.c.FromNode)
@@ -312,6 +312,8 @@ class World:
                 node_run_edges.c.RunID == spec.run_id,
                 node_run_edges.c.ToNode == spec.node,
                 node_runs.c.State != NodeState.SUCCEEDED,
+                # Within one job run, those before it are executed before it.
+                node_run_edges.c.FromNode.not_in(together),
             )
         )
         with self._immortal(), self.database.engine.connect() as connection:

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from landfall.addresses import BlobAddress, parse_abfss
 from spark_runtime.errors import Failure, FaultKind
+from spark_runtime.pack import pack_result, parse_pack_spec, run_pack
 from spark_runtime.result import FileResult, FileStatus, NodeResult, NodeStatus, OutputResult
 from spark_runtime.spec import FilesInput, NodeSpec, parse_node_spec
 
@@ -63,18 +64,33 @@ class Storage:
 
 def run() -> None:
     """Read the node spec, note its files as rows of its table, and write its result."""
-    started_at = time.time()
     parser = argparse.ArgumentParser()
     parser.add_argument("--spec-uri", required=True)
     spec_address = parse_abfss(parser.parse_args(sys.argv[1:]).spec_uri)
     storage = Storage(os.environ["LANDFALL_NOOP_BLOB_ENDPOINT"], os.environ["LANDFALL_NOOP_SIGNATURE"])
-    spec = parse_node_spec(storage.request("GET", spec_address).decode())
-    time.sleep(float(os.environ["LANDFALL_NOOP_TAKES_S"]))
-    result = _work(spec, started_at)
-    folder = parse_abfss(spec.result_uri)
-    part = BlobAddress(folder.account, folder.container, f"{folder.path}/part-00000.txt")
-    storage.request("PUT", part, result.to_json().encode())
-    if result.status is NodeStatus.FAILED:
+    document = json.loads(storage.request("GET", spec_address))
+
+    def write(uri: str, text: str) -> None:
+        folder = parse_abfss(uri)
+        part = BlobAddress(folder.account, folder.container, f"{folder.path}/part-00000.txt")
+        storage.request("PUT", part, text.encode())
+
+    def work(spec: NodeSpec) -> NodeResult:
+        time.sleep(float(os.environ["LANDFALL_NOOP_TAKES_S"]))
+        return _work(spec, time.time())
+
+    def keep(result: NodeResult) -> None:
+        write(result.spec.result_uri, result.to_json())
+
+    if "pack" in document:
+        pack = parse_pack_spec(document)
+        executed = run_pack(pack, work, keep)
+        write(pack.result_uri, pack_result(pack, executed))
+        results = [item.result for item in executed]
+    else:
+        results = [work(parse_node_spec(json.dumps(document)))]
+        keep(results[0])
+    if any(result.status is NodeStatus.FAILED for result in results):
         raise NodeFailed("LF4571 (data): told to fail")
 
 

@@ -65,7 +65,10 @@ runs = Table(
     Column("RowsQuarantined", sa.BigInteger, default=0),
     # When a node of the run was given a place last: of products that hold as many, the other one comes first.
     Column("LastPlaceAt", UtcDateTime),
+    # Where nodes share job runs, a pack takes the place: then the two counters above are about packs.
     Column("MaxParallelNodes", sa.Integer, nullable=False),
+    # Most nodes that share a job run; empty where each has one of its own.
+    Column("PackNodes", sa.Integer),
     # The former run of which this one executes a part again.
     Column("RerunOf", RUN_ID),
     # Settings and configuration values the run started with.
@@ -145,6 +148,10 @@ node_runs = Table(
     Column("Band", sa.Integer),
     # The predecessor that succeeded last so far: once the node is ready, the one that it was waiting for.
     Column("WaitedFor", NODE_KEY),
+    # The pack whose job run executes the node; empty where it has one of its own.
+    Column("PackKey", NODE_KEY),
+    # What its job took, for the packs of later runs.
+    Column("JobMs", sa.BigInteger),
     UniqueConstraint("RunID", "NodeKey"),
     at_least("WaitingFor", 0),
     at_least("Attempt", 1),
@@ -173,6 +180,13 @@ node_runs = Table(
         sqlite_where=sa.text("\"State\" IN ('cancelled', 'failed')"),
     ),
     Index("IX_NodeRuns_State_ClaimedAt", "State", "ClaimedAt"),
+    Index(
+        "IX_NodeRuns_RunID_PackKey",
+        "RunID",
+        "PackKey",
+        mssql_where=sa.text("[PackKey] IS NOT NULL"),
+        sqlite_where=sa.text('"PackKey" IS NOT NULL'),
+    ),
     # Few of a million refuse rows; they are listed without a look at the others.
     Index(
         "IX_NodeRuns_Refusing",
@@ -191,6 +205,30 @@ node_runs = Table(
         mssql_where=sa.text("[RowsQuarantined] > 0"),
         sqlite_where=sa.text('"RowsQuarantined" > 0'),
     ),
+)
+
+# Nodes of a run that share one job run, each in one attempt: a pack is submitted once, and what it leaves undone
+# goes into further ones.
+packs = Table(
+    "Packs",
+    metadata,
+    id_column("PackID"),
+    Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), nullable=False),
+    # 'pack.1', counted within the run.
+    Column("PackKey", NODE_KEY, nullable=False),
+    Column("State", STATE, nullable=False),
+    # That of the first of its nodes.
+    Column("Priority", sa.Integer, nullable=False),
+    Column("ClaimedBy", NODE_KEY),
+    Column("ClaimedAt", UtcDateTime),
+    # Its turn at the Jobs API, or the end of the pause before an attempt that repeats others.
+    Column("SubmitAt", UtcDateTime),
+    Column("HoldReason", LongText),
+    Column("StartedAt", UtcDateTime),
+    Column("FinishedAt", UtcDateTime),
+    Column("JobRunID", sa.BigInteger),
+    UniqueConstraint("RunID", "PackKey"),
+    Index("IX_Packs_RunID_State_Priority", "RunID", "State", "Priority"),
 )
 
 node_run_edges = Table(

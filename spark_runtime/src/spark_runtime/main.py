@@ -7,7 +7,8 @@ import sys
 from pyspark.sql import SparkSession
 
 from spark_runtime.errors import InvalidNodeSpec, RuntimeFault, describe_failure, words_for_a_log
-from spark_runtime.result import NodeResult, NodeStatus
+from spark_runtime.pack import PackSpec, find_pack, pack_result, run_pack
+from spark_runtime.result import NodeResult
 from spark_runtime.run import run_node
 from spark_runtime.session import open_session
 from spark_runtime.spec import NodeSpec, parse_node_spec
@@ -43,23 +44,49 @@ def run() -> None:
         raise _node_failed(failure.code, failure.kind, failure.message) from error
 
 
-def run_spec(spark: SparkSession, spec_uri: str) -> NodeResult:
-    """Run the node whose spec lies at an address and write its result.
+def run_spec(spark: SparkSession, spec_uri: str) -> tuple[NodeResult, ...]:
+    """Run the node, or the pack of nodes, whose spec lies at an address; write the results and return them.
 
     Raises:
         InvalidNodeSpec: There is no spec, or not a valid one.
-        NodeFailed: The node failed; its result was written.
+        NodeFailed: The node failed, or one of the pack; the results were written.
     """
-    spec = parse_node_spec(_read_text(spark, spec_uri))
+    text = _read_text(spark, spec_uri)
+    pack = find_pack(text)
+    if pack is not None:
+        results = _run_pack(spark, pack)
+    else:
+        results = (_build(spark, parse_node_spec(text)),)
+        _write_result(spark, results[0])
+    for result in results:
+        if result.error is not None:
+            error = result.error
+            what = words_for_a_log(error.code, error.kind, error.message)
+            # Of several the first; each node has its own in its result.
+            raise _node_failed(error.code, error.kind, what if pack is None else f"{result.spec.node}: {what}")
+    return results
+
+
+def _run_pack(spark: SparkSession, spec: PackSpec) -> tuple[NodeResult, ...]:
+    log.info("run %s, %s: %d nodes", spec.run_id, spec.pack, len(spec.nodes))
+    executed = run_pack(spec, lambda node: _build(spark, node), lambda result: _write_result(spark, result))
+    _write_text(spark, pack_result(spec, executed), spec.result_uri)
+    results = tuple(item.result for item in executed)
+    failed = sum(result.error is not None for result in results)
+    log.info("%s: %d of %d nodes built, %d failed", spec.pack, len(results) - failed, len(spec.nodes), failed)
+    return results
+
+
+def _build(spark: SparkSession, spec: NodeSpec) -> NodeResult:
     _log_about(spec)
     log.info("run %s, node %s (%s), attempt %d", spec.run_id, spec.node, spec.kind, spec.attempt)
     result = run_node(spark, spec)
-    _write_text(spark, result.to_json(), spec.result_uri)
     log.info("%s in %.2f s", result.status, result.timings_s["total"])
-    if result.status is NodeStatus.FAILED and result.error is not None:
-        error = result.error
-        raise _node_failed(error.code, error.kind, words_for_a_log(error.code, error.kind, error.message))
     return result
+
+
+def _write_result(spark: SparkSession, result: NodeResult) -> None:
+    _write_text(spark, result.to_json(), result.spec.result_uri)
 
 
 def _node_failed(code: str, kind: str, message: str) -> NodeFailed:

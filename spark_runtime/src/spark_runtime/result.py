@@ -150,9 +150,10 @@ class NodeResult:
 
     def to_json(self) -> str:
         """Return the document of ``node_result.schema.json`` on one line."""
-        return json.dumps(self._document(), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(self.to_document(), ensure_ascii=False, separators=(",", ":"))
 
-    def _document(self) -> dict[str, Any]:
+    def to_document(self) -> dict[str, Any]:
+        """Return the document of ``node_result.schema.json``."""
         output = self.output
         return {
             "schema_version": 1,

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from activities.purging import Purging
 from landfall.known_settings import SETTINGS, Setting
 from landfall.metadata.catalog import get_current_product
-from landfall.metadata.effective import set_value
+from landfall.metadata.effective import configured_run, set_value
 from landfall.metadata.engine import Database
-from landfall.metadata.tables import runs
+from landfall.metadata.tables import packs, runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.attempts import read_attempt
 from landfall.runs.costs import run_costs
@@ -110,6 +110,23 @@ def _kept(field: str) -> Callable[[Database], Any]:
     )
 
 
+def _packs(database: Database) -> int:
+    """Return how many packs a run has."""
+    _open(database)
+    return len(database.read(lambda c: c.execute(sa.select(packs.c.PackKey)).all()))
+
+
+def _packed(database: Database) -> int:
+    _set(database, "runs.execution", "packed", product=PRODUCT)
+    return _packs(database)
+
+
+def _expected_of_a_pack(database: Database) -> float:
+    return database.read(
+        lambda c: configured_run(c, get_current_product(c, PRODUCT), at=NOW)[0].pack_duration_s
+    )
+
+
 PROBES: Mapping[str, Probe] = {
     "runs.max_parallel_nodes": Probe("1", _at_work),
     "runs.retries": Probe("0", _after(LOST)),
@@ -121,6 +138,9 @@ PROBES: Mapping[str, Probe] = {
     "runs.settle": Probe("30s", _wait),
     "runs.max_wait": Probe("0s", _wait),
     "runs.max_files": Probe("1", _claimed_files),
+    "runs.execution": Probe("packed", _packs),
+    "runs.pack_nodes": Probe("1", _packed),
+    "runs.pack_duration": Probe("1s", _expected_of_a_pack),
     "runs.on_failure": Probe("fail_fast", _after_a_failure),
     "limits.nodes": Probe("1", _at_work),
     "limits.nodes_per_product": Probe("1", _at_work),

@@ -143,7 +143,7 @@ def test_a_node_in_the_storage_of_the_laptop(
             service.get_blob_client("landing", f"sales/orders/{name}").upload_blob(content)
         service.get_blob_client("control", "sales/orders/spec.json").upload_blob(json.dumps(spec).encode())
 
-        results = [run_spec(spark, f"{control}/spec.json") for _ in range(2)]
+        results = [run_spec(spark, f"{control}/spec.json")[0] for _ in range(2)]
 
         (result,) = [
             blob.name

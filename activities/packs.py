@@ -1,0 +1,178 @@
+"""Activities of a pack: submit its job, settle its nodes. Those of a node call them where its key is one of a pack."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from activities.landed import newer_versions_of
+from activities.services import Services
+from activities.submitting import Submitting
+from landfall import addresses
+from landfall.errors import LandfallError
+from landfall.jobs.protocol import JobRunID
+from landfall.jobs.tokens import idempotency_token
+from landfall.landing.ledger import NewerVersion, claim_newer_versions
+from landfall.planning.plan import NodeKey
+from landfall.runs.ids import RunID
+from landfall.runs.node_result import UnreadableResult, parse_node_result
+from landfall.runs.node_spec import build_pack_spec
+from landfall.runs.pack_attempts import PackAttempt, read_pack, record_pack_submission
+from landfall.runs.pack_result import PackResult, parse_pack_result
+from landfall.runs.pack_settling import settle_pack
+from landfall.runs.pack_verdicts import Blame, PackEnd
+from landfall.runs.settling import Settled
+from landfall.runs.states import NodeState
+from landfall.runs.submissions import Submission
+from landfall.runs.verdict import Verdict, said_by_the_job, weigh
+from landfall.runs.work import JobEnd, JobOutcome, NodeWork
+
+log = logging.getLogger(__name__)
+
+
+class Packs:
+    """Each act is safe to run twice: the token of a pack gives one job run, and SQL settles a pack once."""
+
+    def __init__(self, services: Services, submitting: Submitting) -> None:
+        self._services = services
+        self._submitting = submitting
+
+    def read(self, work: NodeWork) -> PackAttempt:
+        return self._services.database.read(lambda connection: read_pack(connection, work.run_id, work.key))
+
+    def submit(
+        self, work: NodeWork, pack: PackAttempt, traces: Mapping[NodeKey, Mapping[str, str]]
+    ) -> JobOutcome:
+        """Write the spec of a pack and submit it; ``settled`` if the pack has ended meanwhile.
+
+        Raises:
+            LandfallError: No job run was taken, or none that is known of.
+        """
+        if any(attempt.number > 1 for attempt in pack.attempts.values()):
+            self._submitting.end_earlier(work.run_id)
+        pack, refused = self._with_files_of_now(work, pack)
+        domain, name = pack.product.split("/")
+        spec = build_pack_spec(
+            work.run_id,
+            work.key,
+            pack,
+            account=self._services.settings.storage_account,
+            traces=traces,
+            refused=refused,
+        )
+        path = addresses.spec_path(domain, name, work.run_id, work.key, work.attempt)
+        self._services.lake.write_control(path, json.dumps(spec))
+        tokens = _tokens(work.run_id, pack)
+        job_run_id = self._submitting.submit(
+            Submission(
+                run_id=work.run_id,
+                key=work.key,
+                attempt=work.attempt,
+                product=pack.product,
+                timeout_s=pack.timeout_s,
+                token=idempotency_token(work.run_id, work.key, work.attempt),
+            ),
+            lambda taken, now: self._services.database.transact(
+                lambda connection: record_pack_submission(
+                    connection, work.run_id, work.key, job_run_id=taken, tokens=tokens, now=now
+                )
+            ),
+        )
+        if job_run_id is None:
+            return JobOutcome(settled=True)
+        return JobOutcome(job_run_id=job_run_id, timeout_s=pack.timeout_s)
+
+    def settle(self, work: NodeWork, outcome: JobOutcome, product: str) -> Settled:
+        """Settle the nodes of a pack whose job run has ended, or never came to be."""
+        end = self._end(work, outcome, product)
+        tokens = {} if outcome.job_run_id is not None else _tokens(work.run_id, self.read(work))
+        now = self._services.now()
+        return self._services.database.transact(
+            lambda connection: settle_pack(connection, work.run_id, work.key, end, tokens=tokens, now=now)
+        )
+
+    def _with_files_of_now(
+        self, work: NodeWork, pack: PackAttempt
+    ) -> tuple[PackAttempt, Mapping[NodeKey, tuple[str, str]]]:
+        """Return the pack with the versions of its files that its job will find, and nodes whose files have gone."""
+        refused: dict[NodeKey, tuple[str, str]] = {}
+        found = False
+        for key, attempt in pack.attempts.items():
+            if not attempt.files:
+                continue
+            try:
+                newer = newer_versions_of(self._services.lake, attempt.files)
+            except LandfallError as error:
+                if error.retryable:
+                    raise
+                refused[key] = (error.code, str(error))
+                continue
+            if newer:
+                found = True
+                self._claim(work.run_id, newer, self._services.now())
+        return (self.read(work) if found else pack), refused
+
+    def _claim(self, run_id: RunID, newer: tuple[NewerVersion, ...], now: datetime) -> None:
+        self._services.database.transact(
+            lambda connection: claim_newer_versions(connection, run_id, newer, now=now)
+        )
+
+    def _end(self, work: NodeWork, outcome: JobOutcome, product: str) -> PackEnd:
+        if outcome.job_run_id is None:
+            return PackEnd({}, weigh(outcome, None), Blame.ALL)
+        domain, name = product.split("/")
+        lake = self._services.lake
+        text = lake.read_control_result(
+            addresses.result_path(domain, name, work.run_id, work.key, work.attempt)
+        )
+        if text is not None:
+            try:
+                found = parse_pack_result(text)
+            except UnreadableResult as error:
+                return PackEnd({}, _unreadable(error), Blame.ALL)
+            return PackEnd(_verdicts(found), weigh(outcome, None), Blame.NOBODY, found.times)
+        # The job did not come to its end: what it had finished until then lies there node by node.
+        texts = lake.read_control_results(addresses.pack_results_path(domain, name, work.run_id, work.key))
+        results: dict[NodeKey, Verdict] = {}
+        for key, one in texts.items():
+            try:
+                results[NodeKey(key)] = _verdict(parse_node_result(one))
+            except UnreadableResult as error:
+                results[NodeKey(key)] = _unreadable(error)
+        explained = self._explained(outcome)
+        rest = weigh(explained, None)
+        blame = Blame.ALL if outcome.capacity or said_by_the_job(explained) else Blame.FIRST
+        return PackEnd(results, rest, blame)
+
+    def _explained(self, outcome: JobOutcome) -> JobOutcome:
+        """Add what the job printed last to a failure; the platform only says that it failed."""
+        if outcome.end is not JobEnd.FAILED or outcome.job_run_id is None:
+            return outcome
+        try:
+            error = self._services.jobs.output(JobRunID(outcome.job_run_id)).error
+        except LandfallError as unavailable:
+            log.warning("job run %d: no output: %s", outcome.job_run_id, unavailable)
+            return outcome
+        return replace(outcome, reason=error) if error else outcome
+
+
+def _tokens(run_id: RunID, pack: PackAttempt) -> dict[tuple[NodeKey, int], str]:
+    return {
+        (key, attempt.number): idempotency_token(run_id, key, attempt.number)
+        for key, attempt in pack.attempts.items()
+    }
+
+
+def _verdicts(found: PackResult) -> dict[NodeKey, Verdict]:
+    return {key: _verdict(result) for key, result in found.results.items()}
+
+
+def _verdict(result: Mapping[str, Any]) -> Verdict:
+    # Of one node the job's own word counts: the job run ends as the whole pack did.
+    return weigh(JobOutcome(end=JobEnd.SUCCEEDED), result)
+
+
+def _unreadable(error: UnreadableResult) -> Verdict:
+    return Verdict(NodeState.FAILED, error_code=error.code, reason=str(error))
