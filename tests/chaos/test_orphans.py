@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from landfall.jobs.errors import JobsUnreachable
 from landfall.metadata.effective import set_value
 from landfall.metadata.tables import node_runs
+from spark_runtime.spec import NodeSpec
 from tests.builders import a_product, a_transformation
 from tests.chaos.books import check_world
 from tests.chaos.cloud import Plan
@@ -70,11 +71,11 @@ def test_an_attempt_without_an_answer_is_ended_before_the_next_one_begins(tmp_pa
     world.jobs.trouble = answers
     before = world.jobs.on_start
 
-    def on_start(spec: object) -> None:
+    def on_start(spec: NodeSpec, together: set[str]) -> None:
         if world.jobs.runs:
             ended_first.append(_job_of(world, "ingest.orders_landed"))
             world.jobs.plan = Plan(takes_s=1)
-        before(spec)  # type: ignore[arg-type]
+        before(spec, together)
 
     world.jobs.on_start = on_start
     world.land(FILE)

@@ -93,7 +93,12 @@ def _plan(nodes: int) -> Iterator[PlanNode]:
             before.append(number - 1 - number % 6)
         depends_on = tuple(NodeKey(f"{LAYERS[min(other // third, 2)]}_{other}") for other in before)
         kind = NodeKind.INGEST if layer == "bronze" else NodeKind.TRANSFORM
-        definition = {"kind": kind, "load": None, "inputs": [], "output": {"dataset": key, "layer": layer}}
+        definition: dict[str, Any] = {
+            "kind": kind,
+            "load": None,
+            "inputs": [],
+            "output": {"dataset": key, "layer": layer},
+        }
         yield PlanNode(key, kind, key, (), depends_on, nodes - number, definition)
 
 

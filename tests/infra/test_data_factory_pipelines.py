@@ -236,7 +236,7 @@ def test_a_product_whose_copies_are_all_on_their_way_still_starts_its_run(python
 
 
 def test_who_is_called_back_asks_for_the_same_run(python: str) -> None:
-    answers = {"Get copy plan": {"items": []}, "What landed": {"value": []}}
+    answers: dict[str, Any] = {"Get copy plan": {"items": []}, "What landed": {"value": []}}
 
     polled = walk(python, "pl_copy_to_landing", PRODUCT, answers)
     called = walk(python, "pl_copy_to_landing", {**PRODUCT, "wait": "callback"}, answers)

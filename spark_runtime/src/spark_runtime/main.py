@@ -63,7 +63,9 @@ def run_spec(spark: SparkSession, spec_uri: str) -> tuple[NodeResult, ...]:
             error = result.error
             what = words_for_a_log(error.code, error.kind, error.message)
             # Of several the first; each node has its own in its result.
-            raise _node_failed(error.code, error.kind, what if pack is None else f"{result.spec.node}: {what}")
+            raise _node_failed(
+                error.code, error.kind, what if pack is None else f"{result.spec.node}: {what}"
+            )
     return results
 
 

@@ -81,7 +81,7 @@ def test_a_replay_answers_as_a_start_does(database: Database) -> None:
 
 def _ask(database: Database, body: Mapping[str, Any]) -> Acted:
     text = json.dumps(body).encode()
-    return answered(
+    acted: Acted = answered(
         backfills.start_backfill,
         database,
         "sales/orders",
@@ -90,10 +90,11 @@ def _ask(database: Database, body: Mapping[str, Any]) -> Acted:
         request_id=RequestID("q1"),
         now=NOW,
     )
+    return acted
 
 
 def _replay(database: Database, run_id: str, body: bytes) -> Acted:
-    return answered(
+    acted: Acted = answered(
         runs.start_replay,
         database,
         run_id,
@@ -103,6 +104,7 @@ def _replay(database: Database, run_id: str, body: bytes) -> Acted:
         request_id=RequestID("q2"),
         now=NOW,
     )
+    return acted
 
 
 def _ended_run(database: Database) -> None:

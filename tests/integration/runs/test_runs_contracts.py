@@ -1,6 +1,7 @@
 """A run that breaks a contract leaves the former version in place and fails with that reason."""
 
 import json
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -31,9 +32,10 @@ def test_a_broken_contract_fails_the_run_and_the_former_version_stays(database: 
         settle(database, run, "build_orders", verdict)
         state = finish(database, run)
 
-    detail = database.read(lambda c: get_run(c, run))
+    assert run is not None
+    detail = database.read(partial(get_run, run_id=run))
     (node,) = (node for node in detail.nodes if node.key == "build_orders")
-    published = database.read(
+    published: str = database.read(
         lambda c: c.execute(
             sa.select(published_data_sets.c.RunID).where(published_data_sets.c.DataSetName == "orders")
         ).scalar_one()

@@ -133,8 +133,8 @@ def test_a_run_in_which_nothing_has_started_has_no_chain(begun: Database) -> Non
 
 
 def test_a_timeline_is_read_by_start_page_by_page_by_length_and_by_layer(begun: Database) -> None:
-    for key, second in (("ingest.orders_landed", 2), ("build_orders", 4), ("left", 9)):
-        end(begun, key, second)
+    for key, at in (("ingest.orders_landed", 2), ("build_orders", 4), ("left", 9)):
+        end(begun, key, at)
     submit(begun, RUN, NodeKey("right"), now=NOW + timedelta(seconds=5))
 
     first = begun.read(partial(times_by_start, run_id=RUN, limit=3))

@@ -223,10 +223,10 @@ def test_whatever_the_graph_boxes_never_overlap_and_edges_lead_to_the_right(
 
 
 def test_layers_that_lead_to_each_other_in_a_circle_are_drawn_all_the_same() -> None:
-    rows = [(f"b{number}", "bronze", ()) for number in range(40)]
+    rows: list[tuple[str, str, tuple[str, ...]]] = [(f"b{number}", "bronze", ()) for number in range(40)]
     rows += [(f"s{number}", "silver", (f"b{number}",)) for number in range(40)]
     rows += [(f"g{number}", "gold", (f"s{number}",)) for number in range(40)]
-    graph = a_graph(*rows, ("late", "silver", ("g39",)))  # type: ignore[arg-type]
+    graph = a_graph(*rows, ("late", "silver", ("g39",)))
 
     boxes = graph.boxes()
 

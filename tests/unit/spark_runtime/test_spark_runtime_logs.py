@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from spark_runtime import main, run
 from spark_runtime.errors import FaultKind, words_for_a_log
+from spark_runtime.portable.dialect import Dialect
 from spark_runtime.spec import NodeSpec, parse_node_spec
 from tests.unit.spark_runtime.test_spark_runtime_node_spec import a_document
 
@@ -51,7 +52,7 @@ def test_a_failure_on_a_value_is_logged_without_it(
         raise ValueError(f"Cast error: Cannot cast string '{CANARY}' to value of Int32 type")
 
     monkeypatch.setattr(run, "_build", fail)
-    monkeypatch.setattr(run.Dialect, "of", lambda _: type("Found", (), {"is_spark": True})())
+    monkeypatch.setattr(Dialect, "of", lambda _: type("Found", (), {"is_spark": True})())
     caplog.set_level(logging.INFO, "spark_runtime")
 
     result = run.run_node(cast(SparkSession, None), spec(), cast(Any, object()))

@@ -11,7 +11,8 @@ import spark_runtime
 from spark_runtime.errors import Failure, FaultKind, InvalidNodeSpec
 from spark_runtime.pack import PackNode, PackSpec, pack_result, parse_pack_spec, run_pack
 from spark_runtime.result import NodeResult, NodeStatus, OutputResult
-from spark_runtime.spec import NodeKind, NodeSpec, Output, TableInput, Write, WriteMode
+from spark_runtime.spec import NodeKind, NodeSpec, Output, TableInput
+from spark_runtime.write_spec import Write, WriteMode
 
 SCHEMAS = Path(spark_runtime.__file__).parent / "schemas"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

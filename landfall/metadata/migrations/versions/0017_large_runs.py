@@ -4,6 +4,8 @@ Revision: 0017
 Revises: 0016
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -15,7 +17,7 @@ branch_labels = None
 depends_on = None
 
 _ROWS = ("RowsRead", "RowsPublished", "RowsQuarantined")
-_OF_NODES = {
+_OF_NODES: dict[str, Any] = {
     "DataProductID": columns.BigId,
     "Layer": sa.Unicode(16),
     "Step": sa.Integer,
