@@ -169,7 +169,7 @@ def test_a_value_that_a_setting_cannot_take_is_refused_with_what_it_takes(
     with tab.expect_response(lambda answer: answer.request.method == "POST") as answered:
         tab.get_by_role("button", name="Set it").click()
 
-    assert answered.value.status == 409
+    assert answered.value.status == 400
     expect(tab.locator("main")).to_contain_text("it takes a whole number from 1 to 2,000")
     context.close()
 

@@ -11,7 +11,7 @@ from activities.correlating import correlated
 from landfall.log_context import about, install, remember_product
 from landfall.telemetry import run_span
 
-TRACE = run_span("r1").trace
+TRACE = run_span("of-a-log").trace
 log = logging.getLogger("tests.log_context")
 
 
@@ -35,15 +35,15 @@ class Activities:
 
 
 def test_a_line_within_an_activity_names_run_node_and_trace(caplog: pytest.LogCaptureFixture) -> None:
-    Activities().submit({"run_id": "r1", "key": "build_orders"})
+    Activities().submit({"run_id": "of-a-log", "key": "build_orders"})
 
-    assert caplog.messages == [f"50% done [run=r1 node=build_orders trace={TRACE}]"]
+    assert caplog.messages == [f"50% done [run=of-a-log node=build_orders trace={TRACE}]"]
 
 
 async def test_the_names_reach_the_threads_of_an_activity(caplog: pytest.LogCaptureFixture) -> None:
-    await Activities().finish({"work": {"run_id": "r1", "key": "build_orders"}, "outcome": {}})
+    await Activities().finish({"work": {"run_id": "of-a-log", "key": "build_orders"}, "outcome": {}})
 
-    assert caplog.messages == [f"settled [run=r1 node=build_orders trace={TRACE}]"]
+    assert caplog.messages == [f"settled [run=of-a-log node=build_orders trace={TRACE}]"]
 
 
 def test_the_product_of_a_run_is_known_once_it_was_met(caplog: pytest.LogCaptureFixture) -> None:
@@ -60,7 +60,7 @@ def test_the_product_of_a_run_is_known_once_it_was_met(caplog: pytest.LogCapture
 
 
 def test_a_line_about_nothing_stays_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
-    with about(run="r1"):
+    with about(run="of-a-log"):
         pass
     log.warning("ready: %s", "100%")
 

@@ -131,6 +131,7 @@ def _stage(
             conversion=Conversion(f"_lf_p{at}", None),
             nullable=True,
             lost_as=f"type:{column.name}",
+            source_type=column.type,
         )
         for at, column in enumerate(source.captured)
     ]

@@ -19,14 +19,15 @@ from landfall.metadata.audit import Doing, Via
 from landfall.metadata.catalog import find_product_id
 from landfall.metadata.effective import set_value
 from landfall.metadata.engine import Database
-from landfall.metadata.tables import metadata
+from landfall.metadata.tables import metadata, packs
 from landfall.planning.plan import NodeKey
 from landfall.purging import purge
 from landfall.runs.callbacks import request_with_callback
-from landfall.runs.ids import RequestID, RunID
+from landfall.runs.ids import RequestID, RunID, pack_key
 from landfall.runs.opening import open_run
+from landfall.runs.packing import a_pack
 from landfall.runs.requests import RunRequest, Trigger
-from landfall.runs.states import NodeState
+from landfall.runs.states import NodeState, PackState
 from landfall.runs.submissions import OPEN_SUBMISSION, Submission, opened
 from landfall.spec.model import Transformation
 from tests.builders import a_blob_event, a_product, a_transformation
@@ -85,6 +86,7 @@ PURGED = {
     "NodeRuns",
     "OpenSubmissions",
     "OperatorActs",
+    "Packs",
     "RunEvents",
     "RunFiles",
     "RunPlans",
@@ -234,6 +236,8 @@ def _everything_happens(database: Database, number: int, at: datetime) -> None:
     database.transact(lambda c: open_run(c, PRODUCT, RunID(f"none-{number}"), now=at))
 
     def rest(connection: sa.Connection) -> None:
+        pack = a_pack(run_id, pack_key(1), PackState.ENDED, priority=1)
+        connection.execute(sa.insert(packs).values(pack))
         for subject, of in ((f"of a product {number}", product_id), (f"of none {number}", None)):
             raise_alarm(
                 connection, AlarmName.SET_INCOMPLETE, product_id=of, subject=subject, detail="d", now=at

@@ -112,7 +112,7 @@ def _kept(field: str) -> Callable[[Database], Any]:
 
 def _packs(database: Database) -> int:
     """Return how many packs a run has."""
-    _open(database)
+    _begin(database)
     return len(database.read(lambda c: c.execute(sa.select(packs.c.PackKey)).all()))
 
 

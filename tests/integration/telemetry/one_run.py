@@ -87,6 +87,9 @@ class FakeLake:
         )
 
 
+SETTLES_S = 0.3
+
+
 @dataclass
 class FakeServices:
     database: Database
@@ -116,6 +119,8 @@ async def run(services: FakeServices) -> None:
     for name, value in (("jobs.price_per_hour", "0.8"), ("runs.retry_delay", "100ms")):
         services.database.transact(partial(set_value, name=name, text=value, now=landed_at, actor="ada"))
     throttle()
+    # Until the file has settled, as the coordinator would wait.
+    await asyncio.sleep(SETTLES_S)
     await runs.open_run({"product": "sales/orders", "run_id": RUN_ID}, instances)
     await runs.start_run({"run_id": RUN_ID}, instances)
     first = NodeWork(RUN_ID, NodeKey("ingest.orders_landed"))

@@ -22,7 +22,16 @@ RUN, FAILED_RUN = "20260101-120000-aaaa", "20260101-110000-bbbb"
 GATED_RUN = "20260101-100000-cccc"
 WRONG_USAGE = 2
 # They read nothing of the store, or what they show is no answer but goes on: all others answer in every format.
-WITHOUT_OUTPUT = {"db sql", "db upgrade", "demo", "down", "import database", "init", "runs watch"}
+WITHOUT_OUTPUT = {
+    "db sql",
+    "db upgrade",
+    "demo",
+    "down",
+    "import database",
+    "init",
+    "runs trace",
+    "runs watch",
+}
 # What has to be said beside a run.
 BESIDE_A_RUN: Mapping[str, str] = {
     "files list": "--run {run}",
@@ -34,6 +43,7 @@ BESIDE_A_RUN: Mapping[str, str] = {
     "runs replay": "{run}",
     "runs rerun": "{run}",
     "runs show": "{run}",
+    "runs trace": "{run}",
     "runs watch": "{run} --timeout 0.1",
 }
 
@@ -91,6 +101,7 @@ TABLE: Mapping[str, Mapping[int, str]] = {
     "runs replay": {1: "2030", 4: "20260101-11"},
     "runs rerun": {1: "2030", 4: "20260101-11"},
     "runs show": {0: "20260101-12", 1: "2030"},
+    "runs trace": {1: "2030"},
     "runs watch": {1: FAILED_RUN, 5: GATED_RUN, 6: "@last --timeout 0.1"},
     "slo": {0: ""},
     "status": {1: ""},
