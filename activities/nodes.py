@@ -4,12 +4,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from activities.correlating import correlated
 from activities.instances import Instances
+from activities.job_ends import explained, unreadable
 from activities.landed import newer_versions_of
 from activities.packs import Packs
 from activities.runs import start_nodes
@@ -37,7 +37,6 @@ from landfall.runs.node_result import UnreadableResult, parse_node_result
 from landfall.runs.node_spec import build_node_spec
 from landfall.runs.pack_attempts import PackAttempt
 from landfall.runs.settling import Settled, TryAgain, end_node
-from landfall.runs.states import NodeState
 from landfall.runs.submissions import Submission
 from landfall.runs.verdict import Verdict, weigh
 from landfall.runs.work import JobEnd, JobOutcome, NodeWork
@@ -255,11 +254,11 @@ class NodeActivities:
             addresses.result_path(domain, name, work.run_id, work.key, work.attempt)
         )
         if text is None:
-            return weigh(self._explained(outcome), None)
+            return weigh(explained(self._services, outcome), None)
         try:
             return weigh(outcome, parse_node_result(text))
         except UnreadableResult as error:
-            return Verdict(NodeState.FAILED, error_code=error.code, reason=str(error))
+            return unreadable(error)
 
     def _product(self, run_id: RunID) -> str:
         """Return ``domain/name`` of a run's product, which never changes: once known, it is not asked for again."""
@@ -274,17 +273,6 @@ class NodeActivities:
             self._products.clear()
         self._products[run_id] = product
         remember_product(run_id, product)
-
-    def _explained(self, outcome: JobOutcome) -> JobOutcome:
-        """Add what the job printed last to a failure that left no result; the platform only says that it failed."""
-        if outcome.end is not JobEnd.FAILED or outcome.job_run_id is None:
-            return outcome
-        try:
-            error = self._services.jobs.output(JobRunID(outcome.job_run_id)).error
-        except LandfallError as unavailable:
-            log.warning("job run %d: no output: %s", outcome.job_run_id, unavailable)
-            return outcome
-        return replace(outcome, reason=error) if error else outcome
 
 
 def _outcome(status: JobRunStatus, job_run_id: JobRunID) -> JobOutcome:

@@ -3,16 +3,15 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from activities.job_ends import explained, unreadable
 from activities.landed import newer_versions_of
 from activities.services import Services
 from activities.submitting import Submitting
 from landfall import addresses
 from landfall.errors import LandfallError
-from landfall.jobs.protocol import JobRunID
 from landfall.jobs.tokens import idempotency_token
 from landfall.landing.ledger import NewerVersion, claim_newer_versions
 from landfall.planning.plan import NodeKey
@@ -24,7 +23,6 @@ from landfall.runs.pack_result import PackResult, parse_pack_result
 from landfall.runs.pack_settling import settle_pack
 from landfall.runs.pack_verdicts import Blame, PackEnd
 from landfall.runs.settling import Settled
-from landfall.runs.states import NodeState
 from landfall.runs.submissions import Submission
 from landfall.runs.verdict import Verdict, said_by_the_job, weigh
 from landfall.runs.work import JobEnd, JobOutcome, NodeWork
@@ -131,7 +129,7 @@ class Packs:
             try:
                 found = parse_pack_result(text)
             except UnreadableResult as error:
-                return PackEnd({}, _unreadable(error), Blame.ALL)
+                return PackEnd({}, unreadable(error), Blame.ALL)
             return PackEnd(_verdicts(found), weigh(outcome, None), Blame.NOBODY, found.times)
         # The job did not come to its end: what it had finished until then lies there node by node.
         texts = lake.read_control_results(addresses.pack_results_path(domain, name, work.run_id, work.key))
@@ -140,22 +138,11 @@ class Packs:
             try:
                 results[NodeKey(key)] = _verdict(parse_node_result(one))
             except UnreadableResult as error:
-                results[NodeKey(key)] = _unreadable(error)
-        explained = self._explained(outcome)
-        rest = weigh(explained, None)
-        blame = Blame.ALL if outcome.capacity or said_by_the_job(explained) else Blame.FIRST
+                results[NodeKey(key)] = unreadable(error)
+        failure = explained(self._services, outcome)
+        rest = weigh(failure, None)
+        blame = Blame.ALL if outcome.capacity or said_by_the_job(failure) else Blame.FIRST
         return PackEnd(results, rest, blame)
-
-    def _explained(self, outcome: JobOutcome) -> JobOutcome:
-        """Add what the job printed last to a failure; the platform only says that it failed."""
-        if outcome.end is not JobEnd.FAILED or outcome.job_run_id is None:
-            return outcome
-        try:
-            error = self._services.jobs.output(JobRunID(outcome.job_run_id)).error
-        except LandfallError as unavailable:
-            log.warning("job run %d: no output: %s", outcome.job_run_id, unavailable)
-            return outcome
-        return replace(outcome, reason=error) if error else outcome
 
 
 def _tokens(run_id: RunID, pack: PackAttempt) -> dict[tuple[NodeKey, int], str]:
@@ -172,7 +159,3 @@ def _verdicts(found: PackResult) -> dict[NodeKey, Verdict]:
 def _verdict(result: Mapping[str, Any]) -> Verdict:
     # Of one node the job's own word counts: the job run ends as the whole pack did.
     return weigh(JobOutcome(end=JobEnd.SUCCEEDED), result)
-
-
-def _unreadable(error: UnreadableResult) -> Verdict:
-    return Verdict(NodeState.FAILED, error_code=error.code, reason=str(error))
