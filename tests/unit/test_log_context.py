@@ -47,15 +47,17 @@ async def test_the_names_reach_the_threads_of_an_activity(caplog: pytest.LogCapt
 
 
 def test_the_product_of_a_run_is_known_once_it_was_met(caplog: pytest.LogCaptureFixture) -> None:
-    with about(run="r2", node="build"):
-        remember_product("r2", "sales/orders")
+    # A run of this test alone: what a process has met, it keeps from one test to the next.
+    run = "met-in-a-log"
+    with about(run=run, node="build"):
+        remember_product(run, "sales/orders")
         log.warning("first")
-    with about(run="r2"):
+    with about(run=run):
         log.warning("later")
 
     assert caplog.messages == [
-        f"first [product=sales/orders run=r2 node=build trace={run_span('r2').trace}]",
-        f"later [product=sales/orders run=r2 trace={run_span('r2').trace}]",
+        f"first [product=sales/orders run={run} node=build trace={run_span(run).trace}]",
+        f"later [product=sales/orders run={run} trace={run_span(run).trace}]",
     ]
 
 
