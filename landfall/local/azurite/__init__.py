@@ -125,6 +125,8 @@ def command(
         str(Path(__file__).with_name("durable.cjs")),
         "--require",
         str(Path(__file__).with_name("access_log.cjs")),
+        "--require",
+        str(Path(__file__).with_name("lookups.cjs")),
         str(main),
         "--blobHost",
         "127.0.0.1",
