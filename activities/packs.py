@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from activities.job_ends import explained, unreadable
 from activities.landed import newer_versions_of
@@ -16,10 +15,10 @@ from landfall.jobs.tokens import idempotency_token
 from landfall.landing.ledger import NewerVersion, claim_newer_versions
 from landfall.planning.plan import NodeKey
 from landfall.runs.ids import RunID
-from landfall.runs.node_result import UnreadableResult, parse_node_result
+from landfall.runs.node_result import UnreadableResult
 from landfall.runs.node_spec import build_pack_spec
 from landfall.runs.pack_attempts import PackAttempt, read_pack, record_pack_submission
-from landfall.runs.pack_result import PackResult, parse_pack_result
+from landfall.runs.pack_result import PackResult, parse_pack_result, together
 from landfall.runs.pack_settling import settle_pack
 from landfall.runs.pack_verdicts import Blame, PackEnd
 from landfall.runs.settling import Settled
@@ -131,18 +130,16 @@ class Packs:
             except UnreadableResult as error:
                 return PackEnd({}, unreadable(error), Blame.ALL)
             return PackEnd(_verdicts(found), weigh(outcome, None), Blame.NOBODY, found.times)
-        # The job did not come to its end: what it had finished until then lies there node by node.
-        texts = lake.read_control_results(addresses.pack_results_path(domain, name, work.run_id, work.key))
-        results: dict[NodeKey, Verdict] = {}
-        for key, one in texts.items():
-            try:
-                results[NodeKey(key)] = _verdict(parse_node_result(one))
-            except UnreadableResult as error:
-                results[NodeKey(key)] = unreadable(error)
+        # The job did not come to its end: what it had kept until then lies there in parts.
+        parts = lake.read_control_results(addresses.pack_parts_path(domain, name, work.run_id, work.key))
+        try:
+            kept = together(map(parse_pack_result, parts.values()))
+        except UnreadableResult as error:
+            return PackEnd({}, unreadable(error), Blame.ALL)
         failure = explained(self._services, outcome)
         rest = weigh(failure, None)
         blame = Blame.ALL if outcome.capacity or said_by_the_job(failure) else Blame.FIRST
-        return PackEnd(results, rest, blame)
+        return PackEnd(_verdicts(kept), rest, blame, kept.times)
 
 
 def _tokens(run_id: RunID, pack: PackAttempt) -> dict[tuple[NodeKey, int], str]:
@@ -153,9 +150,5 @@ def _tokens(run_id: RunID, pack: PackAttempt) -> dict[tuple[NodeKey, int], str]:
 
 
 def _verdicts(found: PackResult) -> dict[NodeKey, Verdict]:
-    return {key: _verdict(result) for key, result in found.results.items()}
-
-
-def _verdict(result: Mapping[str, Any]) -> Verdict:
     # Of one node the job's own word counts: the job run ends as the whole pack did.
-    return weigh(JobOutcome(end=JobEnd.SUCCEEDED), result)
+    return {key: weigh(JobOutcome(end=JobEnd.SUCCEEDED), result) for key, result in found.results.items()}

@@ -132,9 +132,9 @@ def result_path(domain: str, product: str, run_id: str, node: str, attempt: int)
     return f"{attempt_path(domain, product, run_id, node, attempt)}/{RESULT_FOLDER}"
 
 
-def pack_results_path(domain: str, product: str, run_id: str, pack: str) -> str:
-    """Return the folder, in `control`, in which each node of a pack leaves its result, in a folder named like it."""
-    return f"{attempt_path(domain, product, run_id, pack, 1)}/nodes"
+def pack_parts_path(domain: str, product: str, run_id: str, pack: str) -> str:
+    """Return the folder, in `control`, for the results that the job of a pack keeps before its end, in parts."""
+    return f"{attempt_path(domain, product, run_id, pack, 1)}/parts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from landfall.planning.plan import NodeKey
 from landfall.runs.attempts import Attempt
 from landfall.runs.ids import RunID
 from landfall.runs.pack_attempts import PackAttempt
+from landfall.runs.pack_keeping import KEEP_EVERY_S, keeps_one_by_one
 from landfall.runs.work import NodeWork
 
 
@@ -89,12 +90,14 @@ def build_pack_spec(
         refused: Code and message by node that cannot be executed, such as one whose files have gone.
     """
     domain, name = attempt.product.split("/")
-    folder = addresses.pack_results_path(domain, name, run_id, pack)
+    result_path = addresses.result_path(domain, name, run_id, pack, 1)
+    one_by_one = keeps_one_by_one(one.number for one in attempt.attempts.values())
     return {
         "schema_version": 1,
         "run_id": run_id,
         "pack": pack,
         "fails_fast": attempt.fails_fast,
+        "keep_every_s": 0.0 if one_by_one else KEEP_EVERY_S,
         "nodes": [
             {
                 "after": list(attempt.after[key]),
@@ -106,14 +109,15 @@ def build_pack_spec(
                     one,
                     account=account,
                     trace=traces.get(key, {}),
-                    result_path=f"{folder}/{key}",
+                    result_path=result_path,
                 ),
             }
             for key, one in attempt.attempts.items()
         ],
-        "result_uri": addresses.abfss_uri(
-            account, addresses.CONTROL, addresses.result_path(domain, name, run_id, pack, 1)
+        "parts_uri": addresses.abfss_uri(
+            account, addresses.CONTROL, addresses.pack_parts_path(domain, name, run_id, pack)
         ),
+        "result_uri": addresses.abfss_uri(account, addresses.CONTROL, result_path),
     }
 
 

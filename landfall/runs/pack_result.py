@@ -1,7 +1,10 @@
-"""The pack result that a job leaves in ``control``: what it did with each node, one after the other."""
+"""The pack result that a job leaves in ``control``: what it did with each node, one after the other.
+
+What it keeps before its end are parts, each with the nodes of a while.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,4 +44,14 @@ def parse_pack_result(text: str) -> PackResult:
         key = NodeKey(item["node"])
         results[key] = check_node_result(item["result"])
         times[key] = (datetime.fromisoformat(item["began_at"]), datetime.fromisoformat(item["ended_at"]))
+    return PackResult(results, times)
+
+
+def together(parts: Iterable[PackResult]) -> PackResult:
+    """Return what stands in some parts, each node of which is in one."""
+    results: dict[NodeKey, Mapping[str, Any]] = {}
+    times: dict[NodeKey, tuple[datetime, datetime]] = {}
+    for part in parts:
+        results |= part.results
+        times |= part.times
     return PackResult(results, times)

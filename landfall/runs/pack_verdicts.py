@@ -9,6 +9,7 @@ from typing import Any
 from landfall.planning.plan import NodeKey
 from landfall.runs.backoff import retry_delay
 from landfall.runs.ids import RunID
+from landfall.runs.pack_keeping import keeps_one_by_one
 from landfall.runs.policy import FailureClass, RunPolicy
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict
@@ -20,7 +21,11 @@ class Blame(StrEnum):
     NOBODY = "nobody"
     """The job ended in good order: it came to no node whose predecessor had failed."""
     FIRST = "first"
-    """The process ended at the first node without a result; it had not come to the others."""
+    """The process ended at the first node without a result; it had not come to the others.
+
+    Where results were not kept one by one it may have been another one of them: then nobody is blamed, and they are
+    executed again in a way that will tell.
+    """
     ALL = "all"
     """The job run did not get as far as to any node, or says itself that none could do better."""
 
@@ -86,6 +91,7 @@ class Sorted:
 
 
 _NOT_BEGUN = "the job run ended before it came to this node"
+_LOST = "the job run ended, and the result of this node, if it had come to it, was not kept yet"
 _WAITS = "it waited in the job run for a node that is tried again"
 
 
@@ -135,6 +141,8 @@ def _verdicts(members: Sequence[Member], end: PackEnd) -> dict[NodeKey, tuple[Ve
     """Return the verdict on each node that was begun, or could have been, and whose failure it was."""
     found: dict[NodeKey, tuple[Verdict, FailureClass | None]] = {}
     suspect: NodeKey | None = None
+    told = keeps_one_by_one(member.attempt for member in members)
+    told |= sum(member.key not in end.results for member in members) == 1
     for member in members:
         result = end.results.get(member.key)
         if result is not None:
@@ -146,16 +154,19 @@ def _verdicts(members: Sequence[Member], end: PackEnd) -> dict[NodeKey, tuple[Ve
         could = all(up in found and found[up][0].state is NodeState.SUCCEEDED for up in member.after)
         if end.blame is Blame.NOBODY or not could:
             continue
-        if end.blame is Blame.ALL or suspect is None:
+        if end.blame is Blame.FIRST and not told:
+            found[member.key] = _not_charged(_LOST)
+        elif end.blame is Blame.ALL or suspect is None:
             suspect = suspect or member.key
             found[member.key] = (end.rest, _failure(end.rest))
         else:
-            reason = f"{_NOT_BEGUN}: it ended at {suspect}"
-            found[member.key] = (
-                Verdict(NodeState.FAILED, retryable=True, error_code="LF3308", reason=reason),
-                FailureClass.NEIGHBOUR,
-            )
+            found[member.key] = _not_charged(f"{_NOT_BEGUN}: it ended at {suspect}")
     return found
+
+
+def _not_charged(reason: str) -> tuple[Verdict, FailureClass]:
+    verdict = Verdict(NodeState.FAILED, retryable=True, error_code="LF3308", reason=reason)
+    return verdict, FailureClass.NEIGHBOUR
 
 
 def _failure(verdict: Verdict) -> FailureClass | None:

@@ -32,7 +32,7 @@ from landfall.local.functions_host.instances import Filter, StartRequest
 from landfall.metadata.engine import Database
 from spark_runtime.errors import Failure as NodeFailure
 from spark_runtime.errors import FaultKind
-from spark_runtime.pack import PackSpec, pack_result, parse_pack_spec, run_pack
+from spark_runtime.pack import PackSpec, parse_pack_spec, run_pack
 from spark_runtime.result import FileResult, FileStatus, NodeResult, NodeStatus, OutputResult
 from spark_runtime.spec import FilesInput, NodeSpec, parse_node_spec
 from tests.chaos.moments import Moments
@@ -286,13 +286,7 @@ class SimulatedJobs:
             results = [self._execute_node(run.specs[0])]
             self._write(results[0].spec.result_uri, results[0].to_json())
             return results
-        executed = run_pack(
-            run.pack,
-            self._execute_node,
-            lambda result: self._write(result.spec.result_uri, result.to_json()),
-            self.now,
-        )
-        self._write(run.pack.result_uri, pack_result(run.pack, executed))
+        executed = run_pack(run.pack, self._execute_node, self._write, self.now)
         return [item.result for item in executed]
 
     def _execute_node(self, spec: NodeSpec) -> NodeResult:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from landfall.addresses import BlobAddress, parse_abfss
 from spark_runtime.errors import Failure, FaultKind
-from spark_runtime.pack import pack_result, parse_pack_spec, run_pack
+from spark_runtime.pack import parse_pack_spec, run_pack
 from spark_runtime.result import FileResult, FileStatus, NodeResult, NodeStatus, OutputResult
 from spark_runtime.spec import FilesInput, NodeSpec, parse_node_spec
 
@@ -79,17 +79,11 @@ def run() -> None:
         time.sleep(float(os.environ["LANDFALL_NOOP_TAKES_S"]))
         return _work(spec, time.time())
 
-    def keep(result: NodeResult) -> None:
-        write(result.spec.result_uri, result.to_json())
-
     if "pack" in document:
-        pack = parse_pack_spec(document)
-        executed = run_pack(pack, work, keep)
-        write(pack.result_uri, pack_result(pack, executed))
-        results = [item.result for item in executed]
+        results = [item.result for item in run_pack(parse_pack_spec(document), work, write)]
     else:
         results = [work(parse_node_spec(json.dumps(document)))]
-        keep(results[0])
+        write(results[0].spec.result_uri, results[0].to_json())
     if any(result.status is NodeStatus.FAILED for result in results):
         raise NodeFailed("LF4571 (data): told to fail")
 

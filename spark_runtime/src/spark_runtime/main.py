@@ -7,7 +7,7 @@ import sys
 from pyspark.sql import SparkSession
 
 from spark_runtime.errors import InvalidNodeSpec, RuntimeFault, describe_failure, words_for_a_log
-from spark_runtime.pack import PackSpec, find_pack, pack_result, run_pack
+from spark_runtime.pack import PackSpec, find_pack, run_pack
 from spark_runtime.result import NodeResult
 from spark_runtime.run import run_node
 from spark_runtime.session import open_session
@@ -57,7 +57,7 @@ def run_spec(spark: SparkSession, spec_uri: str) -> tuple[NodeResult, ...]:
         results = _run_pack(spark, pack)
     else:
         results = (_build(spark, parse_node_spec(text)),)
-        _write_result(spark, results[0])
+        _write_text(spark, results[0].to_json(), results[0].spec.result_uri)
     for result in results:
         if result.error is not None:
             error = result.error
@@ -71,8 +71,9 @@ def run_spec(spark: SparkSession, spec_uri: str) -> tuple[NodeResult, ...]:
 
 def _run_pack(spark: SparkSession, spec: PackSpec) -> tuple[NodeResult, ...]:
     log.info("run %s, %s: %d nodes", spec.run_id, spec.pack, len(spec.nodes))
-    executed = run_pack(spec, lambda node: _build(spark, node), lambda result: _write_result(spark, result))
-    _write_text(spark, pack_result(spec, executed), spec.result_uri)
+    executed = run_pack(
+        spec, lambda node: _build(spark, node), lambda uri, text: _write_text(spark, text, uri)
+    )
     results = tuple(item.result for item in executed)
     failed = sum(result.error is not None for result in results)
     log.info("%s: %d of %d nodes built, %d failed", spec.pack, len(results) - failed, len(spec.nodes), failed)
@@ -85,10 +86,6 @@ def _build(spark: SparkSession, spec: NodeSpec) -> NodeResult:
     result = run_node(spark, spec)
     log.info("%s in %.2f s", result.status, result.timings_s["total"])
     return result
-
-
-def _write_result(spark: SparkSession, result: NodeResult) -> None:
-    _write_text(spark, result.to_json(), result.spec.result_uri)
 
 
 def _node_failed(code: str, kind: str, message: str) -> NodeFailed:

@@ -1,9 +1,9 @@
 """A pack: nodes that share a job and are executed one after another in its session, each with a result of its own."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from spark_runtime.errors import Failure, FaultKind, InvalidNodeSpec
@@ -33,12 +33,17 @@ class PackSpec:
 
     Attributes:
         fails_fast: Whether no further node is begun after one that failed.
+        keep_every: Results that are older than this are written before the next node begins; those of all nodes
+            at the end.
+        parts_uri: Folder for what is written before the end.
     """
 
     run_id: str
     pack: str
     nodes: tuple[PackNode, ...]
     fails_fast: bool
+    keep_every: timedelta
+    parts_uri: str
     result_uri: str
 
 
@@ -81,6 +86,8 @@ def parse_pack_spec(document: Mapping[str, Any]) -> PackSpec:
             pack=document["pack"],
             nodes=tuple(_node(item) for item in document["nodes"]),
             fails_fast=document["fails_fast"],
+            keep_every=timedelta(seconds=document["keep_every_s"]),
+            parts_uri=document["parts_uri"],
             result_uri=document["result_uri"],
         )
     except (KeyError, TypeError) as error:
@@ -99,39 +106,45 @@ def _node(item: Mapping[str, Any]) -> PackNode:
 def run_pack(
     spec: PackSpec,
     execute: Callable[[NodeSpec], NodeResult],
-    write: Callable[[NodeResult], None],
+    write: Callable[[str, str], None],
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> list[Executed]:
-    """Execute the nodes of a pack one after another and return those that were begun.
+    """Execute the nodes of a pack one after another, write their results and return those that were begun.
 
     A node whose predecessor in the pack did not succeed is passed over. What a node reads of the pack is the version
     that its predecessor has just written.
 
     Args:
         execute: Builds one node; a failure is a result as well.
-        write: Keeps the result of a node before the next one is begun: what ends the process later loses nothing of it.
+        write: Writes a text into a folder. What has been written before the next node begins is not lost with the
+            process, whatever ends it; as a write may take longer than a small node, those of a while share one.
     """
     executed: list[Executed] = []
+    kept, kept_at = 0, now()
     succeeded: dict[str, NodeResult] = {}
     for node in spec.nodes:
         if not succeeded.keys() >= set(node.after):
             continue
         began_at = now()
+        if executed[kept:] and began_at - kept_at >= spec.keep_every:
+            write(f"{spec.parts_uri}/{kept + 1}", pack_result(spec, executed[kept:]))
+            kept, kept_at = len(executed), now()
+            began_at = kept_at
         if node.refused is not None:
             result = NodeResult(node.spec, NodeStatus.FAILED, error=node.refused)
         else:
             result = execute(_reading(node.spec, [succeeded[key] for key in node.after]))
         executed.append(Executed(result, began_at, now()))
-        write(result)
         if result.status is NodeStatus.SUCCEEDED:
             succeeded[node.spec.node] = result
         elif spec.fails_fast:
             break
+    write(spec.result_uri, pack_result(spec, executed))
     return executed
 
 
-def pack_result(spec: PackSpec, executed: list[Executed]) -> str:
-    """Return the document of ``pack_result.schema.json`` on one line: the results of all nodes that were begun."""
+def pack_result(spec: PackSpec, executed: Sequence[Executed]) -> str:
+    """Return the document of ``pack_result.schema.json`` on one line."""
     return json.dumps(
         {
             "schema_version": SCHEMA_VERSION,

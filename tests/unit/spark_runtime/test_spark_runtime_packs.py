@@ -1,7 +1,7 @@
 """A pack in the runtime: order, versions, results as they come, and what is passed over."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jsonschema
@@ -31,29 +31,36 @@ def a_node(name: str, *after: str, refused: Failure | None = None) -> PackNode:
     )
 
 
-def a_pack(*nodes: PackNode, fails_fast: bool = False) -> PackSpec:
-    return PackSpec("r1", "pack.1", nodes, fails_fast, "abfss://c/pack")
+def a_pack(*nodes: PackNode, fails_fast: bool = False, keep_every_s: float = 0) -> PackSpec:
+    every = timedelta(seconds=keep_every_s)
+    return PackSpec("r1", "pack.1", nodes, fails_fast, every, "abfss://c/parts", "abfss://c/pack")
 
 
 class Engine:
-    """Builds nodes in memory, those named in ``failing`` badly."""
+    """Builds nodes in memory, each in a second, those named in ``failing`` badly.
+
+    Attributes:
+        kept: The nodes in each text that was written, by its address.
+    """
 
     def __init__(self, *failing: str) -> None:
         self.failing = failing
+        self.now = NOW
         self.read: dict[str, list[int | None]] = {}
-        self.kept: list[str] = []
+        self.kept: dict[str, list[str]] = {}
 
     def execute(self, spec: NodeSpec) -> NodeResult:
+        self.now += timedelta(seconds=1)
         self.read[spec.node] = [item.version for item in spec.inputs if isinstance(item, TableInput)]
         if spec.node in self.failing:
             return NodeResult(spec, NodeStatus.FAILED, error=Failure("LF4571", FaultKind.DATA, "told to"))
         return NodeResult(spec, NodeStatus.SUCCEEDED, output=OutputResult(spec.node, spec.output.uri, 7, ()))
 
-    def keep(self, result: NodeResult) -> None:
-        self.kept.append(result.spec.node)
+    def keep(self, uri: str, text: str) -> None:
+        self.kept[uri] = [item["node"] for item in json.loads(text)["nodes"]]
 
     def run(self, pack: PackSpec) -> list[str]:
-        return [item.result.spec.node for item in run_pack(pack, self.execute, self.keep, lambda: NOW)]
+        return [item.result.spec.node for item in run_pack(pack, self.execute, self.keep, lambda: self.now)]
 
 
 def test_a_node_reads_what_its_neighbour_has_just_written() -> None:
@@ -95,13 +102,25 @@ def test_results_are_kept_one_by_one_before_the_next_node_begins() -> None:
     with pytest.raises(SystemExit):
         engine.run(a_pack(a_node("a"), a_node("b"), a_node("c")))
 
-    assert engine.kept == ["a"]
+    assert engine.kept == {"abfss://c/parts/1": ["a"]}
+
+
+def test_small_nodes_share_a_write() -> None:
+    engine = Engine()
+
+    engine.run(a_pack(*map(a_node, "abcde"), keep_every_s=2))
+
+    assert engine.kept == {
+        "abfss://c/parts/1": ["a", "b"],
+        "abfss://c/parts/3": ["c", "d"],
+        "abfss://c/pack": ["a", "b", "c", "d", "e"],
+    }
 
 
 def test_the_result_is_what_its_schema_says() -> None:
     engine = Engine("d")
     pack = a_pack(a_node("a"), a_node("d"))
-    executed = run_pack(pack, engine.execute, engine.keep, lambda: NOW)
+    executed = run_pack(pack, engine.execute, engine.keep, lambda: engine.now)
 
     document = json.loads(pack_result(pack, executed))
 
