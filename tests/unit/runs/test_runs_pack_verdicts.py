@@ -57,5 +57,5 @@ def test_a_node_that_is_the_only_one_without_a_result_is_it() -> None:
 def test_what_waited_for_a_node_goes_on_with_it() -> None:
     found = died([a_member("a"), a_member("b"), a_member("c", "b")], "a")
 
-    assert found.repeated["c"].failure is None
+    assert found.repeated[NodeKey("c")].failure is None
     assert [keys for keys, _ in found.groups] == [("b", "c")]
