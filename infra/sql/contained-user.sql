@@ -1,10 +1,12 @@
--- A contained user for an identity, with no more than it needs; as often as you like. Run by the administrators' group:
+-- A contained user for an identity, with no more than it needs; as often as you like. The pipeline of the code runs it by
+-- contained_users.py; by hand, as a member of the administrators' group:
 --
 --   sqlcmd -G -b -I -S SERVER -d DATABASE -i infra/sql/contained-user.sql -v Name="id-landfall-func-…" ClientId="…" Kind="app"
 --
 -- Kind is app (reads and writes rows) or deploy (migrates tables as well). The user is made by the identity's client id,
 -- which needs no look-up in the directory and so no right there. A rebuilt identity keeps its name and has another client
 -- id: its user is made anew.
+SET NOCOUNT ON;
 SET XACT_ABORT ON;
 
 DECLARE @sid varbinary(16) = CAST(CAST('$(ClientId)' AS uniqueidentifier) AS varbinary(16));

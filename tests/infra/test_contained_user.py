@@ -1,28 +1,43 @@
-"""The script that makes contained users is T-SQL, and gives each kind of user no more than the documentation says."""
+"""The script that makes contained users is T-SQL, gives each kind no more than it needs, and takes no other words."""
 
 import re
 
 import pytest
 import sqlglot
 
+from infra.sql.contained_users import User, UserRefused, make, users_of
 from tests.infra.terraform import REPOSITORY
 
 pytestmark = pytest.mark.infra
 
 _SCRIPT = (REPOSITORY / "infra/sql/contained-user.sql").read_text()
+_CLIENT = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 
 
-def test_the_script_is_t_sql_and_gives_nobody_the_database() -> None:
-    values = {"Name": "id-app", "ClientId": "00000000-0000-0000-0000-000000000000", "Kind": "app"}
-    text = re.sub(r"\$\((\w+)\)", lambda match: values[match[1]], _SCRIPT)
+def _users() -> list[User]:
+    return list(users_of(["app", "id-landfall-func", _CLIENT, "deploy", "landfall-dev", _CLIENT]))
 
-    assert sqlglot.parse(text, read="tsql", error_level=sqlglot.ErrorLevel.RAISE)
-    assert set(re.findall(r"\$\((\w+)\)", _SCRIPT)) == set(values)
+
+def test_the_script_is_t_sql_with_every_value_in_its_place() -> None:
+    ran: list[str] = []
+
+    make(_users(), ran.append)
+
+    assert len(ran) == 2
+    for script, name in zip(ran, ("id-landfall-func", "landfall-dev"), strict=True):
+        assert "$(" not in script
+        assert f"DROP USER [{name}]" in script
+        assert _CLIENT in script
+        assert sqlglot.parse(script, read="tsql", error_level=sqlglot.ErrorLevel.RAISE)
+
+
+def test_nobody_is_given_the_database() -> None:
     assert set(re.findall(r"ALTER ROLE (\w+) ADD", _SCRIPT)) == {
         "db_datareader",
         "db_datawriter",
         "db_ddladmin",
     }
+    assert "GRANT" not in _SCRIPT
 
 
 def test_every_change_is_made_only_where_it_is_missing() -> None:
@@ -34,3 +49,19 @@ def test_every_change_is_made_only_where_it_is_missing() -> None:
 
     assert len(changes) == 6
     assert all(line.startswith(("IF ", "    ")) for line in changes)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "say KIND NAME CLIENT_ID"),
+        (["app", "id-app"], "say KIND NAME CLIENT_ID"),
+        (["owner", "id-app", _CLIENT], "'owner' is none of app, deploy"),
+        (["app", "id]; DROP TABLE Runs --", _CLIENT], "is no name of an identity"),
+        (["app", "id-app", ""], "'' is no client id of id-app"),
+    ],
+    ids=["nothing", "missing", "kind", "name", "client"],
+)
+def test_what_names_no_user_is_refused_before_anything_is_done(words: list[str], says: str) -> None:
+    with pytest.raises(UserRefused, match=re.escape(says)):
+        list(users_of(words))
