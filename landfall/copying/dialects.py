@@ -23,7 +23,8 @@ class Dialect:
         texts: The text of a value of a watermark: all its digits, and the same literal again.
         ages: Condition on a column that its value is older than so many seconds.
         as_text: A column that is declared as text, whatever it is; ``None`` where drivers have texts for all that is.
-        partition: What Data Factory replaces by a range of the partition column; ``None`` if it reads in one.
+        partition: What Data Factory replaces by a range of the partition column, which no null is in; ``None`` if it
+            reads in one.
     """
 
     quotes: tuple[str, str]
@@ -78,6 +79,7 @@ _POSTGRESQL: Final = Dialect(
         _INSTANT: "{v} <= now() - interval '{s} seconds'",
         _LOCAL: "{v} <= (now() AT TIME ZONE 'UTC') - interval '{s} seconds'",
     },
+    partition=_RANGE,
 )
 _ORACLE_TIME: Final = """'YYYY-MM-DD"T"HH24:MI:SS.FF9'"""
 _ORACLE: Final = Dialect(

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from landfall.addresses import landing_path
 from landfall.copying.dialects import DIALECTS
 from landfall.copying.names import UPTO, increment_name
-from landfall.copying.queries import TableQueries
+from landfall.copying.queries import TableQueries, find_column
 from landfall.copying.translating import translator
 from landfall.errors import LandfallError
 from landfall.spec.connections import is_key_vault_reference, plain_settings
@@ -236,7 +236,9 @@ class _Planning:
         queries = TableQueries(self._copy, self.dataset.columns, engine, engine)
         incremental = self._copy.watermark is not None
         parts = self._copy.partitions
-        part = DIALECTS[engine].partition if parts is not None else None
+        column = find_column(self.dataset.columns, parts.column) if parts is not None else None
+        # Rows without a value are in no range, so a column that may be null is read in one.
+        part = DIALECTS[engine].partition if column is not None and not column.nullable else None
         by_secret = is_key_vault_reference(self.source.connection or "")
         # Azure SQL with a password is a SQL Server like any other.
         yield "kind", Engine.SQLSERVER if engine is Engine.AZURE_SQL and by_secret else engine

@@ -45,7 +45,7 @@ COPIES = {
     "share": '{path: "*.csv"}',
     "files": '{path: "*.csv"}',
     "ora": "{table: T, partitions: {column: id, count: 4}}",
-    "pg": "{table: T}",
+    "pg": "{table: T, partitions: {column: id, count: 4}}",
     "az": "{table: T, watermark: id}",
 }
 
@@ -58,7 +58,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = project / "data_products/mobility/sources"
     folder.mkdir(parents=True)
     datasets = "".join(
-        f"  - {{name: {name}_landed, source: {name}, copy: {copy}, columns: [{{name: id, type: bigint}}]}}\n"
+        f"  - {{name: {name}_landed, source: {name}, copy: {copy},\n"
+        "     columns: [{name: id, type: bigint, nullable: false}]}\n"
         for name, copy in COPIES.items()
     )
     (folder / "product.yml").write_text(SOURCES + datasets)

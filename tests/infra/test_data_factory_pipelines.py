@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,13 @@ from typing import Any
 import pytest
 
 from landfall.api.copying import show_copy_plan
+from landfall.copying.plan import make_copy_plan
 from landfall.metadata.apply import apply_products
 from landfall.metadata.engine import Database
+from landfall.spec.copying import Copy, Engine, Partitions
 from landfall.spec.load import load_products
+from landfall.spec.model import Column, FileFormat, Source, SourceType
+from tests.builders import a_landed_dataset, a_product
 from tests.databases import a_database
 from tests.infra.factory.rules import faults_of_rules
 
@@ -141,19 +146,21 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def walk(
-    python: str, pipeline: str, parameters: Any, answers: Any, folder: Path = SOURCE
-) -> list[dict[str, Any]]:
-    asked = {
+def asking(pipeline: str, parameters: Any, answers: Any, folder: Path = SOURCE) -> dict[str, Any]:
+    return {
         "folder": str(folder),
         "pipeline": pipeline,
         "parameters": parameters,
         "globals": GLOBALS,
         "answers": answers,
     }
+
+
+def walk(python: str, *asked: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """Return what ran on each walk; one process walks them all, since its engine takes seconds to load."""
     found = run(python, "flow.py", given=asked)
-    assert "error" not in found, found
-    return list(found["ran"])
+    assert not [item for item in found if "error" in item], found
+    return [item["ran"] for item in found]
 
 
 def by_name(ran: list[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -173,7 +180,7 @@ def test_the_pipeline_copies_what_our_api_answers_and_starts_a_run_for_it(
         ],
     }
 
-    ran = walk(python, "pl_copy_to_landing", PRODUCT, answers)
+    (ran,) = walk(python, asking("pl_copy_to_landing", PRODUCT, answers))
 
     assert by_name(ran, "Get copy plan")["properties"]["url"] == (
         "https://landfall.example/api/products/mobility/fleet/copy-plan?key=run-1&datasets=&full=false"
@@ -196,7 +203,7 @@ def test_a_child_puts_the_upper_bound_where_the_plan_says(python: str, database:
     (item, _) = show_copy_plan(database, "mobility/fleet", key="run-1", now=NOW).body["items"]
     answers = {"Ask how far": {"firstRow": {"watermark_to": "2026-01-30T10:00:00.1234567"}}}
 
-    ran = walk(python, "pl_copy_from_sqlserver", {"item": item}, answers)
+    (ran,) = walk(python, asking("pl_copy_from_sqlserver", {"item": item}, answers))
 
     copy = by_name(ran, "Copy rows")
     assert (
@@ -212,14 +219,62 @@ def test_a_child_puts_the_upper_bound_where_the_plan_says(python: str, database:
     assert "Tell what landed" in {item["name"] for item in ran}
 
 
-@pytest.mark.parametrize("answer", ["-", "2026-01-30"])
-def test_a_child_copies_nothing_where_nothing_is_new(python: str, database: Database, answer: str) -> None:
+def test_a_child_copies_nothing_where_nothing_is_new(python: str, database: Database) -> None:
     (item, _) = show_copy_plan(database, "mobility/fleet", key="run-1", now=NOW).body["items"]
-    answers = {"Ask how far": {"firstRow": {"watermark_to": answer}}}
+    item |= {"watermark_from": "2026-01-30"}
 
-    ran = walk(python, "pl_copy_from_sqlserver", {"item": {**item, "watermark_from": "2026-01-30"}}, answers)
+    walks = walk(
+        python,
+        *(
+            asking(
+                "pl_copy_from_sqlserver",
+                {"item": item},
+                {"Ask how far": {"firstRow": {"watermark_to": answer}}},
+            )
+            for answer in ("-", "2026-01-30")
+        ),
+    )
 
-    assert [item["name"] for item in ran] == ["Ask how far", "Tell that nothing did"]
+    assert [[item["name"] for item in ran] for ran in walks] == [["Ask how far", "Tell that nothing did"]] * 2
+
+
+ENGINES = ("sqlserver", "azure_sql", "postgresql", "oracle")
+
+
+def test_a_large_table_of_any_engine_is_read_in_ranges_of_its_column(python: str) -> None:
+    """Where the plan names a partition column; without one the same pipeline reads in one."""
+    asked = [("postgresql", 0), *((engine, 8) for engine in ENGINES)]
+    items = {(engine, count): item_of_a_table(Engine(engine), count) for engine, count in asked}
+    answers = {"Ask how far": {"firstRow": {"watermark_to": "all"}}}
+
+    walks = walk(
+        python, *(asking(f"pl_copy_from_{key[0]}", {"item": item}, answers) for key, item in items.items())
+    )
+
+    read = {key: by_name(ran, "Copy rows")["properties"] for key, ran in zip(items, walks, strict=True)}
+    for (engine, count), copy in read.items():
+        source = copy["source"]
+        query = next(str(value) for name, value in source.items() if name.lower().endswith("query"))
+        assert source["partitionOption"] == ("DynamicRange" if count else "None"), engine
+        assert source["partitionSettings"]["partitionColumnName"] == ("id" if count else ""), engine
+        assert copy["parallelCopies"] == max(count, 1), engine
+        # The ranges stand in the statement, where the service puts each in turn.
+        assert ("?Adf" in query) == bool(count), engine
+
+
+def item_of_a_table(engine: Engine, count: int) -> dict[str, Any]:
+    """Return the item of a plan that copies a table whole, in so many ranges."""
+    copy = Copy("t", partitions=Partitions("id", count) if count else None)
+    dataset = replace(
+        a_landed_dataset(landing="t/*.parquet", columns=(Column("id", "bigint", nullable=False),)),
+        source="shop",
+        copy=copy,
+    )
+    connection = "Server=s;Database=d" if engine is Engine.AZURE_SQL else "keyvault:shop"
+    source = Source("shop", SourceType.DATABASE, FileFormat.PARQUET, connection=connection, engine=engine)
+    product = replace(a_product(landed=[dataset]), sources=(source,))
+    (item,) = make_copy_plan(product, {}, key="run-1", now=NOW).to_payload()["items"]
+    return dict(item)
 
 
 def test_a_product_whose_copies_are_all_on_their_way_still_starts_its_run(python: str) -> None:
@@ -230,7 +285,8 @@ def test_a_product_whose_copies_are_all_on_their_way_still_starts_its_run(python
         "waiting": [{"dataset": "x", "reason": "y"}],
     }
 
-    ran = walk(python, "pl_copy_to_landing", PRODUCT, {"Get copy plan": plan, "What landed": {"value": []}})
+    answers = {"Get copy plan": plan, "What landed": {"value": []}}
+    (ran,) = walk(python, asking("pl_copy_to_landing", PRODUCT, answers))
 
     assert json.loads(by_name(ran, "Start run")["properties"]["body"])["files"] == []
 
@@ -238,8 +294,11 @@ def test_a_product_whose_copies_are_all_on_their_way_still_starts_its_run(python
 def test_who_is_called_back_asks_for_the_same_run(python: str) -> None:
     answers: dict[str, Any] = {"Get copy plan": {"items": []}, "What landed": {"value": []}}
 
-    polled = walk(python, "pl_copy_to_landing", PRODUCT, answers)
-    called = walk(python, "pl_copy_to_landing", {**PRODUCT, "wait": "callback"}, answers)
+    polled, called = walk(
+        python,
+        asking("pl_copy_to_landing", PRODUCT, answers),
+        asking("pl_copy_to_landing", {**PRODUCT, "wait": "callback"}, answers),
+    )
 
     start = by_name(polled, "Start run")["properties"]
     hook = by_name(called, "Start run and be called back")
@@ -249,15 +308,11 @@ def test_who_is_called_back_asks_for_the_same_run(python: str) -> None:
 
 def test_a_field_that_the_api_does_not_answer_breaks_the_walk(python: str, tmp_path: Path) -> None:
     folder = broken(tmp_path, COPY, "output.items", "output.entries")
-    asked = {
-        "folder": str(folder),
-        "pipeline": "pl_copy_to_landing",
-        "parameters": PRODUCT,
-        "globals": GLOBALS,
-        "answers": {"Get copy plan": {"items": []}},
-    }
+    asked = asking("pl_copy_to_landing", PRODUCT, {"Get copy plan": {"items": []}}, folder)
 
-    assert "error" in run(python, "flow.py", given=asked)
+    (found,) = run(python, "flow.py", given=[asked])
+
+    assert "error" in found
 
 
 def test_answers_of_an_api_are_mapped_to_columns_where_they_become_parquet(python: str) -> None:
@@ -278,7 +333,7 @@ def test_answers_of_an_api_are_mapped_to_columns_where_they_become_parquet(pytho
         "translator": mapping,
     }
 
-    (copy,) = walk(python, "pl_copy_from_rest", {"item": item}, {})
+    ((copy,),) = walk(python, asking("pl_copy_from_rest", {"item": item}, {}))
 
     assert copy["name"] == "Copy rest_identity as parquet"
     assert copy["properties"]["sink"]["type"] == "ParquetSink"

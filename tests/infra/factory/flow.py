@@ -1,13 +1,13 @@
-"""Walks through a pipeline of a Data Factory with the engine that evaluates its expressions.
+"""Walks through pipelines of a Data Factory with the engine that evaluates its expressions.
 
-Run by the Python of an environment that has the testing framework. Reads JSON from stdin: ``folder``, ``pipeline``,
-``parameters``, ``globals``, and ``answers``, the output of each activity by its name. Prints what came of each activity
-in the order in which they ran, or the error that ended the walk.
+Run by the Python of an environment that has the testing framework. Reads JSON from stdin, a list of walks: ``folder``,
+``pipeline``, ``parameters``, ``globals``, and ``answers``, the output of each activity by its name. Prints for each
+what came of each activity in the order in which they ran, or the error that ended it.
 """
 
 import json
 import sys
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 from data_factory_testing_framework import TestFramework, TestFrameworkType
@@ -25,8 +25,14 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
+@cache
+def framework_of(folder: str) -> Any:
+    """Return the framework over a folder, all of which it reads at its start."""
+    return TestFramework(TestFrameworkType.DataFactory, root_folder_path=folder)
+
+
 def walk(asked: dict[str, Any]) -> list[dict[str, Any]]:
-    framework = TestFramework(TestFrameworkType.DataFactory, root_folder_path=asked["folder"])
+    framework = framework_of(asked["folder"])
     pipeline = framework.get_pipeline_by_name(asked["pipeline"])
     parameters = [
         *(
@@ -56,10 +62,12 @@ def walk(asked: dict[str, Any]) -> list[dict[str, Any]]:
     return ran
 
 
-if __name__ == "__main__":
-    asked = json.load(sys.stdin)
-    asked["folder"] = str(Path(asked["folder"]))
+def outcome(asked: dict[str, Any]) -> dict[str, Any]:
     try:
-        print(json.dumps({"ran": walk(asked)}))
+        return {"ran": walk(asked)}
     except Exception as error:
-        print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+if __name__ == "__main__":
+    print(json.dumps([outcome(asked) for asked in json.load(sys.stdin)]))

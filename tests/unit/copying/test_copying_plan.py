@@ -16,7 +16,7 @@ from tests.builders import a_landed_dataset, a_product
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 COLUMNS = (
-    Column("order_id", "bigint", source_name="OrderID"),
+    Column("order_id", "bigint", nullable=False, source_name="OrderID"),
     Column("changed", "timestamp", source_name="Changed"),
     Column("day", "date"),
     Column("version", "binary"),
@@ -139,6 +139,13 @@ def test_partitions_are_left_to_data_factory() -> None:
         4,
     )
     assert "?AdfDynamicRangePartitionCondition" in item.source_query
+
+
+def test_a_column_that_may_be_null_is_read_in_one_since_no_range_has_its_nulls() -> None:
+    item = the_item(a_copied_product(Copy("Orders", partitions=Partitions("day", 4))))
+
+    assert (item.partition_option, item.partition_count) == ("None", 0)
+    assert "?Adf" not in item.source_query
 
 
 def test_a_filter_is_translated_where_another_database_stands_in() -> None:
