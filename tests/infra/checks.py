@@ -58,6 +58,11 @@ _HOST = {
     "table": "privatelink.table.core.windows.net",
 }
 
+_FLOW_LOGS = {"blob": "privatelink.blob.core.windows.net"}
+
+# What Azure Policy mends by, in all of the subscription.
+_WIDE = {"Log Analytics Contributor", "Monitoring Contributor"}
+
 # Types whose resources report to the workspace, and what is appended to their ids where a part reports.
 WATCHED: Mapping[str, tuple[str, ...]] = {
     "azurerm_log_analytics_workspace": ("",),
@@ -150,6 +155,8 @@ def roles_are_narrow(plan: Plan) -> Iterator[str]:
         role, scope = assignment.values["role_definition_name"], assignment.values["scope"]
         if role in {"Owner", "Contributor", "User Access Administrator"} or not role:
             yield f"{assignment.address}: {role!r} may do more than anybody here needs"
+        if scope.startswith("azurerm_subscription") and role not in _WIDE:
+            yield f"{assignment.address}: {role!r} holds for the whole subscription"
         if not scope.startswith("azurerm_"):
             yield f"{assignment.address}: holds for more than one resource ({scope})"
         if not assignment.values["principal_type"]:
@@ -212,7 +219,9 @@ def _zones(group: Mapping[str, Any]) -> list[str]:
 
 def _endpoints_of(resource: Resource) -> Mapping[str, str]:
     if resource.type == "azurerm_storage_account":
-        return _LAKE if resource.values["is_hns_enabled"] else _HOST
+        if resource.values["is_hns_enabled"]:
+            return _LAKE
+        return _FLOW_LOGS if "landfalllogs" in resource.values["name"] else _HOST
     if resource.type == "azapi_resource" and not _is_app(resource):
         return {}
     return ENDPOINTS.get(resource.type, {})

@@ -158,8 +158,6 @@ class Terraform:
         return Plan(stack, environment, tuple(_resources(json.loads(shown.output))))
 
     def try_plan(self, stack: str, environment: str, *, ids: str = "named") -> Answer:
-        folder = self.root / "stacks" / stack
-        files = [self.root / f"env/{environment}.tfvars", folder / f"env/{environment}.tfvars"]
         return self._run(
             stack,
             ids,
@@ -169,13 +167,22 @@ class Terraform:
             "-refresh=false",
             "-lock=false",
             f"-out={environment}.plan",
-            *(f"-var-file={file}" for file in files if file.exists()),
+            *self._files(Path("stacks", stack), environment),
         )
 
     def test(self, folder: Path) -> Answer:
-        """Run the `*.tftest.hcl` files of a module or stack, given by its folder below the root."""
+        """Run the `*.tftest.hcl` files of a module or stack, given by its folder below the root.
+
+        Those of a stack begin with what it is given in development.
+        """
+        if folder.parts[0] == "stacks":
+            return self._run_in(folder, "unknown", "test", "-no-color", *self._files(folder, "dev"))
         answer = self._run_in(folder, "unknown", "init", "-input=false", "-no-color")
         return answer if answer.exit_code else self._run_in(folder, "unknown", "test", "-no-color")
+
+    def _files(self, folder: Path, environment: str) -> list[str]:
+        files = [self.root / f"env/{environment}.tfvars", self.root / folder / f"env/{environment}.tfvars"]
+        return [f"-var-file={file}" for file in files if file.exists()]
 
     def _run(self, stack: str, ids: str, *command: str) -> Answer:
         return self._run_in(Path("stacks", stack), ids, *command)

@@ -12,13 +12,32 @@ pytestmark = pytest.mark.infra
 _FILES = sorted(file.relative_to(SOURCE) for file in SOURCE.rglob("*.tftest.hcl"))
 
 
-@pytest.mark.parametrize("file", _FILES, ids=[file.name.partition(".")[0] for file in _FILES])
-def test_what_terraform_tests_itself_holds(file: Path, terraform: Terraform) -> None:
-    answer = terraform.test(file.parents[1])
+@pytest.fixture(scope="module")
+def tested(initialised: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    """A copy for all of them: they change nothing."""
+    return initialised.copy(tmp_path_factory.mktemp("tested") / "project")
+
+
+@pytest.mark.parametrize("file", _FILES, ids=["-".join(file.parts[:2]) for file in _FILES])
+def test_what_terraform_tests_itself_holds(file: Path, tested: Terraform) -> None:
+    answer = tested.test(file.parents[1])
 
     runs = len(re.findall(r"^run ", (SOURCE / file).read_text(), re.M))
     assert answer.exit_code == 0, answer.output
     assert f"{runs} passed, 0 failed" in answer.output
+
+
+def test_everything_that_decides_something_has_such_a_test() -> None:
+    """What only reads, or makes the same in any case, is held by its plans."""
+    without = {"modules/platform", "stacks/databricks", "stacks/identity"}
+    tested = {file.parents[1].as_posix() for file in _FILES}
+    there = {
+        folder.relative_to(SOURCE).as_posix()
+        for kind in ("modules", "stacks")
+        for folder in (SOURCE / kind).iterdir()
+    }
+
+    assert there - tested == without
 
 
 def test_a_module_that_breaks_its_test_is_found(terraform: Terraform) -> None:

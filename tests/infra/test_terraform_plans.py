@@ -18,6 +18,7 @@ pytestmark = pytest.mark.infra
 # Who may do what: role and the end of the scope, by address. A new one is added here too, with its reason in the code.
 _ROLES = {
     "storage": {
+        "flow_logs": ("Storage Blob Data Contributor", "stlandfalllogsprdweulf01"),
         'topic["queue"]': ("Storage Queue Data Message Sender", "queues/landfall-events"),
         'topic["dead_letters"]': ("Storage Blob Data Contributor", "containers/event-dead-letters"),
     },
@@ -38,6 +39,10 @@ _ROLES = {
     "data_factory": {
         'this["landing"]': ("Storage Blob Data Contributor", "containers/landing"),
         'this["secrets"]': ("Key Vault Secrets User", "kv-landfall-prdweulf01"),
+    },
+    "policy": {
+        'logs["Log Analytics Contributor"]': ("Log Analytics Contributor", "azurerm_subscription.id"),
+        'logs["Monitoring Contributor"]': ("Monitoring Contributor", "azurerm_subscription.id"),
     },
 }
 _ABBREVIATIONS = {
@@ -141,18 +146,28 @@ def test_the_documented_matrix_of_roles_is_the_planned_one(planned: Planned) -> 
         if "|" in line
     ]
     identities = {
-        "storage": "topic of the lake",
+        "flow_logs": "flow log",
+        "topic": "topic of the lake",
         "databricks": "access connector",
         "function_app": "app",
         "data_factory": "Data Factory",
+        "policy": "policy of logs",
     }
-    kinds = {"stlandfallhost": "host account", "kv-": "vault", "appi-": "Application Insights"}
+    kinds = {
+        "stlandfallhost": "host account",
+        "stlandfalllogs": "account of flow logs",
+        "kv-": "vault",
+        "appi-": "Application Insights",
+        "azurerm_subscription": "subscription",
+    }
     assigned = []
     for stack in STACKS:
         for role in planned(stack, "prd").made("azurerm_role_assignment"):
             scope = role.values["scope"].partition("/default/")[2] or role.values["scope"].rpartition("/")[2]
             scope = next((kind for start, kind in kinds.items() if scope.startswith(start)), scope)
-            assigned.append((identities[stack], role.values["role_definition_name"], scope))
+            owner = role.address.removeprefix("azurerm_role_assignment.").partition("[")[0]
+            identity = identities.get(owner) or identities[stack]
+            assigned.append((identity, role.values["role_definition_name"], scope))
 
     assert sorted(rows[2:]) == sorted(assigned)
 
@@ -240,6 +255,18 @@ def test_the_lake_has_the_containers_that_the_code_names(planned: Planned) -> No
     }
 
     assert containers == set(addresses.CONTAINERS)
+
+
+def test_who_talked_to_whom_is_kept_apart_from_what_others_keep(planned: Planned) -> None:
+    plan = planned("storage", "prd")
+    (log,) = (r for r in plan.made("azapi_resource") if "flowLogs@" in r.values["type"])
+    properties = log.values["body"]["properties"]
+
+    assert properties["targetResourceId"] == "azurerm_virtual_network/vnet-landfall-prd-weu-lf01"
+    assert properties["storageId"] == "azurerm_storage_account/stlandfalllogsprdweulf01"
+    assert properties["retentionPolicy"] == {"enabled": True, "days": 90}
+    # Without an identity of its own it would need a shared key.
+    assert log.values["identity"][0]["type"] == "UserAssigned"
 
 
 def test_tables_are_never_deleted_by_age(planned: Planned) -> None:
@@ -395,6 +422,22 @@ def test_only_the_development_factory_is_edited_in_git(planned: Planned) -> None
     assert with_git == ["dev"]
 
 
+def test_logs_of_others_are_mended_and_ours_are_left_to_terraform(planned: Planned) -> None:
+    plan = planned("policy", "prd")
+    (assignment,) = (
+        a for a in plan.made("azurerm_subscription_policy_assignment") if a.values["name"] == "landfall-logs"
+    )
+    groups = {
+        group.values["name"]
+        for stack in STACKS
+        for group in planned(stack, "prd").made("azurerm_resource_group")
+    }
+
+    assert json.loads(assignment.values["parameters"])["effect"] == {"value": "DeployIfNotExists"}
+    assert groups <= {scope.rpartition("/")[2] for scope in assignment.values["not_scopes"]}
+    assert len(plan.made("azurerm_subscription_policy_remediation")) == 5
+
+
 def test_rules_of_azure_policy_are_each_assigned_once(planned: Planned) -> None:
     assignments = planned("policy", "prd").made("azurerm_subscription_policy_assignment")
     definitions = [
@@ -403,7 +446,8 @@ def test_rules_of_azure_policy_are_each_assigned_once(planned: Planned) -> None:
         if "tagName" not in (a.values["parameters"] or "")
     ]
 
-    assert len(set(definitions)) == len(definitions) > 25
+    assert len(set(definitions)) == len(definitions) > 35
+    assert all(len(assignment.values["display_name"]) <= 128 for assignment in assignments)
     assert all(
         re.search(r"/policy(Set)?Definitions/[0-9a-f-]{36}$", definition) for definition in definitions
     )

@@ -114,6 +114,13 @@ def test_a_wrong_deployment_is_refused_with_what_to_write(
             "azurerm_role_assignment.topic[\"queue\"]: 'Contributor' may do more than anybody here needs",
         ),
         (
+            "policy",
+            "stacks/policy/remediation.tf",
+            '"Monitoring Contributor"',
+            '"Reader"',
+            "azurerm_role_assignment.logs[\"Reader\"]: 'Reader' holds for the whole subscription",
+        ),
+        (
             "function_app",
             "stacks/function_app/main.tf",
             'publicNetworkAccess       = "Disabled"',
@@ -160,6 +167,7 @@ def test_a_wrong_deployment_is_refused_with_what_to_write(
         "password",
         "logs",
         "role",
+        "scope",
         "app",
         "key",
         "isolation",

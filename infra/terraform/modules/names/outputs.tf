@@ -28,6 +28,8 @@ output "names" {
     data_factory         = "adf-${local.workload}-${local.tail}"
     databricks           = "dbw-${local.workload}-${local.tail}"
     databricks_managed   = "rg-${local.workload}-databricks-managed-${local.tail}"
+    flow_log_account     = "st${local.workload}logs${local.compact}"
+    flow_log_identity    = "id-${local.workload}-flow-${local.tail}"
     function_app         = "func-${local.workload}-${local.tail}"
     function_identity    = "id-${local.workload}-func-${local.tail}"
     function_plan        = "asp-${local.workload}-${local.tail}"
@@ -69,6 +71,8 @@ output "containers" {
     control      = "control"
     dead_letters = "event-dead-letters"
     packages     = "function-packages"
+    # The name that Network Watcher writes to.
+    flow_logs    = "insights-logs-flowlogflowevent"
     events_queue = "landfall-events"
     poison_queue = "landfall-events-poison"
   }

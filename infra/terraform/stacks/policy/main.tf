@@ -14,6 +14,8 @@ data "azurerm_monitor_action_group" "this" {
 }
 
 locals {
+  own_groups = concat(values(module.names.resource_groups), [local.names.databricks_managed])
+
   assignments = merge(
     { for key, rule in local.rules : key => merge(rule, { kind = "policyDefinitions" }) },
     { for key, rule in local.initiatives : key => merge(rule, { kind = "policySetDefinitions" }) },
@@ -45,7 +47,26 @@ resource "azurerm_security_center_subscription_pricing" "this" {
 
   tier          = "Standard"
   resource_type = each.key
-  subplan       = each.value
+  subplan       = each.value.subplan
+
+  dynamic "extension" {
+    for_each = each.value.extensions
+
+    content {
+      name                            = extension.key
+      additional_extension_properties = length(extension.value) == 0 ? null : extension.value
+    }
+  }
+}
+
+# Who is told of what it finds.
+resource "azurerm_security_center_contact" "this" {
+  count = var.defender ? 1 : 0
+
+  name                = "default"
+  email               = var.deployment.owner
+  alert_notifications = true
+  alerts_to_admins    = true
 }
 
 # --- What it may cost ---

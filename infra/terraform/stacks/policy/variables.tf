@@ -19,6 +19,12 @@ variable "defender" {
   type        = bool
 }
 
+variable "malware_scan_gb" {
+  description = "Defender: GB that are scanned for malware as they land, each month and storage account. It is billed by the GB."
+  type        = number
+  default     = 100
+}
+
 variable "budget" {
   description = "Monthly amount in the currency of the account, and the first day of a month from which it counts."
   type = object({

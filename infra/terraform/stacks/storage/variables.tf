@@ -39,3 +39,13 @@ variable "landing_immutable_days" {
   type        = number
   default     = null
 }
+
+variable "flow_log_days" {
+  description = "Days for which it is kept who talked to whom in the network, 1 to 365."
+  type        = number
+
+  validation {
+    condition     = var.flow_log_days >= 1 && var.flow_log_days <= 365
+    error_message = "flow_log_days is 1 to 365."
+  }
+}

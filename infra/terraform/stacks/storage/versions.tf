@@ -2,6 +2,10 @@ terraform {
   required_version = "~> 1.11"
 
   required_providers {
+    azapi = {
+      source  = "azure/azapi"
+      version = "~> 2.0"
+    }
     azurerm = {
       source  = "hashicorp/azurerm"
       version = "~> 4.81"

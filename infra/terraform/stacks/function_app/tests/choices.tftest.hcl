@@ -7,24 +7,12 @@ mock_provider "azapi" {
   }
 }
 
-variables {
-  deployment = {
-    environment = "dev"
-    location    = "westeurope"
-    suffix      = "lf01"
-    domain      = "platform"
-    owner       = "data-platform@example.com"
-    cost_center = "cc-0000"
-  }
-
-  sign_in              = { client_id = "00000000-0000-0000-0000-000000000000", allowed_applications = [], allowed_identities = [] }
-  callback_hosts       = []
-  zone_redundant       = false
-  always_ready_durable = 1
-}
-
 run "state_is_in_the_hosts_account_by_default" {
   command = plan
+
+  variables {
+    always_ready_durable = 1
+  }
 
   assert {
     condition     = length(azapi_resource.scheduler) == 0 && length([for name in keys(local.app_settings) : name if strcontains(name, "storageProvider")]) == 0

@@ -5,3 +5,4 @@ landing_cool_after_days   = 30
 landing_delete_after_days = null
 control_delete_after_days = 90
 landing_immutable_days    = null
+flow_log_days             = 90

@@ -1,21 +1,5 @@
 mock_provider "azurerm" {}
-
-variables {
-  deployment = {
-    environment = "dev"
-    location    = "westeurope"
-    suffix      = "lf01"
-    domain      = "platform"
-    owner       = "data-platform@example.com"
-    cost_center = "cc-0000"
-  }
-
-  lake_replication          = "LRS"
-  host_replication          = "LRS"
-  soft_delete_days          = 7
-  landing_cool_after_days   = 30
-  control_delete_after_days = 90
-}
+mock_provider "azapi" {}
 
 run "landed_files_can_be_changed_by_default" {
   command = plan
