@@ -14,10 +14,11 @@ TERRAFORM_STAMP := .landfall/tools/terraform/.landfall-setup
 CLASSIC_STAMP := .landfall/tools/classic-spark/.landfall-setup
 PIPELINES_STAMP := .landfall/tools/azure-pipelines/.landfall-setup
 FACTORY_STAMP := .landfall/tools/data-factory/.landfall-setup
+CHECKOV_STAMP := .landfall/tools/checkov/.landfall-setup
 POSTGRESQL_STAMP := .landfall/tools/postgresql/.landfall-setup
 BROWSER_STAMP := .landfall/tools/browser/.landfall-setup
 
-.PHONY: help setup classic-spark terraform-schemas data-factory azure-pipelines postgresql browser demo test test-fast engines chaos fmt lint types up down bench migration histories docs requirements
+.PHONY: help setup classic-spark terraform-schemas data-factory azure-pipelines checkov postgresql browser demo test test-fast engines chaos fmt lint types up down bench migration histories docs requirements
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,11 @@ azure-pipelines: $(PIPELINES_STAMP)  ## get the language service that the tests 
 $(PIPELINES_STAMP): scripts/azure-pipelines | $(PYTHON_STAMP)
 	@scripts/azure-pipelines $@
 
+checkov: $(CHECKOV_STAMP)  ## get the scanner of settings that infra/terraform is held against
+
+$(CHECKOV_STAMP): scripts/checkov scripts/checkov-requirements.txt | $(PYTHON_STAMP)
+	@scripts/checkov $@
+
 postgresql: $(POSTGRESQL_STAMP)  ## install PostgreSQL from Debian's packages, for the tests that copy from it
 
 $(POSTGRESQL_STAMP): scripts/postgresql | $(PYTHON_STAMP)
@@ -63,7 +69,7 @@ $(BROWSER_STAMP): scripts/browser | $(PYTHON_STAMP)
 demo: setup  ## from nothing to gold tables: the example product on real data
 	@$(BIN)/landfall demo
 
-test: setup classic-spark terraform-schemas data-factory azure-pipelines postgresql browser lint types  ## all that CI runs; where Java can be had, a share of the cases on Spark itself
+test: setup classic-spark terraform-schemas data-factory azure-pipelines checkov postgresql browser lint types  ## all that CI runs; where Java can be had, a share of the cases on Spark itself
 	$(BIN)/pytest -n 2 --dist loadfile
 
 engines: setup classic-spark  ## all cases on the laptop's engine and on Spark itself
