@@ -100,8 +100,9 @@ def row_test(rule: Rule, types: Mapping[str, str]) -> Test:
         RuleRefused: The rule names a column that is not there, or lacks a setting.
     """
     passes, meaning = _CONDITIONS[rule.check](rule, types)
-    # A null answer passes: a rule about a value says nothing about its absence.
-    failing = f"NOT coalesce({passes}, true)"
+    # A null answer passes: a rule about a value says nothing about its absence. Engines evaluate what they are to
+    # coalesce twice; but what users write need not be a condition, and only so each of them refuses that.
+    failing = f"NOT coalesce({passes}, true)" if rule.check is Check.EXPRESSION else f"({passes}) IS FALSE"
     if rule.filter:
         failing = f"coalesce(({rule.filter}), false) AND {failing}"
     severity = rule.severity
