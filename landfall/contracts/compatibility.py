@@ -125,6 +125,7 @@ _COMPARED: Mapping[Check, Mapping[str, Any]] = {
     Check.RANGE: _BOUNDS,
     Check.LENGTH: _BOUNDS,
     Check.ROW_COUNT: _BOUNDS,
+    Check.TOTAL: {**_BOUNDS, "above": _no_lower, "below": _no_higher},
     Check.NULL_SHARE: {"max": _no_higher},
     Check.ACCEPTED_VALUES: {"values": _no_more},
     Check.FORBIDDEN_VALUES: {"values": _no_fewer},

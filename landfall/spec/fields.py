@@ -178,6 +178,12 @@ def _check_bound(value: Any) -> Any:
     return value
 
 
+def _check_number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise fault("LF1021", f"must be a number, not {kind_of(value)}", "write a number")
+    return value
+
+
 def _check_character(value: str) -> str:
     if len(value.encode()) != 1:
         message = f"'{value}' must be one ASCII character"
@@ -234,4 +240,5 @@ Scalar = Annotated[
     Any, AfterValidator(_check_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})
 ]
 Bound = Annotated[Any, AfterValidator(_check_bound), WithJsonSchema({"type": ["string", "number"]})]
+Number = Annotated[Any, AfterValidator(_check_number), WithJsonSchema({"type": "number"})]
 PositiveInt = Annotated[int, Field(ge=1)]

@@ -127,6 +127,7 @@ class Check(StrEnum):
     PARSEABLE = "parseable"
     FRESHNESS = "freshness"
     AGGREGATE = "aggregate"
+    TOTAL = "total"
     EQUAL_TOTALS = "equal_totals"
     SCHEMA = "schema"
 
@@ -138,6 +139,7 @@ TABLE_CHECKS = frozenset(
         Check.NULL_SHARE,
         Check.FRESHNESS,
         Check.AGGREGATE,
+        Check.TOTAL,
         Check.EQUAL_TOTALS,
         Check.SCHEMA,
     }

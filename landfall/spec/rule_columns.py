@@ -38,6 +38,8 @@ def check_rule(rule: QualityRule, frame: Frame | None, referenced: Frame | None,
             check_condition(rule.config["expression"], frame, ("expression",), report, "a rule")
         case Check.ROW_COUNT:
             pass
+        case Check.TOTAL:
+            _check_total(rule.config["total"], frame, "total", report)
         case Check.EQUAL_TOTALS:
             _check_totals(rule.config, frame, referenced, report)
         case Check.SCHEMA:

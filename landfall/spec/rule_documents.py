@@ -11,6 +11,7 @@ from landfall.spec.fields import (
     Duration,
     Expression,
     Name,
+    Number,
     Regex,
     Scalar,
     Text,
@@ -230,6 +231,29 @@ class AggregateRule(_TableRule):
         return self
 
 
+class TotalRule(_TableRule):
+    check: Literal["total"]
+    total: Expression = Field(description="Aggregate over the tested rows, such as count(distinct customer)")
+    min: Number = None
+    max: Number = None
+    above: Number = Field(default=None, description="What the total must exceed")
+    below: Number = Field(default=None, description="What the total must stay under")
+    other_than: Number = Field(default=None, description="What the total must not be")
+    outside: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = Field(
+        default=None, description="Two numbers; the total is below the first or above the second"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> "TotalRule":
+        limits = (self.min, self.max, self.above, self.below, self.other_than, self.outside)
+        if all(limit is None for limit in limits):
+            remedy = "add min, max, above, below, other_than or outside"
+            raise fault("LF1029", f"rule '{self.name}' says nothing of its total", remedy)
+        if self.min is not None and self.max is not None:
+            _check_bounds(self.name, self.min, self.max)
+        return self
+
+
 class EqualTotalsRule(_TableRule):
     check: Literal["equal_totals"]
     total: Expression = Field(description="Aggregate over the tested rows, such as sum(amount)")
@@ -285,6 +309,7 @@ RuleDocument = Annotated[
     | ParseableRule
     | FreshnessRule
     | AggregateRule
+    | TotalRule
     | EqualTotalsRule
     | SchemaRule
     | ExpressionRule,

@@ -77,6 +77,7 @@ class Check(StrEnum):
     PARSEABLE = "parseable"
     FRESHNESS = "freshness"
     AGGREGATE = "aggregate"
+    TOTAL = "total"
     EQUAL_TOTALS = "equal_totals"
     SCHEMA = "schema"
 
@@ -88,6 +89,7 @@ TABLE_CHECKS = frozenset(
         Check.NULL_SHARE,
         Check.FRESHNESS,
         Check.AGGREGATE,
+        Check.TOTAL,
         Check.EQUAL_TOTALS,
         Check.SCHEMA,
     }

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from math import isnan
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -18,12 +17,13 @@ from pyspark.sql import DataFrame, functions
 from spark_runtime.casts import same_type
 from spark_runtime.errors import RuleRefused
 from spark_runtime.frame import Frame, find_name, types_of
-from spark_runtime.portable.dialect import Dialect, Different
+from spark_runtime.portable.dialect import Dialect
 from spark_runtime.result import Limit, RuleResult, Stop
 from spark_runtime.rules import existing_column, typed_bound
 from spark_runtime.spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.sql import quoted
 from spark_runtime.staging import Staged
+from spark_runtime.totals import Limits, differ, totals_of
 
 FORMER_RUNS = 5
 _MOMENTS = frozenset({"date", "timestamp", "timestamp_ntz"})
@@ -144,8 +144,9 @@ def judge_table(
     for at, item in enumerate(rules):
         rows: int = measured[f"rows{at}"]
         values = {name: measured[f"a{at}_{name}"] for name in item.answers}
-        if item.rule.check is Check.EQUAL_TOTALS:
-            values = _totals(item, valid, around)
+        if item.rule.check in (Check.TOTAL, Check.EQUAL_TOTALS):
+            others = {name: frame.df for name, frame in around.inputs.items()}
+            values = totals_of(item.rule, valid.where(item.tested), others, around.dialect)
         finding = item.judge(rows, values)
         name = item.rule.name
         result = RuleResult(
@@ -186,22 +187,6 @@ def _measure(valid: DataFrame, rules: Sequence[TableRule], dialect: Dialect) -> 
         sums = {name: dialect.over_columns(types, sql) for name, sql in sums.items()}
     aggregated = named_rows.agg(*(functions.expr(sql).alias(name) for name, sql in sums.items()))
     return dict(aggregated.selectExpr(*answers).collect()[0].asDict())
-
-
-def _totals(item: TableRule, valid: DataFrame, around: Surroundings) -> dict[str, Any]:
-    config = item.rule.config
-    other = around.inputs[config["references"]].df
-    try:
-        return {
-            "own": _total(valid.where(item.tested), config["total"], around.dialect),
-            "other": _total(other, config.get("of") or config["total"], around.dialect),
-        }
-    except Different as error:
-        raise RuleRefused(f"rule '{item.rule.name}': {error}") from error
-
-
-def _total(rows: DataFrame, total: str, dialect: Dialect) -> Any:
-    return rows.agg(functions.expr(dialect.over(rows, total)).alias("total")).collect()[0][0]
 
 
 def _row_count(rule: Rule, _types: Mapping[str, str], around: Surroundings) -> TableRule:
@@ -297,6 +282,25 @@ def _bound(rule: Rule, key: str, kind: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
+def _total(rule: Rule, _types: Mapping[str, str], _around: Surroundings) -> TableRule:
+    total = rule.config.get("total")
+    if not isinstance(total, str):
+        raise RuleRefused(f"rule '{rule.name}': total needs an aggregate")
+    limits = Limits.of(rule)
+
+    def judge(rows: int, values: Mapping[str, Any]) -> Finding:
+        found = values["own"]
+        if found is not None and not isinstance(found, int | float | Decimal):
+            raise RuleRefused(f"rule '{rule.name}': {total} is no number")
+        told = f"{total} is {found}"
+        # A null answer passes: without a value there is nothing to be outside of the limits.
+        if found is None or limits.hold(found):
+            return Finding(0, told)
+        return Finding(max(rows, 1), f"{told}, where {limits} is expected")
+
+    return TableRule(rule, judge)
+
+
 def _equal_totals(rule: Rule, _types: Mapping[str, str], around: Surroundings) -> TableRule:
     table = str(rule.config.get("references"))
     if table not in around.inputs:
@@ -310,19 +314,9 @@ def _equal_totals(rule: Rule, _types: Mapping[str, str], around: Surroundings) -
         # The sum of no rows is null, and means nothing at all.
         own, other = values["own"] or 0, values["other"] or 0
         told = f"{rule.config['total']} is {own}, and {other} in {table}"
-        return Finding(max(rows, 1) if _differ(own, other, tolerance) else 0, told)
+        return Finding(max(rows, 1) if differ(own, other, tolerance) else 0, told)
 
     return TableRule(rule, judge)
-
-
-def _differ(own: Any, other: Any, tolerance: float) -> bool:
-    if isinstance(own, float) or isinstance(other, float):
-        left, right = float(own), float(other)
-        # As in SQL, NaN equals NaN, and an infinity itself.
-        same = left == right or (isnan(left) and isnan(right))
-        return not (same or abs(left - right) <= tolerance)
-    numbers = isinstance(own, int | Decimal) and isinstance(other, int | Decimal)
-    return abs(own - other) > Decimal(str(tolerance)) if numbers else bool(own != other)
 
 
 def _schema(rule: Rule, types: Mapping[str, str], _around: Surroundings) -> TableRule:
@@ -366,6 +360,7 @@ _COMPILERS: Mapping[Check, Callable[[Rule, Mapping[str, str], Surroundings], Tab
     Check.NULL_SHARE: _null_share,
     Check.FRESHNESS: _freshness,
     Check.AGGREGATE: _aggregate,
+    Check.TOTAL: _total,
     Check.EQUAL_TOTALS: _equal_totals,
     Check.SCHEMA: _schema,
 }

@@ -163,6 +163,60 @@ def test_totals_must_be_those_of_another_table(shop: Workbench, config: dict[str
 @pytest.mark.parametrize(
     ("config", "told"),
     [
+        ({"total": "count(*)", "min": 3, "max": 3}, ""),
+        ({"total": "count(*)", "above": 3}, "count(*) is 3, where more than 3 is expected"),
+        ({"total": "count(*)", "below": 3}, "count(*) is 3, where less than 3"),
+        ({"total": "count(*)", "other_than": 3}, "count(*) is 3, where anything but 3"),
+        ({"total": "count(*)", "outside": [1, 3]}, "count(*) is 3, where less than 1 or more than 3"),
+        ({"total": "count(*)", "outside": [4, 9]}, ""),
+        ({"total": "sum(amount)", "min": 30.5, "max": 30.5}, ""),
+        ({"total": "sum(amount)", "below": 30.5}, "sum(amount) is 30.50, where less than 30.5"),
+        ({"total": "sum(ratio)", "min": 2, "max": 2}, ""),
+        # Without a value there is nothing to be outside of the limits.
+        ({"total": "sum(amount)", "min": 1000, "filter": "id = 3"}, ""),
+        ({"total": "count(CASE WHEN amount IS NULL THEN 1 END)", "min": 0, "max": 0}, "is 1, where 0 is"),
+        ({"total": "100 * avg(CASE WHEN amount IS NULL THEN 1 ELSE 0 END)", "below": 33}, "is 33.3333"),
+        ({"total": "100 * avg(CASE WHEN amount IS NULL THEN 1 ELSE 0 END)", "below": 34}, ""),
+        ({"total": "count(code) - count(DISTINCT code)", "max": 0}, "is 1, where at most 0"),
+        ({"total": "100 * (count(code) - count(DISTINCT code)) / nullif(count(*), 0)", "max": 34}, ""),
+        (
+            {
+                "total": "count(CASE WHEN code IS NOT NULL AND day IS NOT NULL THEN 1 END)"
+                " - count(DISTINCT code, day)",
+                "max": 0,
+            },
+            "",
+        ),
+    ],
+)
+def test_a_total_is_held_against_its_limits(shop: Workbench, config: dict[str, Any], told: str) -> None:
+    said = broken(shop.transform(rules=[rule("r", "total", "warn", **config)]))
+
+    assert told in said
+    assert bool(said) == bool(told)
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"total": "max(code)", "max": 1}, "rule 'r': max(code) is no number"),
+        ({"total": "count(*)"}, "rule 'r': total needs min, max"),
+        ({"total": "count(*)", "outside": [1]}, "rule 'r': total needs min, max"),
+        ({"max": 1}, "rule 'r': total needs an aggregate"),
+    ],
+)
+def test_a_total_that_is_no_number_or_has_no_limit_is_refused(
+    shop: Workbench, config: dict[str, Any], told: str
+) -> None:
+    result = shop.transform(rules=[rule("r", "total", "warn", **config)])
+
+    assert told in result["error"]["message"]
+    assert result["output"] is None
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
         ({"columns": {"id": "int", "Amount": "decimal(10,2)"}}, ""),
         (
             {"columns": {"id": "bigint", "nosuch": "int"}},

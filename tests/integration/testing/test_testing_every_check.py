@@ -45,6 +45,7 @@ datasets:
       - {name: p, check: freshness, column: day, max_age: 1h}
       - {name: q, check: aggregate, column: amount, measure: sum, min: 1000}
       - {name: r, check: equal_totals, total: count(*), references: codes}
+      - {name: s, check: total, total: count(distinct code), above: 1}
       - {name: t, check: schema, columns: {id: bigint}}
 transformations:
   - {name: clean, inputs: [landed], steps: [{filter: id > 0}], output: {dataset: orders, layer: silver}}
@@ -91,7 +92,7 @@ TESTS = f"""\
 - name: every_check_on_tables_stops
   transformation: clean
   given: {{codes: [{{code: known}}, {{code: more}}], landed: [{{id: 1, code: known, amount: 1}}]}}
-  expect: {{stopped_by: [n, o, p, q, r]}}
+  expect: {{stopped_by: [n, o, p, q, r, s]}}
 - name: too_much_is_refused
   transformation: clean
   given: {{landed: [{{id: 2, amount: 1}}]}}
