@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from landfall.spec.columns import ForeignFrames, follow_columns
+from landfall.spec.contract_quality import promise_of
 from landfall.spec.model import Check, Dataset, JsonObject, Port, Product, QualityRule, Severity
 from landfall.spec.sql_text import SqlProblem
 from landfall.spec.step_checks import Path
@@ -84,20 +85,12 @@ def contracts_of(product: Product, foreign: ForeignFrames) -> tuple[Contract, ..
                 columns=tuple(_columns(dataset, types, kept)),
                 key=_key(product, port, kept),
                 rules=tuple(
-                    ContractRule(rule.name, rule.check, _promise(rule), rule.filter, rule.description)
+                    ContractRule(rule.name, rule.check, promise_of(rule), rule.filter, rule.description)
                     for rule in kept
                 ),
             )
         )
     return tuple(found)
-
-
-def _promise(rule: QualityRule) -> JsonObject:
-    """Return what a rule keeps out; how it repairs what would break it is no promise."""
-    if "repair" not in rule.config:
-        return rule.config
-    without = {"repair"} if rule.check is not Check.EXPRESSION else {"repair", "column"}
-    return {key: value for key, value in rule.config.items() if key not in without}
 
 
 def consumers(port: str, products: Iterable[Product]) -> tuple[str, ...]:

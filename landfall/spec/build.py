@@ -117,7 +117,7 @@ def _dataset(document: DatasetDocument, built: dict[DatasetName, Layer]) -> Data
         landing=landing,
         complete=_complete(document.landing.path, document.landing.complete) if document.landing else None,
         columns=tuple(_column(item) for item in document.columns),
-        quality=tuple(_rule(item) for item in document.quality),
+        quality=tuple(build_rule(item) for item in document.quality),
         description=document.description.strip(),
         max_quarantined_share=document.max_quarantined_share,
         schema_drift=document.schema_drift,
@@ -178,7 +178,8 @@ def _column(document: ColumnDocument) -> Column:
     )
 
 
-def _rule(document: RuleDocument) -> QualityRule:
+def build_rule(document: RuleDocument) -> QualityRule:
+    """Return the rule that a document of it declares."""
     config = document.model_dump(mode="json", exclude=_RULE_KEYS, exclude_unset=True, exclude_none=True)
     if "max_age" in config:
         config["max_age_s"] = seconds(config.pop("max_age"))

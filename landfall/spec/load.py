@@ -12,7 +12,7 @@ from landfall.spec.folders import folder_faults, product_folders
 from landfall.spec.frames import Frame
 from landfall.spec.model import DatasetName, DatasetRef, Product
 from landfall.spec.order import circles, sorted_nodes
-from landfall.spec.port_contracts import with_promised_columns
+from landfall.spec.port_contracts import with_contracts
 from landfall.spec.project import (
     Project,
     Target,
@@ -118,7 +118,7 @@ class _Reading:
             }
             frames[key] = follow_columns(draft.product, foreign, _DraftReport(draft))
             self._check_foreign_refs(draft, draft.product)
-            draft.product = with_promised_columns(
+            draft.product = with_contracts(
                 draft.product, frames[key], self.project.root, self.folders[key], draft
             )
         self._check_circles()

@@ -15,9 +15,11 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "product-file.md").read_text(encoding="utf-8")
 TESTS: list[str] = []
 RULE_SETS: list[str] = []
+CONTRACTS: list[str] = []
 EXAMPLES: list[str] = []
+_KINDS = (("given:", TESTS), ("${param.", RULE_SETS), ("schema:\n", CONTRACTS))
 for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL):
-    (TESTS if "given:" in block else RULE_SETS if "${param." in block else EXAMPLES).append(block)
+    next((blocks for word, blocks in _KINDS if word in block), EXAMPLES).append(block)
 
 AROUND = """\
 api_version: landfall/v1
@@ -88,6 +90,25 @@ def test_an_example_is_sound(example: str, write_project: WriteProject) -> None:
     _, faults = check_products(root)
 
     assert [str(fault) for fault in faults] == []
+
+
+def test_the_example_of_a_contract_is_sound(write_project: WriteProject) -> None:
+    """It is about the whole product that opens the page, if that writes its table as a whole."""
+    (contract,) = CONTRACTS
+    port = "{dataset: daily_sales, version: 1"
+    product = EXAMPLES[0].replace(port, f"{port}, contract: sales.odcs.yaml")
+    product = product.replace(", write: {mode: merge, keys: [placed_on]}", "")
+    root = write_project({PRODUCT_PATH: product, "data_products/sales/orders/sales.odcs.yaml": contract})
+
+    (loaded,) = load_products(root)
+
+    (dataset,) = (dataset for dataset in loaded.datasets if dataset.name == "daily_sales")
+    assert [rule.name for rule in dataset.quality] == [
+        "contract_v1_row_count",
+        "contract_v1_duplicate_placed_on",
+        "contract_v1_no_losses",
+        "contract_v1_null_revenue",
+    ]
 
 
 def test_the_examples_of_tests_are_sound(write_project: WriteProject) -> None:

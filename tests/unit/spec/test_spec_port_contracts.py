@@ -63,7 +63,7 @@ def test_a_contract_that_is_not_there_or_cannot_be_read_is_a_fault(write_project
     )
 
     assert ["LF1042 no file 'contracts/sales.odcs.yaml'" in str(fault) for fault in missing] == [True]
-    assert ["LF1023 contracts/sales.odcs.yaml: physicalType of 'margin'" in str(f) for f in unknown] == [True]
+    assert ["sales.odcs.yaml:6: LF1023 physicalType of 'margin'" in str(f) for f in unknown] == [True]
 
 
 def test_what_a_contract_by_hand_requires_stops_the_node_that_breaks_it(write_project: WriteProject) -> None:
