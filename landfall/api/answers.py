@@ -305,6 +305,25 @@ class LineageAnswer(Answer):
     origins: list[LineageOrigin]
 
 
+class FileBehind(Answer):
+    """A landed file whose rows a version may hold, and the run that took it in."""
+
+    file_id: int
+    dataset: str
+    url: str
+    size_bytes: int
+    landed_at: datetime
+    run_id: str
+
+
+class FilesBehindAnswer(Answer):
+    """The newest files behind a version of a dataset, 1,000 at most; `version` is null for the current one."""
+
+    dataset: str
+    version: int | None
+    files: list[FileBehind]
+
+
 class ServiceLevel(Answer):
     """An objective of a product and how it stands; ``age_s`` is now, the rest as it was measured last."""
 

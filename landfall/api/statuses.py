@@ -17,6 +17,7 @@ from landfall.metadata.paging import NotACursor
 from landfall.runs.backfill_acts import UnknownBackfill
 from landfall.runs.closing import UnknownRun
 from landfall.runs.evidence import UnknownSubject
+from landfall.runs.files_behind import UnknownTableVersion
 from landfall.runs.quarantining import BuiltAsAWhole, NothingIsRefused, ReasonNeeded
 from landfall.runs.requests import UnknownDataset, UnknownRequest
 from landfall.runs.rerunning import UnknownNode
@@ -26,7 +27,7 @@ from landfall.runs.run_nodes import NodeNotInRun
 _NOT_FOUND: Final = (
     *(UnknownProduct, UnknownVersion, DatasetNotApplied, UnknownColumn, UnknownSettingName, NothingIsCopied),
     *(UnknownRun, UnknownRequest, UnknownBackfill, NodeNotInRun, UnknownSubject),
-    *(UnknownFile, UnknownDeadLetter),
+    *(UnknownFile, UnknownDeadLetter, UnknownTableVersion),
 )
 # The request says something that can never be done; said otherwise it can.
 _BAD_REQUEST: Final = (

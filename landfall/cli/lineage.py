@@ -43,8 +43,12 @@ def lineage(
         int | None, typer.Option(min=1, help="Levels to follow; without it, to the end.")
     ] = None,
     files: Annotated[
-        bool, typer.Option("--files", help="The landed files that the current version was made of, instead.")
+        bool, typer.Option("--files", help="The landed files that the table was made of, instead.")
     ] = False,
+    version: Annotated[
+        int | None,
+        typer.Option(min=0, help="With --files: another version of the table than the current one."),
+    ] = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Show where a dataset or column comes from, or what is made of it, down to the column.
@@ -57,8 +61,10 @@ def lineage(
     from landfall.metadata.lineage import Direction
     from landfall.runs.provenance import provenance
 
+    if version is not None and not files:
+        raise typer.BadParameter("it goes with --files", param_hint="--version")
     if files:
-        _show_files(context, subject, output)
+        _show_files(context, subject, version, output)
         return
     direction = Direction.DOWNSTREAM if downstream else Direction.UPSTREAM
     found = (
@@ -77,10 +83,14 @@ def lineage(
         note(f"nothing is known {direction} of {subject}")
 
 
-def _show_files(context: typer.Context, subject: str, output: OutputFormat) -> None:
+def _show_files(context: typer.Context, subject: str, version: int | None, output: OutputFormat) -> None:
     from landfall.runs.files_behind import FILES_SHOWN, files_behind
 
-    found = invocation(context).database().read(lambda connection: files_behind(connection, subject))
+    found = (
+        invocation(context)
+        .database()
+        .read(lambda connection: files_behind(connection, subject, version=version))
+    )
     show_rows([file.to_payload() for file in found], _FILE_COLUMNS, output)
     if len(found) == FILES_SHOWN:
         note(f"only the newest {FILES_SHOWN} files are shown")

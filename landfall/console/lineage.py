@@ -10,11 +10,13 @@ from landfall.console.routing import PageRoute
 from landfall.lineage.traces import ALL_COLUMNS
 from landfall.metadata.lineage import Direction, columns_of
 from landfall.runs.dataset_list import DatasetFilter, list_datasets
+from landfall.runs.files_behind import files_behind
 from landfall.runs.provenance import provenance
 
 router = APIRouter(route_class=PageRoute)
 
 _MOST_LINKS = 200
+_MOST_FILES = 10
 _DEPTHS = (("", "everything"), ("1", "one step"), ("2", "two steps"), ("3", "three steps"))
 
 
@@ -38,11 +40,17 @@ def show_lineage(request: Request, caller: Caller) -> Response:
     if depth_text not in dict(_DEPTHS):
         raise InvalidRequest([f"depth: {depth_text!r} is none of 1, 2, 3."])
     depth = int(depth_text) if depth_text else None
-    upstream, downstream, columns = database.read(
+    upstream, downstream, columns, files = database.read(
         lambda connection: (
             up := provenance(connection, subject, Direction.UPSTREAM, depth=depth, scope=caller.scope),
             provenance(connection, subject, Direction.DOWNSTREAM, depth=depth, scope=caller.scope),
             sorted(columns_of(connection, up.subject.dataset)),
+            files_behind(
+                connection,
+                up.subject.dataset.removeprefix("quarantine/"),
+                scope=caller.scope,
+                limit=_MOST_FILES + 1,
+            ),
         )
     )
     origins = {origin.dataset: origin for origin in (*upstream.origins, *downstream.origins)}
@@ -59,5 +67,7 @@ def show_lineage(request: Request, caller: Caller) -> Response:
         counts=(len(upstream.links), len(downstream.links)),
         most=_MOST_LINKS,
         origins=origins,
+        files=files[:_MOST_FILES],
+        has_more_files=len(files) > _MOST_FILES,
         depths=_DEPTHS,
     )

@@ -1,18 +1,41 @@
-"""Which landed files the current version of a dataset was made of."""
+"""Which landed files a version of a dataset was made of."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from landfall.errors import LandfallError
 from landfall.lineage.traces import ALL_COLUMNS, DatasetColumn
+from landfall.metadata.catalog import get_current_product
 from landfall.metadata.lineage import Direction, batches, find_subject, walk
 from landfall.metadata.scope import EVERYTHING, Scope
-from landfall.metadata.tables import data_products, landed_files, published_data_sets, runs
-from landfall.runs.states import FileState
+from landfall.metadata.tables import (
+    data_products,
+    landed_files,
+    node_runs,
+    published_data_sets,
+    run_files,
+    runs,
+)
+from landfall.planning.graph import ingest_key
+from landfall.runs.states import FileState, NodeState
 
 FILES_SHOWN = 1_000
+
+
+class UnknownTableVersion(LandfallError):
+    """No run that is kept published this version of a table."""
+
+    code = "LF2106"
+
+    def __init__(self, dataset: str, version: int) -> None:
+        super().__init__(
+            f"{dataset} has no version {version}, or the run that published it is no longer kept "
+            "(retention.runs). `landfall lineage` with the dataset alone shows its current version."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +44,7 @@ class FileBehind:
 
     Attributes:
         dataset: Full name of the dataset it landed for.
-        run_id: The run that took it in.
+        run_id: The last run that took it in, of those that the version can hold.
     """
 
     file_id: int
@@ -44,45 +67,77 @@ class FileBehind:
 
 
 def files_behind(
-    connection: sa.Connection, text: str, *, scope: Scope = EVERYTHING, limit: int = FILES_SHOWN
+    connection: sa.Connection,
+    text: str,
+    *,
+    version: int | None = None,
+    scope: Scope = EVERYTHING,
+    limit: int = FILES_SHOWN,
 ) -> tuple[FileBehind, ...]:
     """Return the files that were taken in upstream of a dataset until the run that published it, newest first.
 
-    Nothing for a dataset that was never published.
+    Files of runs that are no longer kept are not among them. Nothing for a dataset that was never published.
+
+    Args:
+        version: Of the table; the current one unless given.
 
     Raises:
         DatasetNotApplied: No applied product has the dataset.
         AmbiguousDataset: Several products have a dataset of that name.
+        UnknownTableVersion: No run that is kept published this version.
     """
     subject = DatasetColumn(find_subject(connection, text, scope=scope).dataset, ALL_COLUMNS)
-    until = _opened_at(connection, subject.dataset)
+    if version is None:
+        until = _current_opened_at(connection, subject.dataset)
+    else:
+        until = _version_opened_at(connection, subject.dataset, version)
     if until is None:
         return ()
     links = walk(connection, subject, Direction.UPSTREAM, scope=scope)
     names = {subject.dataset, *(link.source.dataset for link in links)}
     own = sorted(name for name in names if scope.sees(name.partition("/")[0]))
-    full = data_products.c.Domain + "/" + data_products.c.Name + "." + landed_files.c.DataSetName
-    found: list[FileBehind] = []
-    for some in batches(own):
-        rows = connection.execute(
-            sa.select(landed_files, full.label("FullName"))
-            .select_from(
-                landed_files.join(
-                    data_products, data_products.c.DataProductID == landed_files.c.DataProductID
-                ).join(runs, runs.c.RunID == landed_files.c.RunID)
-            )
-            .where(full.in_(some), landed_files.c.State == FileState.DONE, runs.c.CreatedAt <= until)
-            .order_by(landed_files.c.LandedFileID.desc())
-            .limit(limit)
-        )
-        found += [
-            FileBehind(row.LandedFileID, row.FullName, row.Url, row.SizeBytes, row.LandedAt, row.RunID)
-            for row in rows
-        ]
+    found = [file for some in batches(own) for file in _taken_in(connection, some, until, limit)]
     return tuple(sorted(found, key=lambda file: -file.file_id)[:limit])
 
 
-def _opened_at(connection: sa.Connection, dataset: str) -> datetime | None:
+def _taken_in(
+    connection: sa.Connection, datasets: Sequence[str], until: datetime, limit: int
+) -> Iterator[FileBehind]:
+    """Yield the files of datasets that runs opened until an instant read, whatever became of them later."""
+    full = data_products.c.Domain + "/" + data_products.c.Name + "." + landed_files.c.DataSetName
+    shown = (
+        landed_files.c.LandedFileID,
+        landed_files.c.Url,
+        landed_files.c.SizeBytes,
+        landed_files.c.LandedAt,
+    )
+    of_node = (node_runs.c.RunID == runs.c.RunID) & (
+        node_runs.c.NodeKey == sa.literal(ingest_key(""), sa.Unicode) + landed_files.c.DataSetName
+    )
+    rows = connection.execute(
+        sa.select(*shown, full.label("FullName"), sa.func.max(runs.c.RunID).label("RunID"))
+        .select_from(
+            landed_files.join(data_products, data_products.c.DataProductID == landed_files.c.DataProductID)
+            .join(run_files, run_files.c.LandedFileID == landed_files.c.LandedFileID)
+            .join(runs, runs.c.RunID == run_files.c.RunID)
+            .join(node_runs, of_node)
+        )
+        .where(
+            full.in_(datasets),
+            runs.c.CreatedAt <= until,
+            node_runs.c.State == NodeState.SUCCEEDED,
+            # What the ledger says of a file is what its last run made of it.
+            (landed_files.c.State == FileState.DONE) | (landed_files.c.RunID != runs.c.RunID),
+        )
+        .group_by(*shown, full)
+        .order_by(landed_files.c.LandedFileID.desc())
+        .limit(limit)
+    )
+    for row in rows:
+        yield FileBehind(row.LandedFileID, row.FullName, row.Url, row.SizeBytes, row.LandedAt, row.RunID)
+
+
+def _current_opened_at(connection: sa.Connection, dataset: str) -> datetime | None:
     """Return when the run was opened that published the current version of a dataset."""
     key, _, name = dataset.rpartition(".")
     opened_at: datetime | None = connection.execute(
@@ -97,4 +152,31 @@ def _opened_at(connection: sa.Connection, dataset: str) -> datetime | None:
             published_data_sets.c.DataSetName == name,
         )
     ).scalar_one_or_none()
+    return opened_at
+
+
+def _version_opened_at(connection: sa.Connection, dataset: str, version: int) -> datetime:
+    """Return when the run was opened that published a version of a dataset, by the node that builds it now."""
+    key, _, name = dataset.rpartition(".")
+    product = get_current_product(connection, key).product
+    built_by = [item.name for item in product.transformations if item.output.dataset == name]
+    said = sa.func.JSON_VALUE if connection.dialect.name == "mssql" else sa.func.json_extract
+    opened_at: datetime | None = connection.execute(
+        sa.select(runs.c.CreatedAt)
+        .select_from(
+            runs.join(data_products, data_products.c.DataProductID == runs.c.DataProductID).join(
+                node_runs, node_runs.c.RunID == runs.c.RunID
+            )
+        )
+        .where(
+            data_products.c.Domain + "/" + data_products.c.Name == key,
+            node_runs.c.NodeKey == (built_by[0] if built_by else ingest_key(name)),
+            node_runs.c.State == NodeState.SUCCEEDED,
+            sa.cast(said(node_runs.c.Result, "$.output.version"), sa.BigInteger) == version,
+        )
+        .order_by(runs.c.CreatedAt.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if opened_at is None:
+        raise UnknownTableVersion(dataset, version)
     return opened_at

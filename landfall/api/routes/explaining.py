@@ -8,6 +8,7 @@ from landfall.api import config, health, levels, lineage, why
 from landfall.api.access import of_files, of_filter, of_product, of_run
 from landfall.api.answering import act, problems, read
 from landfall.api.answers import (
+    FilesBehindAnswer,
     Findings,
     Health,
     LineageAnswer,
@@ -67,6 +68,21 @@ async def show_lineage(
 ) -> Response:
     """Show the edges that lead to a dataset or column, or away from it."""
     return await read(request, lineage.show_lineage, of, direction, depth, scope=caller.scope)
+
+
+@router.get(
+    "/lineage/files", response_model=FilesBehindAnswer, responses=problems(404, 409), tags=["lineage"]
+)
+async def show_files_behind(
+    request: Request,
+    caller: Caller,
+    of: Annotated[str, Query(description="A dataset, ``domain/product.dataset``.")],
+    version: Annotated[
+        int | None, Query(ge=0, le=2**62, description="Of its table; the current one unless given.")
+    ] = None,
+) -> Response:
+    """Show which landed files a version of a dataset was made of, whatever lies between them."""
+    return await read(request, lineage.show_files_behind, of, version, scope=caller.scope)
 
 
 @router.get(

@@ -3,9 +3,13 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+import sqlalchemy as sa
+
 from landfall.metadata.engine import Database
 from landfall.metadata.lineage import Direction
-from landfall.runs.files_behind import files_behind
+from landfall.metadata.tables import landed_files
+from landfall.runs.files_behind import UnknownTableVersion, files_behind
 from landfall.runs.provenance import provenance
 from tests.builders import a_product, a_transformation
 from tests.integration.runs.acting import NOW, SUCCEEDED, apply, begin, finish, land, settle
@@ -58,6 +62,43 @@ def test_a_version_was_made_of_the_files_that_were_taken_in_until_its_run(databa
 
     assert [(file.url.rpartition("/")[2], file.run_id) for file in built] == [("a.csv", "r1")]
     assert [file.url.rpartition("/")[2] for file in landed] == ["b.csv", "a.csv"]
+
+
+def test_a_former_version_was_made_of_fewer_files_even_if_they_were_taken_in_again(
+    database: Database,
+) -> None:
+    apply(database, a_product(a_transformation()))
+
+    def build(run_id: str, version: int, hours: int) -> None:
+        now = NOW + timedelta(hours=hours)
+        begun = begin(database, run_id, now=now)
+        assert begun is not None
+        for key in ("ingest.orders_landed", "build_orders"):
+            written = {"output": {"version": version}}
+            verdict = replace(SUCCEEDED, table_version=version, result=written)
+            settle(database, begun, key, verdict, now=now)
+        finish(database, begun, now=now)
+
+    land(database, "orders_landed/a.csv", etag="0x1")
+    build("r1", 0, hours=0)
+    land(database, "orders_landed/b.csv", etag="0x2")
+    build("r2", 1, hours=1)
+    # A backfill takes the first file in once more, in vain.
+    database.transact(
+        lambda c: c.execute(
+            sa.update(landed_files)
+            .where(landed_files.c.Url.like("%a.csv"))
+            .values(State="rejected", RunID="r2")
+        )
+    )
+
+    former = database.read(lambda c: files_behind(c, "orders", version=0))
+    current = database.read(lambda c: files_behind(c, "sales/orders.orders", version=1))
+
+    assert [(file.url.rpartition("/")[2], file.run_id) for file in former] == [("a.csv", "r1")]
+    assert [file.url.rpartition("/")[2] for file in current] == ["b.csv", "a.csv"]
+    with pytest.raises(UnknownTableVersion, match="has no version 7"):
+        database.read(lambda c: files_behind(c, "orders", version=7))
 
 
 def test_a_dataset_that_was_never_published_was_made_of_no_file(database: Database) -> None:
