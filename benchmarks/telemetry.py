@@ -1,74 +1,77 @@
 """What telemetry costs a run: ``python benchmarks/telemetry.py [NODES] [ROUNDS]``; 100 nodes, 5 rounds by default.
 
 Drives all activities of a run of no-op nodes in one process, first without telemetry and then with spans and metrics
-going to a collector on loopback over OTLP. Database and activities are real; lake and Jobs API answer at once, so what
-telemetry adds weighs more here than anywhere else. Then it lands files in a laptop stack, one without telemetry and one
-with it, and compares the medians of the times from landing to the end of the run. One JSON line for each.
+going over OTLP to a collector on loopback, a process of its own. Database and activities are real; lake and Jobs API
+answer at once, so what telemetry adds weighs more here than anywhere else. Then it runs the example product in two
+laptop stacks by turns, one without telemetry and one with it. Compared are medians of processor seconds: of this
+process, then of the services of each stack. One JSON line for each.
 """
 
 import asyncio
 import json
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
 
-from activities.instances import Instances
-from activities.nodes import NodeActivities
-from activities.runs import RunActivities
-from activities.services import Services
-from activities.traced import TracedNodeActivities, TracedRunActivities
-from landfall.exporting import configure
-from landfall.landing.intake import take_in
-from landfall.metadata.apply import apply_products
-from landfall.metadata.engine import Database
-from landfall.metadata.statement_spans import trace_statements
-from landfall.metrics import Metrics
-from landfall.planning.plan import NodeKey
-from landfall.runs.ids import RunID
-from landfall.runs.work import NodeWork
-from landfall.settings import TelemetrySettings
-from tests.acceptance.laptop import Laptop
-from tests.builders import a_blob_event, a_product, a_transformation
-from tests.collector import receiving
-from tests.databases import a_database
-from tests.fakes.instances import FakeInstances
-from tests.fakes.jobs import SUCCEEDED
-from tests.integration.telemetry.one_run import FakeServices
+import psutil
+
+_ROOT = Path(__file__).parents[1]
+# The collector and what drives a stack belong to the tests.
+sys.path.insert(0, str(_ROOT))
+
+from activities.instances import Instances  # noqa: E402
+from activities.nodes import NodeActivities  # noqa: E402
+from activities.runs import RunActivities  # noqa: E402
+from activities.services import Services  # noqa: E402
+from activities.traced import TracedNodeActivities, TracedRunActivities  # noqa: E402
+from landfall.exporting import configure  # noqa: E402
+from landfall.landing.intake import take_in  # noqa: E402
+from landfall.local import stack  # noqa: E402
+from landfall.local.layout import Ports  # noqa: E402
+from landfall.metadata.apply import apply_products  # noqa: E402
+from landfall.metadata.engine import Database  # noqa: E402
+from landfall.metadata.statement_spans import trace_statements  # noqa: E402
+from landfall.metrics import Metrics  # noqa: E402
+from landfall.planning.plan import NodeKey  # noqa: E402
+from landfall.runs.ids import RunID  # noqa: E402
+from landfall.runs.work import NodeWork  # noqa: E402
+from landfall.settings import TelemetrySettings  # noqa: E402
+from tests.acceptance.laptop import Laptop  # noqa: E402
+from tests.builders import a_blob_event, a_product, a_transformation  # noqa: E402
+from tests.databases import a_database  # noqa: E402
+from tests.fakes.instances import FakeInstances  # noqa: E402
+from tests.fakes.jobs import SUCCEEDED  # noqa: E402
+from tests.integration.telemetry.one_run import FakeServices  # noqa: E402
 
 WARM_UP = 1
 # Longer than files settle unless a product says otherwise.
 SETTLES_S = 0.3
-PRODUCT = """\
-api_version: landfall/v1
-domain: sales
-name: orders
-owner: {team: benchmarks, email: benchmarks@contoso.example}
-description: One small file a run, and a table made of it.
-sources:
-  - {name: files, type: file, format: csv, options: {header: true}}
-datasets:
-  - {name: landed, source: files, landing: {path: "in/*.csv"}, layer: bronze, columns: [{name: id, type: int}]}
-transformations:
-  - {name: distinct_ids, inputs: [landed], steps: [{dedupe: {keys: [id]}}], output: {dataset: ids, layer: silver}}
-"""
+# Spans are sent once a second.
+_SENT_S = 3.0
+# What stands in for Azure and Databricks' compute, and has no telemetry of ours.
+_NOT_OURS = frozenset({"azurite CPU s"})
 
 
 def main() -> None:
     """Measure and print."""
     nodes = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    with receiving() as collector, tempfile.TemporaryDirectory(prefix="landfall-telemetry-") as folder:
+    with _collector() as url, tempfile.TemporaryDirectory(prefix="landfall-telemetry-") as folder:
         database = a_database(Path(folder))
         product = a_product(*(a_transformation(f"build_{number:04}") for number in range(nodes)))
         apply_products(database, [product], actor="benchmark", now=datetime.now(UTC))
         without = _rounds(database, rounds, "a", lambda s: (RunActivities(s), NodeActivities(s)))
-        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.url
+        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = url
         configure(TelemetrySettings.from_environment(), service="landfall-benchmark")
         trace_statements()
         metrics = Metrics()
@@ -81,9 +84,7 @@ def main() -> None:
         database.close()
         _print(f"{nodes} no-op nodes, activities alone", without, traced)
         del os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"]
-        real = _real_runs(Path(folder) / "without", rounds)
-        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.url
-        _print("one landed file, laptop stack", real, _real_runs(Path(folder) / "traced", rounds))
+        _real_runs(Path(folder), rounds, url)
 
 
 def _rounds(
@@ -99,12 +100,12 @@ def _rounds(
 
 
 async def _run(services: FakeServices, runs: RunActivities, nodes: NodeActivities, run_id: RunID) -> float:
-    """Take a run from its file to its end and return the seconds that its activities took."""
+    """Take a run from its file to its end and return the processor seconds that its activities took."""
     instances = FakeInstances()
     event = a_blob_event(f"sales/orders/orders_landed/{run_id}.csv")
     services.database.transact(lambda connection: take_in(connection, event, now=services.now()))
     await asyncio.sleep(SETTLES_S)
-    began = time.perf_counter()
+    began = time.process_time()
     await runs.open_run({"product": "sales/orders", "run_id": run_id}, cast(Instances, instances))
     await runs.start_run({"run_id": run_id}, cast(Instances, instances))
     done: set[str] = set()
@@ -115,7 +116,7 @@ async def _run(services: FakeServices, runs: RunActivities, nodes: NodeActivitie
     closed = await runs.close_run({"run_id": run_id}, cast(Instances, instances))
     if closed["state"] != "succeeded":
         raise RuntimeError(f"the run ended as {closed}")
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 async def _drive(
@@ -130,20 +131,89 @@ async def _drive(
     await nodes.finish_node({"work": work, "outcome": outcome}, cast(Instances, instances))
 
 
-def _real_runs(project: Path, rounds: int) -> list[float]:
-    project.mkdir()
-    laptop = Laptop.start(project, "sales/orders", PRODUCT)
-    try:
-        return [_real_run(laptop, number) for number in range(WARM_UP + rounds)][WARM_UP:]
-    finally:
-        laptop.stop()
+@contextmanager
+def _collector() -> Iterator[str]:
+    """Be a collector in a process of its own, so that what it does is no part of what is measured; yield its URL."""
+    program = (
+        "from tests.collector import receiving\nimport sys\n"
+        "with receiving() as r:\n    print(r.url, flush=True)\n    sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT
+    ) as child:
+        assert child.stdout is not None
+        yield child.stdout.readline().strip()
+        assert child.stdin is not None
+        child.stdin.close()
 
 
-def _real_run(laptop: Laptop, number: int) -> float:
-    began = time.time()
-    laptop.upload(f"sales/orders/in/{number}.csv", f"id\n{number}\n".encode())
-    ended_at = laptop.ended_run(after=number).run.finished_at
-    return ended_at.timestamp() - began if ended_at is not None else 0.0
+def _real_runs(folder: Path, rounds: int, url: str) -> None:
+    """Run the example product in two stacks by turns, one of them telling a collector, and print what they cost."""
+    with ExitStack() as stacks:
+        laptops = []
+        for name, endpoint in (("without", None), ("traced", url)):
+            os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
+            if endpoint is not None:
+                os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
+            laptops.append(_example(folder / name))
+            stacks.callback(laptops[-1].run, "down")
+        os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
+        measured: list[list[Counter[str]]] = [[], []]
+        for number in range(WARM_UP + rounds):
+            # First one, then the other goes first: what a machine does beside them falls on both.
+            for which in (0, 1) if number % 2 else (1, 0):
+                cost = _example_run(laptops[which])
+                if number >= WARM_UP:
+                    measured[which].append(cost)
+    without, traced = measured
+    for service in sorted(set(without[0]) | set(traced[0])):
+        figures = ([cost[service] for cost in costs] for costs in (without, traced))
+        _print(f"example product, {service}", *figures)
+
+
+def _example(project: Path) -> Laptop:
+    """Start a stack for a copy of the example product."""
+    shutil.copytree(_ROOT / "data_products", project / "data_products")
+    shutil.copy(_ROOT / "landfall.yml", project)
+    laptop = Laptop(project, Ports.free())
+    laptop.up()
+    return laptop
+
+
+def _example_run(laptop: Laptop) -> Counter[str]:
+    """Run the example and return the processor seconds of each service of the stack, and of all of them.
+
+    The window reaches past the end of the run until its spans were sent; who lands the files is no part of it.
+    """
+    before, began = _processor_s(laptop), time.perf_counter()
+    laptop.succeed("demo", "--keep")
+    ended = time.perf_counter()
+    time.sleep(_SENT_S)
+    spent = _processor_s(laptop)
+    spent.subtract(before)
+    total = sum(spent.values())
+    own = sum(value for service, value in spent.items() if service not in _NOT_OURS)
+    return Counter({**spent, "all CPU s": total, "Landfall's own CPU s": own, "wall s": ended - began})
+
+
+def _processor_s(laptop: Laptop) -> Counter[str]:
+    """Return the processor seconds that each service and its children have used so far."""
+    running = stack.status(laptop.project)
+    assert running is not None
+    return Counter(
+        {
+            f"{info.name} CPU s": sum(
+                sum(process.cpu_times()) for process in _with_children(psutil.Process(info.pid))
+            )
+            for info in running.services
+            if info.pid is not None
+        }
+    )
+
+
+def _with_children(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
 
 
 def _print(what: str, without: list[float], traced: list[float]) -> None:

@@ -4,6 +4,8 @@ The instrumentation that OpenTelemetry offers refuses SQLAlchemy 2.1.
 """
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,16 +28,28 @@ def trace_statements() -> None:
 
 
 def _begin(connection: sa.Connection, _: Any, statement: str, __: Any, context: Any, ___: bool) -> None:
+    if not trace.get_current_span().get_span_context().trace_flags.sampled:
+        # Of nobody's trace: no statement begins one, and timers send them all day.
+        context.landfall_span = trace.INVALID_SPAN
+        return
+    name, attributes = _described(statement, connection.dialect.name)
+    context.landfall_span = trace.get_tracer("landfall.sql").start_span(
+        name, kind=SpanKind.CLIENT, attributes=attributes
+    )
+
+
+@lru_cache(maxsize=4096)
+def _described(statement: str, system: str) -> tuple[str, Mapping[str, str]]:
+    """Return what a statement is called, and its attributes.
+
+    Neither text nor parameters: what identifies the statement is enough, and no value gets out.
+    """
     verb = statement.split(maxsplit=1)[0].upper()
     table = _TABLE.search(statement)
-    system = connection.dialect.name
-    # Neither text nor parameters: what identifies the statement is enough, and no value gets out.
     attributes = {"db.system.name": _SYSTEMS.get(system, system), "db.operation.name": verb}
-    if table is not None:
-        attributes["db.collection.name"] = table[1]
-    context.landfall_span = trace.get_tracer("landfall.sql").start_span(
-        f"{verb} {table[1]}" if table is not None else verb, kind=SpanKind.CLIENT, attributes=attributes
-    )
+    if table is None:
+        return verb, attributes
+    return f"{verb} {table[1]}", attributes | {"db.collection.name": table[1]}
 
 
 def _end(_: sa.Connection, __: Any, ___: str, ____: Any, context: Any, _____: bool) -> None:
