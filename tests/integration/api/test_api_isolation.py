@@ -104,12 +104,13 @@ def filled(path: str) -> str:
 
 def reads(database: Database) -> list[str]:
     plain = [filled(path) for path in paths(database, "get")]
-    plain = [path if path != "/api/lineage" else f"/api/lineage?of={HIDDEN}" for path in plain]
+    plain = [f"{path}?of={HIDDEN}" if path.startswith("/api/lineage") else path for path in plain]
     return [
         *plain,
         *(f"/api/lineage?of={name}&direction={way}" for name in ("open_book", "sales/orders.open_book",
                                                                    f"sales/orders.{HIDDEN}", "typo")
           for way in ("upstream", "downstream")),
+        *(f"/api/lineage/files?of={name}&version=0" for name in ("sales/orders.open_book", f"sales/orders.{HIDDEN}")),
         *(f"{path}?product=sales/orders" for path in ("/api/runs", "/api/files", "/api/alarms", "/api/config",
                                                        "/api/backfills", "/api/versions", "/api/datasets")),
         "/api/products/sales/typo",
