@@ -73,8 +73,8 @@ def measure(graph: str, of_products: Sequence[Upstreams], *, packed: bool = Fals
 
 
 def _measure(stack: BenchStack, graph: str, products: Sequence[str], nodes: int) -> Result:
-    peaks = _Peaks(stack.processes())
-    before = _Counts.of(stack)
+    peaks = Peaks(stack.processes())
+    before = Counts.of(stack)
     started = time.monotonic()
     for product in products:
         stack.land(product)
@@ -82,13 +82,13 @@ def _measure(stack: BenchStack, graph: str, products: Sequence[str], nodes: int)
         stack.wait_for_run(product)
     wall_s = time.monotonic() - started
     time.sleep(TAIL_S)
-    after = _Counts.of(stack)
+    after = Counts.of(stack)
     peaks.stop()
     return Result(
         graph=graph,
         nodes=nodes,
         wall_s=round(wall_s, 2),
-        cpu_s={name: round(after.cpu[name].cpu_s - before.cpu[name].cpu_s, 2) for name in after.cpu},
+        cpu_s=after.cpu_since(before),
         peak_mb={name: round(peak) for name, peak in peaks.found.items()},
         sql=after.sql - before.sql,
         # The uploads are the benchmark's own.
@@ -101,7 +101,9 @@ def _measure(stack: BenchStack, graph: str, products: Sequence[str], nodes: int)
 
 
 @dataclass(frozen=True, slots=True)
-class _Counts:
+class Counts:
+    """What a stack has done so far."""
+
     cpu: dict[str, Usage]
     sql: int
     storage: int
@@ -109,7 +111,7 @@ class _Counts:
     histories: list[list[int]]
 
     @classmethod
-    def of(cls, stack: BenchStack) -> "_Counts":
+    def of(cls, stack: BenchStack) -> "Counts":
         return cls(
             cpu={name: usage(pid) for name, pid in stack.processes().items()},
             sql=stack.sql_round_trips(),
@@ -118,8 +120,12 @@ class _Counts:
             histories=stack.histories(),
         )
 
+    def cpu_since(self, before: "Counts") -> dict[str, float]:
+        """Return the CPU seconds of each process since the counts of before."""
+        return {name: round(self.cpu[name].cpu_s - before.cpu[name].cpu_s, 2) for name in self.cpu}
 
-class _Peaks:
+
+class Peaks:
     """Looks at the memory of each process again and again until it is stopped."""
 
     def __init__(self, processes: dict[str, int]) -> None:

@@ -19,7 +19,7 @@ from typing import IO
 import sqlalchemy as sa
 from azure.storage.blob import BlobServiceClient
 
-from landfall.addresses import CONTAINERS, LANDING
+from landfall.addresses import CONTAINERS, LANDING, BlobAddress
 from landfall.jobs.client import connect
 from landfall.local import azurite, storage_events
 from landfall.metadata.apply import apply_products
@@ -81,6 +81,28 @@ class BenchStack:
             "events": self._events.pid,
         }
 
+    @property
+    def endpoint(self) -> str:
+        """Of the Blob service."""
+        return f"http://127.0.0.1:{self._blob_port}/{azurite.ACCOUNT}"
+
+    @property
+    def webhook(self) -> str:
+        """Where the function host takes events."""
+        return f"http://127.0.0.1:{self._host.port}/runtime/webhooks/eventgrid?functionName=on_blob_created"
+
+    @property
+    def tables(self) -> Path:
+        """What the nodes wrote, for :class:`noop_node.Tables`."""
+        return self.folder / "tables.jsonl"
+
+    def signature(self) -> str:
+        """Return a shared access signature for reading and writing blobs."""
+        return noop_node.environment(self._settings(None), self.tables)[noop_node.SIGNATURE]
+
+    def landing_blob(self, product: str, dataset: str, name: str) -> BlobAddress:
+        return BlobAddress(azurite.ACCOUNT, LANDING, f"sales/{product}/{dataset}/{name}")
+
     def land(self, product: str, name: str = "a.csv") -> None:
         self._blobs().get_blob_client(LANDING, f"sales/{product}/orders_landed/{name}").upload_blob(
             b"id\n1\n"
@@ -130,11 +152,7 @@ class BenchStack:
     # How it is put together.
 
     def _blobs(self) -> BlobServiceClient:
-        return BlobServiceClient(self._endpoint, credential=azurite.ACCOUNT_KEY)
-
-    @property
-    def _endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._blob_port}/{azurite.ACCOUNT}"
+        return BlobServiceClient(self.endpoint, credential=azurite.ACCOUNT_KEY)
 
     def _log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
@@ -153,7 +171,7 @@ class BenchStack:
         for name in noop_node.PRELOAD:
             command += ["--preload", name]
         wheel = noop_node.install(self.folder / "wheel")
-        environment = noop_node.environment(self._settings(None), self.folder / "tables.jsonl")
+        environment = noop_node.environment(self._settings(None), self.tables)
         with self._log("jobs").open("a") as log:
             process = subprocess.Popen(
                 command,
@@ -178,11 +196,8 @@ class BenchStack:
         return HostProcess(home, app=ROOT, environment=environment).start(within_s=START_S)
 
     def _start_events(self) -> "subprocess.Popen[bytes]":
-        webhook = (
-            f"http://127.0.0.1:{self._host.port}/runtime/webhooks/eventgrid?functionName=on_blob_created"
-        )
-        command = [sys.executable, "-m", "landfall.local.storage_events", "--endpoint", self._endpoint]
-        command += ["--webhook", webhook, "--outbox", str(self.folder / "outbox.db")]
+        command = [sys.executable, "-m", "landfall.local.storage_events", "--endpoint", self.endpoint]
+        command += ["--webhook", self.webhook, "--outbox", str(self.folder / "outbox.db")]
         with self._log("events").open("a") as log:
             return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
 
@@ -207,7 +222,7 @@ class BenchStack:
         return {
             "LANDFALL_DATABASE_URL": str(self.database.engine.url),
             "LANDFALL_STORAGE_ACCOUNT": azurite.ACCOUNT,
-            "LANDFALL_BLOB_ENDPOINT": self._endpoint,
+            "LANDFALL_BLOB_ENDPOINT": self.endpoint,
             "LANDFALL_STORAGE_KEY": azurite.ACCOUNT_KEY,
             "DATABRICKS_HOST": f"http://127.0.0.1:{self._jobs_port}",
             "DATABRICKS_TOKEN": "bench",

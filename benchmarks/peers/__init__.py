@@ -1,1 +1,4 @@
-"""The same graph of nodes that do nothing, on other orchestrators; each file is run in an environment of its own."""
+"""The same graph of nodes that do nothing, on other orchestrators.
+
+Each ``*_drive.py`` starts what a peer consists of and measures it; each ``in_*.py`` runs in the peer's environment.
+"""

@@ -1,4 +1,4 @@
-"""A DAG with one empty Python task per node; the graph is the JSON file that LANDFALL_PEERS_GRAPH names."""
+"""A DAG, named after this file, with one empty Python task per node; the graph is the JSON file of that name."""
 
 import json
 import os
@@ -6,9 +6,10 @@ from pathlib import Path
 
 from airflow.sdk import DAG, task
 
-upstreams = json.loads(Path(os.environ["LANDFALL_PEERS_GRAPH"]).read_text())
+name = Path(__file__).stem
+upstreams = json.loads((Path(os.environ["AIRFLOW_HOME"]) / f"{name}.json").read_text())
 
-with DAG("graph", schedule=None, catchup=False, max_active_tasks=16) as dag:
+with DAG(name, schedule=None, catchup=False, max_active_tasks=16) as dag:
     begun = []
     for number, inputs in enumerate(upstreams):
 
