@@ -68,7 +68,8 @@ def discarded_runs(
         sa.select(node_runs.c.NodeKey, node_runs.c.RunID)
         .select_from(node_runs.join(runs, runs.c.RunID == node_runs.c.RunID))
         .where(
-            runs.c.DataProductID == product_id,
+            # Of the node runs, whose index has the few that came to nothing; a product has any number of runs.
+            node_runs.c.DataProductID == product_id,
             node_runs.c.NodeKey.in_(keys),
             node_runs.c.RunID != run_id,
             node_runs.c.StartedAt.is_not(None),

@@ -229,6 +229,8 @@ packs = Table(
     Column("JobRunID", sa.BigInteger),
     UniqueConstraint("RunID", "PackKey"),
     Index("IX_Packs_RunID_State_Priority", "RunID", "State", "Priority"),
+    # Those that were claimed and not started yet, of any run.
+    Index("IX_Packs_State_ClaimedAt", "State", "ClaimedAt"),
 )
 
 node_run_edges = Table(

@@ -1,0 +1,20 @@
+"""Packs that were claimed and not started are found by an index.
+
+Revision: 0020
+Revises: 0019
+"""
+
+from alembic import op
+
+revision = "0020"
+down_revision: str | None = "0019"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index("IX_Packs_State_ClaimedAt", "Packs", ["State", "ClaimedAt"])
+
+
+def downgrade() -> None:
+    op.drop_index("IX_Packs_State_ClaimedAt", table_name="Packs")
