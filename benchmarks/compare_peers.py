@@ -75,7 +75,10 @@ def main() -> None:
 def _measured(peer: str, upstreams: Upstreams, environments: Path, patience_s: float) -> dict[str, Any]:
     machine = reports.machine()
     if peer in OURS:
-        result = measure_landfall(peer, [upstreams], packed=peer == "landfall-packed")
+        try:
+            result = measure_landfall(peer, [upstreams], packed=peer == "landfall-packed")
+        except AssertionError as error:
+            raise PeerFailed(str(error)) from error
         spent = Spent(sum(result.cpu_s.values()), result.wall_s)
         version, settings = machine["commit"], OURS[peer] + OUR_STACK
     else:
