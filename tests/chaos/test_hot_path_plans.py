@@ -40,8 +40,8 @@ def test_no_statement_of_a_file_or_a_node_reads_a_table_that_grows(
         run=RunSettings(settle_s=0, execution=execution, stated=("execution",)),
     )
     # Half of the activities are delivered again, and most results are only found by looking at their jobs.
-    trouble = {"twice": 0.5, "wakes": 0.3} if everything_twice else {}
-    world = World(tmp_path, product, plan=Plan(takes_s=0.5), **trouble)
+    twice, wakes = (0.5, 0.3) if everything_twice else (0.0, 1.0)
+    world = World(tmp_path, product, plan=Plan(takes_s=0.5), twice=twice, wakes=wakes)
     sent: dict[str, Any] = {}
 
     def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
