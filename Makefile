@@ -18,7 +18,7 @@ CHECKOV_STAMP := .landfall/tools/checkov/.landfall-setup
 POSTGRESQL_STAMP := .landfall/tools/postgresql/.landfall-setup
 BROWSER_STAMP := .landfall/tools/browser/.landfall-setup
 
-.PHONY: help setup classic-spark terraform-schemas data-factory azure-pipelines checkov postgresql browser demo test test-fast engines chaos fmt lint types up down bench migration histories docs requirements
+.PHONY: help setup classic-spark terraform-schemas data-factory azure-pipelines checkov postgresql browser demo test test-fast engines chaos fmt lint types up down bench plots migration histories docs requirements
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,8 +99,11 @@ up: setup  ## start the laptop stack
 down: setup  ## stop the laptop stack
 	@$(BIN)/landfall down
 
-bench: setup  ## run the benchmarks and print their figures
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: setup  ## run every benchmark, other orchestrators included, and draw the results: hours; name=NAME keeps them
+	@scripts/bench $(BIN)/python $(name)
+
+plots: setup  ## draw what benchmarks have measured: SVG files in benchmarks/results
+	@$(BIN)/python benchmarks/plot.py
 
 migration: setup  ## write a migration from the tables: make migration name=add_watermarks
 	@test -n "$(name)" || { echo "say what it does: make migration name=add_watermarks" >&2; exit 2; }

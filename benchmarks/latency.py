@@ -2,10 +2,13 @@
 
 Starts a laptop stack of its own with a product that says nothing of `run`, so with the documented defaults, and lands
 small files one at a time, each after the run of the one before has ended. The clock starts before the upload and ends
-with the instant at which SQL has the first node as submitted to the Jobs API. One JSON line per file, then quantiles.
+with the instant at which SQL has the first node as submitted to the Jobs API. One JSON line per file, then quantiles,
+with what else a quiet stack owes: the seconds until it is ready, in all and of CPU, and the share of one core that it
+uses while nothing lands.
 """
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -15,6 +18,9 @@ from statistics import quantiles
 
 import sqlalchemy as sa
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.orchestrating.processes import usage
 from landfall.lake import Lake, LandedBlob
 from landfall.landing.queries import list_files
 from landfall.local import stack
@@ -30,6 +36,9 @@ from landfall.spec.load import load_products
 
 WARM_UP = 3
 PATIENCE_S = 60.0
+IDLE_S = 60.0
+# What a run leaves behind: its orchestrations end, its events are delivered.
+TAIL_S = 5.0
 PROJECT = "name: latency\ndefault_target: laptop\ntargets:\n  laptop: {}\n"
 PRODUCT = """\
 api_version: landfall/v1
@@ -60,17 +69,37 @@ def main() -> None:
         spec = project / "data_products" / "sales" / "orders" / "product.yml"
         spec.parent.mkdir(parents=True)
         spec.write_text(PRODUCT)
+        began = time.monotonic()
         stack.start(project, ports=Ports.free())
+        ready_s, ready_cpu_s = time.monotonic() - began, _cpu_s(project)
         try:
             lake, database = _connected(project)
             waits = [_land_one(lake, database, project, number) for number in range(WARM_UP + files)][
                 WARM_UP:
             ]
+            idle_percent = _idle_percent(project)
         finally:
             stack.stop(project)
     cuts = quantiles(waits, n=100, method="inclusive")
     figures = {"files": files, "p50_s": cuts[49], "p95_s": cuts[94], "p99_s": cuts[98], "max_s": max(waits)}
+    figures |= {"ready_s": ready_s, "ready_cpu_s": ready_cpu_s, "idle_percent_of_a_core": idle_percent}
+    figures["load"] = os.getloadavg()[0]
     print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
+
+
+def _cpu_s(project: Path) -> float:
+    """Return the CPU seconds of all processes of the stack so far."""
+    info = stack.status(project)
+    if info is None:
+        raise RuntimeError("the stack does not run")
+    return usage(info.supervisor_pid).cpu_s
+
+
+def _idle_percent(project: Path) -> float:
+    time.sleep(TAIL_S)
+    before = _cpu_s(project)
+    time.sleep(IDLE_S)
+    return 100 * (_cpu_s(project) - before) / IDLE_S
 
 
 def _connected(project: Path) -> tuple[Lake, Database]:
