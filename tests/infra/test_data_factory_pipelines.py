@@ -43,22 +43,64 @@ def python() -> str:
     return str(TOOLS / "venv/bin/python")
 
 
-def run(python: str, program: str, *arguments: str, given: Any = None) -> Any:
+def environment() -> dict[str, str]:
     (runtime,) = TOOLS.glob("venv/lib/python3*/site-packages/dnv/net/runtime/.net")
+    return {**os.environ, "DOTNET_ROOT": str(runtime), "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1"}
+
+
+def faults_of_folder(python: str, folder: Path) -> list[str]:
     done = subprocess.run(
-        [python, PROGRAMS / program, *arguments],
-        input=json.dumps(given),
-        env={**os.environ, "DOTNET_ROOT": str(runtime), "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+        [python, PROGRAMS / "models.py", folder], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return [str(fault) for fault in json.loads(done.stdout)]
+
+
+class Walker:
+    """The expression engine, in a process that walks through any number of pipelines: it takes seconds to load."""
+
+    def __init__(self, python: str) -> None:
+        self._process = subprocess.Popen(
+            [python, PROGRAMS / "flow.py"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment(),
+            text=True,
+        )
+
+    def outcome(self, pipeline: str, parameters: Any, answers: Any, folder: Path = SOURCE) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        asked = {
+            "folder": str(folder),
+            "pipeline": pipeline,
+            "parameters": parameters,
+            "globals": GLOBALS,
+            "answers": answers,
+        }
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        return dict(json.loads(self._process.stdout.readline()))
+
+    def walk(self, pipeline: str, parameters: Any, answers: Any) -> list[dict[str, Any]]:
+        """Return what ran, in order."""
+        found = self.outcome(pipeline, parameters, answers)
+        assert "error" not in found, found
+        return list(found["ran"])
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def walker(python: str) -> Iterator[Walker]:
+    running = Walker(python)
+    yield running
+    running.close()
 
 
 def test_models_and_rules_find_nothing(python: str) -> None:
-    assert run(python, "models.py", str(SOURCE)) == []
+    assert faults_of_folder(python, SOURCE) == []
     assert list(faults_of_rules(SOURCE)) == []
 
 
@@ -85,7 +127,7 @@ def faults_of_models(python: str, tmp_path_factory: pytest.TempPathFactory) -> l
         text = (folder / file).read_text()
         assert old in text
         (folder / file).write_text(text.replace(old, new, 1))
-    return [str(fault) for fault in run(python, "models.py", str(folder))]
+    return faults_of_folder(python, folder)
 
 
 MODEL_FAULTS = {
@@ -146,29 +188,12 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def asking(pipeline: str, parameters: Any, answers: Any, folder: Path = SOURCE) -> dict[str, Any]:
-    return {
-        "folder": str(folder),
-        "pipeline": pipeline,
-        "parameters": parameters,
-        "globals": GLOBALS,
-        "answers": answers,
-    }
-
-
-def walk(python: str, *asked: dict[str, Any]) -> list[list[dict[str, Any]]]:
-    """Return what ran on each walk; one process walks them all, since its engine takes seconds to load."""
-    found = run(python, "flow.py", given=asked)
-    assert not [item for item in found if "error" in item], found
-    return [item["ran"] for item in found]
-
-
 def by_name(ran: list[dict[str, Any]], name: str) -> dict[str, Any]:
     return next(item for item in ran if item["name"] == name)
 
 
 def test_the_pipeline_copies_what_our_api_answers_and_starts_a_run_for_it(
-    python: str, database: Database
+    walker: Walker, database: Database
 ) -> None:
     """Every field that an expression reads is one that the API answers: a missing one is an error of the engine."""
     plan = show_copy_plan(database, "mobility/fleet", key="run-1", now=NOW).body
@@ -180,7 +205,7 @@ def test_the_pipeline_copies_what_our_api_answers_and_starts_a_run_for_it(
         ],
     }
 
-    (ran,) = walk(python, asking("pl_copy_to_landing", PRODUCT, answers))
+    ran = walker.walk("pl_copy_to_landing", PRODUCT, answers)
 
     assert by_name(ran, "Get copy plan")["properties"]["url"] == (
         "https://landfall.example/api/products/mobility/fleet/copy-plan?key=run-1&datasets=&full=false"
@@ -199,11 +224,11 @@ def test_the_pipeline_copies_what_our_api_answers_and_starts_a_run_for_it(
     }
 
 
-def test_a_child_puts_the_upper_bound_where_the_plan_says(python: str, database: Database) -> None:
+def test_a_child_puts_the_upper_bound_where_the_plan_says(walker: Walker, database: Database) -> None:
     (item, _) = show_copy_plan(database, "mobility/fleet", key="run-1", now=NOW).body["items"]
     answers = {"Ask how far": {"firstRow": {"watermark_to": "2026-01-30T10:00:00.1234567"}}}
 
-    (ran,) = walk(python, asking("pl_copy_from_sqlserver", {"item": item}, answers))
+    ran = walker.walk("pl_copy_from_sqlserver", {"item": item}, answers)
 
     copy = by_name(ran, "Copy rows")
     assert (
@@ -219,40 +244,28 @@ def test_a_child_puts_the_upper_bound_where_the_plan_says(python: str, database:
     assert "Tell what landed" in {item["name"] for item in ran}
 
 
-def test_a_child_copies_nothing_where_nothing_is_new(python: str, database: Database) -> None:
+def test_a_child_copies_nothing_where_nothing_is_new(walker: Walker, database: Database) -> None:
     (item, _) = show_copy_plan(database, "mobility/fleet", key="run-1", now=NOW).body["items"]
     item |= {"watermark_from": "2026-01-30"}
 
-    walks = walk(
-        python,
-        *(
-            asking(
-                "pl_copy_from_sqlserver",
-                {"item": item},
-                {"Ask how far": {"firstRow": {"watermark_to": answer}}},
-            )
-            for answer in ("-", "2026-01-30")
-        ),
-    )
-
-    assert [[item["name"] for item in ran] for ran in walks] == [["Ask how far", "Tell that nothing did"]] * 2
+    for answer in ("-", "2026-01-30"):
+        answers = {"Ask how far": {"firstRow": {"watermark_to": answer}}}
+        ran = walker.walk("pl_copy_from_sqlserver", {"item": item}, answers)
+        assert [item["name"] for item in ran] == ["Ask how far", "Tell that nothing did"]
 
 
 ENGINES = ("sqlserver", "azure_sql", "postgresql", "oracle")
 
 
-def test_a_large_table_of_any_engine_is_read_in_ranges_of_its_column(python: str) -> None:
+def test_a_large_table_of_any_engine_is_read_in_ranges_of_its_column(walker: Walker) -> None:
     """Where the plan names a partition column; without one the same pipeline reads in one."""
     asked = [("postgresql", 0), *((engine, 8) for engine in ENGINES)]
     items = {(engine, count): item_of_a_table(Engine(engine), count) for engine, count in asked}
     answers = {"Ask how far": {"firstRow": {"watermark_to": "all"}}}
 
-    walks = walk(
-        python, *(asking(f"pl_copy_from_{key[0]}", {"item": item}, answers) for key, item in items.items())
-    )
-
-    read = {key: by_name(ran, "Copy rows")["properties"] for key, ran in zip(items, walks, strict=True)}
-    for (engine, count), copy in read.items():
+    for (engine, count), item in items.items():
+        ran = walker.walk(f"pl_copy_from_{engine}", {"item": item}, answers)
+        copy = by_name(ran, "Copy rows")["properties"]
         source = copy["source"]
         query = next(str(value) for name, value in source.items() if name.lower().endswith("query"))
         assert source["partitionOption"] == ("DynamicRange" if count else "None"), engine
@@ -277,7 +290,7 @@ def item_of_a_table(engine: Engine, count: int) -> dict[str, Any]:
     return dict(item)
 
 
-def test_a_product_whose_copies_are_all_on_their_way_still_starts_its_run(python: str) -> None:
+def test_a_product_whose_copies_are_all_on_their_way_still_starts_its_run(walker: Walker) -> None:
     plan = {
         "product": "mobility/fleet",
         "key": "run-1",
@@ -286,19 +299,16 @@ def test_a_product_whose_copies_are_all_on_their_way_still_starts_its_run(python
     }
 
     answers = {"Get copy plan": plan, "What landed": {"value": []}}
-    (ran,) = walk(python, asking("pl_copy_to_landing", PRODUCT, answers))
+    ran = walker.walk("pl_copy_to_landing", PRODUCT, answers)
 
     assert json.loads(by_name(ran, "Start run")["properties"]["body"])["files"] == []
 
 
-def test_who_is_called_back_asks_for_the_same_run(python: str) -> None:
+def test_who_is_called_back_asks_for_the_same_run(walker: Walker) -> None:
     answers: dict[str, Any] = {"Get copy plan": {"items": []}, "What landed": {"value": []}}
 
-    polled, called = walk(
-        python,
-        asking("pl_copy_to_landing", PRODUCT, answers),
-        asking("pl_copy_to_landing", {**PRODUCT, "wait": "callback"}, answers),
-    )
+    polled = walker.walk("pl_copy_to_landing", PRODUCT, answers)
+    called = walker.walk("pl_copy_to_landing", {**PRODUCT, "wait": "callback"}, answers)
 
     start = by_name(polled, "Start run")["properties"]
     hook = by_name(called, "Start run and be called back")
@@ -306,16 +316,15 @@ def test_who_is_called_back_asks_for_the_same_run(python: str) -> None:
     assert [hook["properties"][key] for key in ("url", "body")] == [start["url"], start["body"]]
 
 
-def test_a_field_that_the_api_does_not_answer_breaks_the_walk(python: str, tmp_path: Path) -> None:
+def test_a_field_that_the_api_does_not_answer_breaks_the_walk(walker: Walker, tmp_path: Path) -> None:
     folder = broken(tmp_path, COPY, "output.items", "output.entries")
-    asked = asking("pl_copy_to_landing", PRODUCT, {"Get copy plan": {"items": []}}, folder)
 
-    (found,) = run(python, "flow.py", given=[asked])
+    found = walker.outcome("pl_copy_to_landing", PRODUCT, {"Get copy plan": {"items": []}}, folder)
 
     assert "error" in found
 
 
-def test_answers_of_an_api_are_mapped_to_columns_where_they_become_parquet(python: str) -> None:
+def test_answers_of_an_api_are_mapped_to_columns_where_they_become_parquet(walker: Walker) -> None:
     mapping = {
         "type": "TabularTranslator",
         "mappings": [{"source": {"path": "['id']"}, "sink": {"name": "id"}}],
@@ -333,7 +342,7 @@ def test_answers_of_an_api_are_mapped_to_columns_where_they_become_parquet(pytho
         "translator": mapping,
     }
 
-    ((copy,),) = walk(python, asking("pl_copy_from_rest", {"item": item}, {}))
+    (copy,) = walker.walk("pl_copy_from_rest", {"item": item}, {})
 
     assert copy["name"] == "Copy rest_identity as parquet"
     assert copy["properties"]["sink"]["type"] == "ParquetSink"
