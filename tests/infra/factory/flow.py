@@ -13,7 +13,6 @@ from typing import Any
 from data_factory_testing_framework import TestFramework, TestFrameworkType
 from data_factory_testing_framework._expression_runtime.data_factory_expression import expression_transformer
 from data_factory_testing_framework.state import DependencyCondition, RunParameter, RunParameterType
-from lark import Lark
 
 
 def plain(value: Any) -> Any:
@@ -28,7 +27,7 @@ def plain(value: Any) -> Any:
 
 
 # It makes the parser of the same grammar anew for every expression: nine tenths of the time of a walk.
-expression_transformer.Lark = cache(Lark)
+expression_transformer.Lark = cache(expression_transformer.Lark)
 
 
 def walk(asked: dict[str, Any]) -> list[dict[str, Any]]:
