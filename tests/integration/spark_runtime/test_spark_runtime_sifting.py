@@ -7,6 +7,7 @@ import pytest
 from spark_runtime.publishing import publish_staged
 from spark_runtime.sifting import can_be_read_again
 from spark_runtime.spec import Step, StepType
+from spark_runtime.write import publish
 from tests.integration.spark_runtime.workbench import Workbench, counts, rule, rule_counts
 
 ROWS = """
@@ -68,6 +69,25 @@ def test_an_input_that_moves_on_is_read_as_it_was(shop: Workbench, monkeypatch: 
     assert result["error"] is None
     assert counts(result)[0] == 500
     assert all(row[0] < 500 for row in shop.rows("built", "id"))
+
+
+def test_rows_are_not_spread_by_their_key_to_leave_many_out(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.save("many", "SELECT id, if(id % 2 = 0, id, -1L) AS amount FROM range(300000)")
+    plans = []
+
+    def look_at_plan(job: Any, df: Any, types: Any) -> Any:
+        plans.append(df._explain_string(extended=True))
+        return publish(job, df, types)
+
+    monkeypatch.setattr("spark_runtime.publishing.publish", look_at_plan)
+    rules = [rule("paid", "range", column="amount", min=0), rule("one_each", "unique", columns=["id"])]
+
+    result = bench.transform(rules=rules, inputs=("many",))
+
+    assert counts(result) == (300_000, 150_000, 150_000)
+    assert "mode=CollectLeft, join_type=RightAnti" in plans[0]
 
 
 @pytest.mark.parametrize(
