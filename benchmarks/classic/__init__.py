@@ -77,9 +77,12 @@ def cpu_seconds(pids: Sequence[int]) -> float:
 
 
 def peak_mb(pid: int) -> float:
-    """Return the most memory that a process has held."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    """Return the most memory that a process has held; none of one that has ended."""
+    # One that has ended and nobody has asked about has a status, but no line about memory.
+    with suppress(FileNotFoundError):
+        words = Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()
+        return int(words[0]) / 1024 if words else 0.0
+    return 0.0
 
 
 class ParquetTables:
