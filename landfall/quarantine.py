@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ from landfall.settings import Settings
 
 # How the runtime calls the test that a record can be taken apart at all; one that cannot has no fields to judge.
 UNREADABLE: Final = "readable_row"
+
+_MOST_ALIKE: Final = 1_000_000
 
 
 def list_held(
@@ -80,7 +83,7 @@ def read_rows(
         NotACursor: The cursor is none, or of another order.
         LakeNotReadable: The lake cannot be reached or denies access.
     """
-    behind = _behind(order, cursor) if cursor is not None else "true"
+    place = _read_cursor(order, cursor) if cursor is not None else None
     current = database.read(lambda connection: get_current_product(connection, product))
     table = _open(settings, current, chosen.dataset)
     if table is None:
@@ -88,53 +91,118 @@ def read_rows(
     wanted = _condition(chosen)
     if state is not None:
         wanted += f" AND _lf_state = {_text(state)}"
-    keys = ", ".join(f"{expression} AS {name}" for name, expression in _PLACE.items())
-    places = ", ".join(_PLACE)
-    down = " DESC" if order is RowOrder.NEWEST else ""
-    # Rows that are alike in everything are told apart by their number, so that none falls between two pages.
-    rows = _ask(
-        table,
-        f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {places} ORDER BY {places}) AS _lf_nth "  # noqa: S608
-        f"FROM (SELECT *, {keys} FROM ({_with_state(database, current)}) AS q WHERE {wanted}) AS k) AS n "
-        f"WHERE {behind} ORDER BY {', '.join(name + down for name in _KEYS)} LIMIT {limit + 1:d}",
-    )
-    following = _cursor(order, rows[limit - 1]) if len(rows) > limit else None
-    return Page(tuple(map(_row, rows[:limit])), following)
+    if place is not None:
+        wanted += f" AND {_not_before(order, place)}"
+    query = f"({_with_state(database, current)}) AS q WHERE {wanted}"
+    # Rows that are alike in all keys are told apart by how many of them were shown, so none falls between two pages.
+    shown = place.alike if place is not None else 0
+    most = shown + limit + 1
+    rows = _page(table, query, order, place, most)
+    start = min(shown, _alike(rows, place.values if place is not None else ()))
+    rows = rows[start : start + limit + 1]
+    following = None
+    if len(rows) > limit:
+        rows = rows[:limit]
+        values = _place(rows[-1])
+        alike = sum(_place(row) == values for row in rows)
+        if place is not None and values == place.values:
+            alike += shown
+        following = _cursor(order, _Place(values, alike))
+    return Page(tuple(map(_row, rows)), following)
 
 
 # Where a row stands among the others; none of these is ever null.
-_PLACE: Final = {
+_KEYS: Final = {
     "_lf_at": "CAST(_quarantined_at AS BIGINT)",
     "_lf_run": "_run_id",
     "_lf_file": "coalesce(_source_file, '')",
     "_lf_line": "coalesce(_line, -1)",
     "_lf_text": "md5(_row)",
 }
-_KEYS: Final = (*_PLACE, "_lf_nth")
-_KINDS: Final = (int, str, str, int, str, int)
+_KINDS: Final = (int, str, str, int, str)
 
 
-def _cursor(order: RowOrder, row: Mapping[str, Any]) -> str:
-    text = json.dumps([order, *(row[name] for name in _KEYS)], separators=(",", ":"))
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page ended: the keys of its last row, and how many rows with these keys were shown so far."""
+
+    values: tuple[int | str, ...]
+    alike: int
+
+
+def _page(
+    table: DeltaTable, query: str, order: RowOrder, place: _Place | None, most: int
+) -> list[dict[str, Any]]:
+    """Return the first rows of a query in their order.
+
+    The instants come first, for they are one narrow column: of all the rows that the query finds only those are read
+    that were refused within the instants of the page, and files without any are not opened.
+    """
+    down = " DESC" if order is RowOrder.NEWEST else ""
+    instants = _ask(
+        table,
+        f"SELECT CAST(_quarantined_at AS BIGINT) AS at FROM {query}{_from(order, place)} "  # noqa: S608
+        f"ORDER BY at{down} LIMIT {most:d}",
+    )
+    if not instants:
+        return []
+    first, last = instants[0]["at"], instants[-1]["at"]
+    keys = ", ".join(f"{expression} AS {name}" for name, expression in _KEYS.items())
+    return _ask(
+        table,
+        f"SELECT *, {keys} FROM {query} AND _quarantined_at >= {_micros(min(first, last))} "  # noqa: S608
+        f"AND _quarantined_at <= {_micros(max(first, last))} "
+        f"ORDER BY {', '.join(name + down for name in _KEYS)} LIMIT {most:d}",
+    )
+
+
+def _place(row: Mapping[str, Any]) -> tuple[int | str, ...]:
+    return tuple(row[name] for name in _KEYS)
+
+
+def _alike(rows: Sequence[Mapping[str, Any]], values: tuple[int | str, ...]) -> int:
+    return sum(_place(row) == values for row in rows)
+
+
+def _cursor(order: RowOrder, place: _Place) -> str:
+    text = json.dumps([order, *place.values, place.alike], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _behind(order: RowOrder, cursor: str) -> str:
-    """Return the condition for rows behind the one that a cursor names."""
+def _read_cursor(order: RowOrder, cursor: str) -> _Place:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        said, *values = json.loads(text)
+        said, *values, alike = json.loads(text)
     except (binascii.Error, ValueError, TypeError) as error:
         raise NotACursor(cursor) from error
-    if said != order or tuple(map(type, values)) != _KINDS:
+    if said != order or tuple(map(type, (*values, alike))) != (*_KINDS, int):
         raise NotACursor(cursor)
-    if any(isinstance(value, int) and abs(value) >= 2**63 for value in values):
+    if (
+        any(isinstance(value, int) and abs(value) >= 2**63 for value in values)
+        or not 0 < alike <= _MOST_ALIKE
+    ):
         raise NotACursor(cursor)
+    return _Place(tuple(values), alike)
+
+
+def _from(order: RowOrder, place: _Place | None) -> str:
+    """Return the condition on the plain column by which files are left out that were written before a place."""
+    if place is None:
+        return ""
+    return f" AND _quarantined_at {'<=' if order is RowOrder.NEWEST else '>='} {_micros(place.values[0])}"
+
+
+def _micros(value: int | str) -> str:
+    return f"arrow_cast({value:d}, 'Timestamp(Microsecond, Some(\"UTC\"))')"
+
+
+def _not_before(order: RowOrder, place: _Place) -> str:
+    """Return the condition for rows at a place or behind it."""
     beyond = "<" if order is RowOrder.NEWEST else ">"
-    said_so = [_text(value) if isinstance(value, str) else str(value) for value in values]
-    condition = "false"
-    for name, value in reversed(tuple(zip(_KEYS, said_so, strict=True))):
-        condition = f"({name} {beyond} {value} OR ({name} = {value} AND {condition}))"
+    said = [_text(value) if isinstance(value, str) else str(value) for value in place.values]
+    condition = "true"
+    for key, value in reversed(tuple(zip(_KEYS.values(), said, strict=True))):
+        condition = f"({key} {beyond} {value} OR ({key} = {value} AND {condition}))"
     return condition
 
 
