@@ -9,6 +9,7 @@ from landfall.metadata.alarms import Alarm
 from landfall.runs.backfill_list import BackfillSummary
 from landfall.runs.file_history import FileVersion
 from landfall.runs.queries import RuleResult, RunEvent
+from landfall.runs.request_list import RequestSummary
 from landfall.runs.run_nodes import Neighbour, NodeFile
 from landfall.runs.states import NodeState
 
@@ -121,4 +122,11 @@ class BackfillPage(Answer):
     """Backfills, the newest first."""
 
     backfills: list[BackfillSummary]
+    following: str | None
+
+
+class RequestPage(Answer):
+    """Requests for a run, the newest first."""
+
+    requests: list[RequestSummary]
     following: str | None

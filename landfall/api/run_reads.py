@@ -17,6 +17,7 @@ from landfall.runs.costs import run_costs
 from landfall.runs.ids import RunID, node_instance
 from landfall.runs.pausing import find_pauses
 from landfall.runs.queries import NodeSummary, RunSummary, left_out_of
+from landfall.runs.request_list import RequestFilter, list_requests
 from landfall.runs.run_list import RunFilter, RunOrder, find_runs, get_run_summary
 from landfall.runs.run_nodes import (
     NODES_OF_PAGE,
@@ -57,6 +58,16 @@ def show_runs(
             "following": page.following,
         },
     )
+
+
+def show_requests(
+    database: Database, wanted: RequestFilter, *, scope: Scope, limit: int, cursor: str | None
+) -> Reply:
+    """Answer ``GET /api/requests``."""
+    page = database.read(
+        lambda connection: list_requests(connection, wanted, scope=scope, limit=limit, cursor=cursor)
+    )
+    return Reply(200, {"requests": [asdict(item) for item in page.items], "following": page.following})
 
 
 def show_run(database: Database, run_id: str) -> Reply:

@@ -25,6 +25,7 @@ from landfall.api.run_answers import (
     LogsAnswer,
     NodeDetailAnswer,
     NodePage,
+    RequestPage,
     RuleList,
     RunFilePage,
     RunPage,
@@ -33,6 +34,8 @@ from landfall.metadata.scope import Scope
 from landfall.roles import Role
 from landfall.runs.backfill_acts import Backfill
 from landfall.runs.backfills import BackfillState
+from landfall.runs.request_list import RequestFilter
+from landfall.runs.requests import RequestState, Trigger
 from landfall.runs.run_list import RunFilter, RunOrder
 from landfall.runs.run_nodes import NodeFilter
 from landfall.runs.states import NodeState, RunState
@@ -218,6 +221,26 @@ async def replay_run(request: Request, caller: Caller, run_id: str) -> Response:
         await request.body(),
         at=str(request.url),
         request_id=backend_of(request).new_id(),
+    )
+
+
+@router.get("/requests", response_model=RequestPage, responses=problems(404))
+async def show_requests(
+    request: Request,
+    caller: Caller,
+    product: Product = None,
+    state: RequestState | None = None,
+    trigger: Trigger | None = None,
+    since: Since = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """List requests for a run with what became of each, the newest first."""
+    of_filter(caller, product)
+    asked_since = instant(since, backend_of(request).now(), "since")
+    wanted = RequestFilter(product=product, state=state, trigger=trigger, since=asked_since)
+    return await read(
+        request, run_reads.show_requests, wanted, scope=caller.scope, limit=limit, cursor=cursor
     )
 
 

@@ -32,6 +32,7 @@ run_requests = Table(
     Column("RequestedAt", UtcDateTime, nullable=False),
     Column("RequestedBy", NAME, nullable=False),
     Index("IX_RunRequests_DataProductID_State", "DataProductID", "State"),
+    Index("IX_RunRequests_RequestedAt", "RequestedAt", "RequestID"),
     Index(
         "UQ_RunRequests_DataProductID_IdempotencyKey",
         "DataProductID",
