@@ -9,6 +9,7 @@ import typer
 from landfall.cli.completing import complete_product
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
+from landfall.cli.listing import Cursor, Limit, note_following, one_of
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_json, show_rows
 from landfall.cli.project import invocation
 from landfall.cli.runs import Timeout
@@ -109,18 +110,26 @@ def list_them(
         str | None,
         typer.Option(help="Only backfills of this domain/product.", autocompletion=complete_product),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Newest backfills to show.")] = 20,
+    state: Annotated[
+        str | None, typer.Option(help="Only backfills that are running, paused, done or cancelled.")
+    ] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """List backfills, the newest first."""
     from landfall.runs.backfill_list import list_backfills
+    from landfall.runs.backfills import BackfillState
 
-    found = (
-        invocation(context)
-        .database()
-        .read(lambda connection: list_backfills(connection, product=product, limit=limit))
+    chosen = one_of(BackfillState, state, "--state")
+    database = invocation(context).database()
+    found = database.read(
+        lambda connection: list_backfills(
+            connection, product=product, state=chosen, limit=limit, cursor=cursor
+        )
     )
     show_rows([asdict(item) for item in found.items], _LIST_COLUMNS, output)
+    note_following(found)
 
 
 def show(context: typer.Context, backfill: BackfillArgument, output: Output = OutputFormat.TABLE) -> None:

@@ -12,12 +12,6 @@ from landfall.cli.output import OutputFormat, Row, note, show_rows, table_text
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking; needed without a terminal.")]
-Since = Annotated[
-    str | None,
-    typer.Option(
-        metavar="WHEN", help="Only from then on: a date or instant (UTC), or an age such as 12h or 7d."
-    ),
-]
 
 
 @dataclass(frozen=True, slots=True)

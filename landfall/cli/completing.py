@@ -42,10 +42,12 @@ def complete_run(context: typer.Context, incomplete: str) -> list[tuple[str, str
     """Return ``@last`` and the newest runs that begin so, each with its product and state."""
     found = [("@last", "the newest run")]
     with suppress(LandfallError):
-        from landfall.runs.queries import list_runs
+        from landfall.runs.run_list import RunFilter, find_runs
 
-        runs = _here(context).database().read(lambda connection: list_runs(connection, limit=_NEWEST_RUNS))
-        found += [(str(run.run_id), f"{run.product}, {run.state}") for run in runs]
+        wanted = RunFilter(begins=incomplete or None)
+        database = _here(context).database()
+        runs = database.read(lambda connection: find_runs(connection, wanted, limit=_NEWEST_RUNS))
+        found += [(str(run.run_id), f"{run.product}, {run.state}") for run in runs.items]
     return [(name, told) for name, told in found if name.startswith(incomplete)]
 
 

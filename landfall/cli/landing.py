@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from landfall.cli.bulk import BulkAct, DryRun, Since, Yes, act_on_all, given
+from landfall.cli.bulk import BulkAct, DryRun, Yes, act_on_all, given
 from landfall.cli.completing import complete_dataset, complete_product, complete_run
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
+from landfall.cli.listing import Cursor, Limit, Since, instant_of, note_following, one_of
 from landfall.cli.output import Output, OutputFormat, Row, note, show_rows
 from landfall.cli.project import invocation
 from landfall.cli.runs import Timeout, exit_code_of_run, resolve
@@ -120,7 +121,10 @@ def list_files(
             autocompletion=complete_run,
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Newest files to show.")] = 50,
+    since: Since = None,
+    oldest: Annotated[bool, typer.Option("--oldest", help="The oldest first.")] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """List landed files, the newest first, those that match no dataset included."""
@@ -128,18 +132,21 @@ def list_files(
     from landfall.landing.queries import list_files as read_files
     from landfall.runs.states import FileState
 
-    if state is not None and state not in list(FileState):
-        raise typer.BadParameter(f"{state!r} is none of {', '.join(FileState)}", param_hint="--state")
+    chosen, landed_since = one_of(FileState, state, "--state"), instant_of(since, "--since")
     database = invocation(context).database()
     wanted = FileFilter(
         product=product,
         dataset=dataset,
-        state=FileState(state) if state else None,
+        state=chosen,
         run_id=resolve(database, run) if run else None,
         name=name,
+        since=landed_since,
     )
-    found = database.read(lambda connection: read_files(connection, wanted, limit=limit))
+    found = database.read(
+        lambda connection: read_files(connection, wanted, oldest_first=oldest, limit=limit, cursor=cursor)
+    )
     show_rows([{**asdict(file), "file": file.name} for file in found.items], _FILE_COLUMNS, output)
+    note_following(found)
 
 
 def show(

@@ -1,6 +1,6 @@
 """`landfall dead-letters` and `landfall alarms`: what could not be handled, and what somebody has to know of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from operator import itemgetter
@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from landfall.cli.bulk import BulkAct, DryRun, Since, Yes, act_on_all, given
+from landfall.cli.bulk import BulkAct, DryRun, Yes, act_on_all, given
 from landfall.cli.completing import complete_product
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
+from landfall.cli.listing import Cursor, Limit, Since, note_following, one_of
 from landfall.cli.output import Output, OutputFormat, Row, show_rows
 from landfall.cli.project import invocation
 
@@ -43,30 +44,48 @@ def register(app: typer.Typer) -> None:
     group.command("list", epilog=examples("landfall dead-letters list"))(list_letters)
     group.command(epilog=examples("landfall dead-letters show 3"))(show)
     group.command(
+        "replay",
+        help="Handle dead letters again, after their cause was put right.",
         epilog=examples(
             "landfall dead-letters replay 3 4", "landfall dead-letters replay --since 12h --dry-run"
-        )
-    )(replay)
-    group.command(epilog=examples("landfall dead-letters discard 3"))(discard)
+        ),
+    )(_verb("replay"))
+    group.command(
+        "discard",
+        help="Give dead letters up; they stay in the table with your name.",
+        epilog=examples("landfall dead-letters discard 3"),
+    )(_verb("discard"))
     app.add_typer(group, name="dead-letters")
     app.command(epilog=examples("landfall alarms --product mobility/flights"))(alarms)
 
 
 def list_letters(
     context: typer.Context,
-    state: Annotated[str, typer.Option(help="Letters that are dead, replayed or discarded.")] = "dead",
-    limit: Annotated[int, typer.Option(min=1, help="Newest letters to show.")] = 50,
+    state: Annotated[
+        str, typer.Option(help="Letters that are dead, replayed or discarded, or all.")
+    ] = "dead",
+    source: Annotated[
+        str | None, typer.Option(help="Only letters that came by event_grid, queue or poison.")
+    ] = None,
+    code: ErrorCode = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """List messages that are no event of a finished file, or that could not be handled."""
-    from landfall.landing.dead_letters import LetterFilter, LetterState, list_dead_letters
+    from landfall.landing.dead_letters import LetterFilter, LetterSource, LetterState, list_dead_letters
 
-    if state not in list(LetterState):
-        raise typer.BadParameter(f"{state!r} is none of {', '.join(LetterState)}", param_hint="--state")
-    wanted = LetterFilter(LetterState(state))
+    wanted = LetterFilter(
+        None if state == "all" else one_of(LetterState, state, "--state"),
+        one_of(LetterSource, source, "--source"),
+        code,
+    )
     database = invocation(context).database()
-    found = database.read(lambda connection: list_dead_letters(connection, wanted, limit=limit))
+    found = database.read(
+        lambda connection: list_dead_letters(connection, wanted, limit=limit, cursor=cursor)
+    )
     show_rows([asdict(letter) for letter in found.items], _LETTER_COLUMNS, output)
+    note_following(found)
 
 
 def show(context: typer.Context, letter_ids: LetterIds, output: Output = OutputFormat.TABLE) -> None:
@@ -78,38 +97,27 @@ def show(context: typer.Context, letter_ids: LetterIds, output: Output = OutputF
     show_rows([asdict(letter) for letter in found], (*_LETTER_COLUMNS, "ended_by", "payload"), output)
 
 
-def replay(
-    context: typer.Context,
-    letter_ids: LettersOrNone = None,
-    source: Source = None,
-    code: ErrorCode = None,
-    since: Since = None,
-    everything: AllLetters = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    output: Output = OutputFormat.TABLE,
-) -> None:
-    """Handle dead letters again, after their cause was put right."""
-    choice = _choice(letter_ids, source=source, error_code=code, since=since, all=everything)
-    done = _act(context, "replay", choice, dry_run=dry_run, yes=yes or bool(letter_ids), output=output)
-    if not dry_run and any(letter["state"] == "dead" for letter in done):
-        raise typer.Exit(ExitCode.REFUSED)
+def _verb(verb: str) -> Callable[..., None]:
+    """Return the command that replays or discards letters: which ones is told in the same way."""
 
+    def act(
+        context: typer.Context,
+        letter_ids: LettersOrNone = None,
+        source: Source = None,
+        code: ErrorCode = None,
+        since: Since = None,
+        everything: AllLetters = False,
+        dry_run: DryRun = False,
+        yes: Yes = False,
+        output: Output = OutputFormat.TABLE,
+    ) -> None:
+        choice = _choice(letter_ids, source=source, error_code=code, since=since, all=everything)
+        done = _act(context, verb, choice, dry_run=dry_run, yes=yes or bool(letter_ids), output=output)
+        # A letter that was replayed in vain is dead again.
+        if verb == "replay" and not dry_run and any(letter["state"] == "dead" for letter in done):
+            raise typer.Exit(ExitCode.REFUSED)
 
-def discard(
-    context: typer.Context,
-    letter_ids: LettersOrNone = None,
-    source: Source = None,
-    code: ErrorCode = None,
-    since: Since = None,
-    everything: AllLetters = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    output: Output = OutputFormat.TABLE,
-) -> None:
-    """Give dead letters up; they stay in the table with your name."""
-    choice = _choice(letter_ids, source=source, error_code=code, since=since, all=everything)
-    _act(context, "discard", choice, dry_run=dry_run, yes=yes or bool(letter_ids), output=output)
+    return act
 
 
 def _choice(letter_ids: Sequence[int] | None, **filters: object) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from landfall.cli.bulk import DryRun, Yes
 from landfall.cli.completing import complete_dataset, complete_product, complete_run
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
+from landfall.cli.listing import Cursor, note_following
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_rows
 from landfall.cli.project import Invocation, invocation
 from landfall.cli.running import follow
@@ -121,9 +122,7 @@ def show(
     state: Annotated[str, typer.Option(help="Rows that are held, released or discarded, or all.")] = "held",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Rows to show.")] = 20,
     newest: Annotated[bool, typer.Option("--newest", help="The newest rows first.")] = False,
-    cursor: Annotated[
-        str | None, typer.Option(metavar="CURSOR", help="Go on where an answer before said that it ended.")
-    ] = None,
+    cursor: Cursor = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Show refused rows with their rules, reason, file and line, the oldest first unless told otherwise."""
@@ -146,8 +145,7 @@ def show(
         cursor=cursor,
     )
     show_rows([asdict(row) for row in found.items], _ROW_COLUMNS, output)
-    if found.following:
-        note(f"there is more: --cursor {found.following} goes on")
+    note_following(found)
 
 
 def replay(

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from landfall.cli.bulk import BulkAct, DryRun, Since, Yes, act_on_all, given
+from landfall.cli.bulk import BulkAct, DryRun, Yes, act_on_all, given
 from landfall.cli.completing import complete_product, complete_run
 from landfall.cli.examples import examples
+from landfall.cli.listing import Since
 from landfall.cli.output import Output, OutputFormat, note, show_fields
 from landfall.cli.project import invocation
 from landfall.cli.runs import (

@@ -1,5 +1,6 @@
 """`landfall runs`: see and follow runs."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,7 @@ import typer
 from landfall.cli.completing import complete_product, complete_run
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
+from landfall.cli.listing import Cursor, Limit, Since, instant_of, note_following, one_of
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_json, show_rows
 from landfall.cli.project import invocation
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from landfall.metadata.engine import Database
     from landfall.runs.ids import RunID
     from landfall.runs.queries import RuleResult, RunDetail
+    from landfall.runs.states import RunState
 
 _LOG_COLUMNS = ("run_id", "key", "attempt", "job_run_id", "state", "logs", "error", "error_trace")
 
@@ -25,11 +28,25 @@ RunArgument = Annotated[
         metavar="RUN", help="A run id, its first characters, or @last.", autocompletion=complete_run
     ),
 ]
+ProductOption = Annotated[
+    str | None, typer.Option(help="Only those of this domain/product.", autocompletion=complete_product)
+]
 Timeout = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="Stop waiting after so long, with exit code 6.")
 ]
 
 _LIST_COLUMNS = ("run_id", "product", "state", "trigger", "nodes", "open_nodes", "created_at", "seconds")
+_REQUEST_COLUMNS = (
+    "request_id",
+    "product",
+    "trigger",
+    "state",
+    "requested_at",
+    "requested_by",
+    "run_id",
+    "run_state",
+    "reason",
+)
 _NODE_COLUMNS = (
     "key",
     "layer",
@@ -51,9 +68,14 @@ def register(app: typer.Typer) -> typer.Typer:
     group = typer.Typer(
         no_args_is_help=True, rich_markup_mode=None, help="Runs: what is going on and what was."
     )
-    group.command("list", epilog=examples("landfall runs list --product mobility/flights --output json"))(
-        list_runs
-    )
+    group.command(
+        "list",
+        epilog=examples(
+            "landfall runs list --product mobility/flights --output json",
+            "landfall runs list --state open --state failed --since 24h",
+        ),
+    )(list_runs)
+    group.command("requests", epilog=examples("landfall runs requests --state pending"))(list_requests)
     group.command(epilog=examples("landfall runs show @last"))(show)
     group.command(epilog=examples("landfall runs watch @last --timeout 600"))(watch)
     group.command(epilog=examples("landfall runs logs @last daily_delays"))(logs)
@@ -64,21 +86,47 @@ def register(app: typer.Typer) -> typer.Typer:
 
 def list_runs(
     context: typer.Context,
-    product: Annotated[
-        str | None, typer.Option(help="Only runs of this domain/product.", autocompletion=complete_product)
+    product: ProductOption = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only runs in this state; give it again for another. `open` is every one that goes on."
+        ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Newest runs to show.")] = 20,
+    trigger: Annotated[
+        str | None, typer.Option(help="Only what this started: landing, http, schedule, rerun and so on.")
+    ] = None,
+    since: Since = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Only created before then; told as for --since.")
+    ] = None,
+    begins: Annotated[str | None, typer.Option(metavar="ID", help="First characters of the id.")] = None,
+    order: Annotated[str, typer.Option(help="newest, oldest or last_ended first.")] = "newest",
+    limit: Limit = 20,
+    cursor: Cursor = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
-    """List runs, the newest first."""
+    """List runs that meet every filter given, the newest first."""
     from landfall.runs.pausing import find_pauses
-    from landfall.runs.queries import list_runs as read_runs
+    from landfall.runs.requests import Trigger
+    from landfall.runs.run_list import RunFilter, RunOrder, find_runs
 
+    wanted = RunFilter(
+        product=product,
+        states=_states(state or ()),
+        trigger=one_of(Trigger, trigger, "--trigger"),
+        since=instant_of(since, "--since"),
+        until=instant_of(until, "--until"),
+        begins=begins,
+    )
+    ordered = one_of(RunOrder, order, "--order") or RunOrder.NEWEST
     database = invocation(context).database()
-    found = database.read(lambda connection: read_runs(connection, product=product, limit=limit))
+    found = database.read(
+        lambda connection: find_runs(connection, wanted, order=ordered, limit=limit, cursor=cursor)
+    )
     pauses = database.read(find_pauses)
     rows = []
-    for run in found:
+    for run in found.items:
         ended = run.finished_at - run.created_at if run.finished_at else None
         rows.append(
             {
@@ -88,10 +136,55 @@ def list_runs(
             }
         )
     show_rows(rows, _LIST_COLUMNS, output)
+    note_following(found)
     for key, pause in pauses.items():
         if product in (None, key):
             why = f": {pause.reason}" if pause.reason else ""
             note(f"{key} is paused since {pause.since:%Y-%m-%d %H:%M:%S}Z by {pause.by}{why}")
+
+
+def _states(texts: Iterable[str]) -> "frozenset[RunState]":
+    from landfall.runs.run_list import OPEN_STATES
+    from landfall.runs.states import RunState
+
+    found: set[RunState] = set()
+    for text in texts:
+        if text == "open":
+            found |= OPEN_STATES
+        elif word := one_of(RunState, text, "--state"):
+            found.add(word)
+    return frozenset(found)
+
+
+def list_requests(
+    context: typer.Context,
+    product: ProductOption = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only requests that are pending, claimed by a run, or done.")
+    ] = None,
+    trigger: Annotated[
+        str | None, typer.Option(help="Only what this asked for: http, schedule, rerun and so on.")
+    ] = None,
+    since: Since = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """List what was asked to run, the newest first, with what became of it."""
+    from landfall.runs.request_list import RequestFilter
+    from landfall.runs.request_list import list_requests as read_requests
+    from landfall.runs.requests import RequestState, Trigger
+
+    wanted = RequestFilter(
+        product=product,
+        state=one_of(RequestState, state, "--state"),
+        trigger=one_of(Trigger, trigger, "--trigger"),
+        since=instant_of(since, "--since"),
+    )
+    database = invocation(context).database()
+    found = database.read(lambda connection: read_requests(connection, wanted, limit=limit, cursor=cursor))
+    show_rows([asdict(request) for request in found.items], _REQUEST_COLUMNS, output)
+    note_following(found)
 
 
 def show(context: typer.Context, run: RunArgument, output: Output = OutputFormat.TABLE) -> None:

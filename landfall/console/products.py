@@ -20,12 +20,14 @@ from landfall.runs.leases import read_lease
 from landfall.runs.product_detail import consumers_of, rows_by_run
 from landfall.runs.product_evidence import waiting_requests
 from landfall.runs.product_list import ProductFilter, ProductOrder, find_products, get_product
-from landfall.runs.queries import list_runs
+from landfall.runs.run_list import RunFilter, find_runs
 from landfall.runs.states import RunState
+from landfall.spec.model import Layer
 
 router = APIRouter(route_class=PageRoute)
 
 _LIVE_S = 10
+_LAYERS = tuple(Layer)
 _MOST_DATASETS = 1_000
 _MOST_RUNS = 10
 _MOST_ACTS = 10
@@ -79,14 +81,18 @@ def show_product(request: Request, caller: Caller, domain: str, product: str) ->
             "summary": product_as_seen(get_product(connection, key), caller.scope),
             "datasets": [
                 dataset_as_seen(item, caller.scope)
-                for item in list_datasets(
-                    connection, DatasetFilter(product=key), scope=caller.scope, limit=_MOST_DATASETS
-                ).items
+                for item in sorted(
+                    list_datasets(
+                        connection, DatasetFilter(product=key), scope=caller.scope, limit=_MOST_DATASETS
+                    ).items,
+                    # As data flows; the names of a layer stay in their order.
+                    key=lambda item: _LAYERS.index(item.layer),
+                )
             ],
             "consumers": consumers_of(connection, key),
             "pause": read_lease(connection, current.product_id).pause if own else None,
             "waiting": waiting_requests(connection, current.product_id) if own else None,
-            "runs": list_runs(connection, product=key, limit=_MOST_RUNS) if own else (),
+            "runs": find_runs(connection, RunFilter(product=key), limit=_MOST_RUNS).items if own else (),
             "rows": rows_by_run(connection, current.product_id) if own else (),
             "acts": acts_on_product(connection, current.product_id)[-_MOST_ACTS:] if own else (),
         }

@@ -9,7 +9,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from landfall.errors import LandfallError
-from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import data_products, data_quality_results, node_runs, run_plans, runs
 from landfall.metadata.tables import run_events as run_events_table
 from landfall.planning.plan import NodeKey
@@ -165,22 +164,6 @@ class RunEvent:
     occurred_at: datetime
     actor: str
     detail: str | None
-
-
-def list_runs(
-    connection: sa.Connection, *, product: str | None = None, scope: Scope = EVERYTHING, limit: int = 50
-) -> tuple[RunSummary, ...]:
-    """Return the newest runs first, of one product (``domain/name``) or of all."""
-    query = (
-        run_summaries()
-        .where(scope.rows())
-        .order_by(runs.c.CreatedAt.desc(), runs.c.RunID.desc())
-        .limit(limit)
-    )
-    if product is not None:
-        domain, _, name = product.partition("/")
-        query = query.where(data_products.c.Domain == domain, data_products.c.Name == name)
-    return tuple(run_summary(row) for row in connection.execute(query))
 
 
 def get_run(connection: sa.Connection, run_id: RunID) -> RunDetail:

@@ -19,7 +19,8 @@ from landfall.local.laptop_env import read_environment
 from landfall.local.layout import Layout, Ports
 from landfall.metadata.engine import Database
 from landfall.preview import open_table
-from landfall.runs.queries import RunDetail, RunSummary, get_run, list_runs
+from landfall.runs.queries import RunDetail, RunSummary, get_run
+from landfall.runs.run_list import RunFilter, find_runs
 from landfall.runs.states import FileState
 from landfall.settings import Settings
 from tests.loopback import PATIENCE_S
@@ -78,7 +79,7 @@ class Laptop:
         return cast(LandedFile, self.wait_for(lambda: self._settled_file(name), f"{name} in the ledger"))
 
     def runs(self) -> tuple[RunSummary, ...]:
-        return self.database.read(list_runs)
+        return self.database.read(lambda connection: find_runs(connection, RunFilter())).items
 
     def last_run(self) -> RunDetail:
         run_id = self.runs()[0].run_id
