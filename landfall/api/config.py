@@ -47,7 +47,7 @@ def show_history(database: Database, name: str, product: str | None) -> Reply:
 
 
 def request_set(
-    database: Database, name: str, body: bytes | Mapping[str, Any], *, actor: str, now: datetime
+    database: Database, name: str, body: Mapping[str, Any], *, actor: str, now: datetime
 ) -> Acted:
     """Answer ``POST /api/config/{name}``.
 
@@ -73,7 +73,7 @@ def request_set(
 
 
 def request_rollback(
-    database: Database, name: str, body: bytes | Mapping[str, Any], *, actor: str, now: datetime
+    database: Database, name: str, body: Mapping[str, Any], *, actor: str, now: datetime
 ) -> Acted:
     """Answer ``POST /api/config/{name}/rollback``.
 

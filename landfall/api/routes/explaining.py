@@ -1,12 +1,13 @@
 """Routes that explain: why something is as it is, where data comes from, what settings say, how the app is."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from landfall.api import config, health, levels, lineage, why
 from landfall.api.access import of_files, of_filter, of_product, of_run
-from landfall.api.answering import act, problems, read
+from landfall.api.answering import act, problems, read, respond
 from landfall.api.answers import (
     FilesBehindAnswer,
     Findings,
@@ -22,6 +23,7 @@ from landfall.api.body import read_object
 from landfall.api.describing import takes
 from landfall.api.identity import Caller, Viewer, backend_of
 from landfall.api.parameters import FileID, Product
+from landfall.api.reply import Acted, invalid
 from landfall.metadata.lineage import Direction
 from landfall.roles import Role
 
@@ -127,9 +129,7 @@ async def show_setting_history(
 )
 async def set_setting(request: Request, caller: Caller, name: str) -> Response:
     """Give a setting a value from an instant on; runs that are open keep the one they started with."""
-    body = await request.body()
-    _may_configure(caller, body)
-    return await act(request, caller, config.request_set, name, body)
+    return await _configure(request, caller, config.request_set, name)
 
 
 @router.post(
@@ -141,19 +141,21 @@ async def set_setting(request: Request, caller: Caller, name: str) -> Response:
 )
 async def roll_back_setting(request: Request, caller: Caller, name: str) -> Response:
     """Give a setting the value it had before the current one, as a new version."""
-    body = await request.body()
-    _may_configure(caller, body)
-    return await act(request, caller, config.request_rollback, name, body)
+    return await _configure(request, caller, config.request_rollback, name)
 
 
-def _may_configure(caller: Viewer, body: bytes) -> None:
+async def _configure(request: Request, caller: Viewer, view: Callable[..., Acted], name: str) -> Response:
     """Let pass who owns the domain of the product that a setting is for, or for all products an admin."""
-    product = read_object(body)[0].get("product")
+    fields, faults = read_object(await request.body())
+    product = fields.get("product")
     if isinstance(product, str):
         of_filter(caller, product)
         caller.require(Role.OWNER, product.partition("/")[0])
     else:
         caller.require(Role.ADMIN, None)
+    if faults:
+        return respond(invalid(faults).reply)
+    return await act(request, caller, view, name, fields)
 
 
 @open_router.get(
