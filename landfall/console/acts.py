@@ -35,6 +35,18 @@ class ActRefused(LandfallError):
         self.faults = tuple(faults) or (detail,)
 
 
+class NoSuchPage(HttpRefusal):
+    """An address of the console at which there is no page."""
+
+    code = "LF6141"
+    status = 404
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"There is no page at {path!r}. The search finds pages, products, datasets, runs and files."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What somebody sent with a form, and why it was not taken.

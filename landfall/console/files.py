@@ -4,15 +4,13 @@ from fastapi import APIRouter, Request, Response
 
 from landfall.api import files
 from landfall.api.access import of_files
-from landfall.api.errors import InvalidRequest
 from landfall.api.identity import Caller, backend_of
 from landfall.console.acts import ActPage
 from landfall.console.address import page
-from landfall.console.choices import chosen, words
+from landfall.console.choices import TIMES, chosen, chosen_since, words
 from landfall.console.command_lines import command
 from landfall.console.rendering import here, render
 from landfall.console.routing import PageRoute, back_of, perform, read_form, see_other
-from landfall.instants import read_since
 from landfall.landing.queries import FileFilter, list_files
 from landfall.landing.replay import REPLAYABLE
 from landfall.metadata.catalog import list_product_keys
@@ -26,13 +24,6 @@ from landfall.runs.why.explaining import explain
 router = APIRouter(route_class=PageRoute)
 
 _LIVE_S = 5
-_SINCE = (
-    ("", "at any time"),
-    ("1h", "last hour"),
-    ("24h", "last 24 hours"),
-    ("7d", "last 7 days"),
-    ("30d", "last 30 days"),
-)
 _ORDERS = (("", "newest first"), ("oldest", "oldest first"))
 
 
@@ -41,16 +32,13 @@ def show_files(request: Request, caller: Caller) -> Response:
     """Show a page of the landing ledger."""
     given = here(request).parameters
     backend = backend_of(request)
-    since = read_since(given.get("since"), backend.now())
-    if "since" in given and since is None:
-        raise InvalidRequest([f"since: {given['since']!r} is no instant and no age such as 24h or 7d."])
     wanted = FileFilter(
         product=given.get("product"),
         dataset=given.get("dataset"),
         state=chosen(given, "state", FileState),
         run_id=given.get("run"),
         name=given.get("q"),
-        since=since,
+        since=chosen_since(given, backend.now()),
     )
     found, products = backend.database.read(
         lambda connection: (
@@ -74,7 +62,7 @@ def show_files(request: Request, caller: Caller) -> Response:
         filtered=any(given.get(name) for name in ("q", "product", "dataset", "state", "run", "since")),
         products=products,
         states=words(FileState, "any"),
-        times=_SINCE,
+        times=TIMES,
         orders=_ORDERS,
     )
 

@@ -46,6 +46,10 @@ _TONE_AND_SIGN: Mapping[str, tuple[str, str]] = {
     "warn": ("idle", "ring"),
     "fail": ("bad", "cross"),
     "correct": ("good", "check"),
+    "dead": ("bad", "cross"),
+    "current": ("good", "check"),
+    "in effect": ("good", "check"),
+    "scheduled": ("busy", "clock"),
 }
 
 

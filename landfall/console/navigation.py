@@ -24,6 +24,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("home", "Needs me", page()),
     Entry("products", "Products", page("products"), starts_group=True),
     Entry("runs", "Runs", page("runs")),
+    Entry("requests", "Requests", page("requests")),
     Entry("files", "Files", page("files")),
     Entry("backfills", "Backfills", page("backfills")),
     Entry("datasets", "Quality", page("datasets"), starts_group=True),
@@ -32,4 +33,5 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("dead-events", "Dead events", page("dead-events"), starts_group=True),
     Entry("configuration", "Configuration", page("configuration")),
     Entry("changes", "Metadata changes", page("changes")),
+    Entry("audit", "Audit log", page("audit")),
 )

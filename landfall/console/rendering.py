@@ -16,6 +16,7 @@ from landfall.console.assets import version as assets_version
 from landfall.console.command_lines import command
 from landfall.console.looks import look_of
 from landfall.console.navigation import ENTRIES
+from landfall.console.texts import told
 
 
 @cache
@@ -39,6 +40,7 @@ def templates() -> Environment:
             formats.share,
             formats.shortened,
             formats.size,
+            told,
         )
     }
     environment.globals |= {

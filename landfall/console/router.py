@@ -1,9 +1,10 @@
 """The console as one router, mounted by the application that also answers the API."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from landfall.console import (
+    audit,
     backfills,
     changes,
     datasets,
@@ -15,6 +16,7 @@ from landfall.console import (
     products,
     quarantine,
     quarantined_rows,
+    requests,
     run_acts,
     run_bulk,
     run_logs,
@@ -23,6 +25,7 @@ from landfall.console import (
     searching,
     settings,
 )
+from landfall.console.acts import NoSuchPage
 from landfall.console.address import ROOT
 from landfall.console.assets import assets, version
 from landfall.console.routing import PageRoute
@@ -32,8 +35,8 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 router = APIRouter(prefix=ROOT, route_class=PageRoute, include_in_schema=False)
 PARTS = (
     *(products, product_acts, datasets, quarantine, quarantined_rows, lineage),
-    *(runs, run_bulk, run_page, run_acts, run_logs),
-    *(files, backfills, letters, settings, changes, searching),
+    *(runs, run_bulk, run_page, run_acts, run_logs, requests),
+    *(files, backfills, letters, settings, changes, audit, searching),
 )
 for part in PARTS:
     router.include_router(part.router)
@@ -55,3 +58,9 @@ def show_asset(stamp: str, path: str) -> Response:
         return Response(status_code=404)
     kept = _FOR_EVER if stamp == version() else "no-store"
     return Response(found.content, media_type=found.media_type, headers={"cache-control": kept})
+
+
+@router.get("/{path:path}")
+def show_nothing(request: Request) -> Response:
+    """Say on a page that there is no such page; the last route, which takes what no other one took."""
+    raise NoSuchPage(request.url.path)

@@ -10,11 +10,11 @@ from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 from landfall.api import answering
-from landfall.api.errors import InvalidRequest, NoSuchRoute
+from landfall.api.errors import InvalidRequest
 from landfall.api.identity import Viewer
 from landfall.api.reply import Acted
 from landfall.api.statuses import status_of
-from landfall.console.acts import ActRefused, Sent
+from landfall.console.acts import ActRefused, NoSuchPage, Sent
 from landfall.console.address import ROOT
 from landfall.console.forms import Choice
 from landfall.console.rendering import render
@@ -34,7 +34,7 @@ class PageRoute(APIRoute):
                 return refusal(request, error)
             except RequestValidationError:
                 # A part of the address is not what it has to be, such as the number of a file: no such page.
-                return refusal(request, NoSuchRoute(request.url.path))
+                return refusal(request, NoSuchPage(request.url.path))
 
         return answer_with_pages
 

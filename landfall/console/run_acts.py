@@ -1,6 +1,5 @@
-"""Acts on one run, each a page that says what it does; and the request that a new run comes from."""
+"""Acts on one run, each a page that says what it does."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from landfall.api import runs
-from landfall.api.access import of_request, of_run
+from landfall.api.access import of_run
 from landfall.api.identity import Caller, backend_of
 from landfall.console.acts import ActPage, NoSuchAct
 from landfall.console.address import page
@@ -16,12 +15,9 @@ from landfall.console.command_lines import command
 from landfall.console.rendering import here, render
 from landfall.console.routing import PageRoute, back_of, perform, read_form, see_other
 from landfall.roles import Role
-from landfall.runs.ids import RequestID, RunID
-from landfall.runs.requests import request_status
+from landfall.runs.ids import RunID
 
 router = APIRouter(route_class=PageRoute)
-
-_LIVE_S = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,25 +142,6 @@ async def do_act(request: Request, caller: Caller, run_id: str, act: str) -> Res
     request_id = backend_of(request).new_id()
     asked = await perform(request, caller, view, known, body, at=str(request.url), request_id=request_id)
     return see_other(page("requests", asked["request_id"]))
-
-
-@router.get("/requests/{request_id}")
-async def show_request(request: Request, caller: Caller, request_id: str) -> Response:
-    """Lead to the run that answers a request; until there is one, say what it waits for."""
-    known = RequestID(await of_request(request, caller, request_id))
-    status = await asyncio.to_thread(
-        backend_of(request).database.read, lambda connection: request_status(connection, known)
-    )
-    if status.run_id is not None:
-        return see_other(page("runs", status.run_id))
-    return render(
-        request,
-        caller,
-        "runs/request.html",
-        section="runs",
-        live_s=None if status.ended else _LIVE_S,
-        asked=status,
-    )
 
 
 def _act(name: str) -> _RunAct:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from landfall.api.errors import InvalidRequest
 from landfall.api.identity import Caller, backend_of
+from landfall.console.choices import TIMES
 from landfall.console.rendering import here, render
 from landfall.console.routing import PageRoute
 from landfall.instants import read_since
@@ -19,13 +20,6 @@ from landfall.runs.states import RunState
 router = APIRouter(route_class=PageRoute)
 
 OPEN = "open"
-_SINCE = (
-    ("", "at any time"),
-    ("1h", "last hour"),
-    ("24h", "last 24 hours"),
-    ("7d", "last 7 days"),
-    ("30d", "last 30 days"),
-)
 _ORDERS = (
     (RunOrder.NEWEST, "newest first"),
     (RunOrder.OLDEST, "oldest first"),
@@ -61,7 +55,7 @@ def show_runs(request: Request, caller: Caller) -> Response:
         pauses={key: pause for key, pause in pauses.items() if key in products},
         states=(("", "any state"), (OPEN, "open"), *((state, state) for state in RunState)),
         triggers=(("", "any trigger"), *((trigger, trigger) for trigger in Trigger)),
-        times=_SINCE,
+        times=TIMES,
         orders=_ORDERS,
     )
 

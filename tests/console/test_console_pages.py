@@ -46,6 +46,8 @@ PAGES = (
     "/configuration/runs.retries/set",
     "/changes",
     f"/changes/{PRODUCT}/2",
+    "/requests",
+    "/audit",
 )
 
 
@@ -244,3 +246,27 @@ def test_a_version_is_rolled_back(tab: Page, database: Database, served: Served)
     expect(tab.locator("h1")).to_contain_text("Version 3")
     newest = database.read(lambda c: list_versions(c, product=PRODUCT)).items[0]
     assert (newest.version, newest.restores, newest.applied_by) == (3, 1, "grace")
+
+
+def test_what_was_done_stands_in_the_audit_log_and_leads_there(tab: Page, served: Served) -> None:
+    tab.goto(f"{served.url}/console/products/{PRODUCT}/run")
+    tab.get_by_role("button", name="Run", exact=True).click()
+    expect(tab).to_have_url(re.compile("/console/requests/"))
+
+    tab.get_by_role("link", name="Audit log").click()
+    tab.get_by_label("Act", exact=True).select_option("product.run")
+    row = tab.locator("tbody tr").first
+    expect(row).to_contain_text("grace")
+    row.get_by_role("link", name=PRODUCT).click()
+
+    expect(tab.locator("h1")).to_contain_text("orders")
+    tab.get_by_role("link", name="Requests", exact=True).click()
+    tab.get_by_label("Asked for by").select_option("http")
+    expect(tab.locator("tbody tr").first).to_contain_text("pending")
+
+
+def test_an_address_without_a_page_says_so_on_a_page(tab: Page, served: Served) -> None:
+    answer = tab.context.request.get(f"{served.url}/console/nothing/here")
+
+    assert answer.status == 404
+    assert "There is no page at" in answer.text()

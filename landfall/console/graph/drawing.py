@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from landfall.console.graph.boxes import Box, Boxes, BoxKind, Edge
 
-WIDTH = 196
+WIDTH = 216
 NODE_HEIGHT = 40
 GROUP_HEIGHT = 58
 _COLUMN_GAP = 52

@@ -9,6 +9,7 @@ from landfall.console.address import page
 from landfall.console.command_lines import command
 from landfall.console.looks import look_of
 from landfall.console.routing import back_of
+from landfall.console.texts import told
 from landfall.runs.states import FileState, NodeState, RunState
 
 
@@ -81,3 +82,15 @@ def test_every_state_has_a_sign_and_a_tone_of_its_own_word() -> None:
 def test_a_form_leads_back_to_pages_of_ours_only(foreign: str) -> None:
     assert back_of({"back": foreign}, page("runs")) == "/console/runs"
     assert back_of({"back": "/console/runs?state=failed"}, page("runs")) == "/console/runs?state=failed"
+
+
+def test_sentences_show_commands_instants_and_runs_as_such_and_nothing_else() -> None:
+    text = "Run 20260101-120000-1a2b3c4d <b> ended at 2026-01-01 12:00:05 UTC; `landfall why <x>` says more."
+
+    shown = str(told(text))
+
+    assert '<a class="mono small" href="/console/runs/20260101-120000-1a2b3c4d">' in shown
+    assert '<time datetime="2026-01-01T12:00:05Z" data-form="full">2026-01-01 12:00:05 UTC</time>' in shown
+    assert "<code>landfall why &lt;x&gt;</code>" in shown
+    assert "&lt;b&gt;" in shown
+    assert told("due 2026-99-01 12:00 UTC") == "due 2026-99-01 12:00 UTC"
