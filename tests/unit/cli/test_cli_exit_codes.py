@@ -100,6 +100,7 @@ TABLE: Mapping[str, Mapping[int, str]] = {
     "runs logs": {1: "2030", 4: "20260101-11"},
     "runs replay": {1: "2030", 4: "20260101-11"},
     "runs rerun": {1: "2030", 4: "20260101-11"},
+    "runs requests": {0: "", 1: "--cursor x"},
     "runs show": {0: "20260101-12", 1: "2030"},
     "runs trace": {1: "2030"},
     "runs watch": {1: FAILED_RUN, 5: GATED_RUN, 6: "@last --timeout 0.1"},
