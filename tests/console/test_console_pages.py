@@ -248,20 +248,22 @@ def test_a_version_is_rolled_back(tab: Page, database: Database, served: Served)
     assert (newest.version, newest.restores, newest.applied_by) == (3, 1, "grace")
 
 
-def test_what_was_done_stands_in_the_audit_log_and_leads_there(tab: Page, served: Served) -> None:
-    tab.goto(f"{served.url}/console/products/{PRODUCT}/run")
-    tab.get_by_role("button", name="Run", exact=True).click()
+def test_what_was_done_stands_in_the_audit_log_and_leads_there(
+    tab: Page, served: Served, house: House
+) -> None:
+    tab.goto(f"{served.url}/console/runs/{house.failed}/rerun")
+    tab.get_by_role("button", name="Rerun", exact=True).click()
     expect(tab).to_have_url(re.compile("/console/requests/"))
 
     tab.get_by_role("link", name="Audit log").click()
-    tab.get_by_label("Act", exact=True).select_option("product.run")
+    tab.locator("select[name=act]").select_option("run.rerun")
     row = tab.locator("tbody tr").first
     expect(row).to_contain_text("grace")
-    row.get_by_role("link", name=PRODUCT).click()
+    row.get_by_role("link", name=house.failed).click()
 
-    expect(tab.locator("h1")).to_contain_text("orders")
+    expect(tab.locator("h1")).to_contain_text(house.failed)
     tab.get_by_role("link", name="Requests", exact=True).click()
-    tab.get_by_label("Asked for by").select_option("http")
+    tab.get_by_label("Asked for by").select_option("rerun")
     expect(tab.locator("tbody tr").first).to_contain_text("pending")
 
 
