@@ -175,7 +175,7 @@ PARTS: Mapping[str, Part] = {
         never=("landfall.cli", "landfall.local"),
     ),
     "landfall.console": Part(
-        ("landfall", "fastapi", "starlette", "jinja2", "sqlalchemy"),
+        ("landfall", "fastapi", "starlette", "jinja2", "markupsafe", "sqlalchemy"),
         never=("landfall.cli", "landfall.local"),
     ),
     "landfall.cli": Part(("landfall", "typer", "click", "rich")),
