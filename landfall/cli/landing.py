@@ -60,7 +60,12 @@ def land(
             metavar="DATASET", help="A dataset with a landing path.", autocompletion=complete_dataset
         ),
     ],
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False, readable=True)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE…", exists=True, readable=True, help="Files, or the folder of a Delta table."
+        ),
+    ],
     folder: Annotated[
         str | None, typer.Option(help="Folder to land in, where the landing path leaves it open.")
     ] = None,
@@ -70,21 +75,31 @@ def land(
 ) -> None:
     """Upload files into the landing zone; a run starts by itself."""
     from landfall.lake import Lake
-    from landfall.landing.placing import landing_place
+    from landfall.landing.matching import match_dataset
+    from landfall.landing.placing import landing_place, table_places
     from landfall.metadata.catalog import get_current_product
 
     here = invocation(context)
     current = here.database().read(lambda connection: get_current_product(connection, product)).product
-    places = [(file, landing_place(current, dataset, file.name, folder=folder)) for file in files]
+    places: list[tuple[Path, str]] = []
+    for file in files:
+        if file.is_dir():
+            places += table_places(current, dataset, file, folder=folder)
+        else:
+            places.append((file, landing_place(current, dataset, file.name, folder=folder)))
     lake = Lake.connect(here.settings())
     blobs = [lake.upload_landing(current.domain, current.name, place, file) for file, place in places]
     show_rows([_landed_row(dataset, blob) for blob in blobs], _LANDED_COLUMNS, output)
     if not wait:
         note("a run takes them in; `landfall files list` shows how far it is, `land --wait` waits for it")
         return
-    raise typer.Exit(
-        exit_code_of_files(here.database(), product, [blob.etag for blob in blobs], timeout_s=timeout)
-    )
+    # Data files of a table come to nothing by themselves; nobody notes them.
+    awaited = [
+        blob.etag
+        for blob, (_, place) in zip(blobs, places, strict=True)
+        if match_dataset(current, place) is not None
+    ]
+    raise typer.Exit(exit_code_of_files(here.database(), product, awaited, timeout_s=timeout))
 
 
 def exit_code_of_files(

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from landfall.landing.copies import why_refused
 from landfall.landing.events import BlobEvent, DeletedBlob
 from landfall.landing.ledger import Fate, RecordedFile, record_file, reject_gone
-from landfall.landing.matching import Match, match_file, product_of
+from landfall.landing.matching import Match, landed_table, match_file, product_of
 from landfall.landing.names import passed_over
 from landfall.landing.sets import Closing, add_to_set, close_set, closings_of, must_wait
 from landfall.metadata.catalog import CurrentProduct, find_current_product
 from landfall.runs.leases import Lease, LeaseState, lock_lease, set_lease
 from landfall.runs.states import FileState
+from landfall.spec.landing_patterns import table_of
 from landfall.spec.model import Product
 
 
@@ -67,10 +68,10 @@ def take_in(
         if names is None and any(closing.lists for closing in closings):
             return Intake(new=False, reads_content=True)
         return _take_in_closing(connection, event, current, closings, names, now)
-    reason = passed_over(placed[1])
+    found = match_file(current.product, placed[1])
+    reason = _why_passed_over(current.product, placed[1], found)
     if reason is not None:
         return Intake(new=False, passed_over=reason)
-    found = match_file(current.product, placed[1])
     if found is None:
         patterns = ", ".join(item.landing for item in current.product.datasets if item.landing is not None)
         fate = Fate(
@@ -80,6 +81,16 @@ def take_in(
         )
         return _taken(record_file(connection, event, fate, now=now), current)
     return _take_in_file(connection, event, current, found, now)
+
+
+def _why_passed_over(product: Product, path: str, found: Match | None) -> str | None:
+    """Return why a file is none that a dataset could expect; of a Delta table only the commits are."""
+    if found is not None and table_of(found.dataset.landing or "") is not None:
+        return None
+    table = landed_table(product, path) if found is None else None
+    if table is not None:
+        return f"it is a part of the Delta table of {table}, whose commits say what it is good for"
+    return passed_over(path)
 
 
 def take_out(connection: sa.Connection, event: DeletedBlob, *, now: datetime) -> bool:

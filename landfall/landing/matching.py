@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from landfall.spec.landing_patterns import CapturedValue, match_path
+from landfall.spec.landing_patterns import CapturedValue, match_path, table_of
 from landfall.spec.model import Dataset, Product
 from landfall.spec.pattern_language import is_more_specific
 
@@ -39,6 +39,19 @@ def match_file(product: Product, path: str) -> Match | None:
         if best is None or is_more_specific(dataset.landing or "", best.dataset.landing or ""):
             best = Match(dataset, captured)
     return best
+
+
+def landed_table(product: Product, path: str) -> str | None:
+    """Return the dataset in whose landed Delta table a file lies, ``None`` if it lies in none.
+
+    Args:
+        path: Path below ``landing/{domain}/{product}/``.
+    """
+    for dataset in product.datasets:
+        table = table_of(dataset.landing or "")
+        if table is not None and match_path(f"{table}/**/*", path) is not None:
+            return dataset.name
+    return None
 
 
 def match_dataset(product: Product, path: str) -> Dataset | None:

@@ -15,6 +15,7 @@ from landfall.spec.documents import (
     TransformationDocument,
 )
 from landfall.spec.durations import seconds
+from landfall.spec.landing_patterns import commits_of
 from landfall.spec.load_documents import LoadDocument
 from landfall.spec.model import (
     Check,
@@ -63,7 +64,8 @@ def build_product(document: ProductDocument, defaults: RunSettings) -> Product:
     """Return the product a file declares; datasets that only a transformation names come last."""
     transformations = tuple(_transformation(item) for item in document.transformations)
     layers = {item.output.dataset: item.output.layer for item in transformations}
-    datasets = [_dataset(item, layers) for item in document.datasets]
+    tables = {source.name for source in document.sources if source.format is FileFormat.DELTA}
+    datasets = [_dataset(item, layers, is_table=item.source in tables) for item in document.datasets]
     declared = {dataset.name for dataset in datasets}
     datasets.extend(Dataset(name, layer) for name, layer in layers.items() if name not in declared)
     return Product(
@@ -105,9 +107,12 @@ def _source(document: SourceDocument) -> Source:
     )
 
 
-def _dataset(document: DatasetDocument, built: dict[DatasetName, Layer]) -> Dataset:
+def _dataset(document: DatasetDocument, built: dict[DatasetName, Layer], *, is_table: bool) -> Dataset:
     name = DatasetName(document.name)
     landing = document.landing.path if document.landing is not None else None
+    if landing is not None and is_table:
+        # What lands of a Delta table are its commits: they come last, and say which files count.
+        landing = commits_of(landing)
     if document.extract is not None and landing is None:
         landing = f"{name}/**/*" if document.extract.table is None else f"{name}/*.parquet"
     return Dataset(

@@ -13,6 +13,9 @@ from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
+# The commits of a Delta table: twenty digits each, and nothing else that lies in its log.
+_COMMITS = f"/_delta_log/{'?' * 20}.json"
+
 MOST_DIGITS = 9
 """Digits of an ``int`` in a path: any such number is an int of Spark."""
 
@@ -61,6 +64,16 @@ _EXPRESSIONS = {
     CaptureType.DATE: "[0-9]{4}-[0-9]{2}-[0-9]{2}",
 }
 _COLUMN_TYPES = {CaptureType.TEXT: "string", CaptureType.INT: "int", CaptureType.DATE: "date"}
+
+
+def commits_of(table: str) -> str:
+    """Return the pattern of the commits of Delta tables, given that of their folders."""
+    return table + _COMMITS
+
+
+def table_of(pattern: str) -> str | None:
+    """Return the pattern of the folders of Delta tables, given that of their commits; ``None`` for any other."""
+    return pattern.removesuffix(_COMMITS) if pattern.endswith(_COMMITS) else None
 
 
 def pattern_problem(pattern: str, *, hidden: bool = False) -> str | None:

@@ -30,6 +30,7 @@ class FileFormat(StrEnum):
     PARQUET = "parquet"
     ORC = "orc"
     AVRO = "avro"
+    DELTA = "delta"
 
 
 class SchemaDrift(StrEnum):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from landfall.spec.draft import Draft
+from landfall.spec.landing_patterns import table_of
 from landfall.spec.model import Dataset, FileFormat, Product, SchemaDrift, Source, SourceType
 
 _OF_VALUES = {"null_value", "date_format", "timestamp_format", "decimal", "thousands"}
@@ -20,6 +21,7 @@ OPTIONS: Final[Mapping[FileFormat, frozenset[str]]] = {
     FileFormat.PARQUET: frozenset(),
     FileFormat.ORC: frozenset(),
     FileFormat.AVRO: frozenset(),
+    FileFormat.DELTA: frozenset({"removed_rows"}),
 }
 # What reads a format in the engine's Python, where that is not part of every engine.
 PACKAGES: Final[Mapping[FileFormat, str]] = {FileFormat.AVRO: "fastavro", FileFormat.EXCEL: "openpyxl"}
@@ -45,6 +47,13 @@ def check_sources(draft: Draft, product: Product) -> None:
         if source.options.get("decimal", ".") == source.options.get("thousands"):
             message = "decimal and thousands are the same character"
             draft.report((*at, "options", "thousands"), "LF1030", message, "change one of them")
+        if source.format is FileFormat.DELTA and source.type is not SourceType.FILE:
+            message = (
+                f"source '{source.name}' is copied file by file, and the log of a Delta table must come last"
+            )
+            draft.report(
+                (*at, "format"), "LF1030", message, "copy it as parquet, or let the table land by itself"
+            )
         _check_options(draft, index, source)
 
 
@@ -74,7 +83,20 @@ def check_landed_columns(draft: Draft, index: int, dataset: Dataset, source: Sou
         if column.format is not None and column.type not in _MOMENTS:
             message = f"column '{column.name}' is {column.type}, and format is for dates and timestamps"
             draft.report((*place, "format"), "LF1030", message, "remove it")
+    if source.format is FileFormat.DELTA:
+        _check_landed_table(draft, index, dataset)
     named = source.options.get("header", True) and source.options.get("match", "name") == "name"
     if dataset.schema_drift is SchemaDrift.EVOLVE and (source.format is FileFormat.FIXED or not named):
         message = "schema_drift: evolve needs files that name their columns"
         draft.report((*at, "schema_drift"), "LF1030", message, "write discard, rescue or quarantine")
+
+
+def _check_landed_table(draft: Draft, index: int, dataset: Dataset) -> None:
+    at = ("datasets", index, "landing")
+    folder = table_of(dataset.landing or "") or ""
+    if folder.endswith((".parquet", ".json")):
+        message = f"the landing path '{folder}' names files, and a Delta table is a folder"
+        draft.report((*at, "path"), "LF1026", message, "write the folder of the table, such as orders")
+    if dataset.complete is not None:
+        message = f"'{dataset.name}' is a Delta table, each commit of which is complete"
+        draft.report((*at, "complete"), "LF1030", message, "remove complete:")

@@ -55,12 +55,10 @@ def _check_secret(value: str) -> str:
 
 
 def _refuse_table_format(value: object) -> object:
-    if value in ("delta", "iceberg", "hudi"):
+    if value in ("iceberg", "hudi"):
         # Its files mean nothing one by one: which of them make up the table says a log that is written after them.
-        message = f"{value} is a table of many files and a log, and what lands is taken in file by file"
-        remedy = (
-            "read a table of another product as input domain/product.dataset@version, or land Parquet files"
-        )
+        message = f"{value} is a table of many files and a log that Landfall does not follow"
+        remedy = "land Parquet files or a Delta table, or read a table of another product as input"
         raise fault("LF1030", message, remedy)
     return value
 
@@ -94,6 +92,10 @@ class OptionsDocument(Document):
     encoding: Encoding = "utf-8"
     row_tag: Annotated[str, Field(min_length=1)] | None = None
     sheet: Sheet = 1
+    removed_rows: Literal["reject", "ignore"] = Field(
+        default="reject",
+        description="delta: what happens to a commit that takes rows away; ignore takes in what it adds",
+    )
 
 
 class SourceDocument(Document):

@@ -35,7 +35,7 @@ def further_columns(job: Job, source: FilesInput) -> tuple[Column, ...]:
     kept = _kept(job, source)
     found: dict[str, set[str]] = {}
     names = {name.casefold(): name for name in kept}
-    for name, kind in find_columns(job.spark, source):
+    for name, kind in find_columns(job, source):
         cleaned = clean_name(name)
         if find_name(name.strip(), read) is None and find_name(cleaned, declared) is None:
             own = names.setdefault(cleaned.casefold(), cleaned)

@@ -12,6 +12,7 @@ from spark_runtime.held_rows import KEPT, ORIGIN, lenient, look_up_published, re
 from spark_runtime.held_spec import Held
 from spark_runtime.job import Job, log
 from spark_runtime.landed_files import read_landed_files
+from spark_runtime.landed_tables import Landed, landed_files_of
 from spark_runtime.publishing import publish_staged
 from spark_runtime.quarantine import before
 from spark_runtime.reader_options import null_texts, text_format
@@ -42,12 +43,14 @@ def ingest(job: Job, source: FilesInput) -> None:
     """
     keys = AsideKeys(job)
     with job.findings.phase("read"):
+        landed = landed_files_of(job.spark, source)
+        source = landed.source
         if job.spec.held is not None and job.spec.releases:
             found = kept_columns(job, source)
             records = _records_of_held(job, job.spec.held, source, found)
         else:
             found = further_columns(job, source)
-            records = with_captured(read_landed_files(job.spark, source, found), source)
+            records = with_captured(read_landed_files(job, source, found), source)
     with job.findings.phase("check"):
         columns = (*source.columns, *found)
         types = {column.name: column.type for column in (*columns, *source.captured)}
@@ -57,12 +60,12 @@ def ingest(job: Job, source: FilesInput) -> None:
         if job.spec.releases:
             rules = lenient(rules)
         table_rules = compile_table_rules(rules, types, around)
-        staged = _stage(job, source, columns, records, rules, keys)
+        staged = _stage(job, landed, columns, records, rules, keys)
     try:
         with job.findings.phase("check"):
-            tally = count_staged(staged, declared=job.spec.rules)
+            tally = count_staged(staged, declared=job.spec.rules, owners=landed.owners)
             if not job.spec.releases:
-                _settle_files(job, source, tally)
+                _settle_files(job, landed, tally)
             verdicts = judge_table(staged, table_rules, around, rejected=tally.rejected)
         extra = {
             "_source_file": staged.source_file,
@@ -106,12 +109,13 @@ def _records_of_held(job: Job, held: Held, source: FilesInput, found: Sequence[C
 
 def _stage(
     job: Job,
-    source: FilesInput,
+    landed: Landed,
     declared: tuple[Column, ...],
     records: DataFrame,
     rules: Sequence[Rule],
     keys: AsideKeys,
 ) -> Staged:
+    source = landed.source
     columns = [
         StagedColumn(
             name=column.name,
@@ -145,7 +149,6 @@ def _stage(
     looked = Looked(repaired.df, (), ())
     if job.spec.releases:
         looked = look_up_published(job, repaired.df, repaired.columns, unique, keys.keep)
-    uris = ", ".join(text_literal(file.uri) for file in source.files)
     origin = Origin(
         kind="_lf_kind",
         file="_lf_file",
@@ -153,9 +156,7 @@ def _stage(
         raw="_lf_raw",
         line="_lf_line",
         rows="_lf_rows",
-        source_file=before("_source_file")
-        if job.spec.releases
-        else f"element_at(array({uris}), _lf_file + 1)",
+        source_file=before("_source_file") if job.spec.releases else _listed_uri(landed),
     )
     return stage(
         job,
@@ -167,6 +168,15 @@ def _stage(
         kept={**repaired.kept, **(KEPT if job.spec.releases else {})},
         origin=origin,
     )
+
+
+def _listed_uri(landed: Landed) -> str:
+    """Return SQL of the address of the listed file that a row came with."""
+    uris = ", ".join(text_literal(file.uri) for file in landed.listed)
+    number = "_lf_file"
+    if landed.owners != tuple(range(len(landed.listed))):
+        number = f"element_at(array({', '.join(map(str, landed.owners)) or '0'}), _lf_file + 1)"
+    return f"element_at(array({uris}), {number} + 1)"
 
 
 def with_captured(records: DataFrame, source: FilesInput) -> DataFrame:
@@ -187,28 +197,30 @@ def _conversion(source: FilesInput, column: Column, at: int) -> Conversion:
     return from_text(f"_lf_c{at}", column.type, null_texts=nulls, layout=text_format(source, column))
 
 
-def _settle_files(job: Job, source: FilesInput, tally: Tally) -> None:
-    """Note what became of each file, and stop where the rows cannot be vouched for."""
+def _settle_files(job: Job, landed: Landed, tally: Tally) -> None:
+    """Note what became of each listed file, and stop where the rows cannot be vouched for."""
     results = []
-    missing = []
-    for number, file in enumerate(source.files):
-        closed = tally.files.get(number)
-        if closed is None:
-            # Engines report no row for a file without bytes, nor for one that is not there.
-            if file.size_bytes > 0:
-                missing.append(file.uri)
-            results.append(FileResult(file.uri, FileStatus.DONE))
-            continue
-        if closed.closings != 1 or (closed.fault is None and closed.records != closed.staged):
-            raise RowsUnaccounted(
-                f"{file.uri}: {closed.records} records were read in {closed.closings} passes and {closed.staged} "
-                "arrived. Nothing was published; the engine lost or doubled rows."
-            )
-        status = FileStatus.DONE if closed.fault is None else FileStatus.REJECTED
-        results.append(FileResult(file.uri, status, closed.fault))
-        if source.drift is Drift.FREEZE and (closed.fault or "").startswith(DRIFTED):
-            raise SchemaDrifted(file.uri, (closed.fault or "").removeprefix(DRIFTED))
-        if closed.fault is not None:
+    missing: list[str] = []
+    for number, file in enumerate(landed.listed):
+        fault = landed.faults.get(number)
+        for at in landed.parts_of(number):
+            part = landed.source.files[at]
+            closed = tally.files.get(at)
+            if closed is None:
+                # Engines report no row for a file without bytes, nor for one that is not there.
+                missing += [part.uri] * (part.size_bytes > 0)
+                continue
+            if closed.closings != 1 or (closed.fault is None and closed.records != closed.staged):
+                raise RowsUnaccounted(
+                    f"{part.uri}: {closed.records} records were read in {closed.closings} passes and {closed.staged} "
+                    "arrived. Nothing was published; the engine lost or doubled rows."
+                )
+            if landed.source.drift is Drift.FREEZE and (closed.fault or "").startswith(DRIFTED):
+                raise SchemaDrifted(part.uri, (closed.fault or "").removeprefix(DRIFTED))
+            if closed.fault is not None and fault is None:
+                fault = closed.fault if part is file else f"{part.uri.rpartition('/')[2]}: {closed.fault}"
+        results.append(FileResult(file.uri, FileStatus.DONE if fault is None else FileStatus.REJECTED, fault))
+        if fault is not None:
             # Not why: it may quote what the file begins with.
             log.warning("rejected %s; the result of the node says why", file.uri)
     if missing:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from pyspark import cloudpickle
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from spark_runtime import readers
 from spark_runtime.casts import canonical_type, is_nested
 from spark_runtime.errors import FileTooLarge, UnsupportedOption
+from spark_runtime.job import Job
 from spark_runtime.reader_options import read_options
 from spark_runtime.readers.parse import (
     ExpectedFile,
@@ -42,13 +43,16 @@ _EXTRA: dict[Drift, Literal["refuse", "fail", "ignore", "keep"]] = {
 
 # Engines take these for patterns, and Sail takes % for the start of an escape; a question mark stands for any one
 # character on all of them, and what it matches too much is not in the list of files.
-_PATTERN_CHARACTERS = str.maketrans(dict.fromkeys("*?[]{}%\\", "?"))
+_SPECIAL = "*?[]{}%\\"
+_PATTERN_CHARACTERS = str.maketrans(dict.fromkeys(_SPECIAL, "?"))
+# Sail finds nothing by a pattern below a folder such as ``day=1``, and reads addresses with escapes.
+_ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in _SPECIAL})
 
 # The engine's Python may hold no copy of this package, or the one of an earlier release.
 cloudpickle.register_pickle_by_value(readers)  # type: ignore[no-untyped-call]
 
 
-def read_landed_files(spark: SparkSession, source: FilesInput, found: tuple[Column, ...] = ()) -> DataFrame:
+def read_landed_files(job: Job, source: FilesInput, found: tuple[Column, ...] = ()) -> DataFrame:
     """Return the rows of the listed files as text, refused records, and one closing row per file.
 
     Columns: see ``readers.parse.output_columns``. Files without bytes have no rows, because engines do not report
@@ -64,28 +68,29 @@ def read_landed_files(spark: SparkSession, source: FilesInput, found: tuple[Colu
     plan = read_plan(source, found)
     columns = output_columns(len(plan.wanted.names), plan.nested)
     schema = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-    return _mapped(spark, source, make_parser(plan), schema)
+    return _mapped(job, source, make_parser(plan), schema)
 
 
-def find_columns(spark: SparkSession, source: FilesInput) -> list[tuple[str, str]]:
+def find_columns(job: Job, source: FilesInput) -> list[tuple[str, str]]:
     """Return name and type of each column that the listed files have, each pair once.
 
     Raises:
         UnsupportedOption: See ``read_landed_files``.
         FileTooLarge: See ``read_landed_files``.
     """
-    found = _mapped(spark, source, make_finder(read_plan(source)), "name string, type string")
+    found = _mapped(job, source, make_finder(read_plan(source)), "name string, type string")
     return sorted((row[0], row[1]) for row in found.distinct().collect())
 
 
-def _mapped(spark: SparkSession, source: FilesInput, function: Callable[..., Any], schema: str) -> DataFrame:
+def _mapped(job: Job, source: FilesInput, function: Callable[..., Any], schema: str) -> DataFrame:
     """Return what a function makes of path and content of each listed file that has bytes."""
+    spark = job.spark
     for file in source.files:
         if file.size_bytes > MAX_FILE_BYTES:
             raise FileTooLarge(file.uri, file.size_bytes, MAX_FILE_BYTES)
     frame = None
     for group in _groups([file for file in source.files if file.size_bytes > 0]):
-        paths = [file.uri.translate(_PATTERN_CHARACTERS) for file in group]
+        paths = [_address(file.uri, escapes=not job.dialect.is_spark) for file in group]
         content = spark.read.format("binaryFile").load(paths).select("path", "content")
         # Sail returns a file from about 2 MB on once per scan partition. Of a file alone the first row will do,
         # without a copy of both; rows of several files meet by path in one partition, where the parser takes the
@@ -95,6 +100,12 @@ def _mapped(spark: SparkSession, source: FilesInput, function: Callable[..., Any
         mapped = once.mapInArrow(function, schema)
         frame = mapped if frame is None else frame.union(mapped)
     return spark.createDataFrame([], schema) if frame is None else frame
+
+
+def _address(uri: str, *, escapes: bool) -> str:
+    """Return an address by which an engine finds a file, whatever signs its name holds."""
+    folder = uri.rpartition("/")[0]
+    return uri.translate(_ESCAPES if escapes and "=" in folder and "://" in uri else _PATTERN_CHARACTERS)
 
 
 def _groups(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
@@ -131,7 +142,10 @@ def read_plan(source: FilesInput, found: tuple[Column, ...] = ()) -> ReadPlan:
         fills_missing=source.drift in (Drift.EVOLVE, Drift.RESCUE),
         cleaned_from=len(source.columns) if found else None,
     )
-    files = {bare_path(file.uri): ExpectedFile(at, file.size_bytes) for at, file in enumerate(source.files)}
+    files = {
+        bare_path(file.uri): ExpectedFile(at, file.size_bytes, tuple(file.partition.items()), file.rows)
+        for at, file in enumerate(source.files)
+    }
     if len(files) < len(source.files):
         raise UnsupportedOption(f"source of '{source.name}': two listed files differ only in their container")
     nested = tuple(

@@ -28,6 +28,7 @@ OPTIONS: Mapping[FileFormat, frozenset[str]] = {
     FileFormat.PARQUET: frozenset(),
     FileFormat.ORC: frozenset(),
     FileFormat.AVRO: frozenset(),
+    FileFormat.DELTA: frozenset({"removed_rows"}),
 }
 
 
@@ -60,6 +61,8 @@ def read_options(source: FilesInput) -> Options:
         faults.append(f"encoding '{encoding}' is not known")
     if options.get("decimal", ".") == options.get("thousands"):
         faults.append("decimal and thousands are the same character")
+    if options.get("removed_rows", "reject") not in ("reject", "ignore"):
+        faults.append(f"removed_rows '{options['removed_rows']}' is neither reject nor ignore")
     layout = _layout(source, options, faults)
     if faults:
         known = ", ".join(sorted(OPTIONS[source.format])) or "none"
@@ -83,6 +86,11 @@ def null_texts(source: FilesInput) -> tuple[str, ...]:
     value = source.options.get("null_value")
     values = value if isinstance(value, list) else [] if value is None else [value]
     return tuple(str(text) for text in values)
+
+
+def takes_rewrites(source: FilesInput) -> bool:
+    """Return whether a commit that also takes rows away is taken in for what it adds."""
+    return source.options.get("removed_rows", "reject") == "ignore"
 
 
 def _layout(source: FilesInput, options: Mapping[str, Any], faults: list[str]) -> Layout:

@@ -32,6 +32,7 @@ class FileFormat(StrEnum):
     PARQUET = "parquet"
     ORC = "orc"
     AVRO = "avro"
+    DELTA = "delta"
 
 
 class Drift(StrEnum):
@@ -150,12 +151,20 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class LandedFile:
-    """A file to read; ``captured`` holds what its path says of it, by column."""
+    """A file to read.
+
+    Attributes:
+        captured: What its path says of it, by column.
+        partition: Columns of its rows that stand beside it, in the log of its table, as text.
+        rows: How many rows that log says it has; ``None`` where nothing says so.
+    """
 
     uri: str
     etag: str
     size_bytes: int
     captured: Mapping[str, Any] = field(default_factory=dict)
+    partition: Mapping[str, str | None] = field(default_factory=dict)
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,28 +35,27 @@ class Tally:
     """Counts without the rows of rejected files.
 
     Attributes:
-        files: By number of the file in the node spec.
+        files: By number of the file.
+        rejected: Numbers of the files whose rows do not count.
     """
 
     rows: int
     refused: int
     rules: tuple[RuleResult, ...]
     files: Mapping[int, ClosedFile]
+    rejected: tuple[int, ...]
 
     @property
     def valid(self) -> int:
         return self.rows - self.refused
 
-    @property
-    def rejected(self) -> tuple[int, ...]:
-        return tuple(number for number, file in self.files.items() if file.fault is not None)
 
-
-def count_staged(staged: Staged, *, declared: Sequence[Rule] = ()) -> Tally:
+def count_staged(staged: Staged, *, declared: Sequence[Rule] = (), owners: Sequence[int] = ()) -> Tally:
     """Count the staged rows.
 
     Args:
         declared: The declared rules; they are told even if nothing failed, the built-in ones only if.
+        owners: Per file what it belongs to: of files that belong together all are rejected or none.
     """
     started = perf_counter()
     is_row = f"_lf_part <> {CLOSING}"
@@ -94,13 +93,15 @@ def count_staged(staged: Staged, *, declared: Sequence[Rule] = ()) -> Tally:
     )
     groups = [row.asDict() for row in by_file.collect()]
     files = _files(groups)
-    used = [group for group in groups if _is_used(files, group["_lf_file"])]
+    rejected = _rejected(files, owners)
+    used = [group for group in groups if group["_lf_file"] not in rejected]
     rest = staged.rest.rows if staged.rest is not None else 0
     return Tally(
         rows=_total(used, "rows") + rest,
         refused=_total(used, "refused"),
         rules=_rule_results(staged, used, declared, started),
         files=files,
+        rejected=rejected,
     )
 
 
@@ -119,8 +120,9 @@ def _files(groups: list[dict[str, Any]]) -> dict[int, ClosedFile]:
     return files
 
 
-def _is_used(files: Mapping[int, ClosedFile], number: int | None) -> bool:
-    return number is None or files[number].fault is None
+def _rejected(files: Mapping[int, ClosedFile], owners: Sequence[int]) -> tuple[int, ...]:
+    broken = {owners[number] for number, file in files.items() if file.fault is not None}
+    return tuple(number for number in files if owners[number] in broken)
 
 
 def _rule_results(

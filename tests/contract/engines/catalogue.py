@@ -14,7 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.contract.engines.typed_files import content_of
+from tests.contract.engines.typed_files import content_of, table_of
 from tests.integration.spark_runtime.workbench import columns_of
 
 FOLDER = Path(__file__).parent
@@ -126,13 +126,17 @@ def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": "rule", **{key: rule[key] for key in plain if key in rule}, "config": config}
 
 
-def _file(file: Any) -> dict[str, str]:
-    """Return name and bytes of a landed file.
+def _file(file: Any) -> dict[str, Any]:
+    """Return name and bytes of a landed file, and of those beside it that it names.
 
     Texts are UTF-8; ``{name, text, encoding}`` says more, ``hex`` gives bytes, ``rows`` those of a format that knows
-    types, ``cut`` leaves the last bytes out.
+    types, ``commit`` a version of a Delta table, ``cut`` leaves the last bytes out.
     """
     given = {"text": file} if isinstance(file, str) else dict(file)
+    if "commit" in given:
+        path, content, beside = table_of(given)
+        files = {other: base64.b64encode(held).decode() for other, held in beside.items()}
+        return {"name": path, "base64": base64.b64encode(content).decode(), "beside": files}
     name = given.get("name", "landed.csv")
     if "hex" in given:
         content = bytes.fromhex(given["hex"])

@@ -213,11 +213,12 @@ class Bench:
             "result_uri": str(place / "result"),
         }
 
-    def _land(self, folder: Path, file: Mapping[str, str]) -> dict[str, Any]:
+    def _land(self, folder: Path, file: Mapping[str, Any]) -> dict[str, Any]:
         content = base64.b64decode(file["base64"])
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / file["name"]
-        path.write_bytes(content)
+        for name, text in {file["name"]: file["base64"], **file.get("beside", {})}.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(base64.b64decode(text))
         return {"uri": f"file://{path}", "etag": "0x1", "size_bytes": len(content)}
 
 

@@ -1,9 +1,11 @@
 """Landed files of formats that know types, made from the rows of a case: the same bytes in every process."""
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import fastavro
 import pyarrow as pa
@@ -39,6 +41,24 @@ def content_of(file: Mapping[str, Any]) -> bytes:
     write = orc.write_table if file["name"].endswith(".orc") else pq.write_table
     write(pa.table(values), out)
     return out.getvalue()
+
+
+def table_of(given: Mapping[str, Any]) -> tuple[str, bytes, dict[str, bytes]]:
+    """Return the name and text of a commit of a Delta table, and the data files beside it by their names.
+
+    Args:
+        given: ``commit``, its number; ``adds``, each a Parquet file as ``content_of`` takes it, and what else its
+            action says; ``actions``, further ones as they are.
+    """
+    actions: list[Mapping[str, Any]] = list(given.get("actions", ()))
+    files: dict[str, bytes] = {}
+    for add in given.get("adds", ()):
+        content = content_of(add)
+        files[f"t/{add['name']}"] = content[: -int(add.get("cut", 0)) or None]
+        said = {"path": quote(add["name"]), "size": len(content), "partitionValues": {}, "dataChange": True}
+        actions.append({"add": said | add.get("says", {})})
+    text = "".join(json.dumps(action) + "\n" for action in actions)
+    return f"t/_delta_log/{given['commit']:020d}.json", text.encode(), files
 
 
 def _value(value: Any, kind: str) -> Any:

@@ -11,6 +11,7 @@ from landfall.landing.dead_letters import LetterFilter, LetterState, list_dead_l
 from landfall.landing.ledger import claim_newer_versions, claimed_files
 from landfall.metadata.tables import landed_files
 from landfall.runs.ids import RunID
+from landfall.spec.landing_patterns import commits_of
 from tests.builders import a_landed_dataset, a_product, a_transformation
 from tests.integration.landing.conftest import BLOBS, Zone
 
@@ -28,6 +29,28 @@ async def test_names_that_writers_leave_beside_their_files_are_passed_over(zone:
     )
 
     assert zone.files() == {"a.csv": "pending"}
+
+
+async def test_of_a_delta_table_the_commits_are_taken_in_and_nothing_else(zone: Zone) -> None:
+    stock = a_landed_dataset("stock_landed", landing=commits_of("stock"))
+    orders = a_landed_dataset("orders_landed", landing="**/*.json")
+    zone.apply(a_product(a_transformation(), landed=[orders, stock]))
+    log = "sales/orders/stock/_delta_log"
+
+    await zone.land(
+        "sales/orders/stock/day=2026-01-31/a.parquet",
+        f"{log}/00000000000000000000.json",
+        f"{log}/00000000000000000000.checkpoint.parquet",
+        f"{log}/00000000000000000000.00000000000000000001.compacted.json",
+        f"{log}/_last_checkpoint",
+        "sales/orders/elsewhere/_delta_log/00000000000000000000.json",
+        "sales/orders/elsewhere/a.parquet",
+    )
+
+    assert zone.files() == {
+        "stock/_delta_log/00000000000000000000.json": "pending",
+        "elsewhere/a.parquet": "unmatched",
+    }
 
 
 async def test_a_cloud_event_and_a_batch_say_the_same(zone: Zone) -> None:

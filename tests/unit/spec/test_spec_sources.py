@@ -2,7 +2,8 @@
 
 import pytest
 
-from landfall.spec.load import check_products
+from landfall.spec.landing_patterns import match_path, table_of
+from landfall.spec.load import check_products, load_products
 from landfall.spec.model import FileFormat
 from landfall.spec.source_checks import OPTIONS, PACKAGES
 from spark_runtime.reader_options import OPTIONS as RUNTIME_OPTIONS
@@ -45,15 +46,53 @@ def test_a_format_is_refused_where_the_engine_cannot_read_it(
     assert all(f"cannot read {file_format} without {package}" in fault.message for fault in faults)
 
 
-@pytest.mark.parametrize("file_format", ["delta", "iceberg", "hudi"])
-def test_a_table_is_no_landed_file(file_format: str, write_project: WriteProject) -> None:
+@pytest.mark.parametrize("file_format", ["iceberg", "hudi"])
+def test_a_table_whose_log_is_not_followed_is_no_source(
+    file_format: str, write_project: WriteProject
+) -> None:
     root = write_project({PRODUCT_PATH: product_of(file_format)})
 
     _, faults = check_products(root)
 
     (only,) = faults
     assert (only.line, only.code) == (6, "LF1030")
-    assert "domain/product.dataset@version" in str(only)
+    assert "land Parquet files or a Delta table" in str(only)
+
+
+def test_what_lands_of_a_delta_table_are_its_commits(write_project: WriteProject) -> None:
+    text = product_of("delta").replace("orders/*.csv", "orders/{region}")
+
+    (product,) = load_products(write_project({PRODUCT_PATH: text}))
+
+    landing = product.datasets[0].landing or ""
+    assert table_of(landing) == "orders/{region}"
+    commit = "orders/eu/_delta_log/00000000000000000007.json"
+    assert match_path(landing, commit) == {"region": "eu"}
+    for other in ("00000000000000000000.00000000000000000007.compacted.json", "_last_checkpoint", "7.json"):
+        assert match_path(landing, f"orders/eu/_delta_log/{other}") is None
+    assert match_path(landing, "orders/eu/a.parquet") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("orders/*.csv", "orders/*.parquet", "LF1026"),
+        ("orders/*.csv", "orders/_delta_log/*.json", "LF1026"),
+        ("type: file, format: delta", "type: sftp, format: delta, connection: sftp://a@b", "LF1030"),
+        ("options: {}", "options: {removed_rows: keep}", "LF1021"),
+        ("options: {}", "options: {header: true}", "LF1030"),
+    ],
+    ids=["files", "log", "copied", "value", "option"],
+)
+def test_a_delta_table_that_cannot_land_is_refused(
+    old: str, new: str, code: str, write_project: WriteProject
+) -> None:
+    text = product_of("delta")
+    assert old in text
+
+    _, faults = check_products(write_project({PRODUCT_PATH: text.replace(old, new)}))
+
+    assert code in {fault.code for fault in faults}
 
 
 def test_validation_and_runtime_know_the_same_options() -> None:

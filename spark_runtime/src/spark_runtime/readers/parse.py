@@ -24,10 +24,17 @@ GOOD, REFUSED, CLOSING = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFile:
-    """A listed file: its number in the node spec, and its size when it landed."""
+    """A file to read: its number among them, and its size when it landed.
+
+    Attributes:
+        partition: Name and text of the columns that the log of its table holds instead of the file.
+        rows: How many rows that log says it has.
+    """
 
     number: int
     size_bytes: int
+    partition: tuple[tuple[str, str | None], ...] = ()
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class ReadPlan:
     """What the parser must know.
 
     Attributes:
-        format: ``csv``, ``json``, ``fixed``, ``xml``, ``excel``, ``parquet``, ``orc`` or ``avro``.
+        format: ``csv``, ``json``, ``fixed``, ``xml``, ``excel``, ``parquet``, ``orc``, ``avro`` or ``delta``.
         encoding: Python's name of the encoding of text formats.
         files: Listed files by path without scheme and account.
         layout: How the files are written; ``None`` for formats that say it themselves.
@@ -107,9 +114,9 @@ def make_finder(plan: ReadPlan) -> Callable[[Iterator[pa.RecordBatch]], Iterator
     """Return the function for ``mapInArrow`` that tells name and type of each column the files have."""
 
     def find(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for path, content, _ in _listed(batches, plan):
+        for path, content, file in _listed(batches, plan):
             try:
-                found = dict(_found_columns(path, content, plan))
+                found = dict(_found_columns(path, content, file, plan))
             except (UnreadableFile, pa.ArrowInvalid):
                 # Why it cannot be read is told when it is read.
                 found = {}
@@ -147,7 +154,7 @@ def _file_rows(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan
                 f"it has {content.size} bytes and had {file.size_bytes} when it landed: it was replaced since; "
                 "the newer version comes with its own event"
             )
-        for parsed in _parsed(path, content, plan):
+        for parsed in _parsed(path, content, file, plan):
             rows += parsed.good + len(parsed.refused)
             if parsed.good:
                 yield _good_rows(parsed, file.number, plan)
@@ -163,6 +170,8 @@ def _file_rows(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan
                         "_lf_line": pa.array([record.line for record in parsed.refused], pa.int64()),
                     },
                 )
+        if file.rows is not None and file.rows != rows:
+            raise UnreadableFile(f"it holds {rows} rows, and the log of its table says {file.rows}")
     except UnreadableFile as error:
         fault = str(error)
     except pa.ArrowInvalid as error:
@@ -188,10 +197,10 @@ def _good_rows(parsed: Parsed, number: int, plan: ReadPlan) -> pa.RecordBatch:
     return _batch(parsed.good, number, GOOD, plan, values)
 
 
-def _parsed(path: str, content: pa.Buffer, plan: ReadPlan) -> Iterator[Parsed]:
+def _parsed(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan) -> Iterator[Parsed]:
     layout, wanted = plan.layout, plan.wanted
-    if plan.format in ("parquet", "orc"):
-        yield from read_columnar(content, plan.format, wanted)
+    if plan.format in ("parquet", "orc", "delta"):
+        yield from read_columnar(content, plan.format, wanted, file.partition)
     elif plan.format == "avro":
         yield from read_avro(content, wanted)
     elif isinstance(layout, ExcelLayout):
@@ -213,11 +222,14 @@ def _parsed(path: str, content: pa.Buffer, plan: ReadPlan) -> Iterator[Parsed]:
                 yield from read_json_lines(chunks, wanted)
 
 
-def _found_columns(path: str, content: pa.Buffer, plan: ReadPlan) -> Iterator[tuple[str, str]]:
+def _found_columns(
+    path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan
+) -> Iterator[tuple[str, str]]:
     """Yield name and type of each column of a file; all are text where the format knows no types."""
     layout = plan.layout
-    if plan.format in ("parquet", "orc"):
+    if plan.format in ("parquet", "orc", "delta"):
         yield from columns_of(content, plan.format)
+        yield from ((name, "string") for name, _ in file.partition)
     elif plan.format == "avro":
         yield from ((name, "string") for name in avro_columns(content))
     elif isinstance(layout, ExcelLayout):
@@ -229,7 +241,7 @@ def _found_columns(path: str, content: pa.Buffer, plan: ReadPlan) -> Iterator[tu
             yield from ((name, "string") for name in names)
     elif not isinstance(layout, FixedLayout):
         # JSON and XML tell their fields with each record.
-        for parsed in _parsed(path, content, plan):
+        for parsed in _parsed(path, content, file, plan):
             for text in parsed.extra.drop_null().to_pylist() if parsed.extra is not None else ():
                 yield from ((name, "string") for name in loads(str(text)))
 

@@ -1,7 +1,8 @@
 """Parquet and ORC: bytes of one file in, columns of text out, so that types are given in one place for all formats."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -21,24 +22,34 @@ from spark_runtime.readers.records import (
 )
 
 BATCH_ROWS = 64 << 10
+# Up to so many digits after the point, decimals are written without an exponent.
+_PLAIN_SCALE = 6
+# What writers mark columns with whose names may change: the names in the file are then not those of the table.
+_FIELD_ID = b"PARQUET:field_id"
 
 
-def read_columnar(content: pa.Buffer, kind: str, wanted: Wanted) -> Iterator[Parsed]:
+def read_columnar(
+    content: pa.Buffer, kind: str, wanted: Wanted, partition: Sequence[tuple[str, str | None]] = ()
+) -> Iterator[Parsed]:
     """Yield the rows of one file; columns are matched by name, whatever their case.
 
     Args:
-        kind: ``parquet`` or ``orc``.
+        kind: ``parquet``, ``orc``, or ``delta`` for a Parquet file of such a table.
+        partition: Name and text of columns that all rows of the file have beside what is in it.
 
     Raises:
-        UnreadableFile: The file is cut off or damaged, or holds a type that has no text.
+        UnreadableFile: The file is cut off or damaged, holds a type that has no text, or has its columns under names
+            that only the log of its table explains.
     """
-    label = {"parquet": "Parquet", "orc": "ORC"}[kind]
+    label = "ORC" if kind == "orc" else "Parquet"
     try:
         schema, batches = _opened(content, kind)
-        match = match_columns(schema.names, wanted)
+        if kind == "delta" and any(_FIELD_ID in (field.metadata or {}) for field in schema):
+            raise UnreadableFile("its columns are mapped to other names; land a table without column mapping")
+        match = match_columns([*schema.names, *(name for name, _ in partition)], wanted)
         number = 1
         for batch in batches:
-            yield _parsed(batch, match, number)
+            yield _parsed(_with_partition(batch, partition), match, number)
             number += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise UnreadableFile(f"not a complete {label} file ({error}); land the file again") from error
@@ -84,8 +95,10 @@ def spark_type(kind: Any) -> str:
 
 def _opened(content: pa.Buffer, kind: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     source = pa.BufferReader(content)
-    if kind == "parquet":
-        parquet = pq.ParquetFile(source)
+    if kind != "orc":
+        # Spark writes instants as INT96, which pyarrow takes for nanoseconds: those run from 1677 to 2262 and wrap
+        # around beyond.
+        parquet = pq.ParquetFile(source, coerce_int96_timestamp_unit="us")
         return parquet.schema_arrow, parquet.iter_batches(BATCH_ROWS)
     try:
         from pyarrow import orc
@@ -100,6 +113,13 @@ def _stripes(file: Any) -> Iterator[pa.RecordBatch]:
         stripe = file.read_stripe(number)
         for start in range(0, stripe.num_rows, BATCH_ROWS):
             yield stripe.slice(start, BATCH_ROWS)
+
+
+def _with_partition(batch: pa.RecordBatch, partition: Sequence[tuple[str, str | None]]) -> pa.RecordBatch:
+    arrays: list[Any] = list(batch.columns)
+    arrays += [pa.repeat(pa.scalar(text, pa.string()), batch.num_rows) for _, text in partition]
+    names = [*batch.schema.names, *(name for name, _ in partition)]
+    return pa.RecordBatch.from_arrays(arrays, names=names) if partition else batch
 
 
 def _parsed(batch: pa.RecordBatch, match: Match, number: int) -> Parsed:
@@ -127,13 +147,21 @@ def as_texts(values: Any) -> TextArray:
         texts = [None if item is None else as_json(_plain(item)) for item in values.to_pylist()]
         return pa.array(texts, pa.string())
     if pa.types.is_timestamp(kind):
-        # Microseconds are what Spark holds; a zone becomes a trailing Z, which both engines read.
-        values = pc.cast(values, pa.timestamp("us", kind.tz and "UTC"), safe=False)
+        # Microseconds are what Spark holds; a zone becomes a trailing Z, which both engines read. Nanoseconds are cut,
+        # seconds that do not fit are an error.
+        values = pc.cast(values, pa.timestamp("us", kind.tz and "UTC"), safe=kind.unit != "ns")
     cast: TextArray = pc.cast(values, pa.string())
+    if pa.types.is_decimal(kind) and kind.scale > _PLAIN_SCALE:
+        # Small values, and every zero, come with an exponent, which no decimal of a text file may have.
+        texts = cast.to_pylist()
+        if any(text is not None and "E" in text for text in texts):
+            return pa.array([text and f"{Decimal(text):f}" for text in texts], pa.string())
     return cast
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, bytes):
         try:
             return value.decode()
