@@ -93,6 +93,16 @@ def given_by_parser(column: str, value: str, *, null_texts: tuple[str, ...] = ()
     return Conversion(value, lost)
 
 
+def or_typed(value: str, conversion: Conversion) -> Conversion:
+    """Return the conversion of what came typed from a file, as the column ``value``, or else as a text."""
+    lost = (
+        None
+        if conversion.lost is None
+        else f"CASE WHEN {value} IS NOT NULL THEN false ELSE {conversion.lost} END"
+    )
+    return Conversion(f"CASE WHEN {value} IS NOT NULL THEN {value} ELSE {conversion.value} END", lost)
+
+
 def _parse_text(column: str, kind: str, layout: TextFormat) -> str:
     base = kind.partition("(")[0]
     trimmed = f"trim({column})"

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from pyspark.sql import DataFrame
 
-from spark_runtime.casts import Conversion, canonical_type, from_text, given_by_parser, is_nested
+from spark_runtime.casts import Conversion, canonical_type, from_text, given_by_parser, is_nested, or_typed
 from spark_runtime.contracts import keep_contracts
 from spark_runtime.errors import AllFilesRejected, FilesMissing, RowsUnaccounted, SchemaDrifted
 from spark_runtime.further_columns import RESCUED, further_columns, kept_columns
 from spark_runtime.held_rows import KEPT, ORIGIN, lenient, look_up_published, read_held
 from spark_runtime.held_spec import Held
 from spark_runtime.job import Job, log
-from spark_runtime.landed_files import read_landed_files
+from spark_runtime.landed_files import comes_typed, read_landed_files
 from spark_runtime.landed_tables import Landed, landed_files_of
 from spark_runtime.publishing import publish_staged
 from spark_runtime.quarantine import before
@@ -90,6 +90,8 @@ def _records_of_held(job: Job, held: Held, source: FilesInput, found: Sequence[C
         fields.append(f"{quoted(column.name)} AS _lf_c{at}")
         if is_nested(canonical_type(column.type)):
             fields.append(f"from_json({quoted(column.name)}, {text_literal(column.type)}) AS _lf_n{at}")
+        if comes_typed(source, column):
+            fields.append(f"CAST(NULL AS {column.type}) AS _lf_v{at}")
     fields += [
         f"CAST({quoted(column.name)} AS {column.type}) AS _lf_p{at}"
         for at, column in enumerate(source.captured)
@@ -124,6 +126,7 @@ def _stage(
             conversion=_conversion(source, column, at),
             nullable=column.nullable,
             lost_as=f"type:{column.name}",
+            tells_text=comes_typed(source, column),
         )
         for at, column in enumerate(declared)
     ]
@@ -194,7 +197,8 @@ def _conversion(source: FilesInput, column: Column, at: int) -> Conversion:
     nulls = null_texts(source)
     if is_nested(canonical_type(column.type)):
         return given_by_parser(f"_lf_c{at}", f"_lf_n{at}", null_texts=nulls)
-    return from_text(f"_lf_c{at}", column.type, null_texts=nulls, layout=text_format(source, column))
+    conversion = from_text(f"_lf_c{at}", column.type, null_texts=nulls, layout=text_format(source, column))
+    return or_typed(f"_lf_v{at}", conversion) if comes_typed(source, column) else conversion
 
 
 def _settle_files(job: Job, landed: Landed, tally: Tally) -> None:

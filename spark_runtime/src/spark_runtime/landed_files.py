@@ -25,7 +25,8 @@ from spark_runtime.readers.parse import (
     output_columns,
 )
 from spark_runtime.readers.records import Wanted
-from spark_runtime.spec import Column, Drift, FilesInput, LandedFile
+from spark_runtime.readers.typed_values import may_come_typed
+from spark_runtime.spec import Column, Drift, FileFormat, FilesInput, LandedFile
 
 # One batch carries the bytes of several files; pyarrow's arrays of bytes end at 2 GiB, and memory before that.
 GROUP_BYTES = 256 << 20
@@ -33,6 +34,7 @@ GROUP_BYTES = 256 << 20
 ALONE_FROM_BYTES = 64 << 20
 MAX_FILE_BYTES = (2 << 30) - 1
 
+_KNOW_TYPES = frozenset({FileFormat.PARQUET, FileFormat.ORC, FileFormat.DELTA})
 _EXTRA: dict[Drift, Literal["refuse", "fail", "ignore", "keep"]] = {
     Drift.QUARANTINE: "refuse",
     Drift.FREEZE: "fail",
@@ -66,8 +68,7 @@ def read_landed_files(job: Job, source: FilesInput, found: tuple[Column, ...] = 
         FileTooLarge: A file cannot be read whole.
     """
     plan = read_plan(source, found)
-    columns = output_columns(len(plan.wanted.names), plan.nested)
-    schema = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    schema = ", ".join(f"{name} {kind}" for name, kind in output_columns(plan).items())
     return _mapped(job, source, make_parser(plan), schema)
 
 
@@ -153,4 +154,12 @@ def read_plan(source: FilesInput, found: tuple[Column, ...] = ()) -> ReadPlan:
         for at, column in enumerate(columns)
         if is_nested(canonical_type(column.type))
     )
-    return ReadPlan(source.format.value, options.encoding, wanted, files, options.layout, nested)
+    typed = tuple(
+        (at, canonical_type(column.type)) for at, column in enumerate(columns) if comes_typed(source, column)
+    )
+    return ReadPlan(source.format.value, options.encoding, wanted, files, options.layout, nested, typed)
+
+
+def comes_typed(source: FilesInput, column: Column) -> bool:
+    """Return whether the values of a column may come as they are in the files, beside or instead of their texts."""
+    return source.format in _KNOW_TYPES and may_come_typed(canonical_type(column.type))

@@ -90,7 +90,7 @@ def null_texts(source: FilesInput) -> tuple[str, ...]:
 
 def takes_rewrites(source: FilesInput) -> bool:
     """Return whether a commit that also takes rows away is taken in for what it adds."""
-    return source.options.get("removed_rows", "reject") == "ignore"
+    return bool(source.options.get("removed_rows", "reject") == "ignore")
 
 
 def _layout(source: FilesInput, options: Mapping[str, Any], faults: list[str]) -> Layout:

@@ -112,7 +112,10 @@ def repair_rows(
     if not repairs:
         return Repaired(df, tuple(columns))
     typed = [f"{column.conversion.value} AS {quoted(column.name)}" for column in columns]
-    read = {f"_lf_o{at}": column.source for at, column in enumerate(columns)}
+    read = {
+        f"_lf_o{at}": column.as_read(column.source, column.conversion.value)
+        for at, column in enumerate(columns)
+    }
     lost = {f"_lf_l{at}": column.conversion.lost for at, column in enumerate(columns)}
     known = {name: sql for name, sql in lost.items() if sql is not None}
     rows = df.selectExpr(*typed, *(f"({sql}) AS {name}" for name, sql in {**read, **known}.items()), *keep)

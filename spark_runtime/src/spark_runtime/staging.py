@@ -45,6 +45,7 @@ class StagedColumn:
         nullable: Whether null is a value; where not, a null refuses the row.
         lost_as: Name of the built-in test that refuses a row whose value the conversion lost.
         source_type: Type of the column ``source``; what is read from files is text.
+        tells_text: Whether the value tells what the row had where ``source`` is null.
     """
 
     name: str
@@ -54,6 +55,11 @@ class StagedColumn:
     nullable: bool
     lost_as: str
     source_type: str = "string"
+    tells_text: bool = False
+
+    def as_read(self, source: str, value: str) -> str:
+        """Return SQL of what the row had, given SQL of the source and of the value."""
+        return f"coalesce({source}, CAST({value} AS string))" if self.tells_text else source
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +317,8 @@ def _judge(
     kept |= dict.fromkeys(masks_of(second), "bigint") | dict.fromkeys(filters, "int")
     refused = f"(_lf_kind = 1 OR NOT ({none_failed(first)}) OR {any_failed(second, REFUSING)})"
     fields = [
-        (column.name, source, column.source_type) for column, source in zip(columns, sources, strict=True)
+        (column.name, column.as_read(source, quoted(column.name)), column.source_type)
+        for column, source in zip(columns, sources, strict=True)
     ]
     # The row as it was read: for those who look into the quarantine, and for replaying it. Where all columns are as
     # they were read, the quarantine makes it of them, and it need not be staged beside them.

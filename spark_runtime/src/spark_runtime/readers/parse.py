@@ -57,6 +57,7 @@ class ReadPlan:
         files: Listed files by path without scheme and account.
         layout: How the files are written; ``None`` for formats that say it themselves.
         nested: Number and type of each declared column of a nested type.
+        typed: Number and type of each whose values may come as they are in the file.
     """
 
     format: str
@@ -65,13 +66,15 @@ class ReadPlan:
     files: dict[str, ExpectedFile]
     layout: Layout = None
     nested: tuple[tuple[int, str], ...] = ()
+    typed: tuple[tuple[int, str], ...] = ()
 
 
-def output_columns(columns: int, nested: tuple[tuple[int, str], ...]) -> dict[str, str]:
-    """Return the columns of the output and their types: where a row comes from, its texts, its nested values.
+def output_columns(plan: ReadPlan) -> dict[str, str]:
+    """Return the columns of the output and their types: where a row comes from, its texts, its values.
 
     ``_lf_rows`` is the number of records in a closing row, ``_lf_extra`` holds further columns as JSON, ``_lf_c{n}``
-    is the text of declared column n and ``_lf_n{n}`` its value where its type is nested.
+    is the text of declared column n, ``_lf_n{n}`` its value where its type is nested, and ``_lf_v{n}`` its value where
+    the file had it as such; the text may be null then.
     """
     return {
         "_lf_file": "int",
@@ -81,8 +84,9 @@ def output_columns(columns: int, nested: tuple[tuple[int, str], ...]) -> dict[st
         "_lf_rows": "bigint",
         "_lf_line": "bigint",
         "_lf_extra": "string",
-        **{f"_lf_c{at}": "string" for at in range(columns)},
-        **{f"_lf_n{at}": kind for at, kind in nested},
+        **{f"_lf_c{at}": "string" for at in range(len(plan.wanted.names))},
+        **{f"_lf_n{at}": kind for at, kind in plan.nested},
+        **{f"_lf_v{at}": kind for at, kind in plan.typed},
     }
 
 
@@ -187,6 +191,7 @@ def _file_rows(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan
 
 def _good_rows(parsed: Parsed, number: int, plan: ReadPlan) -> pa.RecordBatch:
     values: dict[str, TextArray] = {f"_lf_c{at}": column for at, column in enumerate(parsed.columns)}
+    values |= {f"_lf_v{at}": column for at, column in parsed.typed.items()}
     wraps = plan.format == "xml"
     for at, kind in plan.nested:
         values[f"_lf_n{at}"] = as_nested(parsed.columns[at], kind, wraps=wraps)
@@ -200,7 +205,7 @@ def _good_rows(parsed: Parsed, number: int, plan: ReadPlan) -> pa.RecordBatch:
 def _parsed(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan) -> Iterator[Parsed]:
     layout, wanted = plan.layout, plan.wanted
     if plan.format in ("parquet", "orc", "delta"):
-        yield from read_columnar(content, plan.format, wanted, file.partition)
+        yield from read_columnar(content, plan.format, wanted, file.partition, plan.typed)
     elif plan.format == "avro":
         yield from read_avro(content, wanted)
     elif isinstance(layout, ExcelLayout):
@@ -248,7 +253,7 @@ def _found_columns(
 
 def _batch(length: int, file: int, kind: int, plan: ReadPlan, values: dict[str, TextArray]) -> pa.RecordBatch:
     arrays: list[Any] = []
-    names = output_columns(len(plan.wanted.names), plan.nested)
+    names = output_columns(plan)
     kinds = {"int": pa.int32(), "bigint": pa.int64(), "string": pa.string()}
     numbers = {"_lf_file": file, "_lf_kind": kind}
     for name, type_name in names.items():

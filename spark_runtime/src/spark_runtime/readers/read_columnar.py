@@ -1,7 +1,7 @@
 """Parquet and ORC: bytes of one file in, columns of text out, so that types are given in one place for all formats."""
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,20 +20,24 @@ from spark_runtime.readers.records import (
     json_objects,
     match_columns,
 )
+from spark_runtime.readers.typed_values import PLAIN_SCALE, tells_its_text, typed_values
 
 BATCH_ROWS = 64 << 10
-# Up to so many digits after the point, decimals are written without an exponent.
-_PLAIN_SCALE = 6
 # What writers mark columns with whose names may change: the names in the file are then not those of the table.
 _FIELD_ID = b"PARQUET:field_id"
 
 
 def read_columnar(
-    content: pa.Buffer, kind: str, wanted: Wanted, partition: Sequence[tuple[str, str | None]] = ()
+    content: pa.Buffer,
+    kind: str,
+    wanted: Wanted,
+    partition: Sequence[tuple[str, str | None]] = (),
+    typed: Sequence[tuple[int, str]] = (),
 ) -> Iterator[Parsed]:
     """Yield the rows of one file; columns are matched by name, whatever their case.
 
     Args:
+        typed: Number and type of the declared columns whose values may come as they are.
         kind: ``parquet``, ``orc``, or ``delta`` for a Parquet file of such a table.
         partition: Name and text of columns that all rows of the file have beside what is in it.
 
@@ -49,7 +53,7 @@ def read_columnar(
         match = match_columns([*schema.names, *(name for name, _ in partition)], wanted)
         number = 1
         for batch in batches:
-            yield _parsed(_with_partition(batch, partition), match, number)
+            yield _parsed(_with_partition(batch, partition), match, number, dict(typed))
             number += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise UnreadableFile(f"not a complete {label} file ({error}); land the file again") from error
@@ -122,20 +126,25 @@ def _with_partition(batch: pa.RecordBatch, partition: Sequence[tuple[str, str | 
     return pa.RecordBatch.from_arrays(arrays, names=names) if partition else batch
 
 
-def _parsed(batch: pa.RecordBatch, match: Match, number: int) -> Parsed:
+def _parsed(batch: pa.RecordBatch, match: Match, number: int, kinds: Mapping[int, str]) -> Parsed:
     lines = pa.array(range(number, number + batch.num_rows), pa.int64())
     if match.fault:
         rows = json_objects(batch.schema.names, [as_texts(column).to_pylist() for column in batch.columns])
         return Parsed((), tuple(RefusedRecord(row, match.fault, number + at) for at, row in enumerate(rows)))
-    texts = tuple(
-        pa.nulls(batch.num_rows, pa.string()) if at is None else as_texts(batch.column(at))
-        for at in match.positions
-    )
+    texts: list[TextArray] = []
+    typed: dict[int, TextArray] = {}
+    for own, at in enumerate(match.positions):
+        values = None if at is None else batch.column(at)
+        found = typed_values(values, kinds[own]) if values is not None and own in kinds else None
+        if found is not None:
+            typed[own] = found
+        needs_text = values is not None and (found is None or not tells_its_text(values, kinds[own]))
+        texts.append(as_texts(values) if needs_text else pa.nulls(batch.num_rows, pa.string()))
     extra = None
     if match.extra:
         kept = [as_texts(batch.column(at)).to_pylist() for _, at in match.extra]
         extra = pa.array(json_objects([name for name, _ in match.extra], kept), pa.string())
-    return Parsed(texts, (), lines, extra)
+    return Parsed(tuple(texts), (), lines, extra, typed)
 
 
 def as_texts(values: Any) -> TextArray:
@@ -151,7 +160,7 @@ def as_texts(values: Any) -> TextArray:
         # seconds that do not fit are an error.
         values = pc.cast(values, pa.timestamp("us", kind.tz and "UTC"), safe=kind.unit != "ns")
     cast: TextArray = pc.cast(values, pa.string())
-    if pa.types.is_decimal(kind) and kind.scale > _PLAIN_SCALE:
+    if pa.types.is_decimal(kind) and kind.scale > PLAIN_SCALE:
         # Small values, and every zero, come with an exponent, which no decimal of a text file may have.
         texts = cast.to_pylist()
         if any(text is not None and "E" in text for text in texts):

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -99,12 +99,14 @@ class Parsed:
         refused: Records that could not be parsed.
         lines: Line of each good record, counted from 1, or its number in a format without lines.
         extra: JSON of the further columns of each good record, if they are kept and there are any.
+        typed: By number of a declared column, its values as declared; their texts may then be missing.
     """
 
     columns: tuple[TextArray, ...]
     refused: tuple[RefusedRecord, ...] = ()
     lines: "TextArray | None" = None
     extra: "TextArray | None" = None
+    typed: Mapping[int, TextArray] = field(default_factory=dict)
 
     @property
     def good(self) -> int:
