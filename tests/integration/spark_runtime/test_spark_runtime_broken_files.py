@@ -2,7 +2,9 @@
 
 import bz2
 import gzip
+import io
 import lzma
+import zipfile
 
 import pytest
 
@@ -15,6 +17,8 @@ LINES = b"id,name\n" + b"".join(b"%d,a name\n" % number for number in range(2000
 SPECTRUM: dict[str, tuple[bytes, list[tuple[int | None, str | None]], list[tuple[int | None, str]]]] = {
     "a comma in quotes": (b'id,name\n1,"a, b"\n', [(1, "a, b")], []),
     "empty fields": (b"id,name\n1,\n,\n", [(1, None), (None, None)], []),
+    "empty fields, CRLF": (b'id,name\r\n1,\r\n,""\r\n', [(1, None), (None, "")], []),
+    "coordinates": ('id,name\n1,"N 12° 34\' 56"", E 1°"\n'.encode(), [(1, "N 12° 34' 56\", E 1°")], []),
     "quoted empty fields": (b'id,name\n1,""\n"",x\n', [(1, ""), (None, "x")], []),
     "escaped quotes": (b'id,name\n1,"say ""hi"""\n', [(1, 'say "hi"')], []),
     "JSON in a field": (b'id,name\n1,"{""a"": [1, ""b""]}"\n', [(1, '{"a": [1, "b"]}')], []),
@@ -68,6 +72,13 @@ SPECTRUM: dict[str, tuple[bytes, list[tuple[int | None, str | None]], list[tuple
 }
 
 
+def zipped(content: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("inner.csv", content)
+    return out.getvalue()
+
+
 @pytest.mark.parametrize("name", SPECTRUM)
 def test_a_spectrum_of_csv(bench: Workbench, name: str) -> None:
     content, rows, refused = SPECTRUM[name]
@@ -98,6 +109,8 @@ def test_other_encodings_are_read_as_declared(bench: Workbench, encoding: str) -
         ("cut.csv.xz", lzma.compress(LINES)[:-9]),
         ("turned.csv.gz", gzip.compress(LINES)[:300] + b"\xff" * 40 + gzip.compress(LINES)[340:]),
         ("plain.csv.zip", LINES),
+        ("cut.csv.zip", zipped(LINES)[:-9]),
+        ("short.csv.zip", zipped(LINES)[:2_000]),
     ],
     ids=lambda value: (
         value if isinstance(value, str) else ""
