@@ -135,8 +135,8 @@ def _file(file: Any) -> dict[str, Any]:
     given = {"text": file} if isinstance(file, str) else dict(file)
     if "commit" in given:
         path, content, beside = table_of(given)
-        files = {other: base64.b64encode(held).decode() for other, held in beside.items()}
-        return {"name": path, "base64": base64.b64encode(content).decode(), "beside": files}
+        others = {other: base64.b64encode(held).decode() for other, held in beside.items()}
+        return {"name": path, "base64": base64.b64encode(content).decode(), "beside": others}
     name = given.get("name", "landed.csv")
     if "hex" in given:
         content = bytes.fromhex(given["hex"])

@@ -13,6 +13,7 @@ import pytest
 from pyarrow import orc
 
 from spark_runtime import ingest, landed_files
+from spark_runtime.readers.records import TextArray
 from tests.integration.spark_runtime.workbench import Workbench, counts, rule, rule_counts
 
 EPOCH = datetime(1970, 1, 1)
@@ -97,11 +98,11 @@ DECLARED = {
 }
 
 
-def far_dates(values: pa.Array) -> pa.Array:
+def far_dates(values: TextArray) -> TextArray:
     return values.cast(pa.date32())
 
 
-def drawn(name: str, lots: random.Random, rows: int) -> pa.Array:
+def drawn(name: str, lots: random.Random, rows: int) -> TextArray:
     """Return a column: now and then null, its values at the edges of its type."""
     kind, edges = FILES[name]
     values = [None if lots.random() < 0.2 else lots.choice(edges) for _ in range(rows)]

@@ -5,6 +5,7 @@ it, and nothing is cut, rounded or out of range. One value of a batch that does 
 texts, where SQL tells which rows are refused.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from spark_runtime.readers.nested import nested_arrow_type
 from spark_runtime.readers.records import TextArray
 
 _WHOLE = frozenset({"tinyint", "smallint", "int", "bigint"})
-_FRACTIONS = {"float": pa.types.is_float32, "double": pa.types.is_float64}
+_FRACTIONS: dict[str, Callable[[Any], bool]] = {"float": pa.types.is_float32, "double": pa.types.is_float64}
 # The years 1 to 9999, of which dates and instants are read from texts: days and microseconds since 1970.
 _DAYS = (-719_162, 2_932_896)
 _MICROS = (-62_135_596_800_000_000, 253_402_300_799_999_999)
