@@ -1,7 +1,10 @@
 """Looking at the files that a run has claimed, just before its job reads them."""
 
-from collections.abc import Sequence
+import posixpath
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 from landfall import addresses
 from landfall.errors import LandfallError
@@ -9,6 +12,10 @@ from landfall.lake import Lake, StoredBlob
 from landfall.landing.ledger import ClaimedFile, NewerVersion
 
 _LOOKS_AT_ONCE = 16
+# So many files of one folder are looked at by a listing, which shows up to 5,000 in one answer ...
+_LISTED_FROM = 64
+# ... and is given up where it shows so many times more: a folder keeps the files of all earlier runs.
+_MOST_SHOWN_PER_FILE = 10
 _MOST_NAMES = 5
 
 
@@ -36,13 +43,26 @@ def newer_versions_of(lake: Lake, files: Sequence[ClaimedFile]) -> tuple[NewerVe
         StorageAccessDenied: The account refuses who we are.
     """
     paths = [addresses.parse_blob_url(file.url).path for file in files]
-    with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
-        found: list[StoredBlob | None] = list(pool.map(lake.find_landed, paths))
-    vanished = [path for path, blob in zip(paths, found, strict=True) if blob is None]
+    found = _blobs_of(lake, paths)
+    vanished = [path for path in paths if found[path] is None]
     if vanished:
         raise FilesVanished(vanished, len(files))
     return tuple(
         NewerVersion(file.url, blob.etag, blob.size_bytes, blob.modified_at)
-        for file, blob in zip(files, found, strict=True)
-        if blob is not None and blob.etag != file.etag
+        for file, path in zip(files, paths, strict=True)
+        if (blob := found[path]) is not None and blob.etag != file.etag
     )
+
+
+def _blobs_of(lake: Lake, paths: Sequence[str]) -> Mapping[str, StoredBlob | None]:
+    """Return what is there now, by path: of many files of a folder from a listing, of others one by one."""
+    found: dict[str, StoredBlob | None] = {}
+    wanted = frozenset(paths)
+    for folder, count in Counter(map(posixpath.dirname, wanted)).items():
+        if count >= _LISTED_FROM:
+            shown = islice(lake.list_landed(folder), count * _MOST_SHOWN_PER_FILE)
+            found |= {blob.path: blob for blob in shown if blob.path in wanted}
+    # A listing that was given up, or that passes over a file which is empty by now, does not say that a file has gone.
+    others = sorted(wanted - found.keys())
+    with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
+        return found | dict(zip(others, pool.map(lake.find_landed, others), strict=True))

@@ -7,7 +7,7 @@ import hashlib
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import RLock
@@ -153,6 +153,12 @@ class SimulatedLake:
     def find_landed(self, path: str) -> StoredBlob | None:
         self._call("find_landed")
         return self.landed.get(path)
+
+    def list_landed(self, folder: str) -> Iterator[StoredBlob]:
+        self._call("list_landed")
+        for path, blob in sorted(self.landed.items()):
+            if path.startswith(f"{folder}/") and blob.size_bytes:
+                yield blob
 
     def _call(self, name: str) -> None:
         self.calls[name] += 1

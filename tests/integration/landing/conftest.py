@@ -30,8 +30,13 @@ class FakeLanding:
 
     def __init__(self) -> None:
         self.blobs: dict[str, tuple[str, bytes, datetime]] = {}
+        self.looked_at: list[str] = []
 
     def find_landed(self, path: str) -> StoredBlob | None:
+        self.looked_at.append(path)
+        return self._blob(path)
+
+    def _blob(self, path: str) -> StoredBlob | None:
         if path not in self.blobs:
             return None
         etag, content, at = self.blobs[path]
@@ -39,8 +44,8 @@ class FakeLanding:
 
     def list_landed(self, folder: str) -> Iterator[StoredBlob]:
         for path in sorted(self.blobs):
-            blob = self.find_landed(path)
-            if path.startswith(f"{folder}/") and blob is not None:
+            blob = self._blob(path)
+            if path.startswith(f"{folder}/") and blob is not None and blob.size_bytes:
                 yield blob
 
     def read_landing(self, path: str, *, most_bytes: int) -> bytes:

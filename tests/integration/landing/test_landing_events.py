@@ -2,13 +2,14 @@
 
 import json
 
+import pytest
 import sqlalchemy as sa
 
 from activities.events import EventActivities
-from activities.landed import newer_versions_of
+from activities.landed import FilesVanished, newer_versions_of
 from activities.nodes import NodeActivities
 from landfall.landing.dead_letters import LetterFilter, LetterState, list_dead_letters
-from landfall.landing.ledger import claim_newer_versions, claimed_files
+from landfall.landing.ledger import ClaimedFile, claim_newer_versions, claimed_files
 from landfall.metadata.tables import landed_files
 from landfall.runs.ids import RunID
 from landfall.spec.landing_patterns import commits_of
@@ -138,6 +139,40 @@ async def test_overwriting_a_claimed_file_gives_exactly_one_ingestion_of_what_is
         "0x1": ("rejected", "r1"),
         "0x2": ("claimed", "r1"),
     }
+
+
+MANY = 100
+
+
+@pytest.mark.parametrize(("of_former_runs", "looks"), [(0, 1), (20 * MANY, MANY)])
+async def test_many_files_of_a_run_are_looked_at_by_one_listing_unless_it_shows_more_than_it_saves(
+    zone: Zone, of_former_runs: int, looks: int
+) -> None:
+    for number in range(of_former_runs):
+        zone.write(f"sales/orders/in/a{number:05}.csv")
+    paths = [f"sales/orders/in/b{number:05}.csv" for number in range(MANY)]
+    events = [zone.write(path) for path in paths]
+    claimed = [ClaimedFile(event["data"]["url"], event["data"]["eTag"], 5) for event in events]
+    zone.write(paths[7], b"id\n1\n2\n")
+    zone.write(paths[8], b"")
+
+    newer = newer_versions_of(zone.lake, claimed)
+
+    assert [(file.url.rpartition("/")[2], file.size_bytes) for file in newer] == [
+        ("b00007.csv", 7),
+        ("b00008.csv", 0),
+    ]
+    # An empty file is in no listing.
+    assert len(zone.lake.looked_at) == looks
+
+
+async def test_of_many_files_those_that_have_gone_are_named(zone: Zone) -> None:
+    events = [zone.write(f"sales/orders/in/{number:05}.csv") for number in range(MANY)]
+    claimed = [ClaimedFile(event["data"]["url"], event["data"]["eTag"], 5) for event in events]
+    del zone.lake.blobs["sales/orders/in/00042.csv"]
+
+    with pytest.raises(FilesVanished, match=r"1 of 100 claimed files .* sales/orders/in/00042\.csv"):
+        newer_versions_of(zone.lake, claimed)
 
 
 def _renamed(source: str, target: str, *, kind: str = "BlobRenamed") -> dict[str, object]:
