@@ -66,9 +66,10 @@ def main() -> None:
     if options.widened:
         site = replace(site, own_tasks=site.tasks, own_submissions_per_second=site.submissions_per_second)
     measured = Measured.read(options.single, options.packed, FITTED_ON)
-    limits = {"most_nodes": RunSettings().pack_nodes, "most_s": RunSettings().pack_duration_s}
+    run = RunSettings()
     for work in (ORDINARY, SMALL):
-        for name, costs in (("single", measured.single(work)), ("packed", measured.packed(work, **limits))):
+        packed = measured.packed(work, most_nodes=run.pack_nodes, most_s=run.pack_duration_s)
+        for name, costs in (("single", measured.single(work)), ("packed", packed)):
             print(f"\n{name}: nodes of {work.node_s:.0f} s, {work.start_s:.0f} s until a job runs, ", end="")
             print(f"{costs.nodes} to a job run")
             print_walls(site, costs)

@@ -149,7 +149,8 @@ def reads_of_lists(database: Database) -> Iterator[tuple[str, list[Read]]]:
     yield "files by name", [partial(list_files, wanted=FileFilter(name=file.name)) for file in files]
     yield "a file by its path", [partial(get_file, text=file.url.split("/landing/")[1]) for file in files]
     yield "a file's history", [partial(file_history, file_id=file.file_id) for file in files]
-    ids = [database.read(partial(find_product_id, key=key)) for key in keys]
+    found = [database.read(partial(find_product_id, key=key)) for key in keys]
+    ids = [number for number in found if number is not None]
     yield (
         "quality of a dataset",
         [

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.orchestrating.processes import usage
 from landfall.lake import Lake, LandedBlob
-from landfall.landing.queries import list_files
+from landfall.landing.queries import FileFilter, list_files
 from landfall.local import stack
 from landfall.local.laptop_env import read_environment
 from landfall.local.layout import Layout, Ports
@@ -136,7 +136,7 @@ def _ended_run(database: Database, blob: LandedBlob) -> RunID:
 
 
 def _run_of(connection: sa.Connection, blob: LandedBlob) -> RunID | None:
-    for file in list_files(connection, product="sales/orders", limit=1):
+    for file in list_files(connection, FileFilter(product="sales/orders"), limit=1).items:
         if file.etag == blob.etag and file.run_id is not None:
             run = get_run(connection, RunID(file.run_id)).run
             return run.run_id if run.state in FINAL_RUN_STATES else None

@@ -168,8 +168,8 @@ def _real_runs(folder: Path, rounds: int, url: str) -> None:
                     measured[which].append(cost)
     without, traced = measured
     for service in sorted(set(without[0]) | set(traced[0])):
-        figures = ([cost[service] for cost in costs] for costs in (without, traced))
-        _print(f"example product, {service}", *figures)
+        before, after = ([float(cost[service]) for cost in costs] for costs in (without, traced))
+        _print(f"example product, {service}", before, after)
 
 
 def _example(project: Path) -> Laptop:

@@ -21,14 +21,14 @@ def write(lines: Sequence[Line], file: Path) -> None:
 
 def table(lines: Sequence[Line]) -> str:
     """Return the lines as a Markdown table, the most frugal first."""
-    head = ["orchestrator", "nodes", "CPU ms/node", "idle, cores", "wall s", "load", "settings"]
+    head = ["orchestrator", "nodes", "CPU ms/node", "without idling", "wall s", "load", "settings"]
     rows = [head, ["---"] * len(head)]
     rows += [
         [
             f"{line['peer']} {line['version']}",
             str(line["nodes"]),
             str(line["cpu_ms_per_node"]),
-            str(line["idle_cores"] or ""),
+            str(_without_idling(line)),
             str(line["wall_s"]),
             str(line["machine"]["load"]),
             str(line["settings"]),
@@ -36,3 +36,9 @@ def table(lines: Sequence[Line]) -> str:
         for line in sorted(lines, key=lambda line: line["cpu_ms_per_node"])
     ]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _without_idling(line: Line) -> float:
+    """Return the CPU of a node without what the peer's programs use of a core whether there is work or not."""
+    idle_ms = 1000 * line["idle_cores"] * line["wall_s"] / line["nodes"]
+    return round(float(line["cpu_ms_per_node"] - idle_ms), 1)
