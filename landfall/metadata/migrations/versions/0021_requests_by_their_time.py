@@ -1,13 +1,13 @@
 """Requests in the order in which they were made, by an index.
 
-Revision: 0020
-Revises: 0019
+Revision: 0021
+Revises: 0020
 """
 
 from alembic import op
 
-revision = "0020"
-down_revision: str | None = "0019"
+revision = "0021"
+down_revision: str | None = "0020"
 branch_labels = None
 depends_on = None
 
