@@ -151,31 +151,21 @@ module "logs" {
   own_tables   = true
 }
 
-resource "azurerm_monitor_metric_alert" "this" {
-  for_each = {
-    pipelines-failed    = { metric = "PipelineFailedRuns", severity = 1 }
-    triggers-failed     = { metric = "TriggerFailedRuns", severity = 2 }
-    pipelines-cancelled = { metric = "PipelineCancelledRuns", severity = 3 }
-  }
+module "alerts" {
+  source = "../../modules/metric_alerts"
 
-  name                = "ma-adf-${each.key}-${var.deployment.environment}"
+  what                = "adf"
+  description         = "What Data Factory was to copy has not landed."
+  resource_id         = azurerm_data_factory.this.id
+  namespace           = "Microsoft.DataFactory/factories"
+  action_group_id     = module.platform.action_group_id
+  environment         = var.deployment.environment
   resource_group_name = local.group
   tags                = local.tags
-  scopes              = [azurerm_data_factory.this.id]
-  description         = "Data Factory: ${each.value.metric}. What was to be copied has not landed."
-  severity            = each.value.severity
-  frequency           = "PT5M"
-  window_size         = "PT15M"
 
-  criteria {
-    metric_namespace = "Microsoft.DataFactory/factories"
-    metric_name      = each.value.metric
-    aggregation      = "Total"
-    operator         = "GreaterThan"
-    threshold        = 0
-  }
-
-  action {
-    action_group_id = module.platform.action_group_id
+  alerts = {
+    pipelines-failed    = { metric = "PipelineFailedRuns", severity = 1 }
+    triggers-failed     = { metric = "TriggerFailedRuns" }
+    pipelines-cancelled = { metric = "PipelineCancelledRuns", severity = 3 }
   }
 }

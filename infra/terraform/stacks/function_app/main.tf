@@ -231,25 +231,19 @@ module "logs" {
   metrics      = ["AllMetrics"]
 }
 
-resource "azurerm_monitor_metric_alert" "errors" {
-  name                = "ma-func-http-errors-${var.deployment.environment}"
+module "alerts" {
+  source = "../../modules/metric_alerts"
+
+  what                = "func"
+  description         = "The function app answers with server errors: see FunctionAppLogs."
+  resource_id         = azapi_resource.this.id
+  namespace           = "Microsoft.Web/sites"
+  action_group_id     = module.platform.action_group_id
+  environment         = var.deployment.environment
   resource_group_name = local.group
   tags                = local.tags
-  scopes              = [azapi_resource.this.id]
-  description         = "The function app answers with server errors: see FunctionAppLogs."
-  severity            = 1
-  frequency           = "PT5M"
-  window_size         = "PT15M"
 
-  criteria {
-    metric_namespace = "Microsoft.Web/sites"
-    metric_name      = "Http5xx"
-    aggregation      = "Total"
-    operator         = "GreaterThan"
-    threshold        = 10
-  }
-
-  action {
-    action_group_id = module.platform.action_group_id
+  alerts = {
+    http-errors = { metric = "Http5xx", threshold = 10, severity = 1 }
   }
 }

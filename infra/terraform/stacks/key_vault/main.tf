@@ -60,32 +60,22 @@ module "logs" {
   metrics         = ["AllMetrics"]
 }
 
-resource "azurerm_monitor_metric_alert" "this" {
-  for_each = {
-    availability = { metric = "Availability", aggregation = "Average", operator = "LessThan", threshold = 90 }
-    saturation   = { metric = "SaturationShoebox", aggregation = "Average", operator = "GreaterThan", threshold = 75 }
-    latency      = { metric = "ServiceApiLatency", aggregation = "Average", operator = "GreaterThan", threshold = 1000 }
-  }
+module "alerts" {
+  source = "../../modules/metric_alerts"
 
-  name                = "ma-vault-${each.key}-${var.deployment.environment}"
+  what                = "vault"
+  description         = "The vault has trouble: copies that sign in with a secret fail."
+  resource_id         = azurerm_key_vault.this.id
+  namespace           = "Microsoft.KeyVault/vaults"
+  action_group_id     = module.platform.action_group_id
+  environment         = var.deployment.environment
   resource_group_name = local.group
   tags                = local.tags
-  scopes              = [azurerm_key_vault.this.id]
-  description         = "The vault: ${each.value.metric}. Copies that sign in with a secret fail."
-  severity            = 2
-  frequency           = "PT5M"
-  window_size         = "PT15M"
 
-  criteria {
-    metric_namespace = "Microsoft.KeyVault/vaults"
-    metric_name      = each.value.metric
-    aggregation      = each.value.aggregation
-    operator         = each.value.operator
-    threshold        = each.value.threshold
-  }
-
-  action {
-    action_group_id = module.platform.action_group_id
+  alerts = {
+    availability = { metric = "Availability", aggregation = "Average", operator = "LessThan", threshold = 90 }
+    saturation   = { metric = "SaturationShoebox", aggregation = "Average", threshold = 75 }
+    latency      = { metric = "ServiceApiLatency", aggregation = "Average", threshold = 1000 }
   }
 }
 

@@ -62,30 +62,20 @@ data "azurerm_monitor_action_group" "this" {
   resource_group_name = module.names.resource_groups.monitor
 }
 
-resource "azurerm_monitor_metric_alert" "nat" {
-  for_each = {
-    unavailable  = { metric = "DatapathAvailability", aggregation = "Average", operator = "LessThan", threshold = 90 }
-    packets-lost = { metric = "PacketDropCount", aggregation = "Total", operator = "GreaterThan", threshold = 1000 }
-  }
+module "alerts" {
+  source = "../../modules/metric_alerts"
 
-  name                = "ma-nat-${each.key}-${var.deployment.environment}"
+  what                = "nat"
+  description         = "Clusters and agents have trouble to get out: jobs fail to start or to fetch packages."
+  resource_id         = azurerm_nat_gateway.this.id
+  namespace           = "Microsoft.Network/natGateways"
+  action_group_id     = data.azurerm_monitor_action_group.this.id
+  environment         = var.deployment.environment
   resource_group_name = local.group
   tags                = local.tags
-  scopes              = [azurerm_nat_gateway.this.id]
-  description         = "Clusters and agents have trouble to get out: jobs fail to start or to fetch packages."
-  severity            = 1
-  frequency           = "PT5M"
-  window_size         = "PT15M"
 
-  criteria {
-    metric_namespace = "Microsoft.Network/natGateways"
-    metric_name      = each.value.metric
-    aggregation      = each.value.aggregation
-    operator         = each.value.operator
-    threshold        = each.value.threshold
-  }
-
-  action {
-    action_group_id = data.azurerm_monitor_action_group.this.id
+  alerts = {
+    unavailable  = { metric = "DatapathAvailability", aggregation = "Average", operator = "LessThan", threshold = 90, severity = 1 }
+    packets-lost = { metric = "PacketDropCount", threshold = 1000, severity = 1 }
   }
 }

@@ -40,38 +40,24 @@ module "database_logs" {
   metrics      = ["Basic", "InstanceAndAppAdvanced", "WorkloadManagement"]
 }
 
-locals {
-  metric_alerts = {
-    cpu         = { metric = "cpu_percent", aggregation = "Average", operator = "GreaterThan", threshold = 90, severity = 2 }
-    storage     = { metric = "storage_percent", aggregation = "Average", operator = "GreaterThan", threshold = 90, severity = 1 }
-    workers     = { metric = "workers_percent", aggregation = "Average", operator = "GreaterThan", threshold = 80, severity = 2 }
-    deadlocks   = { metric = "deadlock", aggregation = "Total", operator = "GreaterThan", threshold = 10, severity = 3 }
-    connections = { metric = "connection_failed", aggregation = "Total", operator = "GreaterThan", threshold = 5, severity = 2 }
-    firewall    = { metric = "blocked_by_firewall", aggregation = "Total", operator = "GreaterThan", threshold = 5, severity = 2 }
-  }
-}
+module "alerts" {
+  source = "../../modules/metric_alerts"
 
-resource "azurerm_monitor_metric_alert" "this" {
-  for_each = local.metric_alerts
-
-  name                = "ma-sql-${each.key}-${var.deployment.environment}"
+  what                = "sql"
+  description         = "The metadata database is busy, full or refuses connections."
+  resource_id         = azurerm_mssql_database.this.id
+  namespace           = "Microsoft.Sql/servers/databases"
+  action_group_id     = module.platform.action_group_id
+  environment         = var.deployment.environment
   resource_group_name = local.group
   tags                = local.tags
-  scopes              = [azurerm_mssql_database.this.id]
-  description         = "The metadata database: ${each.value.metric}."
-  severity            = each.value.severity
-  frequency           = "PT5M"
-  window_size         = "PT15M"
 
-  criteria {
-    metric_namespace = "Microsoft.Sql/servers/databases"
-    metric_name      = each.value.metric
-    aggregation      = each.value.aggregation
-    operator         = each.value.operator
-    threshold        = each.value.threshold
-  }
-
-  action {
-    action_group_id = module.platform.action_group_id
+  alerts = {
+    cpu         = { metric = "cpu_percent", aggregation = "Average", threshold = 90 }
+    storage     = { metric = "storage_percent", aggregation = "Average", threshold = 90, severity = 1 }
+    workers     = { metric = "workers_percent", aggregation = "Average", threshold = 80 }
+    deadlocks   = { metric = "deadlock", threshold = 10, severity = 3 }
+    connections = { metric = "connection_failed", threshold = 5 }
+    firewall    = { metric = "blocked_by_firewall", threshold = 5 }
   }
 }

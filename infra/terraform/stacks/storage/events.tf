@@ -109,31 +109,22 @@ module "topic_logs" {
   metrics      = ["AllMetrics"]
 }
 
-resource "azurerm_monitor_metric_alert" "events" {
-  for_each = {
-    dead-lettered = "DeadLetteredCount"
-    dropped       = "DroppedEventCount"
-    not-delivered = "DeliveryAttemptFailCount"
-  }
+module "alerts" {
+  source = "../../modules/metric_alerts"
 
-  name                = "ma-events-${each.key}-${var.deployment.environment}"
+  what                = "events"
+  description         = "Events of landed files do not arrive: look into the container of dead letters, and take files in with `landfall files replay`."
+  resource_id         = azurerm_eventgrid_system_topic.lake.id
+  namespace           = "Microsoft.EventGrid/systemTopics"
+  window_size         = "PT5M"
+  action_group_id     = module.platform.action_group_id
+  environment         = var.deployment.environment
   resource_group_name = local.group
   tags                = local.tags
-  scopes              = [azurerm_eventgrid_system_topic.lake.id]
-  description         = "Events of landed files do not arrive: look into the container of dead letters, and take files in with `landfall files replay`."
-  severity            = 1
-  frequency           = "PT5M"
-  window_size         = "PT5M"
 
-  criteria {
-    metric_namespace = "Microsoft.EventGrid/systemTopics"
-    metric_name      = each.value
-    aggregation      = "Total"
-    operator         = "GreaterThan"
-    threshold        = 0
-  }
-
-  action {
-    action_group_id = module.platform.action_group_id
+  alerts = {
+    dead-lettered = { metric = "DeadLetteredCount", severity = 1 }
+    dropped       = { metric = "DroppedEventCount", severity = 1 }
+    not-delivered = { metric = "DeliveryAttemptFailCount", severity = 1 }
   }
 }
