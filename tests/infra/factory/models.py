@@ -1,6 +1,6 @@
 """Checks the JSON of a Data Factory against the models of its management SDK: names, kinds, required, enumerations.
 
-Run by the Python of an environment that has the SDK: ``models.py FOLDER`` prints a JSON list of faults.
+Run by the Python of an environment that has the SDK: ``models.py FOLDER…`` prints a JSON list of faults for each.
 """
 
 import datetime
@@ -171,4 +171,4 @@ def faults_of_folder(folder: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(list(faults_of_folder(Path(sys.argv[1])))))
+    print(json.dumps([list(faults_of_folder(Path(folder))) for folder in sys.argv[1:]]))
