@@ -34,6 +34,9 @@ STACKS = (
 )
 """In the order in which they are applied."""
 
+# Read once: plans are made in threads, and pytest changes a variable with every test.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+
 _TYPE = re.compile(r'^(?:resource|data) "(\w+)"', re.M)
 
 
@@ -188,10 +191,9 @@ class Terraform:
         return self._run_in(Path("stacks", stack), ids, *command)
 
     def _run_in(self, folder: Path, ids: str, *command: str) -> Answer:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
         done = subprocess.run(
             ["terraform", f"-chdir={self.root / folder}", *command],
-            env=environment
+            env=_ENVIRONMENT
             | {
                 "TF_REATTACH_PROVIDERS": self.providers.attached[ids],
                 "TF_CLI_CONFIG_FILE": os.devnull,
