@@ -1,6 +1,5 @@
 """What operators do to backfills: look at one, pause, resume, cancel."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,7 @@ from landfall.errors import LandfallError
 from landfall.metadata.acts import Act, record_product_act
 from landfall.metadata.catalog import get_current_product
 from landfall.metadata.tables import backfill_chunks, backfills, run_requests
-from landfall.runs.backfill_list import backfill_rows
+from landfall.runs.backfill_list import BackfillStanding, backfill_rows, standing
 from landfall.runs.backfills import BackfillID, BackfillState, ChunkState, request_next_chunk
 from landfall.runs.closing import CancelledRun, cancel_run
 from landfall.runs.ids import RunID
@@ -51,20 +50,10 @@ class ChunkSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Backfill:
-    """A backfill and how far it is."""
+class Backfill(BackfillStanding):
+    """A backfill with its chunks."""
 
-    backfill_id: BackfillID
-    product: str
-    state: BackfillState
-    reason: str | None
-    selection: Mapping[str, Any]
-    files: int
-    files_done: int
     chunks: tuple[ChunkSummary, ...]
-    requested_at: datetime
-    requested_by: str
-    finished_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,16 +227,5 @@ def _backfill(connection: sa.Connection, row: sa.Row[Any]) -> Backfill:
             .order_by(backfill_chunks.c.ChunkNumber)
         )
     )
-    return Backfill(
-        backfill_id=BackfillID(row.BackfillID),
-        product=f"{row.Domain}/{row.Name}",
-        state=BackfillState(row.State),
-        reason=row.Reason,
-        selection=row.Selection,
-        files=row.FileCount,
-        files_done=sum(chunk.files for chunk in chunks if chunk.state is ChunkState.DONE),
-        chunks=chunks,
-        requested_at=row.RequestedAt,
-        requested_by=row.RequestedBy,
-        finished_at=row.FinishedAt,
-    )
+    done = sum(chunk.files for chunk in chunks if chunk.state is ChunkState.DONE)
+    return Backfill(**standing(row, done), chunks=chunks)

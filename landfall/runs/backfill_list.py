@@ -15,12 +15,11 @@ from landfall.runs.backfills import BackfillID, BackfillState, ChunkState
 
 
 @dataclass(frozen=True, slots=True)
-class BackfillSummary:
-    """A backfill and how far it is.
+class BackfillStanding:
+    """What every view of a backfill tells.
 
     Attributes:
         selection: What it takes in again, as it was asked for.
-        chunks: How many there are; each is one run.
     """
 
     backfill_id: BackfillID
@@ -30,11 +29,17 @@ class BackfillSummary:
     selection: Mapping[str, Any]
     files: int
     files_done: int
-    chunks: int
-    chunks_done: int
     requested_at: datetime
     requested_by: str
     finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillSummary(BackfillStanding):
+    """A backfill and how far it is; each of its chunks is one run."""
+
+    chunks: int
+    chunks_done: int
 
 
 def list_backfills(
@@ -81,18 +86,21 @@ def _of_chunks(what: sa.ColumnElement[int], *conditions: sa.ColumnElement[bool])
     return sa.select(what).select_from(backfill_chunks).where(of_backfill, *conditions).scalar_subquery()
 
 
+def standing(row: sa.Row[Any], files_done: int) -> dict[str, Any]:
+    """Return the fields of a ``BackfillStanding`` of a row of ``backfill_rows``."""
+    return {
+        "backfill_id": BackfillID(row.BackfillID),
+        "product": f"{row.Domain}/{row.Name}",
+        "state": BackfillState(row.State),
+        "reason": row.Reason,
+        "selection": row.Selection,
+        "files": row.FileCount,
+        "files_done": files_done,
+        "requested_at": row.RequestedAt,
+        "requested_by": row.RequestedBy,
+        "finished_at": row.FinishedAt,
+    }
+
+
 def _summary(row: sa.Row[Any]) -> BackfillSummary:
-    return BackfillSummary(
-        backfill_id=BackfillID(row.BackfillID),
-        product=f"{row.Domain}/{row.Name}",
-        state=BackfillState(row.State),
-        reason=row.Reason,
-        selection=row.Selection,
-        files=row.FileCount,
-        files_done=row.FilesDone,
-        chunks=row.Chunks,
-        chunks_done=row.ChunksDone,
-        requested_at=row.RequestedAt,
-        requested_by=row.RequestedBy,
-        finished_at=row.FinishedAt,
-    )
+    return BackfillSummary(**standing(row, row.FilesDone), chunks=row.Chunks, chunks_done=row.ChunksDone)
