@@ -26,7 +26,7 @@ def packs_of_plan(
     """Return the packs of a run to be opened; none where each node has a job run of its own."""
     if settings.execution is not ExecutionMode.PACKED:
         return ()
-    limits = PackLimits(settings.pack_nodes, settings.pack_duration_s)
+    limits = PackLimits(settings.pack_nodes, settings.pack_duration_s, settings.max_parallel_nodes)
     return make_packs(plan, limits, _expected_s(connection, product_id))
 
 
