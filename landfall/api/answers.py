@@ -121,7 +121,7 @@ class RunCostsAnswer(RunAnswer):
 
 
 class NodeAnswer(Answer):
-    """One node of a run."""
+    """One node of a run; nodes of the same ``pack`` share a job run."""
 
     key: str
     kind: str
@@ -132,6 +132,7 @@ class NodeAnswer(Answer):
     started_at: datetime | None
     finished_at: datetime | None
     job_run_id: int | None
+    pack: str | None
     error_code: str | None
     reason: str | None
     rows_read: int | None

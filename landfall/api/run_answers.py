@@ -8,6 +8,7 @@ from landfall.landing.queries import LandedFile
 from landfall.metadata.alarms import Alarm
 from landfall.runs.backfill_list import BackfillSummary
 from landfall.runs.file_history import FileVersion
+from landfall.runs.pack_neighbours import PackNeighbour
 from landfall.runs.queries import RuleResult, RunEvent
 from landfall.runs.request_list import RequestSummary
 from landfall.runs.run_nodes import Neighbour, NodeFile
@@ -55,6 +56,7 @@ class NodeDetailAnswer(NodeAnswer):
     parameters: dict[str, Any]
     upstream: list[Neighbour]
     downstream: list[Neighbour]
+    shares_job_run_with: list[PackNeighbour]
     attempts: list[AttemptAnswer]
     rules: list[RuleResult]
     files: list[NodeFile]

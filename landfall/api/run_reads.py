@@ -126,6 +126,7 @@ def show_node(database: Database, run_id: str, key: str) -> Reply:
             "parameters": without_secrets(found.parameters),
             "upstream": [asdict(item) for item in found.upstream],
             "downstream": [asdict(item) for item in found.downstream],
+            "shares_job_run_with": [asdict(item) for item in found.shares_job_run_with],
             "attempts": [
                 {name: value for name, value in asdict(item).items() if name != "idempotency_token"}
                 for item in found.attempts
@@ -203,6 +204,7 @@ def _node(node: NodeSummary) -> dict[str, Any]:
         "started_at": _text(node.started_at),
         "finished_at": _text(node.finished_at),
         "job_run_id": node.job_run_id,
+        "pack": node.pack,
         "error_code": node.error_code,
         "reason": node.reason,
         "rows_read": node.rows_read,

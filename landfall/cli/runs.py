@@ -57,6 +57,8 @@ _NODE_COLUMNS = (
     "rows_read",
     "rows_published",
     "rows_quarantined",
+    "job_run_id",
+    "pack",
     "reason",
 )
 _STOP_COLUMNS = ("node", "rule", "setting", "found", "allowed")
@@ -298,7 +300,8 @@ def show_run(detail: "RunDetail", output: OutputFormat) -> None:
     fields = {**asdict(detail.run), **_costs(detail)}
     show_fields({name: value for name, value in fields.items() if value is not None}, output)
     print()
-    show_rows(nodes, _NODE_COLUMNS, output)
+    packed = any(node.pack is not None for node in detail.nodes)
+    show_rows(nodes, [name for name in _NODE_COLUMNS if packed or name != "pack"], output)
     told = [_rule_row(rule) for rule in detail.rules if rule.rows_failed or rule.rows_corrected]
     if told:
         print()

@@ -84,6 +84,7 @@ class NodeSummary:
     Attributes:
         submit_at: Its turn at the Jobs API, where that is not at once.
         hold_reason: Why it waits for that turn: the attempt before failed, or the Jobs API did not take it.
+        pack: The pack in which it shares a job run with others; ``None`` if it has its own.
     """
 
     key: NodeKey
@@ -106,6 +107,7 @@ class NodeSummary:
     stopped_by: tuple[Stop, ...] = ()
     submit_at: datetime | None = None
     hold_reason: str | None = None
+    pack: NodeKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +305,7 @@ def node_summary(row: sa.Row[Any]) -> NodeSummary:
         stopped_by=tuple(Stop(**stop) for stop in (row.Result or {}).get("stopped_by", ())),
         submit_at=row.SubmitAt,
         hold_reason=row.HoldReason,
+        pack=NodeKey(row.PackKey) if row.PackKey is not None else None,
     )
 
 

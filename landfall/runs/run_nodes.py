@@ -22,6 +22,7 @@ from landfall.metadata.tables import (
 )
 from landfall.planning.plan import NodeKey
 from landfall.runs.ids import RunID
+from landfall.runs.pack_neighbours import PackNeighbour, pack_neighbours
 from landfall.runs.queries import NodeSummary, RuleResult, RunEvent, node_summary, rule_result, run_event
 from landfall.runs.states import FileState, NodeState
 
@@ -105,6 +106,7 @@ class NodeDetail:
         result: What its job reported, as ``node_result.schema.json`` of the Spark runtime has it; empty without one.
         upstream: The first nodes that it waits for.
         downstream: The first nodes that wait for it.
+        shares_job_run_with: The other nodes of its pack.
         attempts: The first one first.
         files: The first of the landed files that it takes in.
         settings: What the run pinned of its product's settings and configuration.
@@ -116,6 +118,7 @@ class NodeDetail:
     result: Mapping[str, Any]
     upstream: tuple[Neighbour, ...]
     downstream: tuple[Neighbour, ...]
+    shares_job_run_with: tuple[PackNeighbour, ...]
     attempts: tuple[AttemptRecord, ...]
     rules: tuple[RuleResult, ...]
     files: tuple[NodeFile, ...]
@@ -167,12 +170,14 @@ def get_node(connection: sa.Connection, run_id: RunID, key: NodeKey) -> NodeDeta
         .where(data_quality_results.c.RunID == run_id, data_quality_results.c.NodeKey == key)
         .order_by(data_quality_results.c.DataQualityResultID)
     )
+    summary = node_summary(row)
     return NodeDetail(
-        summary=node_summary(row),
+        summary=summary,
         definition=row.Definition,
         result=row.Result or {},
         upstream=_neighbours(connection, run_id, node_run_edges.c.FromNode, node_run_edges.c.ToNode == key),
         downstream=_neighbours(connection, run_id, node_run_edges.c.ToNode, node_run_edges.c.FromNode == key),
+        shares_job_run_with=pack_neighbours(connection, run_id, summary.pack, key),
         attempts=tuple(map(_attempt, attempts)),
         rules=tuple(map(rule_result, rules)),
         files=find_node_files(

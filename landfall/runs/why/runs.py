@@ -93,7 +93,10 @@ def explain_node(node: NodeSummary, evidence: RunEvidence, now: datetime) -> Fin
                 about, Cause.CANCELLED, node.reason or "the run was cancelled", since=node.finished_at
             )
         case NodeState.WAITING:
-            return Finding(about, Cause.WAITING, f"waits for {some(_unfinished(node.key, evidence))}")
+            waits = f"waits for {some(_unfinished(node.key, evidence))}"
+            if node.job_run_id is None:
+                return Finding(about, Cause.WAITING, waits)
+            return Finding(about, Cause.WAITING, f"{waits}, in {_job_run(node, evidence)}")
         case NodeState.READY if node.claimed_at is None:
             return _without_place(about, evidence)
         case NodeState.READY if (held := _held(about, node, evidence, now)) is not None:
@@ -101,7 +104,7 @@ def explain_node(node: NodeSummary, evidence: RunEvidence, now: datetime) -> Fin
         case NodeState.SUCCEEDED:
             return Finding(about, Cause.DONE, "succeeded", since=node.finished_at)
         case _:
-            job = f"job run {node.job_run_id}" if node.job_run_id is not None else "no job run yet"
+            job = _job_run(node, evidence) if node.job_run_id is not None else "no job run yet"
             return Finding(
                 about,
                 Cause.AT_WORK,
@@ -109,6 +112,19 @@ def explain_node(node: NodeSummary, evidence: RunEvidence, now: datetime) -> Fin
                 f"`landfall runs logs {run_id} {node.key}`" if node.job_run_id is not None else None,
                 node.started_at or node.claimed_at,
             )
+
+
+def _job_run(node: NodeSummary, evidence: RunEvidence) -> str:
+    """Return which job run a node has, and with which nodes it shares it."""
+    job_run = f"job run {node.job_run_id}"
+    sharing = [
+        one.key
+        for one in evidence.detail.nodes
+        if node.pack is not None and (one.pack, one.job_run_id) == (node.pack, node.job_run_id)
+    ]
+    if len(sharing) < 2:
+        return job_run
+    return f"{job_run}, which the {len(sharing)} nodes of {node.pack} share ({some(sharing)})"
 
 
 def _without_place(about: str, evidence: RunEvidence) -> Finding:
