@@ -388,8 +388,9 @@ def _write_run(
             CreatedAt=now,
         )
     )
+    # As parameters: values of a statement stay in memory with its compiled form, whole plans among them.
     connection.execute(
-        sa.insert(run_plans).values(RunID=run_id, Plan=plan.to_payload(), PlanHash=plan.sha256())
+        sa.insert(run_plans), {"RunID": run_id, "Plan": plan.to_payload(), "PlanHash": plan.sha256()}
     )
     connection.execute(sa.insert(node_runs), _node_rows(run_id, current.product_id, plan, pack_of))
     if rows:
