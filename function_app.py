@@ -157,8 +157,9 @@ def submit_job(message: dict) -> dict:  # type: ignore[type-arg]
 
 
 @app.activity_trigger(input_name="message")
-def check_job(message: dict) -> dict:  # type: ignore[type-arg]
-    return activities.nodes.check_job(message)
+@app.durable_client_input(client_name="client")
+async def check_job(message: dict, client: Any) -> dict:  # type: ignore[type-arg]
+    return await activities.nodes.check_job(message, DurableInstances(client))
 
 
 @app.activity_trigger(input_name="message")

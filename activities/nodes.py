@@ -1,9 +1,8 @@
 """Activities of a node: submit its job, look at it, settle it."""
 
 import asyncio
-import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +21,7 @@ from landfall.jobs.protocol import Failure, JobRunID, JobRunStatus, JobState
 from landfall.jobs.tokens import idempotency_token
 from landfall.landing.ledger import claim_newer_versions
 from landfall.log_context import remember_product
+from landfall.planning.plan import NodeKey
 from landfall.runs.attempts import (
     Attempt,
     product_of_run,
@@ -37,7 +37,6 @@ from landfall.runs.node_result import UnreadableResult, parse_node_result
 from landfall.runs.node_spec import build_node_spec
 from landfall.runs.pack_attempts import PackAttempt
 from landfall.runs.settling import Settled, TryAgain, end_node
-from landfall.runs.submissions import Submission
 from landfall.runs.verdict import Verdict, weigh
 from landfall.runs.work import JobEnd, JobOutcome, NodeWork
 
@@ -126,29 +125,42 @@ class NodeActivities:
         )
 
     @correlated
-    def check_job(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Ask the Jobs API how a job run stands; ``end`` stays empty while it goes on."""
+    async def check_job(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
+        """Ask the Jobs API how a job run stands; ``end`` stays empty while it goes on.
+
+        What a pack has built by then is settled, and starts what waited for nothing else.
+        """
+        outcome, settled = await asyncio.to_thread(self._look, message)
+        if settled is not None:
+            await _start(instances, RunID(message["run_id"]), settled)
+        return outcome.to_payload()
+
+    def _look(self, message: Mapping[str, Any]) -> tuple[JobOutcome, Settled | None]:
         job_run_id = JobRunID(message["job_run_id"])
         try:
             status = self._services.jobs.status(job_run_id)
         except LandfallError as error:
             if error.retryable:
                 # The next look may get an answer; the job goes on meanwhile.
-                return JobOutcome(job_run_id=job_run_id).to_payload()
-            return JobOutcome(
+                return JobOutcome(job_run_id=job_run_id), None
+            failed = JobOutcome(
                 end=JobEnd.FAILED, error_code=error.code, reason=str(error), job_run_id=job_run_id
-            ).to_payload()
-        if status.state is JobState.RUNNING and not is_pack(message["key"]):
-            now = self._services.now()
-            self._services.database.transact(
-                lambda connection: record_running(
-                    connection, RunID(message["run_id"]), message["key"], now=now
-                )
             )
+            return failed, None
+        settled = None
+        if status.state is JobState.RUNNING:
+            settled = self._note_progress(RunID(message["run_id"]), NodeKey(message["key"]))
         outcome = _outcome(status, job_run_id)
         if outcome.end is None and message["expired"]:
-            return self._stop(job_run_id).to_payload()
-        return outcome.to_payload()
+            return self._stop(job_run_id), settled
+        return outcome, settled
+
+    def _note_progress(self, run_id: RunID, key: NodeKey) -> Settled | None:
+        if is_pack(key):
+            return self._packs.note_progress(run_id, key, self._product(run_id))
+        now = self._services.now()
+        self._services.database.transact(lambda connection: record_running(connection, run_id, key, now=now))
+        return None
 
     @correlated
     async def finish_node(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
@@ -158,8 +170,7 @@ class NodeActivities:
         settled = await asyncio.to_thread(self._settle, work, outcome)
         if isinstance(settled, TryAgain):
             return {"retry": True, "delay_s": settled.delay_s}
-        own = (ClaimedNode(work.run_id, key, 1) for key in settled.start)
-        await start_nodes(instances, (*own, *settled.start_elsewhere))
+        await _start(instances, work.run_id, settled)
         if settled.run_ended:
             await instances.wake(run_instance(work.run_id), RUN_FINISHED_EVENT)
         return {"retry": False}
@@ -183,7 +194,6 @@ class NodeActivities:
         return {}
 
     def _submit(self, work: NodeWork, attempt: Attempt) -> JobOutcome:
-        domain, name = attempt.product.split("/")
         if work.attempt > 1:
             self._submitting.end_earlier(work.run_id, work.key)
         attempt = self._with_files_of_now(work, attempt)
@@ -193,19 +203,11 @@ class NodeActivities:
             account=self._services.settings.storage_account,
             trace=self._trace_context(work),
         )
-        path = addresses.spec_path(domain, name, work.run_id, work.key, work.attempt)
-        self._services.lake.write_control(path, json.dumps(spec))
-        submission = Submission(
-            run_id=work.run_id,
-            key=work.key,
-            attempt=work.attempt,
-            product=attempt.product,
-            timeout_s=attempt.timeout_s,
-            token=idempotency_token(work.run_id, work.key, work.attempt),
-        )
-        job_run_id = self._submitting.submit(
-            submission,
-            lambda taken, now: self._services.database.transact(
+        return self._submitting.submit(
+            work,
+            attempt,
+            spec,
+            lambda taken, token, now: self._services.database.transact(
                 lambda connection: record_submission(
                     connection,
                     work.run_id,
@@ -213,14 +215,11 @@ class NodeActivities:
                     work.attempt,
                     job_run_id=taken,
                     job_run_url=None,
-                    token=submission.token,
+                    token=token,
                     now=now,
                 )
             ),
         )
-        if job_run_id is None:
-            return JobOutcome(settled=True)
-        return JobOutcome(job_run_id=job_run_id, timeout_s=attempt.timeout_s)
 
     def _with_files_of_now(self, work: NodeWork, attempt: Attempt) -> Attempt:
         """Return the attempt with the versions of its files that its job will find."""
@@ -273,6 +272,11 @@ class NodeActivities:
             self._products.clear()
         self._products[run_id] = product
         remember_product(run_id, product)
+
+
+async def _start(instances: Instances, run_id: RunID, settled: Settled) -> None:
+    own = (ClaimedNode(run_id, key, 1) for key in settled.start)
+    await start_nodes(instances, (*own, *settled.start_elsewhere))
 
 
 def _outcome(status: JobRunStatus, job_run_id: JobRunID) -> JobOutcome:

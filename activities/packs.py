@@ -1,6 +1,5 @@
 """Activities of a pack: submit its job, settle its nodes. Those of a node call them where its key is one of a pack."""
 
-import json
 import logging
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,14 +18,16 @@ from landfall.runs.node_result import UnreadableResult
 from landfall.runs.node_spec import build_pack_spec
 from landfall.runs.pack_attempts import PackAttempt, read_pack, record_pack_submission
 from landfall.runs.pack_result import PackResult, parse_pack_result, together
-from landfall.runs.pack_settling import settle_pack
+from landfall.runs.pack_settling import settle_finished, settle_pack
 from landfall.runs.pack_verdicts import Blame, PackEnd
 from landfall.runs.settling import Settled
-from landfall.runs.submissions import Submission
 from landfall.runs.verdict import Verdict, said_by_the_job, weigh
 from landfall.runs.work import JobEnd, JobOutcome, NodeWork
 
 log = logging.getLogger(__name__)
+
+# Packs of which a worker remembers how far they are.
+_MOST_SEEN = 10_000
 
 
 class Packs:
@@ -35,6 +36,8 @@ class Packs:
     def __init__(self, services: Services, submitting: Submitting) -> None:
         self._services = services
         self._submitting = submitting
+        # How many results of a pack were known at its last look; who does not know looks into SQL, no more.
+        self._seen: dict[tuple[RunID, NodeKey], int] = {}
 
     def read(self, work: NodeWork) -> PackAttempt:
         return self._services.database.read(lambda connection: read_pack(connection, work.run_id, work.key))
@@ -50,7 +53,6 @@ class Packs:
         if any(attempt.number > 1 for attempt in pack.attempts.values()):
             self._submitting.end_earlier(work.run_id)
         pack, refused = self._with_files_of_now(work, pack)
-        domain, name = pack.product.split("/")
         spec = build_pack_spec(
             work.run_id,
             work.key,
@@ -59,27 +61,38 @@ class Packs:
             traces=traces,
             refused=refused,
         )
-        path = addresses.spec_path(domain, name, work.run_id, work.key, work.attempt)
-        self._services.lake.write_control(path, json.dumps(spec))
         tokens = _tokens(work.run_id, pack)
-        job_run_id = self._submitting.submit(
-            Submission(
-                run_id=work.run_id,
-                key=work.key,
-                attempt=work.attempt,
-                product=pack.product,
-                timeout_s=pack.timeout_s,
-                token=idempotency_token(work.run_id, work.key, work.attempt),
-            ),
-            lambda taken, now: self._services.database.transact(
+        return self._submitting.submit(
+            work,
+            pack,
+            spec,
+            lambda taken, _, now: self._services.database.transact(
                 lambda connection: record_pack_submission(
                     connection, work.run_id, work.key, job_run_id=taken, tokens=tokens, now=now
                 )
             ),
         )
-        if job_run_id is None:
-            return JobOutcome(settled=True)
-        return JobOutcome(job_run_id=job_run_id, timeout_s=pack.timeout_s)
+
+    def note_progress(self, run_id: RunID, pack: NodeKey, product: str) -> Settled | None:
+        """Settle the nodes that the job of a pack has built so far; ``None`` if nothing new is known of it."""
+        try:
+            kept = self._kept(run_id, pack, product)
+        except LandfallError as error:
+            # Its end tells as well.
+            log.warning("%s of run %s: what it has built so far cannot be read: %s", pack, run_id, error)
+            return None
+        if self._seen.get((run_id, pack)) == len(kept.results):
+            return None
+        now = self._services.now()
+        settled = self._services.database.transact(
+            lambda connection: settle_finished(
+                connection, run_id, pack, _verdicts(kept), times=kept.times, now=now
+            )
+        )
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+        self._seen[run_id, pack] = len(kept.results)
+        return settled
 
     def settle(self, work: NodeWork, outcome: JobOutcome, product: str) -> Settled:
         """Settle the nodes of a pack whose job run has ended, or never came to be."""
@@ -131,15 +144,26 @@ class Packs:
                 return PackEnd({}, unreadable(error), Blame.ALL)
             return PackEnd(_verdicts(found), weigh(outcome, None), Blame.NOBODY, found.times)
         # The job did not come to its end: what it had kept until then lies there in parts.
-        parts = lake.read_control_results(addresses.pack_parts_path(domain, name, work.run_id, work.key))
         try:
-            kept = together(map(parse_pack_result, parts.values()))
+            kept = self._kept(work.run_id, work.key, product)
         except UnreadableResult as error:
             return PackEnd({}, unreadable(error), Blame.ALL)
         failure = explained(self._services, outcome)
         rest = weigh(failure, None)
         blame = Blame.ALL if outcome.capacity or said_by_the_job(failure) else Blame.FIRST
         return PackEnd(_verdicts(kept), rest, blame, kept.times)
+
+    def _kept(self, run_id: RunID, pack: NodeKey, product: str) -> PackResult:
+        """Return what the job of a pack keeps before its end.
+
+        Raises:
+            UnreadableResult: A part is not what it should be.
+        """
+        domain, name = product.split("/")
+        parts = self._services.lake.read_control_results(
+            addresses.pack_parts_path(domain, name, run_id, pack)
+        )
+        return together(map(parse_pack_result, parts.values()))
 
 
 def _tokens(run_id: RunID, pack: PackAttempt) -> dict[tuple[NodeKey, int], str]:

@@ -100,9 +100,9 @@ class TracedNodeActivities(NodeActivities):
         with telemetry.span("submit_job", _node(message), _of_node(message)):
             return super().submit_job(message)
 
-    def check_job(self, message: dict[str, Any]) -> dict[str, Any]:
+    async def check_job(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
         with telemetry.span("check_job", _node(message), _of_node(message)):
-            return super().check_job(message)
+            return await super().check_job(message, instances)
 
     def _trace_context(self, work: NodeWork) -> dict[str, str]:
         return {"traceparent": telemetry.attempt_span(work.run_id, work.key, work.attempt).traceparent()}

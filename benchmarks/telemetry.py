@@ -127,7 +127,7 @@ async def _drive(
         await asyncio.sleep(answer["wait_s"])
     services.jobs.end(answer["job_run_id"], SUCCEEDED)
     look = {"run_id": taken.run_id, "key": NodeKey(taken.key), "expired": False}
-    outcome = nodes.check_job({**look, "job_run_id": answer["job_run_id"]})
+    outcome = await nodes.check_job({**look, "job_run_id": answer["job_run_id"]}, cast(Instances, instances))
     await nodes.finish_node({"work": work, "outcome": outcome}, cast(Instances, instances))
 
 

@@ -132,7 +132,7 @@ async def run(services: FakeServices) -> None:
         job_run_id = await submit(nodes, work)
         services.jobs.end(job_run_id, end)
         look = {"run_id": RUN_ID, "key": work.key, "job_run_id": job_run_id, "expired": False}
-        outcome = nodes.check_job(look)
+        outcome = await nodes.check_job(look, instances)
         for _ in range(2):  # as after an acknowledgement that was lost
             await nodes.finish_node({"work": work.to_payload(), "outcome": outcome}, instances)
     closed = await runs.close_run({"run_id": RUN_ID}, instances)
