@@ -169,12 +169,17 @@ class _Lost(Exception):
     """The platform loses the process that executes a node."""
 
 
+class _NotYet(Exception):
+    """The time of a node of a pack has not come."""
+
+
 @dataclass
 class JobRun:
     """One job run and how it ended.
 
     Attributes:
-        ends_at: When it does its work, unless it is cancelled before.
+        ends_at: When it does its work, unless it is cancelled before; those of a pack share the time until then.
+        built: Results of the nodes of a pack that had their turn.
     """
 
     job_run_id: JobRunID
@@ -183,6 +188,7 @@ class JobRun:
     started_at: datetime
     ends_at: datetime
     status: JobRunStatus | None = None
+    built: dict[str, NodeResult] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -270,15 +276,18 @@ class SimulatedJobs:
         return JobOutput(error=None, error_trace=None, logs="")
 
     def work(self) -> None:
-        """Let every job run whose time has come do its work, first come first served."""
+        """Let every job run do the work whose time has come, first come first served."""
         with self._lock:
-            due = [run for run in self.runs.values() if run.status is None and run.ends_at <= self.now()]
-            for run in sorted(due, key=lambda run: run.ends_at):
-                self._execute(run)
+            going = [run for run in self.runs.values() if run.status is None]
+            for run in sorted(going, key=lambda run: run.ends_at):
+                if run.pack is not None or run.ends_at <= self.now():
+                    self._execute(run)
 
     def _execute(self, run: JobRun) -> None:
         try:
             results = self._execute_nodes(run)
+        except _NotYet:
+            return
         except _Lost:
             run.status = JobRunStatus(JobState.FAILED, Failure.INFRASTRUCTURE, code="CLUSTER_ERROR")
             return
@@ -292,7 +301,9 @@ class SimulatedJobs:
             results = [self._execute_node(run.specs[0])]
             self._write(results[0].spec.result_uri, results[0].to_json())
             return results
-        executed = run_pack(run.pack, self._execute_node, self._write, self.now)
+        # The job does not know that it is interrupted: it is played again from its start, with what it has built.
+        turns = _Turns(run, self.now(), self._execute_node)
+        executed = run_pack(run.pack, turns.execute, self._write, turns.now)
         return [item.result for item in executed]
 
     def _execute_node(self, spec: NodeSpec) -> NodeResult:
@@ -315,12 +326,41 @@ class SimulatedJobs:
 
     def _write(self, folder: str, text: str) -> None:
         path = f"{parse_abfss(folder).path}/part-00000.txt"
-        self.lake.control[path] = text
-        self.on_result(path)
+        if self.lake.control.get(path) != text:
+            self.lake.control[path] = text
+            self.on_result(path)
 
     def _call(self, name: str) -> None:
         self.calls[name] += 1
         _fail_if_told(self.trouble, name)
+
+
+@dataclass
+class _Turns:
+    """The nodes of a pack, each of which takes the same time.
+
+    Attributes:
+        taken: How many have been executed, as far as the job knows.
+    """
+
+    run: JobRun
+    reached: datetime
+    build: Callable[[NodeSpec], NodeResult]
+    taken: int = 0
+
+    def execute(self, spec: NodeSpec) -> NodeResult:
+        if spec.node not in self.run.built:
+            if self._after(self.taken + 1) > self.reached:
+                raise _NotYet
+            self.run.built[spec.node] = self.build(spec)
+        self.taken += 1
+        return self.run.built[spec.node]
+
+    def now(self) -> datetime:
+        return self._after(self.taken)
+
+    def _after(self, nodes: int) -> datetime:
+        return self.run.started_at + (self.run.ends_at - self.run.started_at) * nodes / len(self.run.specs)
 
 
 class HubClient:

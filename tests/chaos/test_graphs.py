@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from landfall.spec.model import Product, RunSettings
+from landfall.spec.model import ExecutionMode, Product, RunSettings
 from tests.builders import a_product, a_transformation
 from tests.chaos.books import check_world
 from tests.chaos.cloud import Plan
@@ -37,6 +37,7 @@ class Story:
         lost: Nodes whose first attempt the platform loses.
         deaths: Effects after which the app's process dies.
         loses_hub: Whether the orchestration store dies with it.
+        pack_nodes: Most nodes of one job run; 0 if each has its own.
     """
 
     upstreams: tuple[tuple[int, ...], ...]
@@ -49,6 +50,7 @@ class Story:
     twice: float
     wakes: float
     seed: int
+    pack_nodes: int
 
     def product(self) -> Product:
         return a_product(
@@ -56,7 +58,11 @@ class Story:
                 a_transformation(_key(number), inputs=[f"t{one}" for one in sources] or ["orders_landed"])
                 for number, sources in enumerate(self.upstreams)
             ),
-            run=RunSettings(max_parallel_nodes=self.max_parallel_nodes),
+            run=RunSettings(
+                max_parallel_nodes=self.max_parallel_nodes,
+                execution=ExecutionMode.PACKED if self.pack_nodes else ExecutionMode.SINGLE,
+                pack_nodes=self.pack_nodes or RunSettings().pack_nodes,
+            ),
         )
 
     def expected(self) -> Mapping[str, str]:
@@ -76,7 +82,7 @@ def _key(number: int) -> str:
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> Story:
+def stories(draw: st.DrawFn, pack_nodes: st.SearchStrategy[int]) -> Story:
     # Most faults need few nodes, and small graphs are played quickly.
     size = draw(st.integers(1, draw(st.sampled_from([8, 8, 20, MOST_NODES // 3, MOST_NODES]))))
     chance = draw(st.randoms(use_true_random=False))
@@ -102,6 +108,7 @@ def stories(draw: st.DrawFn) -> Story:
         twice=draw(st.sampled_from([0.0, 0.3])),
         wakes=draw(st.sampled_from([0.0, 0.5, 1.0])),
         seed=chance.randint(0, 2**32),
+        pack_nodes=draw(pack_nodes),
     )
 
 
@@ -113,17 +120,30 @@ def told() -> Iterator[Counter[str]]:
     print(dict(counts))
 
 
-@settings(
+# A failing story is played in seconds; shrinking it would take hours.
+as_often_as_told = settings(
     max_examples=EXAMPLES,
     suppress_health_check=list(HealthCheck),
-    # A failing story is played in seconds; shrinking it would take hours.
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     print_blob=True,
 )
-@given(story=stories())
+
+
+@as_often_as_told
+@given(story=stories(st.just(0)))
 def test_any_graph_is_built_as_far_as_it_can_be_and_a_rerun_builds_the_rest(
     told: Counter[str], story: Story
 ) -> None:
+    play(told, story)
+
+
+@as_often_as_told
+@given(story=stories(st.sampled_from([2, 5, 50])))
+def test_any_graph_is_built_in_packs_as_it_is_without(told: Counter[str], story: Story) -> None:
+    play(told, story)
+
+
+def play(told: Counter[str], story: Story) -> None:
     with TemporaryDirectory() as folder:
         world = World(
             Path(folder),

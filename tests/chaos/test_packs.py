@@ -68,6 +68,20 @@ def test_a_node_that_kills_its_process_is_left_alone_with_it(tmp_path: Path) -> 
     world.close()
 
 
+def test_nodes_move_while_their_job_run_goes_on(tmp_path: Path) -> None:
+    world = World(tmp_path, a_mixed_product(ExecutionMode.PACKED), plan=Plan(takes_s=60))
+    world.land(FILE)
+
+    world.tick_until(lambda: 3 <= Counter(world.node_states().values())["succeeded"] <= 8)
+
+    assert "running" in world.node_states().values()
+    assert len(world.jobs.runs) == 1
+    world.finish()
+    check_world(world)
+    assert set(world.node_states().values()) == {"succeeded"}
+    world.close()
+
+
 def test_a_run_that_fails_fast_begins_no_further_node_of_the_pack(tmp_path: Path) -> None:
     product = a_mixed_product(ExecutionMode.PACKED, on_failure=OnFailure.FAIL_FAST)
 
