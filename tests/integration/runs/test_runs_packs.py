@@ -31,19 +31,20 @@ LATER = NOW + timedelta(seconds=10)
 
 @pytest.fixture
 def run_id(database: Database) -> RunID:
-    """Return a run of ``pack.1``: the ingest, a and b behind it, c behind b; and of ``pack.2`` with d behind a."""
+    """Return a run of ``pack.1``: the ingest, a, b and c in a row, d behind c; and of ``pack.2``: e behind c."""
     product = a_product(
         a_transformation("build_a"),
         a_transformation("build_b", inputs=["a"]),
         a_transformation("build_c", inputs=["b"]),
-        a_transformation("build_d", inputs=["a"]),
-        run=RunSettings(execution=ExecutionMode.PACKED, pack_nodes=4),
+        a_transformation("build_d", inputs=["c"]),
+        a_transformation("build_e", inputs=["c"]),
+        run=RunSettings(execution=ExecutionMode.PACKED, pack_nodes=5),
     )
     apply(database, product)
     land(database)
     run_id = begin(database, "r1")
     assert run_id is not None
-    keys = ("ingest.orders_landed", "build_a", "build_b", "build_c")
+    keys = ("ingest.orders_landed", "build_a", "build_b", "build_c", "build_d")
     tokens = {(NodeKey(key), 1): f"t.{key}" for key in keys}
     database.transact(
         lambda c: record_pack_submission(c, run_id, FIRST, job_run_id=7, tokens=tokens, now=NOW)
@@ -72,7 +73,7 @@ def test_the_first_look_says_which_node_is_at_work(database: Database, run_id: R
 def test_what_has_succeeded_is_settled_and_starts_what_waited_for_nothing_else(
     database: Database, run_id: RunID
 ) -> None:
-    built = {"ingest.orders_landed": SUCCEEDED, "build_a": SUCCEEDED}
+    built = dict.fromkeys(("ingest.orders_landed", "build_a", "build_b", "build_c"), SUCCEEDED)
 
     settled = note(database, run_id, built)
 
@@ -81,13 +82,14 @@ def test_what_has_succeeded_is_settled_and_starts_what_waited_for_nothing_else(
     assert node_states(database, run_id) == {
         "ingest.orders_landed": "succeeded",
         "build_a": "succeeded",
-        "build_b": "running",
-        "build_c": "waiting",
-        "build_d": "ready",
+        "build_b": "succeeded",
+        "build_c": "succeeded",
+        "build_d": "running",
+        "build_e": "ready",
     }
     # A look whose answer was lost: the same, as long as nobody has started it.
     assert note(database, run_id, built).start == (SECOND,)
-    assert _open(database, run_id) == (3, 2)
+    assert _open(database, run_id) == (2, 2)
 
 
 def test_a_failure_waits_for_the_end_of_the_job_run(database: Database, run_id: RunID) -> None:
@@ -104,6 +106,7 @@ def test_a_failure_waits_for_the_end_of_the_job_run(database: Database, run_id: 
         "build_b": "skipped",
         "build_c": "skipped",
         "build_d": "skipped",
+        "build_e": "skipped",
     }
     assert _open(database, run_id) == (0, 0)
 
@@ -111,7 +114,7 @@ def test_a_failure_waits_for_the_end_of_the_job_run(database: Database, run_id: 
 def test_each_change_of_a_node_is_told_once(database: Database, run_id: RunID) -> None:
     note(database, run_id, {})
     note(database, run_id, {"ingest.orders_landed": SUCCEEDED, "build_a": SUCCEEDED})
-    built = dict.fromkeys(("ingest.orders_landed", "build_a", "build_b", "build_c"), SUCCEEDED)
+    built = dict.fromkeys(("ingest.orders_landed", "build_a", "build_b", "build_c", "build_d"), SUCCEEDED)
     end(database, run_id, built, Blame.NOBODY)
 
     columns = run_events.c
@@ -134,7 +137,7 @@ def test_each_change_of_a_node_is_told_once(database: Database, run_id: RunID) -
 
 
 def test_a_pack_whose_nodes_have_all_ended_gives_its_place_back(database: Database, run_id: RunID) -> None:
-    built = dict.fromkeys(("ingest.orders_landed", "build_a", "build_b", "build_c"), SUCCEEDED)
+    built = dict.fromkeys(("ingest.orders_landed", "build_a", "build_b", "build_c", "build_d"), SUCCEEDED)
     note(database, run_id, built)
     assert _open(database, run_id) == (1, 2)
 
@@ -160,14 +163,19 @@ def test_a_node_says_with_which_others_it_shares_its_job_run(database: Database,
     found = database.read(lambda c: get_node(c, run_id, NodeKey("build_b")))
 
     assert (found.summary.pack, found.summary.job_run_id) == (FIRST, 7)
-    ingest, first, _ = found.shares_job_run_with
-    assert [one.key for one in found.shares_job_run_with] == ["ingest.orders_landed", "build_a", "build_c"]
+    ingest, first, *_ = found.shares_job_run_with
+    assert [one.key for one in found.shares_job_run_with] == [
+        "ingest.orders_landed",
+        "build_a",
+        "build_c",
+        "build_d",
+    ]
     assert (first.state, first.started_at, first.finished_at) == ("succeeded", NOW, LATER)
     says = {
         finding.about: finding.says
         for finding in explain(database.read(lambda c: run_evidence(c, run_id, now=LATER)), now=LATER)
     }
-    share = f"job run 7, which the 4 nodes of pack.1 share ({ingest.key}, build_a, build_b, build_c)"
+    share = f"job run 7, which the 5 nodes of pack.1 share ({ingest.key}, build_a, build_b, build_c, build_d)"
     assert says["node build_b"] == f"running at attempt 1, {share}"
     assert says["node build_c"] == f"waits for build_b (running), in {share}"
 
@@ -183,9 +191,14 @@ def test_api_and_console_show_with_which_others_it_shares_its_job_run(
 
     assert answer["pack"] == FIRST
     shared = {one["key"]: one["state"] for one in answer["shares_job_run_with"]}
-    assert shared == {"ingest.orders_landed": "succeeded", "build_a": "succeeded", "build_c": "waiting"}
+    assert shared == {
+        "ingest.orders_landed": "succeeded",
+        "build_a": "succeeded",
+        "build_c": "waiting",
+        "build_d": "waiting",
+    }
     section = page.partition("Shares its job run")[2].partition("</section>")[0]
-    assert "pack.1 has 4 nodes" in section
+    assert "pack.1 has 5 nodes" in section
     assert re.findall(r'data-move="drawer">([^<]+)</a>', section) == list(shared)
     assert "10 s" in section
 
