@@ -33,7 +33,8 @@ def job_runs_of(upstreams: Upstreams, *, packed: bool) -> list[JobRun]:
     plan = make_plan(product, metadata_version=1, changed={LANDED}, published=())
     members: Sequence[Sequence[str]] = [[node.key] for node in plan.nodes]
     if packed:
-        limits = PackLimits(product.run.pack_nodes, product.run.pack_duration_s)
+        run = product.run
+        limits = PackLimits(run.pack_nodes, run.pack_duration_s, run.max_parallel_nodes)
         members = make_packs(plan, limits, {})
     place = {key: number for number, keys in enumerate(members) for key in keys}
     after: list[set[int]] = [set() for _ in members]
