@@ -11,6 +11,7 @@ from landfall.runs.file_history import FileVersion
 from landfall.runs.pack_neighbours import PackNeighbour
 from landfall.runs.queries import RuleResult, RunEvent
 from landfall.runs.request_list import RequestSummary
+from landfall.runs.run_lineage import RunEdge
 from landfall.runs.run_nodes import Neighbour, NodeFile
 from landfall.runs.states import NodeState
 
@@ -78,6 +79,13 @@ class EventPage(Answer):
     """Changes of state, the newest first."""
 
     events: list[RunEvent]
+    following: str | None
+
+
+class RunLineagePage(Answer):
+    """Datasets that a run read and wrote, in the order of its plan."""
+
+    edges: list[RunEdge]
     following: str | None
 
 

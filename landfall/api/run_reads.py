@@ -18,6 +18,7 @@ from landfall.runs.ids import RunID, node_instance
 from landfall.runs.pausing import find_pauses
 from landfall.runs.queries import NodeSummary, RunSummary, left_out_of
 from landfall.runs.request_list import RequestFilter, list_requests
+from landfall.runs.run_lineage import find_run_lineage
 from landfall.runs.run_list import RunFilter, RunOrder, find_runs, get_run_summary
 from landfall.runs.run_nodes import (
     NODES_OF_PAGE,
@@ -168,6 +169,14 @@ def show_run_files(
         )
     )
     return Reply(200, {"files": [asdict(item) for item in page.items], "following": page.following})
+
+
+def show_run_lineage(database: Database, run_id: str, *, limit: int, cursor: str | None) -> Reply:
+    """Answer ``GET /api/runs/{id}/lineage``: what the run read and wrote, in which versions."""
+    page = database.read(
+        lambda connection: find_run_lineage(connection, RunID(run_id), limit=limit, cursor=cursor)
+    )
+    return Reply(200, {"edges": [asdict(item) for item in page.items], "following": page.following})
 
 
 def show_results(database: Database, run_id: str, *, limit: int) -> Reply:

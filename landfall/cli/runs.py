@@ -61,6 +61,7 @@ _NODE_COLUMNS = (
     "pack",
     "reason",
 )
+_EDGE_COLUMNS = ("node", "source", "source_version", "target", "target_version")
 _STOP_COLUMNS = ("node", "rule", "setting", "found", "allowed")
 _RULE_COLUMNS = ("dataset", "rule", "severity", "rows_checked", "rows_failed", "share", "corrected", "found")
 
@@ -82,6 +83,7 @@ def register(app: typer.Typer) -> typer.Typer:
     group.command(epilog=examples("landfall runs watch @last --timeout 600"))(watch)
     group.command(epilog=examples("landfall runs logs @last daily_delays"))(logs)
     group.command(epilog=examples("landfall runs trace @last"))(trace)
+    group.command(epilog=examples("landfall runs lineage @last"))(lineage)
     app.add_typer(group, name="runs")
     return group
 
@@ -196,6 +198,23 @@ def show(context: typer.Context, run: RunArgument, output: Output = OutputFormat
     database = invocation(context).database()
     run_id = resolve(database, run)
     show_run(database.read(lambda connection: get_run(connection, run_id)), output)
+
+
+def lineage(
+    context: typer.Context,
+    run: RunArgument = "@last",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Show which datasets a run read and wrote, in which versions; it is known when the run has ended."""
+    from landfall.runs.run_lineage import find_run_lineage
+
+    database = invocation(context).database()
+    run_id = resolve(database, run)
+    found = database.read(lambda connection: find_run_lineage(connection, run_id, limit=limit, cursor=cursor))
+    show_rows([asdict(edge) for edge in found.items], _EDGE_COLUMNS, output)
+    note_following(found)
 
 
 def watch(context: typer.Context, run: RunArgument = "@last", timeout: Timeout = None) -> None:

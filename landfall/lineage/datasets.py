@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from landfall.planning.plan import NodeKey, Plan
+from landfall.planning.plan import NodeKey, NodeKind, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,11 +11,13 @@ class DatasetEdge:
 
     Attributes:
         node: The node that reads ``source`` and writes ``target``.
-        source: Full name of a dataset, see ``full_name``.
+        input: How the node itself calls ``source``; ``None`` for landed files.
+        source: Full name of a dataset, see ``full_name``, or of its landed files, see ``landing_name``.
         target: Full name of a dataset.
     """
 
     node: NodeKey
+    input: str | None
     source: str
     target: str
 
@@ -33,15 +35,26 @@ def quarantine_name(dataset: str) -> str:
     return f"quarantine/{dataset}"
 
 
+def landing_name(dataset: str) -> str:
+    """Return the full name of the files that landed for a dataset, given its full name."""
+    return f"landing/{dataset}"
+
+
 def dataset_edges(plan: Plan) -> tuple[DatasetEdge, ...]:
     """Return the edges of a plan, upstreams first, each pair of datasets once.
 
-    An ingest node has none: it reads landed files, and the ledger says which.
+    An ingest node reads landed files; the ledger says which.
     """
     edges: dict[tuple[str, str], DatasetEdge] = {}
     for node in plan.nodes:
         target = full_name(plan.product, node.output)
-        for item in node.definition["inputs"]:
-            source = full_name(item["product"], item["dataset"])
-            edges.setdefault((source, target), DatasetEdge(node.key, source, target))
+        if node.kind is NodeKind.INGEST:
+            reads: list[tuple[str | None, str]] = [(None, landing_name(target))]
+        else:
+            reads = [
+                (item["name"], full_name(item["product"], item["dataset"]))
+                for item in node.definition["inputs"]
+            ]
+        for name, source in reads:
+            edges.setdefault((source, target), DatasetEdge(node.key, name, source, target))
     return tuple(edges.values())

@@ -8,16 +8,16 @@ import sqlalchemy as sa
 
 from landfall.errors import LandfallError
 from landfall.landing.ledger import settle_files
-from landfall.lineage.datasets import dataset_edges
 from landfall.metadata.service_levels import wake_service_levels
-from landfall.metadata.tables import lineage_edges, node_runs, packs, run_plans, run_requests, runs
-from landfall.planning.plan import NodeKey, Plan
+from landfall.metadata.tables import node_runs, packs, run_requests, runs
+from landfall.planning.plan import NodeKey
 from landfall.runs.backfills import settle_chunk
 from landfall.runs.claiming import ClaimedNode, claim_places
 from landfall.runs.gate import hold_gate
 from landfall.runs.ids import RunID
 from landfall.runs.journal import change_run, write_event
 from landfall.runs.requests import RequestState
+from landfall.runs.run_lineage import write_run_lineage
 from landfall.runs.settling import cancel_waiting_nodes, open_nodes
 from landfall.runs.states import (
     FINAL_RUN_STATES,
@@ -121,7 +121,7 @@ def close_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> Run
     )
     settle_chunk(connection, run_id, state, reason, now=now)
     wake_service_levels(connection, run.DataProductID, now=now)
-    _write_lineage(connection, run_id, now)
+    write_run_lineage(connection, run_id, now=now)
     return state
 
 
@@ -204,30 +204,3 @@ def _claimed_open_nodes(connection: sa.Connection, run_id: RunID) -> tuple[Claim
     ).all()
     ordered = sorted(rows, key=lambda row: (-row.Priority, row.ID))
     return tuple(ClaimedNode(run_id, NodeKey(row.NodeKey), row.Attempt) for row in ordered)
-
-
-def _write_lineage(connection: sa.Connection, run_id: RunID, now: datetime) -> None:
-    """Write which datasets the run read and wrote: those of its succeeded nodes."""
-    plan = Plan.from_payload(
-        connection.execute(sa.select(run_plans.c.Plan).where(run_plans.c.RunID == run_id)).scalar_one()
-    )
-    succeeded: set[str] = set(
-        connection.execute(
-            sa.select(node_runs.c.NodeKey).where(
-                node_runs.c.RunID == run_id, node_runs.c.State == NodeState.SUCCEEDED
-            )
-        ).scalars()
-    )
-    rows = [
-        {
-            "RunID": run_id,
-            "NodeKey": edge.node,
-            "SourceDataSet": edge.source,
-            "TargetDataSet": edge.target,
-            "RecordedAt": now,
-        }
-        for edge in dataset_edges(plan)
-        if edge.node in succeeded
-    ]
-    if rows:
-        connection.execute(sa.insert(lineage_edges), rows)

@@ -28,6 +28,7 @@ from landfall.api.run_answers import (
     RequestPage,
     RuleList,
     RunFilePage,
+    RunLineagePage,
     RunPage,
 )
 from landfall.metadata.scope import Scope
@@ -162,6 +163,17 @@ async def show_run_files(
     """List the landed files that a run claimed."""
     known = await of_run(request, caller, run_id)
     return await read(request, run_reads.show_run_files, known, dataset=dataset, limit=limit, cursor=cursor)
+
+
+@router.get(
+    "/runs/{run_id}/lineage", response_model=RunLineagePage, responses=problems(404), tags=["lineage"]
+)
+async def show_run_lineage(
+    request: Request, caller: Caller, run_id: str, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """List which datasets a run read and wrote, in which versions; nothing before it has ended."""
+    known = await of_run(request, caller, run_id)
+    return await read(request, run_reads.show_run_lineage, known, limit=limit, cursor=cursor)
 
 
 @router.get("/runs/{run_id}/quality", response_model=RuleList, responses=problems(404))

@@ -23,6 +23,9 @@ lineage_edges = Table(
     Column("NodeKey", NODE_KEY, nullable=False),
     Column("SourceDataSet", sa.Unicode(400), nullable=False),
     Column("TargetDataSet", sa.Unicode(400), nullable=False),
+    # Versions of the two tables, as the node read and wrote them; landed files have none.
+    Column("SourceVersion", sa.BigInteger),
+    Column("TargetVersion", sa.BigInteger),
     Column("RecordedAt", UtcDateTime, nullable=False),
     UniqueConstraint("RunID", "SourceDataSet", "TargetDataSet"),
     Index("IX_LineageEdges_TargetDataSet", "TargetDataSet"),

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from landfall.metadata.engine import Database
 from landfall.metadata.lineage import Direction
 from landfall.metadata.tables import landed_files
+from landfall.planning.plan import NodeKey
 from landfall.runs.files_behind import UnknownTableVersion, files_behind
 from landfall.runs.provenance import provenance
+from landfall.runs.run_lineage import RunEdge, find_run_lineage
 from tests.builders import a_product, a_transformation
 from tests.integration.runs.acting import NOW, SUCCEEDED, apply, begin, finish, land, settle
 
@@ -99,6 +101,38 @@ def test_a_former_version_was_made_of_fewer_files_even_if_they_were_taken_in_aga
     assert [file.url.rpartition("/")[2] for file in current] == ["b.csv", "a.csv"]
     with pytest.raises(UnknownTableVersion, match="has no version 7"):
         database.read(lambda c: files_behind(c, "orders", version=7))
+
+
+def test_a_run_tells_which_versions_it_read_and_wrote_once_it_has_ended(database: Database) -> None:
+    apply(database, a_product(a_transformation()))
+    land(database, "orders_landed/a.csv", etag="0x1")
+    run_id = begin(database, "r1")
+    assert run_id is not None
+    landed = {"inputs": [{"name": "orders_landed", "version": None}], "output": {"version": 4}}
+    built = {"inputs": [{"name": "orders_landed", "version": 4}], "output": {"version": 12}}
+    settle(database, run_id, "ingest.orders_landed", replace(SUCCEEDED, result=landed))
+    assert database.read(lambda c: find_run_lineage(c, run_id)).items == ()
+    settle(database, run_id, "build_orders", replace(SUCCEEDED, result=built))
+    finish(database, run_id)
+
+    first = database.read(lambda c: find_run_lineage(c, run_id, limit=1))
+    (second,) = database.read(lambda c: find_run_lineage(c, run_id, cursor=first.following)).items
+
+    table = "sales/orders.orders_landed"
+    assert first.items == (RunEdge(NodeKey("ingest.orders_landed"), f"landing/{table}", None, table, 4),)
+    assert second == RunEdge(NodeKey("build_orders"), table, 4, "sales/orders.orders", 12)
+
+
+def test_what_a_failed_node_would_have_written_is_no_lineage(database: Database) -> None:
+    apply(database, a_product(a_transformation()))
+    land(database)
+    run_id = begin(database, "r1")
+    assert run_id is not None
+    finish(database, run_id, failing=frozenset({"build_orders"}))
+
+    (edge,) = database.read(lambda c: find_run_lineage(c, run_id)).items
+
+    assert edge.node == "ingest.orders_landed"
 
 
 def test_a_dataset_that_was_never_published_was_made_of_no_file(database: Database) -> None:

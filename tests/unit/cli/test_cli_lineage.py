@@ -80,3 +80,14 @@ def test_a_version_that_no_run_published_is_refused_by_both(published: Database,
 
 def test_a_version_without_files_is_a_wrong_use(published: Database, landfall: Command) -> None:
     assert landfall("lineage", "orders", "--version", "5").code == 2
+
+
+def test_the_command_and_the_api_tell_the_same_versions_of_a_run(
+    published: Database, landfall: Command
+) -> None:
+    said = landfall("runs", "lineage", "@last", "--output", "json")
+
+    assert said.code == 0, said.err
+    edges = json.loads(said.out)
+    assert edges == Api(ServerBackend(published)).get("/api/runs/r1/lineage").json["edges"]
+    assert [edge["target_version"] for edge in edges] == [4, 5]

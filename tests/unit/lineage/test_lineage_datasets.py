@@ -15,11 +15,12 @@ def test_edges_lead_from_each_input_to_the_output_under_full_names() -> None:
         product, metadata_version=1, changed=["orders_landed"], published=["crm/base.customer@3"]
     )
 
-    orders, totals = NodeKey("build_orders"), NodeKey("totals")
+    ingest, orders, totals = map(NodeKey, ("ingest.orders_landed", "build_orders", "totals"))
     assert dataset_edges(plan) == (
-        DatasetEdge(orders, "sales/orders.orders_landed", "sales/orders.orders"),
-        DatasetEdge(orders, "crm/base.customer", "sales/orders.orders"),
-        DatasetEdge(totals, "sales/orders.orders", "sales/orders.totals"),
+        DatasetEdge(ingest, None, "landing/sales/orders.orders_landed", "sales/orders.orders_landed"),
+        DatasetEdge(orders, "orders_landed", "sales/orders.orders_landed", "sales/orders.orders"),
+        DatasetEdge(orders, "customer", "crm/base.customer", "sales/orders.orders"),
+        DatasetEdge(totals, "orders", "sales/orders.orders", "sales/orders.totals"),
     )
 
 
@@ -29,5 +30,5 @@ def test_two_nodes_between_the_same_datasets_give_one_edge() -> None:
     )
     plan = make_plan(product, metadata_version=1, changed=["orders_landed"], published=[])
 
-    (edge,) = dataset_edges(plan)
+    _, edge = dataset_edges(plan)
     assert edge.node == "first"
