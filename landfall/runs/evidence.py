@@ -169,7 +169,7 @@ def _open_set(connection: sa.Connection, current: CurrentProduct, landing_set: L
     return OpenSet(
         dataset=landing_set.dataset,
         key=landing_set.key,
-        missing=missing or "its deadline",
+        missing=missing,
         files=count_waiting(connection, landing_set.set_id),
         opened_at=landing_set.opened_at,
         deadline_at=landing_set.deadline_at,

@@ -13,9 +13,19 @@ _LATE = timedelta(seconds=60)
 def set_incomplete(about: str, found: OpenSet, now: datetime) -> Finding:
     """Return what a set of landed files waits for."""
     name = f"{found.dataset} {found.key}".strip()
-    is_late = found.deadline_at is not None and now >= found.deadline_at
-    until = f"{found.deadline_at:%Y-%m-%d %H:%M:%S} UTC" if found.deadline_at else "no deadline"
-    deadline = f"its deadline has passed ({until})" if is_late else f"its deadline is {until}"
+    if found.deadline_at is None:
+        deadline = "it has no deadline"
+    else:
+        verb = "has passed:" if now >= found.deadline_at else "is"
+        deadline = f"its deadline {verb} {found.deadline_at:%Y-%m-%d %H:%M:%S} UTC"
+    if found.missing is None:
+        return Finding(
+            about,
+            Cause.SET_INCOMPLETE,
+            f"the set {name} is kept open until its deadline, {_waiting(found.files)}; {deadline}",
+            "the reconcile timer closes it; `landfall files replay --state waiting` runs what is there at once",
+            found.opened_at,
+        )
     return Finding(
         about,
         Cause.SET_INCOMPLETE,

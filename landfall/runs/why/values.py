@@ -101,13 +101,13 @@ class OpenSet:
 
     Attributes:
         key: What names the set; empty where sets follow one another.
-        missing: What it waits for, in words.
+        missing: What it waits for, in words; ``None`` if only its deadline is to come.
         files: Files of it that are there.
     """
 
     dataset: str
     key: str
-    missing: str
+    missing: str | None
     files: int
     opened_at: datetime
     deadline_at: datetime | None

@@ -405,7 +405,25 @@ def test_a_set_that_is_not_complete_names_what_is_missing_and_its_deadline(datab
 
     assert (file.cause, waiting.cause) == (Cause.SET_INCOMPLETE, Cause.SET_INCOMPLETE)
     assert "b.csv, c.csv did not come yet, 1 file waits; its deadline is 2026-01-01 13:00:00 UTC" in file.says
-    assert "its deadline has passed (2026-01-01 13:00:00 UTC)" in late.says
+    assert "its deadline has passed: 2026-01-01 13:00:00 UTC" in late.says
+
+
+def test_a_set_that_lacks_nothing_says_what_it_is_kept_open_for(database: Database) -> None:
+    complete = CompleteSet(3600, names=("a.csv", "b.csv"))
+    dataset = a_landed_dataset("orders_landed", landing="latest/*.csv", complete=complete)
+    apply(database, a_product(a_transformation(), landed=[dataset]))
+    land(database, "latest/a.csv")
+    # Its files are what the product no longer asks for.
+    apply(
+        database,
+        a_product(a_transformation(), landed=[a_landed_dataset("orders_landed", landing="latest/*.csv")]),
+    )
+
+    late = _why(database, "orders", after=timedelta(hours=2))[0]
+
+    assert late.says.endswith(
+        "is kept open until its deadline, 1 file waits; its deadline has passed: 2026-01-01 13:00:00 UTC"
+    )
 
 
 def test_a_run_that_was_asked_for_says_what_it_waits_for(database: Database) -> None:
