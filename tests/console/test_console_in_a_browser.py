@@ -82,7 +82,7 @@ def test_a_file_name_leads_to_its_failing_rows_in_three_clicks(
     tab.get_by_label("File name").fill(name)
 
     tab.get_by_role("link", name=name).click()
-    tab.get_by_role("link", name=shop["failed"]).click()
+    tab.get_by_role("region", name="Versions of this path").get_by_role("link", name=shop["failed"]).click()
     tab.get_by_role("region", name="1 node failed").get_by_role("link", name="clean_orders").click()
 
     drawer = tab.get_by_role("complementary")
