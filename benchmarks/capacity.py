@@ -37,7 +37,7 @@ from benchmarks.orchestration import graph_of  # noqa: E402
 from landfall.spec.model import RunSettings  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
-SINGLE, PACKED = RESULTS / "2026-11-26-four-operations.jsonl", RESULTS / "2026-11-26-packed.jsonl"
+SINGLE, PACKED = RESULTS / "2026-11-26-single-quiet.jsonl", RESULTS / "2026-11-26-packed-shared-results.jsonl"
 FITTED_ON = "layered-300"
 DEMANDS = (10, 1_000, 10_000, 50_000, 100_000)
 # Two minutes on average, half of them until compute runs; and nodes that are worth packing.

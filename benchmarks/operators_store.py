@@ -221,7 +221,7 @@ INSERT INTO Runs (RunID, DataProductID, MetadataVersion, "Trigger", State, Reaso
     SELECT RunID, DataProductID, 1, CASE Number % 10 WHEN 0 THEN 'schedule' WHEN 1 THEN 'http' ELSE 'landing' END,
         State,
         CASE State WHEN 'failed' THEN 'build_lines failed' END, 10, CASE State WHEN 'running' THEN 6 ELSE 0 END,
-        CASE State WHEN 'running' THEN 2 ELSE 0 END, 0, 8, '{"on_failure":"continue"}', At, At,
+        CASE State WHEN 'running' THEN 2 ELSE 0 END, 0, 8, '{"configuration":{},"on_failure":"continue"}', At, At,
         CASE WHEN State != 'running' THEN strftime('%Y-%m-%d %H:%M:%f000', At, '+4 minutes') END
     FROM Ended;
 INSERT INTO NodeRuns (RunID, DataProductID, Layer, Step, Band, NodeKey, Kind, State, WaitingFor, Priority, Attempt,

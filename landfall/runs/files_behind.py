@@ -1,6 +1,6 @@
 """Which landed files a version of a dataset was made of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -94,47 +94,76 @@ def files_behind(
     if until is None:
         return ()
     links = walk(connection, subject, Direction.UPSTREAM, scope=scope)
-    names = {subject.dataset, *(link.source.dataset for link in links)}
+    # Files land where nothing is built.
+    built = {link.target.dataset for link in links}
+    names = {subject.dataset, *(link.source.dataset for link in links)} - built
     own = sorted(name for name in names if scope.sees(name.partition("/")[0]))
-    found = [file for some in batches(own) for file in _taken_in(connection, some, until, limit)]
-    return tuple(sorted(found, key=lambda file: -file.file_id)[:limit])
+    products = _product_ids(connection, {name.rpartition(".")[0] for name in own})
+    found = [
+        file
+        for name in own
+        if (product := products.get(name.rpartition(".")[0])) is not None
+        for file in _taken_in(connection, name, product, until, limit)
+    ]
+    return tuple(sorted(found, key=lambda file: (file.landed_at, file.file_id), reverse=True)[:limit])
+
+
+def _product_ids(connection: sa.Connection, keys: set[str]) -> dict[str, int]:
+    ids: dict[str, int] = {}
+    for some in batches(sorted(keys)):
+        parts = [key.partition("/") for key in some]
+        rows = connection.execute(
+            sa.select(data_products.c.DataProductID, data_products.c.Domain, data_products.c.Name)
+            # By an index, which takes in a few products more than are asked for where several domains are.
+            .where(
+                data_products.c.Domain.in_({domain for domain, _, _ in parts}),
+                data_products.c.Name.in_({name for _, _, name in parts}),
+            )
+        )
+        ids.update({f"{row.Domain}/{row.Name}": row.DataProductID for row in rows})
+    return ids
 
 
 def _taken_in(
-    connection: sa.Connection, datasets: Sequence[str], until: datetime, limit: int
+    connection: sa.Connection, dataset: str, product_id: int, until: datetime, limit: int
 ) -> Iterator[FileBehind]:
-    """Yield the files of datasets that runs opened until an instant read, whatever became of them later."""
-    full = data_products.c.Domain + "/" + data_products.c.Name + "." + landed_files.c.DataSetName
-    shown = (
-        landed_files.c.LandedFileID,
-        landed_files.c.Url,
-        landed_files.c.SizeBytes,
-        landed_files.c.LandedAt,
+    """Yield the newest files of a dataset that runs opened until an instant read, whatever became of them later."""
+    name = dataset.rpartition(".")[2]
+    # Looked up file by file, the newest first, so that no more of a long history is read than is shown.
+    taken_in = sa.exists().where(
+        node_runs.c.RunID == run_files.c.RunID,
+        node_runs.c.NodeKey == ingest_key(name),
+        node_runs.c.State == NodeState.SUCCEEDED,
     )
-    of_node = (node_runs.c.RunID == runs.c.RunID) & (
-        node_runs.c.NodeKey == sa.literal(ingest_key(""), sa.Unicode) + landed_files.c.DataSetName
+    last_run = (
+        sa.select(sa.func.max(run_files.c.RunID))
+        .where(
+            run_files.c.LandedFileID == landed_files.c.LandedFileID,
+            # What the ledger says of a file is what its last run made of it.
+            (landed_files.c.State == FileState.DONE) | (landed_files.c.RunID != run_files.c.RunID),
+            sa.exists().where(runs.c.RunID == run_files.c.RunID, runs.c.CreatedAt <= until),
+            taken_in,
+        )
+        .scalar_subquery()
     )
     rows = connection.execute(
-        sa.select(*shown, full.label("FullName"), sa.func.max(runs.c.RunID).label("RunID"))
-        .select_from(
-            landed_files.join(data_products, data_products.c.DataProductID == landed_files.c.DataProductID)
-            .join(run_files, run_files.c.LandedFileID == landed_files.c.LandedFileID)
-            .join(runs, runs.c.RunID == run_files.c.RunID)
-            .join(node_runs, of_node)
+        sa.select(
+            landed_files.c.LandedFileID,
+            landed_files.c.Url,
+            landed_files.c.SizeBytes,
+            landed_files.c.LandedAt,
+            last_run.label("LastRunID"),
         )
         .where(
-            full.in_(datasets),
-            runs.c.CreatedAt <= until,
-            node_runs.c.State == NodeState.SUCCEEDED,
-            # What the ledger says of a file is what its last run made of it.
-            (landed_files.c.State == FileState.DONE) | (landed_files.c.RunID != runs.c.RunID),
+            landed_files.c.DataProductID == product_id,
+            landed_files.c.DataSetName == name,
+            last_run.is_not(None),
         )
-        .group_by(*shown, full)
-        .order_by(landed_files.c.LandedFileID.desc())
+        .order_by(landed_files.c.LandedAt.desc(), landed_files.c.LandedFileID.desc())
         .limit(limit)
     )
     for row in rows:
-        yield FileBehind(row.LandedFileID, row.FullName, row.Url, row.SizeBytes, row.LandedAt, row.RunID)
+        yield FileBehind(row.LandedFileID, dataset, row.Url, row.SizeBytes, row.LandedAt, row.LastRunID)
 
 
 def _current_opened_at(connection: sa.Connection, dataset: str) -> datetime | None:

@@ -26,6 +26,7 @@ from landfall.runs.attention import attention
 from landfall.runs.dataset_history import build_history, quality_history
 from landfall.runs.dataset_list import DatasetFilter, list_datasets
 from landfall.runs.file_history import file_history
+from landfall.runs.files_behind import files_behind
 from landfall.runs.product_detail import rows_by_run
 from landfall.runs.product_list import ProductFilter, ProductOrder, find_products
 from landfall.runs.provenance import origins
@@ -149,3 +150,21 @@ def test_refused_rows_are_summed_for_the_datasets_of_the_page_alone(database: Da
         step.endswith("INDEX IX_NodeRuns_RefusingOfNode (DataProductID=? AND NodeKey=? AND RunID>?)")
         for step in others
     )
+
+
+def test_the_files_behind_a_version_are_read_newest_first_until_enough_are_found(database: Database) -> None:
+    apply(database, a_product(a_transformation("build_orders", output="orders")))
+    land(database, "orders_landed/a.csv")
+    run_id = begin(database, "r1")
+    assert run_id is not None
+    finish(database, run_id)
+
+    steps = plans_of(database, partial(files_behind, text="orders"))
+
+    assert "SEARCH LandedFiles USING INDEX IX_LandedFiles_DataProductID_DataSetName_LandedAt" in " ".join(
+        steps
+    )
+    of_a_file = [step for step in steps if "RunFiles" in step or "NodeRuns" in step]
+    assert of_a_file
+    assert all(re.search(r"\((LandedFileID=\?|RunID=\? AND NodeKey=\?)\)", step) for step in of_a_file)
+    assert [step for step in steps if "TEMP B-TREE" in step and "LAST" not in step] == []
