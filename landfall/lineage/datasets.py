@@ -11,15 +11,15 @@ class DatasetEdge:
 
     Attributes:
         node: The node that reads ``source`` and writes ``target``.
-        input: How the node itself calls ``source``; ``None`` for landed files.
         source: Full name of a dataset, see ``full_name``, or of its landed files, see ``landing_name``.
         target: Full name of a dataset.
+        pinned: Version of ``source`` that the plan says, where another product builds it.
     """
 
     node: NodeKey
-    input: str | None
     source: str
     target: str
+    pinned: int | None = None
 
 
 def full_name(product: str, dataset: str) -> str:
@@ -49,12 +49,17 @@ def dataset_edges(plan: Plan) -> tuple[DatasetEdge, ...]:
     for node in plan.nodes:
         target = full_name(plan.product, node.output)
         if node.kind is NodeKind.INGEST:
-            reads: list[tuple[str | None, str]] = [(None, landing_name(target))]
+            found = [DatasetEdge(node.key, landing_name(target), target)]
         else:
-            reads = [
-                (item["name"], full_name(item["product"], item["dataset"]))
+            found = [
+                DatasetEdge(
+                    node.key,
+                    full_name(item["product"], item["dataset"]),
+                    target,
+                    None if item["product"] == plan.product else item["version"],
+                )
                 for item in node.definition["inputs"]
             ]
-        for name, source in reads:
-            edges.setdefault((source, target), DatasetEdge(node.key, name, source, target))
+        for edge in found:
+            edges.setdefault((edge.source, edge.target), edge)
     return tuple(edges.values())

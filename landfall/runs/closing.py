@@ -121,7 +121,7 @@ def close_run(connection: sa.Connection, run_id: RunID, *, now: datetime) -> Run
     )
     settle_chunk(connection, run_id, state, reason, now=now)
     wake_service_levels(connection, run.DataProductID, now=now)
-    write_run_lineage(connection, run_id, now=now)
+    write_run_lineage(connection, run_id, run.DataProductID, now=now)
     return state
 
 

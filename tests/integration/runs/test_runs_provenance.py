@@ -108,11 +108,9 @@ def test_a_run_tells_which_versions_it_read_and_wrote_once_it_has_ended(database
     land(database, "orders_landed/a.csv", etag="0x1")
     run_id = begin(database, "r1")
     assert run_id is not None
-    landed = {"inputs": [{"name": "orders_landed", "version": None}], "output": {"version": 4}}
-    built = {"inputs": [{"name": "orders_landed", "version": 4}], "output": {"version": 12}}
-    settle(database, run_id, "ingest.orders_landed", replace(SUCCEEDED, result=landed))
+    settle(database, run_id, "ingest.orders_landed", replace(SUCCEEDED, table_version=4))
     assert database.read(lambda c: find_run_lineage(c, run_id)).items == ()
-    settle(database, run_id, "build_orders", replace(SUCCEEDED, result=built))
+    settle(database, run_id, "build_orders", replace(SUCCEEDED, table_version=12))
     finish(database, run_id)
 
     first = database.read(lambda c: find_run_lineage(c, run_id, limit=1))

@@ -17,10 +17,10 @@ def test_edges_lead_from_each_input_to_the_output_under_full_names() -> None:
 
     ingest, orders, totals = map(NodeKey, ("ingest.orders_landed", "build_orders", "totals"))
     assert dataset_edges(plan) == (
-        DatasetEdge(ingest, None, "landing/sales/orders.orders_landed", "sales/orders.orders_landed"),
-        DatasetEdge(orders, "orders_landed", "sales/orders.orders_landed", "sales/orders.orders"),
-        DatasetEdge(orders, "customer", "crm/base.customer", "sales/orders.orders"),
-        DatasetEdge(totals, "orders", "sales/orders.orders", "sales/orders.totals"),
+        DatasetEdge(ingest, "landing/sales/orders.orders_landed", "sales/orders.orders_landed"),
+        DatasetEdge(orders, "sales/orders.orders_landed", "sales/orders.orders"),
+        DatasetEdge(orders, "crm/base.customer", "sales/orders.orders"),
+        DatasetEdge(totals, "sales/orders.orders", "sales/orders.totals"),
     )
 
 
