@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from landfall.errors import LandfallError
 from landfall.lineage.traces import ALL_COLUMNS, DatasetColumn
-from landfall.metadata.catalog import get_current_product
+from landfall.metadata.catalog import get_current_product, is_among
 from landfall.metadata.lineage import Direction, batches, find_subject, walk
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import (
@@ -111,13 +111,9 @@ def files_behind(
 def _product_ids(connection: sa.Connection, keys: set[str]) -> dict[str, int]:
     ids: dict[str, int] = {}
     for some in batches(sorted(keys)):
-        parts = [key.partition("/") for key in some]
         rows = connection.execute(
-            sa.select(data_products.c.DataProductID, data_products.c.Domain, data_products.c.Name)
-            # By an index, which takes in a few products more than are asked for where several domains are.
-            .where(
-                data_products.c.Domain.in_({domain for domain, _, _ in parts}),
-                data_products.c.Name.in_({name for _, _, name in parts}),
+            sa.select(data_products.c.DataProductID, data_products.c.Domain, data_products.c.Name).where(
+                is_among(some)
             )
         )
         ids.update({f"{row.Domain}/{row.Name}": row.DataProductID for row in rows})

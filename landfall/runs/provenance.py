@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from landfall.lineage.traces import DatasetColumn
+from landfall.metadata.catalog import is_among
 from landfall.metadata.lineage import Direction, LineageLink, batches, find_subject, walk
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import data_products, data_quality_results, landed_files, published_data_sets
@@ -125,7 +126,6 @@ def _published(connection: sa.Connection, products: set[str]) -> dict[str, sa.Ro
     """Return the newest publication of every dataset of some products, by full name."""
     rows: dict[str, sa.Row[Any]] = {}
     for some in batches(sorted(products)):
-        parts = [key.partition("/") for key in some]
         query = (
             sa.select(published_data_sets, data_products.c.Domain, data_products.c.Name)
             .join_from(
@@ -133,11 +133,7 @@ def _published(connection: sa.Connection, products: set[str]) -> dict[str, sa.Ro
                 published_data_sets,
                 published_data_sets.c.DataProductID == data_products.c.DataProductID,
             )
-            # By an index, which takes in a few products more than are asked for where several domains are.
-            .where(
-                data_products.c.Domain.in_({domain for domain, _, _ in parts}),
-                data_products.c.Name.in_({name for _, _, name in parts}),
-            )
+            .where(is_among(some))
         )
         rows.update({f"{row.Domain}/{row.Name}.{row.DataSetName}": row for row in connection.execute(query)})
     return rows

@@ -11,7 +11,7 @@ from landfall.metadata.paging import PAGE_ROWS, Page, SortKey, read_page
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import data_products, run_requests, runs
 from landfall.runs.ids import RequestID, RunID
-from landfall.runs.requests import RequestState, Trigger
+from landfall.runs.requests import WITH_PRODUCT_AND_RUN, RequestState, Trigger
 from landfall.runs.states import RunState
 
 
@@ -88,11 +88,7 @@ def list_requests(
             data_products.c.Domain,
             data_products.c.Name,
         )
-        .select_from(
-            run_requests.join(
-                data_products, data_products.c.DataProductID == run_requests.c.DataProductID
-            ).outerjoin(runs, runs.c.RunID == run_requests.c.RunID)
-        )
+        .select_from(WITH_PRODUCT_AND_RUN)
         .where(*wanted.conditions(), scope.rows())
     )
     order = [

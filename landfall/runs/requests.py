@@ -221,6 +221,12 @@ class RequestStatus:
         )
 
 
+WITH_PRODUCT_AND_RUN = run_requests.join(
+    data_products, data_products.c.DataProductID == run_requests.c.DataProductID
+).outerjoin(runs, runs.c.RunID == run_requests.c.RunID)
+"""Requests with their products, and with the run that took each up where there is one."""
+
+
 def request_status(connection: sa.Connection, request_id: str) -> RequestStatus:
     """Return where a request stands.
 
@@ -242,11 +248,7 @@ def request_status(connection: sa.Connection, request_id: str) -> RequestStatus:
                 data_products.c.Domain,
                 data_products.c.Name,
             )
-            .select_from(
-                run_requests.join(
-                    data_products, data_products.c.DataProductID == run_requests.c.DataProductID
-                ).outerjoin(runs, runs.c.RunID == run_requests.c.RunID)
-            )
+            .select_from(WITH_PRODUCT_AND_RUN)
             .where(run_requests.c.RequestID == request_id)
         ).one_or_none()
     if row is None:
