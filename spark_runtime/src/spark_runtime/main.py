@@ -14,6 +14,9 @@ from spark_runtime.session import open_session
 from spark_runtime.spec import NodeSpec, parse_node_spec
 
 log = logging.getLogger("spark_runtime")
+# PySpark writes the error of a query to stderr as it raises it: its message, which may have values of rows, and
+# a stack of a hundred lines, also where a job asks just to see whether something fails.
+_PYSPARK_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
 class NodeFailed(RuntimeError):
@@ -106,6 +109,8 @@ def _log_to_stdout() -> None:
     log.handlers = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False
+    for name in _PYSPARK_LOGGERS:
+        logging.getLogger(name).disabled = True
 
 
 def _log_about(spec: NodeSpec) -> None:

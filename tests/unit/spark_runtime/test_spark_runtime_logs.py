@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
+from pyspark.errors.exceptions.base import QueryContext
+from pyspark.errors.exceptions.connect import (
+    DataFrameQueryContext,
+    SparkConnectGrpcException,
+    SQLQueryContext,
+)
 from pyspark.sql import SparkSession
+from pyspark.sql.connect.proto import FetchErrorDetailsResponse
 
 from spark_runtime import main, run
 from spark_runtime.errors import FaultKind, words_for_a_log
@@ -15,6 +22,7 @@ from spark_runtime.spec import NodeSpec, parse_node_spec
 from tests.unit.spark_runtime.test_spark_runtime_node_spec import a_document
 
 CANARY = "kanarienvogel"
+Context = FetchErrorDetailsResponse.QueryContext
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +32,8 @@ def logger_as_before() -> Iterator[None]:
     main.log.propagate = True
     yield
     main.log.handlers, main.log.level, main.log.propagate = before
+    for name in main._PYSPARK_LOGGERS:
+        logging.getLogger(name).disabled = False
 
 
 def spec() -> NodeSpec:
@@ -43,6 +53,27 @@ def test_every_line_names_product_run_node_attempt_and_trace(capsys: pytest.Capt
         f"INFO read [product={found.product} run={found.run_id} node={found.node} attempt={found.attempt} "
         f"trace={'a' * 32} span={'b' * 16}]"
     )
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        pytest.param(SQLQueryContext(Context(context_type=Context.ContextType.SQL)), id="sql"),
+        pytest.param(
+            DataFrameQueryContext(Context(context_type=Context.ContextType.DATAFRAME)), id="dataframe"
+        ),
+    ],
+)
+def test_pyspark_prints_no_error_of_a_query_by_itself(
+    capfd: pytest.CaptureFixture[str], context: QueryContext
+) -> None:
+    main._log_to_stdout()
+
+    SparkConnectGrpcException(
+        f"The value '{CANARY}' cannot be cast", errorClass="CAST_INVALID_INPUT", contexts=[context]
+    )
+
+    assert capfd.readouterr().err == ""
 
 
 def test_a_failure_on_a_value_is_logged_without_it(
