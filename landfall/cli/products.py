@@ -24,7 +24,8 @@ _FAULT_COLUMNS = ("path", "line", "code", "message", "remedy")
 _PLAN_COLUMNS = ("node", "kind", "output", "layer", "waits_for", "why")
 
 ProjectPath = Annotated[
-    Path | None, typer.Argument(metavar="PATH", help="Project folder, product folder or file in one.")
+    Path | None,
+    typer.Argument(metavar="PATH", help="Project folder, product folder or file in one; or domain/product."),
 ]
 
 
@@ -212,7 +213,7 @@ def _load(here: Invocation, path: Path | None = None, *, only: str | None = None
     """Return the products of the project, or the one that ``path`` lies in.
 
     Args:
-        path: Project folder, product folder, or a file in either.
+        path: Project folder, product folder, or a file in either; or ``domain/product`` of this project.
         only: ``domain/product`` of the only one wanted.
     """
     from landfall.spec.load import load_products
@@ -220,10 +221,23 @@ def _load(here: Invocation, path: Path | None = None, *, only: str | None = None
 
     if path is None:
         return load_products(here.folder(), only, target=here.target_name)
-    if not path.exists():
-        raise typer.BadParameter(f"{path} does not exist", param_hint="PATH")
-    root = find_project(path)
-    return load_products(root, _product_at(root, path.resolve()), target=here.target_name)
+    place = _existing(here, path)
+    root = find_project(place)
+    return load_products(root, _product_at(root, place.resolve()), target=here.target_name)
+
+
+def _existing(here: Invocation, path: Path) -> Path:
+    """Return where ``path`` leads: a product may be called as other verbs call it, ``domain/product``."""
+    from landfall.spec.project import PRODUCTS_FOLDER
+
+    if path.exists():
+        return path
+    named = here.folder() / PRODUCTS_FOLDER / path
+    if not named.exists():
+        raise typer.BadParameter(
+            f"{path} does not exist, nor does {PRODUCTS_FOLDER}/{path}", param_hint="PATH"
+        )
+    return named
 
 
 def _check_tests(here: Invocation, path: Path | None, products: "Sequence[Product]") -> None:
@@ -232,7 +246,7 @@ def _check_tests(here: Invocation, path: Path | None, products: "Sequence[Produc
     from landfall.spec.product_tests import check_product_tests
     from landfall.spec.project import find_project
 
-    root = here.folder() if path is None else find_project(path)
+    root = here.folder() if path is None else find_project(_existing(here, path))
     faults = [fault for product in products for fault in check_product_tests(root, product)[1]]
     if faults:
         raise InvalidSpec(faults)

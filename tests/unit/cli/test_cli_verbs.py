@@ -61,6 +61,23 @@ def test_validate_counts_what_a_sound_product_declares(project: Path, landfall: 
     ]
 
 
+def test_validate_takes_a_product_as_other_verbs_do(project: Path, landfall: Command) -> None:
+    _write(project, SOUND)
+
+    answer = landfall("validate", "sales/orders", "--output", "json")
+
+    assert [found["product"] for found in json.loads(answer.out)] == ["sales/orders"]
+
+
+def test_validate_says_where_it_looked_for_what_is_not_there(project: Path, landfall: Command) -> None:
+    answer = landfall("validate", "sales/nothing")
+
+    assert answer.code == 2
+    assert "sales/nothing does not exist, nor does data_products/sales/nothing" in " ".join(
+        answer.err.split()
+    )
+
+
 def test_validate_says_how_to_begin_where_there_is_no_product(
     tmp_path: Path, landfall: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
