@@ -193,7 +193,9 @@ def _shown(column: str, kind: str) -> str:
     if kind in _FLOATS:
         return f"CAST({column} AS double)"
     if kind.startswith(_NESTED):
-        return f"CASE WHEN {column} IS NOT NULL THEN to_json(named_struct('v', {column})) END"
+        # Of {"v":[1]} the list; engines write only structs and maps as JSON by themselves.
+        as_json = f"to_json(named_struct('v', {column}))"
+        return f"CASE WHEN {column} IS NOT NULL THEN substring({as_json}, 6, length({as_json}) - 6) END"
     if kind == "binary":
         return f"hex({column})"
     return f"CAST({column} AS string)"

@@ -203,6 +203,22 @@ def test_a_difference_names_what_is_missing_and_what_is_too_much(
     assert difference.refused_unexpected == ({"id": "3", "rules": "positive"},)
 
 
+def test_a_list_is_shown_as_it_is_written(session: SparkSession, tmp_path: Path) -> None:
+    test = """
+        name: some
+        transformation: clean
+        given: {orders_landed: [{id: 1, name: Ann "A" Lee}], customers_landed: [{name: Ann "A" Lee}]}
+        expect: {rows: [{id: 1, words: [Ann], _warnings: []}]}
+        """
+
+    (difference,) = differences(session, tmp_path, _unindented(test))
+
+    assert [row["words"] for row in (*difference.missing, *difference.unexpected)] == [
+        '["Ann"]',
+        r'["Ann","\"A\"","Lee"]',
+    ]
+
+
 @pytest.mark.parametrize(
     ("given", "expect", "reason"),
     [
