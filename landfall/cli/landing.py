@@ -67,7 +67,10 @@ def land(
         ),
     ],
     folder: Annotated[
-        str | None, typer.Option(help="Folder to land in, where the landing path leaves it open.")
+        str | None,
+        typer.Option(
+            help="Folder to land in, from the product's landing folder on, where the landing path leaves it open."
+        ),
     ] = None,
     wait: Annotated[bool, typer.Option(help="Show the run that takes them in until it has ended.")] = False,
     timeout: Timeout = None,

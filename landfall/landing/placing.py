@@ -6,7 +6,7 @@ from pathlib import Path
 
 from landfall.errors import LandfallError
 from landfall.landing.matching import match_dataset
-from landfall.spec.landing_patterns import table_of
+from landfall.spec.landing_patterns import a_path, table_of
 from landfall.spec.model import Dataset, Product
 
 _WILDCARDS = frozenset("*?{")
@@ -34,7 +34,7 @@ class FolderNotGiven(LandfallError):
     def __init__(self, dataset: str, pattern: str) -> None:
         super().__init__(
             f"{dataset}: the landing path {pattern!r} leaves the folder open. Say it with `--folder`, for example "
-            "`--folder 2013/01`."
+            f"`--folder {a_path(pattern).rpartition('/')[0]}`."
         )
         self.pattern = pattern
 

@@ -161,6 +161,28 @@ def captured_types(pattern: str) -> dict[str, str]:
     return {capture.name: _COLUMN_TYPES[capture.type] for capture in captures_of(pattern)}
 
 
+def a_path(pattern: str) -> str:
+    """Return one of the paths that match a pattern, to show what is meant."""
+    return "/".join(
+        "2026" if segment is None else "".join(_some(token) for token in segment)
+        for segment in parse_pattern(pattern)
+    )
+
+
+def _some(token: Token) -> str:
+    match token:
+        case Literal(text):
+            return text
+        case AnyCharacter() | Capture(type=CaptureType.INT):
+            return "1"
+        case AnyText():
+            return "2026"
+        case Capture(type=CaptureType.DATE):
+            return "2026-01-31"
+        case Capture(name):
+            return name
+
+
 def match_path(pattern: str, path: str) -> Mapping[str, CapturedValue] | None:
     """Return the values that ``path`` gives a pattern, ``None`` if it does not match; a date is its ISO text."""
     found = _expression(pattern).fullmatch(path)

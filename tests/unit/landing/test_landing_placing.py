@@ -39,7 +39,7 @@ def test_a_pattern_without_a_folder_lands_in_the_products_own() -> None:
 
 
 def test_an_open_folder_has_to_be_said() -> None:
-    with pytest.raises(FolderNotGiven, match="--folder"):
+    with pytest.raises(FolderNotGiven, match="--folder returns/2026/2026`"):
         landing_place(_product(), "returns_landed", "may.csv")
 
     assert (

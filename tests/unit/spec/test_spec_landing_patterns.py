@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landfall.landing.matching import match_dataset
-from landfall.spec.landing_patterns import pattern_problem
+from landfall.spec.landing_patterns import a_path, pattern_problem
 from landfall.spec.pattern_language import common_path, is_more_specific
 from tests.builders import a_landed_dataset, a_product
 
@@ -41,6 +41,11 @@ def matches(pattern: str, path: str) -> bool:
 )
 def test_two_patterns_meet_where_a_file_can_match_both(one: str, two: str, path: str | None) -> None:
     assert common_path(one, two) == path
+
+
+@given(PATTERN)
+def test_a_path_that_shows_a_pattern_matches_it(pattern: str) -> None:
+    assert matches(pattern, a_path(pattern))
 
 
 @given(PATTERN, PATTERN)
