@@ -53,7 +53,12 @@ def _named(name: str, sql: str, kind: str) -> str:
         return f"concat({text_literal(front + _QUOTE)}, {text}, {text_literal(_QUOTE)})"
     # What else there is, such as doubles, engines write in ways of their own.
     alone = _by_engine([(name, sql, kind)])
-    return f"CASE WHEN {sql} IS NOT NULL THEN substring({alone}, 2, length({alone}) - 2) END"
+    if base in {"float", "double"}:
+        # Named once, as it is made as often as it is named; a number has no brace of its own.
+        inside = f"trim(BOTH '{{}}' FROM {alone})"
+    else:
+        inside = f"substring({alone}, 2, length({alone}) - 2)"
+    return f"CASE WHEN {sql} IS NOT NULL THEN {inside} END"
 
 
 def _readable(sql: str, kind: str, depth: int) -> str:

@@ -95,6 +95,8 @@ class Staged:
         neutral: SQL of what a row that fails nothing has in the further columns of ``df`` that are read when rows
             are published, by their names.
         rest: Rows that fail no test, where only the others lie staged.
+        decided_by: The few columns of ``df``, beside whether ``_lf_fault`` is null, that the conditions of ``tests``
+            read.
     """
 
     uri: str
@@ -106,6 +108,7 @@ class Staged:
     seconds: float = 0.0
     neutral: Mapping[str, str] = field(default_factory=dict)
     rest: "Rest | None" = None
+    decided_by: tuple[str, ...] = ()
 
     @property
     def refused(self) -> str:
@@ -209,13 +212,12 @@ def stage(
     first = place_bits([test for column in columns for test in _column_tests(column)], "_lf_b")
     second = place_bits(tests, "_lf_m")
     further = kept or {}
-    judged = _judge(df, columns, first, second, carried, further, origin)
+    judged = _judge(df, columns, first, second, carried, further, origin, only_failing=only_failing)
     uri = _staging_uri(job, number)
     started = perf_counter()
-    rows = judged.df
-    if only_failing:
-        rows = rows.where(f"NOT ({none_failed(first)} AND {none_failed(second)})")
-    _written_plainly(rows).partitionBy("_lf_part").parquet(uri)
+    writer = _written_plainly(judged.df)
+    # All rows are read by their part. A few are read as a whole, by all cores: Sail writes one file per part.
+    (writer if only_failing else writer.partitionBy("_lf_part")).parquet(uri)
     staged = job.spark.read.schema(
         ", ".join(f"{quoted(n)} {kind}" for n, kind in judged.types.items())
     ).parquet(uri)
@@ -230,7 +232,10 @@ def stage(
     for at, bit in enumerate(second):
         checked = f"_lf_t{at} = 1" if bit.test.filter else reached
         placed.append(PlacedTest(bit.test.name, bit.test.severity, bit.test.reason, bit.failed, checked))
+    decided_by = ["_lf_part", *masks_of(first), *masks_of(second)]
+    decided_by += [f"_lf_t{at}" for at, bit in enumerate(second) if bit.test.filter]
     staged, flagged = _flag_keys(staged, judged.types, unique, reached)
+    decided_by += [f"_lf_u{at}" for at in range(len(unique))]
     types = {column.name: column.type for column in columns}
     seconds = perf_counter() - started
     return Staged(
@@ -243,6 +248,7 @@ def stage(
         seconds,
         dict.fromkeys((*masks_of(first), *masks_of(second)), "0L")
         | {name: column.neutral for name, column in further.items()},
+        decided_by=tuple(decided_by),
     )
 
 
@@ -281,6 +287,8 @@ def _judge(
     carried: Sequence[str],
     further: Mapping[str, Kept],
     origin: Origin,
+    *,
+    only_failing: bool,
 ) -> _Judged:
     """Compute everything in three layers: types and their tests, then rules on typed rows, then the verdict."""
     names = [quoted(column.name) for column in columns]
@@ -299,6 +307,9 @@ def _judge(
         *further,
         *carried,
     )
+    if only_failing:
+        # Before the masks: most rows fail nothing, and need no number that says so.
+        typed = typed.where(any_of([f"NOT ({none_failed(first)})", *(bit.test.failing for bit in second)]))
     kept = {"_lf_file": "int", "_lf_fault": "string", "_lf_line": "bigint", "_lf_rows": "bigint"}
     kept["_lf_source"] = "string"
     kept |= {name: column.type for name, column in further.items()}
@@ -365,7 +376,13 @@ class AsideKeys:
 
 def _written_plainly(df: DataFrame) -> DataFrameWriter:
     # Sail leaves NaN out of a file's statistics, and where they then tell of one value, it reads that for NaN too.
-    return df.write.mode("overwrite").option("statistics_enabled", "none")
+    # What is read once or twice and then removed is not worth packing well: that takes longer than all tests.
+    return (
+        df.write.mode("overwrite")
+        .option("statistics_enabled", "none")
+        .option("dictionary_enabled", "false")
+        .option("compression", "snappy")
+    )
 
 
 def discard(job: Job, uri: str) -> None:
@@ -401,7 +418,7 @@ def _staging_uri(job: Job, number: int | str) -> str:
 def _flag_keys(
     rows: DataFrame, types: Mapping[str, str], unique: Sequence[UniqueTest], reached: str
 ) -> tuple[DataFrame, list[PlacedTest]]:
-    """Add, per test on keys, a column that is 1 in rows which fail it."""
+    """Add, per test on keys, a column that is 1 in rows which fail it, 0 in others, -1 where it was not made."""
     df = rows
     placed = []
     for at, test in enumerate(unique):
@@ -409,20 +426,25 @@ def _flag_keys(
         checked = f"{reached} AND coalesce(({test.filter}), false)" if test.filter else reached
         compared = all_of([checked, *(f"{quoted(key)} IS NOT NULL" for key in test.keys)])
         if test.keeps is None:
-            df = _flag_repeated(
-                rows, df, (*types, *(f"_lf_u{earlier}" for earlier in range(at))), test, compared, flag
-            )
+            columns = (*types, *(f"_lf_u{earlier}" for earlier in range(at)))
+            df = _flag_repeated(rows, df, columns, test, compared, checked, flag)
         else:
             keys = (comparable(quoted(key), types[key]) for key in test.keys)
             partition = ", ".join([f"({compared})", *keys])
             number = f"row_number() OVER (PARTITION BY {partition} ORDER BY {test.keeps})"
-            df = df.selectExpr("*", f"CASE WHEN {compared} AND {number} > 1 THEN 1 ELSE 0 END AS {flag}")
-        placed.append(PlacedTest(test.name, test.severity, test.reason, f"{flag} = 1", checked))
+            df = df.selectExpr("*", f"{_as_flag(f'{compared} AND {number} > 1', checked)} AS {flag}")
+        placed.append(PlacedTest(test.name, test.severity, test.reason, f"{flag} = 1", f"{flag} >= 0"))
     return df, placed
 
 
 def _flag_repeated(
-    rows: DataFrame, df: DataFrame, columns: tuple[str, ...], test: UniqueTest, compared: str, flag: str
+    rows: DataFrame,
+    df: DataFrame,
+    columns: tuple[str, ...],
+    test: UniqueTest,
+    compared: str,
+    checked: str,
+    flag: str,
 ) -> DataFrame:
     # Repeated keys are few: finding them reads the key columns only, and the join is with a small table.
     aliases = {key: f"{flag}_k{at}" for at, key in enumerate(test.keys)}
@@ -431,4 +453,8 @@ def _flag_repeated(
     repeated = keys.groupBy(*aliases.values()).agg(functions.expr("count(1)").alias(hit)).where(f"{hit} > 1")
     condition = all_of([compared, *(f"{quoted(key)} = {alias}" for key, alias in aliases.items())])
     joined = df.join(repeated, on=functions.expr(condition), how="left")
-    return joined.selectExpr(*map(quoted, columns), f"CASE WHEN {hit} IS NULL THEN 0 ELSE 1 END AS {flag}")
+    return joined.selectExpr(*map(quoted, columns), f"{_as_flag(f'{hit} IS NOT NULL', checked)} AS {flag}")
+
+
+def _as_flag(failed: str, checked: str) -> str:
+    return f"CASE WHEN {failed} THEN 1 WHEN {checked} THEN 0 ELSE -1 END"
