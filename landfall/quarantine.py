@@ -12,6 +12,7 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError
 
 from landfall import addresses
+from landfall.errors import LandfallError
 from landfall.lake import Lake
 from landfall.metadata.catalog import CurrentProduct, get_current_product, list_products
 from landfall.metadata.engine import Database
@@ -26,6 +27,29 @@ from landfall.settings import Settings
 UNREADABLE: Final = "readable_row"
 
 _MOST_ALIKE: Final = 1_000_000
+# What the runtime writes of a refused row.
+COLUMNS: Final = frozenset(
+    (
+        *("_run_id", "_node", "_attempt", "_dataset", "_rules", "_rule_versions", "_warnings", "_reason"),
+        *("_source_file", "_line", "_row", "_quarantined_at"),
+        *("_state", "_ended_run", "_ended_at", "_ended_by", "_ended_reason"),
+    )
+)
+
+
+class UnknownQuarantineTable(LandfallError):
+    """The quarantine table of a dataset was written by another version, with other columns."""
+
+    code = "LF4104"
+
+    def __init__(self, uri: str, lacking: Iterable[str]) -> None:
+        super().__init__(
+            f"the quarantine table at {uri} was written by another version of Landfall: it lacks "
+            f"{', '.join(lacking)}. On a laptop start afresh: `landfall down`, then delete the folder .landfall. "
+            "Elsewhere copy what you still need of its rows and delete the folder of the table; "
+            "`landfall files replay` has files judged again whose refused rows went with it."
+        )
+        self.uri = uri
 
 
 def list_held(
@@ -304,10 +328,15 @@ def _condition(chosen: HeldRows) -> str:
 def _open(settings: Settings, current: CurrentProduct, dataset: str) -> DeltaTable | None:
     product = current.product
     path = addresses.quarantine_path(product.domain, product.name, dataset)
+    uri = addresses.abfss_uri(settings.storage_account, addresses.LAKE, path)
     try:
-        return open_table(settings, addresses.abfss_uri(settings.storage_account, addresses.LAKE, path))
+        table = open_table(settings, uri)
     except TableNotWritten:
         return None
+    lacking = COLUMNS - {field.name for field in table.schema().fields}
+    if lacking:
+        raise UnknownQuarantineTable(uri, sorted(lacking))
+    return table
 
 
 def _ask(table: DeltaTable, query: str) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What can go wrong in a job, and whom it concerns: every fault becomes a code, a kind and a message."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -147,6 +148,24 @@ class UnsupportedPartition(RuntimeFault):
             f"{name}: '{column}' is {kind}; partitions are told apart by text, whole numbers, dates or booleans. "
             "Derive a column such as a date from it."
         )
+
+
+class UnknownQuarantineLayout(RuntimeFault):
+    """The quarantine table of a dataset was written by another version, with other columns."""
+
+    code = "LF4508"
+    kind = FaultKind.DEFINITION
+
+    def __init__(self, uri: str, lacking: Sequence[str], surplus: Sequence[str]) -> None:
+        differs = [f"lacks {', '.join(lacking)}"] if lacking else []
+        differs += [f"has {', '.join(surplus)} besides"] if surplus else []
+        super().__init__(
+            f"the quarantine table at {uri} was written by another version of Landfall: it {' and '.join(differs)}. "
+            "Nothing was published. On a laptop start afresh: `landfall down`, then delete the folder .landfall. "
+            "Elsewhere copy what you still need of its rows, delete the folder of the table, and rerun from failed; "
+            "`landfall files replay` has files judged again whose refused rows went with it."
+        )
+        self.uri = uri
 
 
 class SchemaDrifted(RuntimeFault):

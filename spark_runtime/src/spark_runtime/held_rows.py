@@ -20,9 +20,11 @@ from spark_runtime.quarantine import (
     QUARANTINE_TYPES,
     RELEASED,
     before,
+    has_quarantine,
     held_again,
     open_rows,
     quarantine_rows,
+    replace_quarantined,
 )
 from spark_runtime.references import Looked, look_up
 from spark_runtime.result import ReleasedFrom
@@ -45,10 +47,10 @@ def read_held(job: Job, held: Held, columns: Sequence[tuple[str, str]]) -> DataF
     Args:
         columns: Fields to read, and their types; nested ones as they are, all others as text.
     """
-    if job.tables.types(job.spec.output.quarantine_uri) is None:
-        rows = empty_frame(job.spark, QUARANTINE_TYPES)
-    else:
+    if has_quarantine(job):
         rows = job.tables.read(job.spec.output.quarantine_uri).where(_judged(job, held))
+    else:
+        rows = empty_frame(job.spark, QUARANTINE_TYPES)
     # A key beside the columns, for a row of a node without any.
     fields = ", ".join(f"{quoted(name)} {kind if is_nested(kind) else 'string'}" for name, kind in columns)
     parsed = rows.selectExpr(
@@ -114,7 +116,8 @@ def write_judged(job: Job, held: Held, staged: Staged) -> None:
         *_ended(job, held, RELEASED, {name: before(name) for name in QUARANTINE_TYPES})
     )
     passed_over = held_again(job, f"{open_rows(job.spec)} AND NOT ({_judged(job, held)})")
-    _replace_open(job, quarantine_rows(job, staged).union(released).union(passed_over))
+    rows = quarantine_rows(job, staged).union(released).union(passed_over)
+    replace_quarantined(job, rows, open_rows(job.spec))
 
 
 def released_from(staged: Staged) -> tuple[ReleasedFrom, ...]:
@@ -126,22 +129,15 @@ def released_from(staged: Staged) -> tuple[ReleasedFrom, ...]:
 
 def discard_held(job: Job, held: Held) -> None:
     """Give the chosen rows up: they stay in the quarantine, with the reason, and nothing judges them again."""
-    uri = job.spec.output.quarantine_uri
-    if job.tables.types(uri) is None:
+    if not has_quarantine(job):
         return
     chosen = _chosen(job, held)
-    rows = job.tables.read(uri).where(chosen)
+    rows = job.tables.read(job.spec.output.quarantine_uri).where(chosen)
     job.findings.rows_read = rows.count()
     given_up = rows.selectExpr(*_ended(job, held, DISCARDED, {name: name for name in QUARANTINE_TYPES}))
     left = held_again(job, f"{open_rows(job.spec)} AND NOT ({chosen})")
-    _replace_open(job, given_up.union(left))
+    replace_quarantined(job, given_up.union(left), open_rows(job.spec))
     log.info("discarded %d rows of %s: %s", job.findings.rows_read, job.spec.output.name, held.reason)
-
-
-def _replace_open(job: Job, rows: DataFrame) -> None:
-    uri = job.spec.output.quarantine_uri
-    job.tables.create_if_missing(uri, QUARANTINE_TYPES)
-    job.tables.replace_slice(uri, rows, open_rows(job.spec), key=job.spec.idempotency_key)
 
 
 def _ended(job: Job, held: Held, state: str, values: dict[str, str]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
+from spark_runtime.errors import UnknownQuarantineLayout
 from spark_runtime.held_spec import HeldAct
 from spark_runtime.job import Job
 from spark_runtime.row_json import row_as_json
@@ -110,24 +112,55 @@ def write_quarantine(job: Job, frames: Sequence[DataFrame], rows: int) -> None:
     Args:
         rows: How many rows the frames have; without any, the table is touched only if there may be rows of before.
     """
-    spec, uri = job.spec, job.spec.output.quarantine_uri
+    spec = job.spec
     of_run = f"_run_id = {text_literal(spec.run_id)}"
     mine = any_of([all_of([_of_node(spec), rows_of]) for rows_of in (of_run, *replaced_rows(spec))])
     if _judges_all(job):
         mine = any_of([mine, open_rows(spec)])
     undone = _undone(spec)
     first = spec.attempt == 1 and undone is None and not _judges_all(job)
-    if not rows and (first or job.tables.types(uri) is None):
+    if not rows and (first or not has_quarantine(job)):
         return
-    if rows:
-        job.tables.create_if_missing(uri, QUARANTINE_TYPES)
     df = frames[0]
     for frame in frames[1:]:
         df = df.union(frame)
     if undone is not None:
         df = df.union(held_again(job, f"({undone}) AND NOT ({mine})"))
         mine = any_of([mine, undone])
-    job.tables.replace_slice(uri, df, mine, key=spec.idempotency_key)
+    replace_quarantined(job, df, mine)
+
+
+def replace_quarantined(job: Job, rows: DataFrame, condition: str) -> None:
+    """Replace the quarantined rows that meet a condition, in one commit; make the table if there is none.
+
+    Raises:
+        UnknownQuarantineLayout: The table has other columns than this version writes.
+    """
+    uri = job.spec.output.quarantine_uri
+    try:
+        job.tables.create_if_missing(uri, QUARANTINE_TYPES)
+        job.tables.replace_slice(uri, rows, condition, key=job.spec.idempotency_key)
+    except PySparkException:
+        # Asked only now: a look at the columns before each write would be one more call for every node.
+        has_quarantine(job)
+        raise
+
+
+def has_quarantine(job: Job) -> bool:
+    """Return whether anything of the dataset was ever refused.
+
+    Raises:
+        UnknownQuarantineLayout: What is there has other columns than this version writes.
+    """
+    uri = job.spec.output.quarantine_uri
+    types = job.tables.types(uri)
+    if types is None:
+        return False
+    lacking = [name for name in QUARANTINE_TYPES if name not in types]
+    surplus = [name for name in types if name not in QUARANTINE_TYPES]
+    if lacking or surplus:
+        raise UnknownQuarantineLayout(uri, lacking, surplus)
+    return True
 
 
 def held_again(job: Job, condition: str) -> DataFrame:

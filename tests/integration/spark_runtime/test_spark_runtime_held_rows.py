@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -278,6 +279,24 @@ def test_an_act_on_a_dataset_that_refused_nothing_does_nothing(bench: Workbench)
     assert counts(release(bench)) == (0, 0, 0)
     assert counts(act(bench, "discard", run_id="r3")) == (0, 0, 0)
     assert bench.rows("orders", "id") == [(1,)]
+
+
+@pytest.mark.parametrize("does", ["take in", "release", "discard"])
+def test_a_quarantine_of_another_version_is_named_with_the_way_out(bench: Workbench, does: str) -> None:
+    bench.save(
+        "quarantine/orders", "SELECT 'r0' AS _run_id, 'ingest.orders' AS _node, array('old') AS _rules"
+    )
+
+    file = bench.land("a.json", FILE)
+    result = take_in(bench, file, rules=[POSITIVE]) if does == "take in" else act(bench, does)
+
+    error = result["error"]
+    assert (result["status"], error["code"], error["kind"]) == ("failed", "LF4508", "definition")
+    assert bench.table("quarantine/orders") in error["message"]
+    assert "lacks _attempt" in error["message"]
+    assert "delete the folder .landfall" in error["message"]
+    assert bench.rows("quarantine/orders", "_rules") == [(["old"],)]
+    assert not Path(bench.table("orders")).exists()
 
 
 def take_in(bench: Workbench, file: dict[str, Any], **more: Any) -> dict[str, Any]:
