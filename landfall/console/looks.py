@@ -47,6 +47,8 @@ _TONE_AND_SIGN: Mapping[str, tuple[str, str]] = {
     "fail": ("bad", "cross"),
     "correct": ("good", "check"),
     "dead": ("bad", "cross"),
+    "met": ("good", "check"),
+    "missed": ("bad", "clock"),
     "current": ("good", "check"),
     "in effect": ("good", "check"),
     "scheduled": ("busy", "clock"),

@@ -1,8 +1,10 @@
 """Products: the list of all, and the page of one with everything that hangs on it."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 
 from landfall.api.access import of_product
@@ -21,6 +23,7 @@ from landfall.runs.product_detail import consumers_of, rows_by_run
 from landfall.runs.product_evidence import waiting_requests
 from landfall.runs.product_list import ProductFilter, ProductOrder, find_products, get_product
 from landfall.runs.run_list import RunFilter, find_runs
+from landfall.runs.service_levels import LevelReport, list_service_levels
 from landfall.runs.states import RunState
 from landfall.spec.model import Layer
 
@@ -73,6 +76,7 @@ def show_product(request: Request, caller: Caller, domain: str, product: str) ->
     key = f"{domain}/{product}"
     own = caller.scope.sees(domain)
     backend = backend_of(request)
+    now = backend.now()
     current = backend.database.read(lambda connection: get_current_product(connection, key))
     if not current.product.ports:
         of_product(caller, domain, product)
@@ -90,6 +94,7 @@ def show_product(request: Request, caller: Caller, domain: str, product: str) ->
                 )
             ],
             "consumers": consumers_of(connection, key),
+            "levels": _levels(connection, key, now) if own else (),
             "pause": read_lease(connection, current.product_id).pause if own else None,
             "waiting": waiting_requests(connection, current.product_id) if own else None,
             "runs": find_runs(connection, RunFilter(product=key), limit=_MOST_RUNS).items if own else (),
@@ -110,3 +115,13 @@ def show_product(request: Request, caller: Caller, domain: str, product: str) ->
         may_decide=caller.may(Role.OWNER, domain),
         **shown,
     )
+
+
+def _levels(
+    connection: sa.Connection, product: str, now: datetime
+) -> list[tuple[LevelReport, datetime | None]]:
+    """Return the objectives of a product, those about a dataset with when it was published last."""
+    return [
+        (level, None if level.age_s is None else now - timedelta(seconds=level.age_s))
+        for level in list_service_levels(connection, product=product, now=now)
+    ]

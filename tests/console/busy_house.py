@@ -17,6 +17,7 @@ from landfall.runs.backfills import BackfillID, Selection, request_backfill
 from landfall.runs.closing import close_run
 from landfall.runs.ids import RunID
 from landfall.runs.pausing import pause_product
+from landfall.runs.service_levels import check_service_levels
 from landfall.runs.settling import settle_node
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict
@@ -30,6 +31,7 @@ from landfall.spec.model import (
     QualityRule,
     RunSettings,
     Schedule,
+    ServiceLevel,
     Severity,
     Step,
     StepType,
@@ -93,6 +95,10 @@ def the_shop(*rules: QualityRule) -> Product:
             run=RunSettings(schedules=(Schedule("0 6 * * *"),)),
         ),
         description="Orders of the shop, kept clean, and what they come to by day.",
+        service_levels=(
+            ServiceLevel("every_six_hours", 6 * 3600, dataset=DatasetName("revenue_by_day")),
+            ServiceLevel("runs_succeed", 30 * 86400, min_share=0.9),
+        ),
     )
 
 
@@ -126,6 +132,7 @@ def fill(database: Database, *, now: datetime, failing_run: bool = True) -> Hous
         refusing = run_id if refused else refusing
     failed = _failing_run(database, now - timedelta(hours=2)) if failing_run else refusing
     database.transact(lambda c: _trouble(c, now))
+    database.transact(lambda c: check_service_levels(c, now=now))
     return House(refusing, failed, _backfill(database, now))
 
 
