@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
+from landfall.jobs.protocol import IdempotencyToken, JobOutput
 from landfall.metadata.engine import Database
-from landfall.metadata.tables import run_events, run_requests, runs
+from landfall.metadata.tables import node_runs, run_events, run_requests, runs
 from landfall.runs.ids import RunID
 from tests.console import seeding
 from tests.console.conftest import DESKTOP, PHONE
+from tests.console.looking import faults_of
 from tests.console.serving import Served, serving
 from tests.databases import a_database
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-SERIOUS = {"serious", "critical"}
 
 
 @pytest.fixture(scope="module")
@@ -211,45 +211,119 @@ def test_acts_work_without_scripts(browser: Browser, served: Served, shop: dict[
     context.close()
 
 
-@pytest.mark.parametrize(
-    ("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop-light", "phone-dark"]
-)
-def test_axe_finds_nothing_serious(
-    browser: Browser, served: Served, shop: dict[str, RunID], size: dict[str, int], scheme: str
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_pages_of_runs_are_accessible_in_both_schemes(
+    browser: Browser, served: Served, shop: dict[str, RunID], size: ViewportSize
 ) -> None:
     pages = [
         "runs",
         "runs/bulk?act=rerun",
         *(f"runs/{shop['failed']}?view={view}&node=clean_orders" for view in ("graph", "timeline", "nodes")),
-        *(f"runs/{shop['failed']}?view={view}" for view in ("rules", "files", "events")),
+        *(f"runs/{shop['failed']}?view={view}" for view in ("graph", "timeline", "rules", "files", "events")),
         f"runs/{shop['failed']}/rerun-failed",
         "search?q=orders",
+        "runs/nothing",
     ]
-    context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=size)
     page = context.new_page()
     found = []
     for path in pages:
         page.goto(f"{served.url}/console/{path}")
-        found += [
-            (path, fault["id"], [node["html"][:120] for node in fault["nodes"]])
-            for fault in Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-            if fault["impact"] in SERIOUS
-        ]
+        found += faults_of(page)
     context.close()
 
     assert found == []
 
 
-def test_nothing_is_wider_than_a_phone(browser: Browser, served: Served, shop: dict[str, RunID]) -> None:
-    context = browser.new_context(viewport=PHONE)  # type: ignore[arg-type]
-    page = context.new_page()
-    paths = ["runs", f"runs/{shop['failed']}", f"runs/{shop['failed']}?view=timeline", "runs/bulk?act=rerun"]
+def test_by_keys_alone_a_failed_run_is_found_looked_into_and_rerun(
+    tab: Page, served: Served, shop: dict[str, RunID]
+) -> None:
+    tab.goto(f"{served.url}/console")
 
-    wide = []
-    for path in paths:
-        page.goto(f"{served.url}/console/{path}")
-        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            wide.append(path)
+    _tab_to(tab, tab.locator("main").get_by_role("link", name="sales/orders").first)
+    tab.keyboard.press("Enter")
+    _tab_to(tab, tab.get_by_role("region", name="1 node failed").get_by_role("link", name="clean_orders"))
+    tab.keyboard.press("Enter")
+    drawer = tab.get_by_role("complementary")
+    expect(drawer).to_be_focused()
+    expect(drawer).to_contain_text("order_id=90211")
+    _tab_to(tab, drawer.get_by_role("link", name="Rerun from failed"))
+    tab.keyboard.press("Enter")
+    dialog = tab.get_by_role("dialog")
+    _tab_to(tab, dialog.get_by_role("button", name="Rerun from failed"))
+    tab.keyboard.press("Enter")
+
+    expect(tab).to_have_url(re.compile("/console/requests/"))
+
+
+def test_a_phone_shows_the_node_that_failed_at_once(
+    browser: Browser, served: Served, shop: dict[str, RunID]
+) -> None:
+    context = browser.new_context(viewport=PHONE)
+    page = context.new_page()
+
+    page.goto(f"{served.url}/console/runs/{shop['failed']}")
+
+    expect(page.get_by_role("link", name="clean_orders, silver, failed")).to_be_in_viewport(ratio=0.9)
     context.close()
 
-    assert wide == []
+
+def test_a_page_says_for_as_long_as_it_is_so_that_the_server_does_not_answer(
+    browser: Browser, served: Served, shop: dict[str, RunID]
+) -> None:
+    context = browser.new_context(viewport=PHONE)
+    page = context.new_page()
+    page.goto(f"{served.url}/console/runs/{shop['running']}")
+
+    context.set_offline(True)
+    expect(page.locator("#stale")).to_have_text(
+        re.compile(r"^No answer since \d\d:\d\d:\d\d$"), timeout=60_000
+    )
+    context.set_offline(False)
+
+    expect(page.locator("#stale")).to_be_hidden(timeout=60_000)
+    context.close()
+
+
+def test_logs_that_are_open_stay_while_the_page_goes_on(
+    tab: Page, database: Database, served: Served, shop: dict[str, RunID]
+) -> None:
+    job_run_id = served.jobs.submit("spec", token=IdempotencyToken("logs"), run_name="logs", timeout_s=60)
+    served.jobs.end(job_run_id, output=JobOutput(error=None, error_trace=None, logs="read 48,210 rows"))
+    clean_orders = (node_runs.c.RunID == shop["running"], node_runs.c.NodeKey == "clean_orders")
+    database.transact(
+        lambda c: c.execute(sa.update(node_runs).where(*clean_orders).values(JobRunID=job_run_id))
+    )
+    tab.goto(f"{served.url}/console/runs/{shop['running']}?node=clean_orders")
+    tab.get_by_text("Logs of its job").click()
+    logs = tab.locator("[data-load]")
+    expect(logs).to_contain_text("read 48,210 rows")
+
+    # What the page shows of the run changes, and with it all that is not filled in.
+    database.transact(
+        lambda c: c.execute(
+            sa.insert(run_events).values(
+                RunID=shop["running"],
+                ToState="running",
+                Actor="grace",
+                Detail="looked at",
+                OccurredAt=datetime.now(UTC),
+            )
+        )
+    )
+    tab.wait_for_event(
+        "response", lambda answer: "/runs/" in answer.url and answer.status == 200, timeout=60_000
+    )
+
+    tab.wait_for_event("response", lambda answer: answer.status == 304, timeout=60_000)
+    expect(logs).to_contain_text("read 48,210 rows")
+
+
+def _tab_to(tab: Page, wanted: Locator) -> None:
+    """Press Tab until something has the focus."""
+    expect(wanted).to_be_visible()
+    for _ in range(60):
+        tab.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"{wanted} is not reached by Tab")

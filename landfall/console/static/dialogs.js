@@ -34,6 +34,8 @@ export function openDialogs() {
 async function fill(dialog, url) {
   const act = await part(url, ".act");
   dialog.replaceChildren(act);
+  // A page that refuses the act leads elsewhere; over the page where one is, it is only closed.
+  act.querySelectorAll("[data-cancel]:not([data-cancel=''])").forEach((link) => (link.textContent = link.dataset.cancel));
   // Where the form leads back to is where one is now.
   act.querySelectorAll("input[name=back]").forEach((input) => (input.value = location.pathname + location.search));
 }
@@ -44,14 +46,16 @@ async function load(box) {
     box.replaceChildren(await part(box.dataset.load, ".part"));
     refresh.changed();
   } catch (error) {
-    box.textContent = `It could not be read: ${error.message}.`;
+    box.textContent = `It could not be read: ${error.message}`;
   }
+  box.dataset.filled = box.dataset.load;
   box.removeAttribute("aria-busy");
 }
 
 async function part(url, selector) {
   const response = await fetch(url, { headers: { Accept: "text/html" } });
-  const found = new DOMParser().parseFromString(await response.text(), "text/html").querySelector(selector);
-  if (!found) throw new Error(`the server answered ${response.status}`);
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const found = page.querySelector(selector);
+  if (!found) throw new Error(page.querySelector(".act > p")?.textContent ?? `the server answered ${response.status}.`);
   return document.adoptNode(found);
 }

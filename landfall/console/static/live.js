@@ -1,6 +1,6 @@
 // Asks the server every few seconds whether the page still is as shown; while nobody looks it does not ask.
 import { refresh } from "./refresh.js";
-import { say } from "./switches.js";
+import { told } from "./times.js";
 
 const LONGEST_S = 60;
 
@@ -18,12 +18,12 @@ export function keepLive() {
     if (main.dataset.live && !document.hidden && !refresh.busy() && !document.querySelector("dialog[open]")) {
       try {
         await refresh.show(location.href);
-        if (failures) say("The connection is back.");
         failures = 0;
+        tell("");
       } catch (error) {
         // A move to another state of the page has taken its place.
         if (error.name !== "AbortError") failures += 1;
-        if (failures === 1) say("No answer from the server: what you see may be old.");
+        if (failures === 1) tell(`No answer since ${told(new Date())}`);
       }
     }
     wait();
@@ -32,4 +32,9 @@ export function keepLive() {
     if (!document.hidden && document.getElementById("main").dataset.live) refresh.show(location.href).catch(() => {});
   });
   wait();
+}
+
+/** Say in the bar, for as long as it is so, that what is shown may be old. */
+function tell(text) {
+  document.getElementById("stale").textContent = text;
 }

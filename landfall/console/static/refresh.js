@@ -61,7 +61,10 @@ function put(text) {
     const here = document.getElementById(id);
     const there = next.getElementById(id);
     if (here && there)
-      Idiomorph.morph(here, there, { ignoreActiveValue: true, callbacks: { beforeAttributeUpdated: keep } });
+      Idiomorph.morph(here, there, {
+        ignoreActiveValue: true,
+        callbacks: { beforeAttributeUpdated: keep, beforeNodeMorphed: leave },
+      });
   }
   refresh.changed();
 }
@@ -69,4 +72,9 @@ function put(text) {
 /** What a reader has opened or a script has written stays. */
 function keep(name, node) {
   return !(name === "open" && node.tagName === "DETAILS") && !(name === "class" && node.id === "nav");
+}
+
+/** A text that was filled in stays while the page names the same one; the page itself has only the way to it. */
+function leave(node, next) {
+  return !(node.dataset?.filled && node.dataset.filled === next.dataset?.load);
 }

@@ -23,6 +23,11 @@ export function showTimes(root) {
 
 setInterval(() => document.hidden || showTimes(document), 1000);
 
+/** An instant of today as the pages show it. */
+export function told(at) {
+  return clock.format(at);
+}
+
 function age(at) {
   const seconds = (Date.now() - at) / 1000;
   return seconds < 0 ? `in ${duration(-seconds)}` : seconds < 5 ? "now" : `${coarse(seconds)} ago`;
