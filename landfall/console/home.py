@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 from landfall.api.identity import Caller, backend_of
 from landfall.console.rendering import render
 from landfall.console.routing import PageRoute
+from landfall.metadata.catalog import list_product_keys
 from landfall.runs.attention import SHOWN, attention
 
 router = APIRouter(route_class=PageRoute)
@@ -15,7 +16,19 @@ _LIVE_S = 10
 def show_home(request: Request, caller: Caller) -> Response:
     """Show what is late, failed, refused or dead."""
     backend = backend_of(request)
-    found = backend.database.read(
-        lambda connection: attention(connection, scope=caller.scope, now=backend.now())
+    found, is_new = backend.database.read(
+        lambda connection: (
+            attention(connection, scope=caller.scope, now=backend.now()),
+            not list_product_keys(connection, scope=caller.scope),
+        )
     )
-    return render(request, caller, "home/show.html", section="home", live_s=_LIVE_S, found=found, most=SHOWN)
+    return render(
+        request,
+        caller,
+        "home/show.html",
+        section="home",
+        live_s=_LIVE_S,
+        found=found,
+        is_new=is_new,
+        most=SHOWN,
+    )

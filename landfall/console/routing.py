@@ -44,8 +44,15 @@ def refusal(request: Request, error: LandfallError) -> Response:
     status, code = (
         (error.status, error.its_code) if isinstance(error, ActRefused) else (status_of(error), error.code)
     )
-    title = {404: "There is nothing here", 503: "Something does not answer"}.get(status, "This does not work")
+    title = _TITLES.get(status, "This does not work")
     return render(request, None, "error.html", status=status, title=title, says=str(error), code=code)
+
+
+_TITLES = {
+    403: "You may not do this",
+    404: "There is nothing here",
+    503: "Something does not answer",
+}
 
 
 async def read_form(request: Request) -> Mapping[str, str]:

@@ -11,28 +11,28 @@ from urllib.request import urlopen
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
-from axe_playwright_python.sync_playwright import Axe
 from deltalake import write_deltalake
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from landfall.addresses import LAKE, abfss_uri, quarantine_path
 from landfall.metadata.engine import Database
 from landfall.metadata.tables import run_requests
 from landfall.preview import storage_options
-from landfall.quarantine import read_rows
+from landfall.quarantine import COLUMNS, read_rows
 from landfall.runs.held_rows import RefusedRow, RowOrder
 from landfall.runs.quarantining import HeldRows
 from landfall.settings import Settings
+from spark_runtime.quarantine import QUARANTINE_TYPES
 from tests.console import busy_house
 from tests.console.busy_house import FILE, INGEST, LANDED, PRODUCT, House
 from tests.console.conftest import DESKTOP, PHONE
+from tests.console.looking import faults_of
 from tests.console.serving import Served, serving
 from tests.databases import a_database
 from tests.integration.local.conftest import emulator  # noqa: F401 a fixture
 from tests.loopback import PATIENCE_S, Emulator
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-SERIOUS = {"serious", "critical"}
 ROWS = 17
 
 
@@ -215,11 +215,11 @@ def test_giving_rows_up_needs_a_reason(tab: Page, database: Database, served: Se
     assert (asked["act"], asked["reason"]) == ("discard", "test orders of the vendor")
 
 
-@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "dark"), (PHONE, "light")], ids=["desktop", "phone"])
-def test_axe_finds_nothing_serious_in_quarantine(
-    browser: Browser, served: Served, size: dict[str, int], scheme: str
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_quarantine_is_accessible_in_both_schemes(
+    browser: Browser, served: Served, size: ViewportSize
 ) -> None:
-    context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=size)
     page = context.new_page()
     found = []
     paths = (
@@ -230,17 +230,53 @@ def test_axe_finds_nothing_serious_in_quarantine(
     )
     for path in paths:
         page.goto(f"{served.url}/console/quarantine{path}")
-        if page.evaluate("document.documentElement.scrollWidth") > size["width"]:
-            found.append(f"{path} is wide")
-        report = Axe().run(page).response["violations"]
-        found += [
-            f"{path}: {item['id']} {item['nodes'][0]['html'][:120]}"
-            for item in report
-            if item["impact"] in SERIOUS
-        ]
+        found += faults_of(page)
     context.close()
 
     assert found == []
+
+
+def test_on_a_phone_a_file_leads_to_its_refused_rows_without_scrolling_sideways(
+    browser: Browser, served: Served, house: House
+) -> None:
+    context = browser.new_context(viewport=PHONE)
+    page = context.new_page()
+    page.goto(f"{served.url}/console/files?q={FILE}")
+    page.get_by_role("link", name=FILE).first.click()
+
+    refused = page.get_by_role("link", name=f"{ROWS} rows")
+    expect(refused).to_be_in_viewport(ratio=1)
+    refused.click()
+    page.locator("summary").first.click()
+
+    row = page.get_by_role("region", name="Refused rows").locator("tbody > tr").first
+    for told in ("order_id_known, version 9f2c", f"{FILE}, line 200", f"attempt 1 of run {house.refusing}"):
+        expect(row).to_contain_text(told)
+    context.close()
+
+
+def test_a_quarantine_of_another_version_is_told_with_the_way_out(
+    tab: Page,
+    served: Served,
+    emulator: Emulator,  # noqa: F811 the fixture
+) -> None:
+    domain, _, name = PRODUCT.partition("/")
+    settings = emulator.settings()
+    write_deltalake(
+        abfss_uri(settings.storage_account, LAKE, quarantine_path(domain, name, "revenue_by_day")),
+        pa.table({"_run_id": ["r0"], "_rules": [["old"]]}),
+        storage_options=storage_options(settings),
+    )
+
+    answer = tab.context.request.get(f"{served.url}/console/quarantine/{PRODUCT}/revenue_by_day")
+
+    assert answer.status == 409
+    assert "LF4104" in answer.text()
+    assert "delete the folder .landfall" in answer.text()
+
+
+def test_the_lake_is_asked_for_the_columns_that_the_runtime_writes() -> None:
+    assert frozenset(QUARANTINE_TYPES) == COLUMNS
 
 
 def _asked(database: Database) -> list[dict[str, Any]]:

@@ -53,9 +53,13 @@ async function move(url, focus) {
   }
 }
 
-/** Scroll what is chosen into sight where a box of its own scrolls: the current tab, the chosen node of a graph. */
+/** Scroll what matters into sight where a box of its own scrolls: the current tab, the chosen node of a graph, else the
+ * first one that failed, and the newest look of rules over time. */
 function reveal() {
-  for (const chosen of document.querySelectorAll(".tabs [aria-current], .graph .chosen")) {
+  for (const box of document.querySelectorAll(".over-time")) box.scrollLeft = box.scrollWidth;
+  const node = document.querySelector(".graph .chosen") ?? document.querySelector(".graph .bad");
+  const shown = [...document.querySelectorAll(".tabs [aria-current]"), ...(node ? [node] : [])];
+  for (const chosen of shown) {
     const box = chosen.closest(".tabs, .graph-box");
     const outer = box.getBoundingClientRect();
     const inner = chosen.getBoundingClientRect();
