@@ -64,6 +64,23 @@ def test_comments_and_escapes() -> None:
     assert (rows, refused) == ([("1", 'a\n#b"'), ("2,2", "c")], [])
 
 
+def test_a_refused_line_after_the_header_leaves_the_others_their_lines() -> None:
+    layout = replace(LAYOUT, header=True, multi_line=False)
+
+    parts = list(read_csv(iter([b'a,b\n1,"open\n2,x\n3,y\n']), layout, WANTED))
+
+    assert [part.lines.to_pylist() for part in parts if part.lines is not None] == [[3, 4]]
+    assert [(record.line, record.text) for part in parts for record in part.refused] == [(2, '1,"open')]
+
+
+def test_a_quote_that_no_line_end_may_follow_is_refused_at_once() -> None:
+    layout = replace(LAYOUT, multi_line=False)
+
+    parts = read_csv(iter([b'1,"open\n', b"2,x\n"]), layout, WANTED)
+
+    assert [record.text for record in next(parts).refused] == ['1,"open']
+
+
 TEXT = st.text(st.sampled_from('ab,"\n\r #é'), max_size=60)
 
 

@@ -101,6 +101,7 @@ class Grammar:
         only_quote = layout.quote is not None and marks == [quote]
         self._only_mark = layout.quote.encode() if only_quote and layout.quote else None
         self._comment = layout.comment.encode() if layout.comment else None
+        self._multi_line = layout.multi_line
 
     def split(self, data: bytes, line: int, *, complete: bool) -> tuple[Block, bytes]:
         """Return the records that end in ``data``, and the beginning of one that does not.
@@ -139,7 +140,9 @@ class Grammar:
                 multi_line = multi_line or at > line_end
                 continue
             opened = self._open.match(data, start) is not None
-            if not complete and (record or opened) and len(data) - start < MAX_RECORD_BYTES:
+            # Where no field may hold line ends, nothing that follows can close one.
+            waits = record or (opened and self._multi_line)
+            if not complete and waits and len(data) - start < MAX_RECORD_BYTES:
                 end = start
                 break
             keep(start)
@@ -176,7 +179,8 @@ class Grammar:
         for number, (text, line) in enumerate(pieces):
             start, end = self.next_record(text, 0)
             if start < end:
-                return [(text[end:], line + text.count(b"\n", 0, end)), *pieces[number + 1 :]]
+                rest = [(text[end:], line + text.count(b"\n", 0, end))] if end < len(text) else []
+                return [*rest, *pieces[number + 1 :]]
         return []
 
     def records(self, pieces: Iterable[tuple[bytes, int]]) -> Iterator[tuple[str, int]]:
