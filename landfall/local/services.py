@@ -177,6 +177,8 @@ def _spark_environment(ports: Ports) -> dict[str, str]:
     return {
         "AZURE_STORAGE_USE_EMULATOR": "true",
         "AZURITE_BLOB_STORAGE_URL": f"http://{LOOPBACK}:{ports.blob}",
+        # For parts of large files, which functions inside the engine read themselves.
+        "AZURE_STORAGE_ACCOUNT_KEY": azurite.ACCOUNT_KEY,
         "SAIL_RUNTIME__STACK_SIZE": str(SPARK_STACK_BYTES),
         # A job that needs more fails, instead of the laptop.
         "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",

@@ -214,6 +214,8 @@ ENVIRONMENT_READERS = (
     "landfall.settings",
     "landfall.local",
     "landfall.cli",
+    # Runs inside the laptop's engine, which is told by its environment where storage is.
+    "spark_runtime.readers.ranges",
 )
 
 

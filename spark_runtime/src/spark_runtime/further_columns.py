@@ -1,6 +1,6 @@
 """Columns beside the declared ones: those that files bring, those a table has kept, and where they may go."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from spark_runtime.casts import canonical_type
 from spark_runtime.errors import UnsupportedOption
@@ -8,6 +8,7 @@ from spark_runtime.frame import LOAD_COLUMNS, MARKS, find_name
 from spark_runtime.job import Job
 from spark_runtime.landed_files import find_columns
 from spark_runtime.reader_options import read_options
+from spark_runtime.readers.blocks import TextBlock
 from spark_runtime.readers.records import clean_name
 from spark_runtime.spec import Column, Drift, FilesInput, NodeSpec
 
@@ -15,11 +16,14 @@ RESCUED = "_rescued"
 _WHOLE = ("tinyint", "smallint", "int", "bigint")
 
 
-def further_columns(job: Job, source: FilesInput) -> tuple[Column, ...]:
+def further_columns(job: Job, source: FilesInput, blocks: Mapping[int, TextBlock]) -> tuple[Column, ...]:
     """Return the columns to read that are not declared; there are some only where the schema may evolve.
 
     What the table has already keeps its type. A new column takes the type that the files give it, text where they
     know no types or do not agree.
+
+    Args:
+        blocks: See ``read_landed_files``.
 
     Raises:
         UnsupportedOption: Columns are told by their place, so that new ones have no names.
@@ -35,7 +39,7 @@ def further_columns(job: Job, source: FilesInput) -> tuple[Column, ...]:
     kept = _kept(job, source)
     found: dict[str, set[str]] = {}
     names = {name.casefold(): name for name in kept}
-    for name, kind in find_columns(job, source):
+    for name, kind in find_columns(job, source, blocks):
         cleaned = clean_name(name)
         if find_name(name.strip(), read) is None and find_name(cleaned, declared) is None:
             own = names.setdefault(cleaned.casefold(), cleaned)

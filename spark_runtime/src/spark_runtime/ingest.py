@@ -13,6 +13,7 @@ from spark_runtime.held_spec import Held
 from spark_runtime.job import Job, log
 from spark_runtime.landed_files import comes_typed, read_landed_files
 from spark_runtime.landed_tables import Landed, landed_files_of
+from spark_runtime.large_texts import in_blocks
 from spark_runtime.publishing import publish_staged
 from spark_runtime.quarantine import before
 from spark_runtime.reader_options import null_texts, text_format
@@ -49,8 +50,10 @@ def ingest(job: Job, source: FilesInput) -> None:
             found = kept_columns(job, source)
             records = _records_of_held(job, job.spec.held, source, found)
         else:
-            found = further_columns(job, source)
-            records = with_captured(read_landed_files(job, source, found), source)
+            landed = in_blocks(job, landed)
+            source = landed.source
+            found = further_columns(job, source, landed.blocks)
+            records = with_captured(read_landed_files(job, source, found, landed.blocks), source)
     with job.findings.phase("check"):
         columns = (*source.columns, *found)
         types = {column.name: column.type for column in (*columns, *source.captured)}
@@ -210,6 +213,11 @@ def _settle_files(job: Job, landed: Landed, tally: Tally) -> None:
         for at in landed.parts_of(number):
             part = landed.source.files[at]
             closed = tally.files.get(at)
+            if at in landed.blocks and (closed is None or not closed.closings):
+                raise RowsUnaccounted(
+                    f"{part.uri}: a part of it did not come back as it was found. Nothing was published; it was "
+                    "replaced while it was read, or the engine lost lines."
+                )
             if closed is None:
                 # Engines report no row for a file without bytes, nor for one that is not there.
                 missing += [part.uri] * (part.size_bytes > 0)
@@ -222,7 +230,9 @@ def _settle_files(job: Job, landed: Landed, tally: Tally) -> None:
             if landed.source.drift is Drift.FREEZE and (closed.fault or "").startswith(DRIFTED):
                 raise SchemaDrifted(part.uri, (closed.fault or "").removeprefix(DRIFTED))
             if closed.fault is not None and fault is None:
-                fault = closed.fault if part is file else f"{part.uri.rpartition('/')[2]}: {closed.fault}"
+                fault = (
+                    closed.fault if part.uri == file.uri else f"{part.uri.rpartition('/')[2]}: {closed.fault}"
+                )
         results.append(FileResult(file.uri, FileStatus.DONE if fault is None else FileStatus.REJECTED, fault))
         if fault is not None:
             # Not why: it may quote what the file begins with.

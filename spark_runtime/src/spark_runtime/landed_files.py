@@ -1,11 +1,15 @@
-"""Landed files as one frame of text columns: exactly the listed ones, each read whole, once.
+"""Landed files as one frame of text columns: exactly the listed ones, each read once, whole or in blocks of lines.
 
-The files come as bytes (``binaryFile``) and are parsed by our own functions inside the engine. That gives what the
+Large plain texts come as lines (``large_texts``). The other files
+come as bytes (``binaryFile``) and are parsed by our own functions inside the engine. That gives what the
 engines' own readers cannot give together: the same verdict on every engine, the file of each row, faults of a
 single row or file that leave the others alone, archives, and one plan however many files there are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial, reduce
+from itertools import chain
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pyspark import cloudpickle
@@ -15,11 +19,15 @@ from spark_runtime import readers
 from spark_runtime.casts import canonical_type, is_nested
 from spark_runtime.errors import FileTooLarge, UnsupportedOption
 from spark_runtime.job import Job
+from spark_runtime.large_texts import blocks_frame
 from spark_runtime.reader_options import read_options
+from spark_runtime.readers.blocks import Cut, TextBlock
 from spark_runtime.readers.parse import (
     ExpectedFile,
     ReadPlan,
     bare_path,
+    make_block_finder,
+    make_block_parser,
     make_finder,
     make_parser,
     output_columns,
@@ -54,7 +62,12 @@ _ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in _
 cloudpickle.register_pickle_by_value(readers)  # type: ignore[no-untyped-call]
 
 
-def read_landed_files(job: Job, source: FilesInput, found: tuple[Column, ...] = ()) -> DataFrame:
+def read_landed_files(
+    job: Job,
+    source: FilesInput,
+    found: tuple[Column, ...] = (),
+    blocks: Mapping[int, TextBlock] = MappingProxyType({}),
+) -> DataFrame:
     """Return the rows of the listed files as text, refused records, and one closing row per file.
 
     Columns: see ``readers.parse.output_columns``. Files without bytes have no rows, because engines do not report
@@ -62,35 +75,71 @@ def read_landed_files(job: Job, source: FilesInput, found: tuple[Column, ...] = 
 
     Args:
         found: Columns to read beside the declared ones.
+        blocks: What of its file is read, by the number of a file that is a part of a large one.
 
     Raises:
         UnsupportedOption: A reader option is not known or has a value that cannot be honoured.
         FileTooLarge: A file cannot be read whole.
     """
-    plan = read_plan(source, found)
+    plan = read_plan(source, found, blocks)
     schema = ", ".join(f"{name} {kind}" for name, kind in output_columns(plan).items())
-    return _mapped(job, source, make_parser(plan), schema)
+    read = _in_order(
+        _whole_files(job, source, blocks, make_parser(plan), schema),
+        _files_in_blocks(job, source, blocks, partial(make_block_parser, plan), schema),
+    )
+    return job.spark.createDataFrame([], schema) if read is None else read
 
 
-def find_columns(job: Job, source: FilesInput) -> list[tuple[str, str]]:
+def find_columns(job: Job, source: FilesInput, blocks: Mapping[int, TextBlock]) -> list[tuple[str, str]]:
     """Return name and type of each column that the listed files have, each pair once.
+
+    Args:
+        blocks: See ``read_landed_files``.
 
     Raises:
         UnsupportedOption: See ``read_landed_files``.
         FileTooLarge: See ``read_landed_files``.
     """
-    found = _mapped(job, source, make_finder(read_plan(source)), "name string, type string")
-    return sorted((row[0], row[1]) for row in found.distinct().collect())
+    plan, schema = read_plan(source, blocks=blocks), "name string, type string"
+    found = _in_order(
+        _whole_files(job, source, blocks, make_finder(plan), schema),
+        _files_in_blocks(job, source, blocks, partial(make_block_finder, plan), schema),
+    )
+    return [] if found is None else sorted((row[0], row[1]) for row in found.distinct().collect())
 
 
-def _mapped(job: Job, source: FilesInput, function: Callable[..., Any], schema: str) -> DataFrame:
-    """Return what a function makes of path and content of each listed file that has bytes."""
+def _in_order(*frames: Iterator[DataFrame]) -> DataFrame | None:
+    found = list(chain.from_iterable(frames))
+    return reduce(DataFrame.union, found) if found else None
+
+
+def _files_in_blocks(
+    job: Job,
+    source: FilesInput,
+    blocks: Mapping[int, TextBlock],
+    function: Callable[[dict[int, tuple[int, TextBlock]], Cut], Callable[..., Any]],
+    schema: str,
+) -> Iterator[DataFrame]:
+    """Yield what a function makes of the blocks of each file that is read in blocks."""
+    own: dict[str, dict[int, tuple[int, TextBlock]]] = {}
+    for number, block in blocks.items():
+        own.setdefault(source.files[number].uri, {})[block.position] = (number, block)
+    for parts in own.values():
+        (number, _), *_ = parts.values()
+        frame, cut = blocks_frame(job, source.files[number])
+        yield frame.mapInArrow(function(parts, cut), schema)
+
+
+def _whole_files(
+    job: Job, source: FilesInput, blocks: Mapping[int, TextBlock], function: Callable[..., Any], schema: str
+) -> Iterator[DataFrame]:
+    """Yield what a function makes of path and content of each listed file that is read whole and has bytes."""
     spark = job.spark
-    for file in source.files:
+    files = [file for number, file in enumerate(source.files) if file.size_bytes and number not in blocks]
+    for file in files:
         if file.size_bytes > MAX_FILE_BYTES:
             raise FileTooLarge(file.uri, file.size_bytes, MAX_FILE_BYTES)
-    frame = None
-    for group in _groups([file for file in source.files if file.size_bytes > 0]):
+    for group in _groups(files):
         paths = [_address(file.uri, escapes=not job.dialect.is_spark) for file in group]
         content = spark.read.format("binaryFile").load(paths).select("path", "content")
         # Sail returns a file from about 2 MB on once per scan partition. Of a file alone the first row will do,
@@ -98,9 +147,7 @@ def _mapped(job: Job, source: FilesInput, function: Callable[..., Any], schema: 
         # first of each and passes over the rest.
         alone = paths == [group[0].uri] and group[0].size_bytes >= ALONE_FROM_BYTES
         once = content.limit(1) if alone else content.repartition("path")
-        mapped = once.mapInArrow(function, schema)
-        frame = mapped if frame is None else frame.union(mapped)
-    return spark.createDataFrame([], schema) if frame is None else frame
+        yield once.mapInArrow(function, schema)
 
 
 def _address(uri: str, *, escapes: bool) -> str:
@@ -125,11 +172,14 @@ def _groups(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:
         yield group
 
 
-def read_plan(source: FilesInput, found: tuple[Column, ...] = ()) -> ReadPlan:
+def read_plan(
+    source: FilesInput, found: tuple[Column, ...] = (), blocks: Mapping[int, TextBlock] = MappingProxyType({})
+) -> ReadPlan:
     """Return what the parser must know about a source.
 
     Args:
         found: Columns that are not declared but read all the same, because the table or the files have them.
+        blocks: See ``read_landed_files``.
 
     Raises:
         UnsupportedOption: An option is not known or has a value that cannot be honoured; all faults at once.
@@ -146,8 +196,9 @@ def read_plan(source: FilesInput, found: tuple[Column, ...] = ()) -> ReadPlan:
     files = {
         bare_path(file.uri): ExpectedFile(at, file.size_bytes, tuple(file.partition.items()), file.rows)
         for at, file in enumerate(source.files)
+        if at not in blocks
     }
-    if len(files) < len(source.files):
+    if len(files) + len(blocks) < len(source.files):
         raise UnsupportedOption(f"source of '{source.name}': two listed files differ only in their container")
     nested = tuple(
         (at, canonical_type(column.type))

@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 
 from spark_runtime.errors import FilesMissing, FileTooLarge
 from spark_runtime.reader_options import takes_rewrites
+from spark_runtime.readers.blocks import TextBlock
 from spark_runtime.readers.parse import bare_path
 from spark_runtime.spec import FileFormat, FilesInput, LandedFile
 
@@ -33,12 +34,14 @@ class Landed:
         listed: What landed.
         owners: Per file to read the number of the listed one that it belongs to.
         faults: Why a listed file is not read at all, by its number.
+        blocks: What of its file is read, by the number of a file to read that is a part of a large one.
     """
 
     source: FilesInput
     listed: tuple[LandedFile, ...]
     owners: tuple[int, ...]
     faults: Mapping[int, str] = field(default_factory=dict)
+    blocks: Mapping[int, TextBlock] = field(default_factory=dict)
 
     def parts_of(self, number: int) -> list[int]:
         """Return the numbers of the files that hold the rows of a listed one."""

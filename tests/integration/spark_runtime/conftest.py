@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from landfall.local import azurite
 from tests.integration.spark_runtime.workbench import Workbench
 from tests.loopback import PATIENCE_S, free_port, wait_for_port
 
@@ -26,6 +27,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, azurite_port: int) -> Itera
     environment = os.environ | {
         "AZURE_STORAGE_USE_EMULATOR": "true",
         "AZURITE_BLOB_STORAGE_URL": f"http://127.0.0.1:{azurite_port}",
+        "AZURE_STORAGE_ACCOUNT_KEY": azurite.ACCOUNT_KEY,
         "SAIL_RUNTIME__STACK_SIZE": str(64 << 20),
         "TZ": "UTC",
         "RUST_LOG": "error",

@@ -123,7 +123,7 @@ def emulator(tmp_path: Path, azurite_port: int) -> Iterator[Emulator]:
 
 @pytest.mark.stack
 def test_a_node_in_the_storage_of_the_laptop(
-    spark: SparkSession, emulator: Emulator, bench: Workbench
+    spark: SparkSession, emulator: Emulator, bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = f"{azurite.ACCOUNT}.dfs.core.windows.net"
     landing, lake, control = (
@@ -132,15 +132,19 @@ def test_a_node_in_the_storage_of_the_laptop(
     spec = a_spec(bench, result_uri=f"{control}/r1/ingest.orders/1/result")
     spec["output"] |= {"uri": f"{lake}/bronze/orders", "quarantine_uri": f"{lake}/quarantine/orders"}
     content = b"id\n1\nx\n3\n"
+    # One that is too large to be held whole, and one whose name engines take for a pattern.
+    files = {"a.csv": content + b"\n\n", "b c%.csv": content}
+    monkeypatch.setattr("spark_runtime.landed_files.MAX_FILE_BYTES", len(content))
+    monkeypatch.setattr("spark_runtime.large_texts.LARGE_FROM_BYTES", len(content) + 1)
+    monkeypatch.setattr("spark_runtime.large_texts.BLOCK_BYTES", 4)
     spec["inputs"][0]["files"] = [
-        {"uri": f"{landing}/{name}", "etag": "0x1", "size_bytes": len(content)}
-        for name in ("a.csv", "b c%.csv")
+        {"uri": f"{landing}/{name}", "etag": "0x1", "size_bytes": len(each)} for name, each in files.items()
     ]
     with emulator.service() as service:
         for container in ("landing", "lake", "control"):
             service.create_container(container)
-        for name in ("a.csv", "b c%.csv"):
-            service.get_blob_client("landing", f"sales/orders/{name}").upload_blob(content)
+        for name, each in files.items():
+            service.get_blob_client("landing", f"sales/orders/{name}").upload_blob(each)
         service.get_blob_client("control", "sales/orders/spec.json").upload_blob(json.dumps(spec).encode())
 
         results = [run_spec(spark, f"{control}/spec.json")[0] for _ in range(2)]

@@ -37,14 +37,17 @@ def open_members(name: str, content: pa.Buffer) -> Iterator[Iterator[bytes]]:
         yield _slices(content)
 
 
-def as_utf8(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+def as_utf8(chunks: Iterator[bytes], encoding: str, *, from_start: bool = True) -> Iterator[bytes]:
     """Yield the same text in UTF-8 with line feeds, without a byte order mark.
+
+    Args:
+        from_start: Whether the text is that of a file from its first byte on.
 
     Raises:
         UnreadableFile: A byte is not of the declared encoding.
     """
     decode = codecs.getincrementaldecoder(encoding)().decode
-    at_start = True
+    at_start = from_start
     bare_returns = False
     for chunk, final in _with_last(chunks):
         try:

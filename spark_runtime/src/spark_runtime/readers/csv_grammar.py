@@ -101,6 +101,7 @@ class Grammar:
         only_quote = layout.quote is not None and marks == [quote]
         self._only_mark = layout.quote.encode() if only_quote and layout.quote else None
         self._comment = layout.comment.encode() if layout.comment else None
+        self._quote = layout.quote.encode() if layout.quote else b""
         self._multi_line = layout.multi_line
 
     def split(self, data: bytes, line: int, *, complete: bool) -> tuple[Block, bytes]:
@@ -170,6 +171,11 @@ class Grammar:
             return start, start
         record = self._record.match(text, start)
         return start, record.end() if record else text.find(b"\n", start) + 1 or len(text)
+
+    def end_of_open(self, text: bytes) -> int | None:
+        """Return where a record ends in whose quoted field a text begins, ``None`` where that cannot be told."""
+        found = self._record.match(self._quote + text) if self._quote else None
+        return found.end() - len(self._quote) if found and found.group().endswith(b"\n") else None
 
     def first_record(self, pieces: Sequence[tuple[bytes, int]]) -> str | None:
         return next((record for record, _ in self.records(pieces)), None)

@@ -1,11 +1,13 @@
 """The function that the engine calls: rows of (path, content) in, rows of text and one closing row per file out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from spark_runtime.readers.blocks import BlockChanged, Cut, TextBlock, chunks_of
 from spark_runtime.readers.containers import as_utf8, open_members
 from spark_runtime.readers.csv_grammar import CsvLayout
 from spark_runtime.readers.nested import as_nested, nested_arrow_type
@@ -16,7 +18,7 @@ from spark_runtime.readers.read_excel import ExcelLayout, read_excel, sheet_rows
 from spark_runtime.readers.read_fixed import FixedLayout, read_fixed
 from spark_runtime.readers.read_json import read_json_document, read_json_lines
 from spark_runtime.readers.read_xml import XmlLayout, read_xml
-from spark_runtime.readers.records import Parsed, TextArray, UnreadableFile, Wanted, loads
+from spark_runtime.readers.records import THE_START, Parsed, Start, TextArray, UnreadableFile, Wanted, loads
 
 # Kinds of output rows.
 GOOD, REFUSED, CLOSING = 0, 1, 2
@@ -109,9 +111,63 @@ def make_parser(plan: ReadPlan) -> Callable[[Iterator[pa.RecordBatch]], Iterator
 
     def parse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for path, content, file in _listed(batches, plan):
-            yield from _file_rows(path, content, file, plan)
+            yield from _rows_of(file.number, _parsed(path, content, file, plan), plan, file.rows)
 
     return parse
+
+
+def make_block_parser(
+    plan: ReadPlan, blocks: Mapping[int, tuple[int, TextBlock]], cut: Cut
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return the function for ``mapInArrow`` that reads blocks of one file; a closing row ends each of them.
+
+    Args:
+        cut: See ``make_surveyor``.
+        blocks: By position, the number of a block among all that is read, and the block.
+    """
+
+    def parse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for number, block, texts in _listed_blocks(cut(batches), plan, blocks):
+            # Without its closing row a block that is not the surveyed one cannot be published.
+            with suppress(BlockChanged):
+                yield from _rows_of(number, _parsed_text(texts, plan, block.start), plan)
+
+    return parse
+
+
+def make_block_finder(
+    plan: ReadPlan, blocks: Mapping[int, tuple[int, TextBlock]], cut: Cut
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return the function for ``mapInArrow`` that tells name and type of each column that blocks of one file have."""
+
+    def find(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _, block, texts in _listed_blocks(cut(batches), plan, blocks):
+            names: dict[str, None] = {}
+            with suppress(UnreadableFile, BlockChanged, pa.ArrowInvalid):
+                if not isinstance(plan.layout, CsvLayout):
+                    parts = _parsed_text(texts, plan, block.start)
+                    names = dict.fromkeys(name for parsed in parts for name in _kept_names(parsed))
+                elif block.start.record is None:
+                    names = dict.fromkeys(header_names(texts, plan.layout))
+            yield pa.RecordBatch.from_arrays(
+                [pa.array(list(names), pa.string()), pa.array(["string"] * len(names), pa.string())],
+                names=["name", "type"],
+            )
+
+    return find
+
+
+def _listed_blocks(
+    found: Iterator[tuple[int, Iterator[bytes]]], plan: ReadPlan, blocks: Mapping[int, tuple[int, TextBlock]]
+) -> Iterator[tuple[int, TextBlock, Iterator[bytes]]]:
+    for position, chunks in found:
+        if position in blocks:
+            number, block = blocks[position]
+            yield (
+                number,
+                block,
+                as_utf8(chunks_of(chunks, block), plan.encoding, from_start=block.start.line == 1),
+            )
 
 
 def make_finder(plan: ReadPlan) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
@@ -149,23 +205,20 @@ def _listed(
             yield path, contents[row].as_buffer(), file
 
 
-def _file_rows(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan) -> Iterator[pa.RecordBatch]:
+def _rows_of(
+    number: int, parts: Iterator[Parsed], plan: ReadPlan, expected: int | None = None
+) -> Iterator[pa.RecordBatch]:
     rows = 0
     fault = None
     try:
-        if content.size != file.size_bytes:
-            raise UnreadableFile(
-                f"it has {content.size} bytes and had {file.size_bytes} when it landed: it was replaced since; "
-                "the newer version comes with its own event"
-            )
-        for parsed in _parsed(path, content, file, plan):
+        for parsed in parts:
             rows += parsed.good + len(parsed.refused)
             if parsed.good:
-                yield _good_rows(parsed, file.number, plan)
+                yield _good_rows(parsed, number, plan)
             if parsed.refused:
                 yield _batch(
                     len(parsed.refused),
-                    file.number,
+                    number,
                     REFUSED,
                     plan,
                     {
@@ -174,15 +227,15 @@ def _file_rows(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan
                         "_lf_line": pa.array([record.line for record in parsed.refused], pa.int64()),
                     },
                 )
-        if file.rows is not None and file.rows != rows:
-            raise UnreadableFile(f"it holds {rows} rows, and the log of its table says {file.rows}")
+        if expected is not None and expected != rows:
+            raise UnreadableFile(f"it holds {rows} rows, and the log of its table says {expected}")
     except UnreadableFile as error:
         fault = str(error)
     except pa.ArrowInvalid as error:
         fault = f"cannot be parsed: {error}"
     yield _batch(
         1,
-        file.number,
+        number,
         CLOSING,
         plan,
         {"_lf_fault": pa.array([fault], pa.string()), "_lf_rows": pa.array([rows], pa.int64())},
@@ -204,6 +257,11 @@ def _good_rows(parsed: Parsed, number: int, plan: ReadPlan) -> pa.RecordBatch:
 
 def _parsed(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan) -> Iterator[Parsed]:
     layout, wanted = plan.layout, plan.wanted
+    if content.size != file.size_bytes:
+        raise UnreadableFile(
+            f"it has {content.size} bytes and had {file.size_bytes} when it landed: it was replaced since; "
+            "the newer version comes with its own event"
+        )
     if plan.format in ("parquet", "orc", "delta"):
         yield from read_columnar(content, plan.format, wanted, file.partition, plan.typed)
     elif plan.format == "avro":
@@ -216,15 +274,19 @@ def _parsed(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan) -
                 # It says its encoding itself.
                 yield from read_xml(member, layout, wanted)
                 continue
-            chunks = as_utf8(member, plan.encoding)
-            if isinstance(layout, CsvLayout):
-                yield from read_csv(chunks, layout, wanted)
-            elif isinstance(layout, FixedLayout):
-                yield from read_fixed(chunks, layout, wanted)
-            elif isinstance(layout, JsonLayout) and layout.document:
-                yield from read_json_document(chunks, wanted)
-            else:
-                yield from read_json_lines(chunks, wanted)
+            yield from _parsed_text(as_utf8(member, plan.encoding), plan, THE_START)
+
+
+def _parsed_text(chunks: Iterator[bytes], plan: ReadPlan, start: Start) -> Iterator[Parsed]:
+    layout, wanted = plan.layout, plan.wanted
+    if isinstance(layout, CsvLayout):
+        yield from read_csv(chunks, layout, wanted, start)
+    elif isinstance(layout, FixedLayout):
+        yield from read_fixed(chunks, layout, wanted, start)
+    elif isinstance(layout, JsonLayout) and layout.document:
+        yield from read_json_document(chunks, wanted)
+    else:
+        yield from read_json_lines(chunks, wanted, start)
 
 
 def _found_columns(
@@ -247,8 +309,12 @@ def _found_columns(
     elif not isinstance(layout, FixedLayout):
         # JSON and XML tell their fields with each record.
         for parsed in _parsed(path, content, file, plan):
-            for text in parsed.extra.drop_null().to_pylist() if parsed.extra is not None else ():
-                yield from ((name, "string") for name in loads(str(text)))
+            yield from ((name, "string") for name in _kept_names(parsed))
+
+
+def _kept_names(parsed: Parsed) -> Iterator[str]:
+    for text in parsed.extra.drop_null().to_pylist() if parsed.extra is not None else ():
+        yield from loads(str(text))
 
 
 def _batch(length: int, file: int, kind: int, plan: ReadPlan, values: dict[str, TextArray]) -> pa.RecordBatch:

@@ -11,9 +11,11 @@ import pyarrow.csv as arrow_csv
 
 from spark_runtime.readers.csv_grammar import CsvLayout, Grammar, blocks, without_first_lines
 from spark_runtime.readers.records import (
+    THE_START,
     Match,
     Parsed,
     RefusedRecord,
+    Start,
     TextArray,
     Wanted,
     json_objects,
@@ -21,19 +23,26 @@ from spark_runtime.readers.records import (
 )
 
 
-def read_csv(chunks: Iterator[bytes], layout: CsvLayout, wanted: Wanted) -> Iterator[Parsed]:
+def read_csv(
+    chunks: Iterator[bytes], layout: CsvLayout, wanted: Wanted, start: Start = THE_START
+) -> Iterator[Parsed]:
     """Yield the records of one CSV text.
 
     Args:
         chunks: The text in UTF-8, without a byte order mark.
+        start: Where it begins, if that is a record in the middle of a file.
 
     Raises:
         UnreadableFile: Raised by the chunks.
         Drifted: The file has other columns, and the declared ones are frozen.
     """
     grammar = Grammar(layout)
-    header: _Header | None = None
-    for block in blocks(without_first_lines(chunks, layout.skip_lines), grammar, layout.skip_lines + 1):
+    header = None if start.record is None else _header_of(start.record, layout, wanted)
+    line = start.line
+    if start.line == 1:
+        chunks = without_first_lines(chunks, layout.skip_lines)
+        line += layout.skip_lines
+    for block in blocks(chunks, grammar, line):
         refused = list(block.refused)
         pieces = list(block.pieces)
         if header is None and layout.header and block.starts_refused:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from spark_runtime.readers.records import Parsed, Rows, Wanted
+from spark_runtime.readers.records import THE_START, Parsed, Rows, Start, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,9 @@ class FixedLayout:
     null_values: frozenset[str]
 
 
-def read_fixed(chunks: Iterator[bytes], layout: FixedLayout, wanted: Wanted) -> Iterator[Parsed]:
+def read_fixed(
+    chunks: Iterator[bytes], layout: FixedLayout, wanted: Wanted, start: Start = THE_START
+) -> Iterator[Parsed]:
     """Yield the records of one text; blanks around a value are no part of it.
 
     Args:
@@ -34,7 +36,7 @@ def read_fixed(chunks: Iterator[bytes], layout: FixedLayout, wanted: Wanted) -> 
     """
     rows = Rows(wanted)
     width = max(end for _, end in layout.slices)
-    number = 0
+    number = start.line - 1
     carried = b""
     for chunk in chain(chunks, (b"\n",)):
         data = carried + chunk

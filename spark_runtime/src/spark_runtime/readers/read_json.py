@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from spark_runtime.readers.records import (
+    THE_START,
     Drifted,
     Parsed,
     Rows,
+    Start,
     UnreadableFile,
     Wanted,
     as_json,
@@ -17,7 +19,7 @@ from spark_runtime.readers.records import (
 BATCH_RECORDS = 20_000
 
 
-def read_json_lines(chunks: Iterator[bytes], wanted: Wanted) -> Iterator[Parsed]:
+def read_json_lines(chunks: Iterator[bytes], wanted: Wanted, start: Start = THE_START) -> Iterator[Parsed]:
     """Yield the objects of one text, one line each; fields are matched by name, whatever their case.
 
     A field that is absent is null. A line that is no JSON object, or has a field that may not be there, is refused.
@@ -25,7 +27,7 @@ def read_json_lines(chunks: Iterator[bytes], wanted: Wanted) -> Iterator[Parsed]
     """
     reader = _Objects(wanted)
     carried = b""
-    number = 0
+    number = start.line - 1
     for chunk in chunks:
         data = carried + chunk
         end = data.rfind(b"\n") + 1

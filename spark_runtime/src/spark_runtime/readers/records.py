@@ -67,6 +67,22 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """Where in a file a text begins that is read by itself.
+
+    Attributes:
+        line: Its first line, counted from 1.
+        record: First record of the file, where that stands before the text.
+    """
+
+    line: int = 1
+    record: str | None = None
+
+
+THE_START = Start()
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """Where each declared column stands in a file.
 
