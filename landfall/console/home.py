@@ -16,11 +16,11 @@ _LIVE_S = 10
 def show_home(request: Request, caller: Caller) -> Response:
     """Show what is late, failed, refused or dead."""
     backend = backend_of(request)
-    found, is_new = backend.database.read(
-        lambda connection: (
-            attention(connection, scope=caller.scope, now=backend.now()),
-            not list_product_keys(connection, scope=caller.scope),
-        )
+    found = backend.database.read(
+        lambda connection: attention(connection, scope=caller.scope, now=backend.now())
+    )
+    is_new = found.is_quiet and not backend.database.read(
+        lambda connection: list_product_keys(connection, scope=caller.scope)
     )
     return render(
         request,

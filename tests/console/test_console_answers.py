@@ -130,7 +130,8 @@ def test_who_may_only_read_sees_no_act_and_can_do_none(database: Database, run_i
     page = api.get(f"/console/runs/{run_id}?node=clean_orders")
 
     assert (page.status, "Rerun" in page.text) == (200, False)
-    assert api.get(f"/console/runs/{run_id}/replay").status == 403
+    refused = api.get(f"/console/runs/{run_id}/replay")
+    assert (refused.status, "You may not do this" in refused.text) == (403, True)
 
 
 def test_an_act_needs_the_token_of_a_page_of_ours(database: Database, run_id: RunID) -> None:
@@ -176,6 +177,19 @@ def test_a_page_that_is_known_is_not_sent_again(database: Database, run_id: RunI
     )
 
     assert (again.status, again.text) == (304, "")
+
+
+def test_a_new_house_is_told_its_first_step_and_a_quiet_one_that_nothing_is_to_be_done(
+    database: Database,
+) -> None:
+    api = Api(ServerBackend(database))
+
+    new = api.get("/console").text
+    seeding.apply(database, seeding.SHOP, now=NOW)
+    quiet = api.get("/console").text
+
+    assert ("landfall apply" in new, "Nothing needs anybody" in new) == (True, False)
+    assert ("landfall apply" in quiet, "Nothing needs anybody" in quiet) == (False, True)
 
 
 def test_a_slash_behind_the_console_leads_to_it(database: Database) -> None:
