@@ -61,11 +61,7 @@ class DeltaTables:
     def _options(self, types: Mapping[str, str]) -> dict[str, str]:
         if not self._without_nan:
             return {}
-        plain = [
-            n
-            for n, kind in types.items()
-            if n.isidentifier() and not is_nested(kind) and kind not in _FRACTIONS
-        ]
+        plain = [name for name, kind in types.items() if _may_be_listed(name, kind)]
         return (
             {"delta.dataSkippingStatsColumns": ",".join(plain)}
             if plain
@@ -170,6 +166,12 @@ class DeltaTables:
         except PySparkException:
             # Sail has no DESCRIBE HISTORY; the log it writes says the same.
             return _from_log(self._spark, uri, key)
+
+
+def _may_be_listed(column: str, kind: str) -> bool:
+    """Whether a column may stand in the list of those with statistics, which Sail reads as names in ASCII."""
+    is_plain_name = column.isascii() and column.isidentifier()
+    return is_plain_name and not is_nested(kind) and kind not in _FRACTIONS
 
 
 def _clause(clause: MergeClause) -> str:
