@@ -102,11 +102,17 @@ def _partitions(job: Job, df: DataFrame, types: Mapping[str, str]) -> str:
 
 def _equal_to(types: Mapping[str, str], row: Sequence[str | None]) -> list[str]:
     return [
-        f"{quoted(column)} IS NULL"
-        if text is None
-        else _is(quoted(column), f"CAST({text_literal(text)} AS {kind})")
-        for (column, kind), text in zip(types.items(), row, strict=True)
+        _is_text(quoted(column), kind, text) for (column, kind), text in zip(types.items(), row, strict=True)
     ]
+
+
+def _is_text(column: str, kind: str, text: str | None) -> str:
+    if text is None:
+        return f"{column} IS NULL"
+    if kind == "boolean":
+        # Compared with a literal, Sail looks for the least and the greatest boolean of each file, and there is none.
+        return f"({column} IS NOT NULL AND {column if text == 'true' else f'NOT {column}'})"
+    return _is(column, f"CAST({text_literal(text)} AS {kind})")
 
 
 def _is(column: str, value: str) -> str:
