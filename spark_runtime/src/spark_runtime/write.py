@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, functions
 
 from spark_runtime.errors import RepeatedMergeKeys
-from spark_runtime.frame import MARKS
+from spark_runtime.frame import MARKS, find_name
 from spark_runtime.history import history_types, write_history
 from spark_runtime.job import Job
 from spark_runtime.slices import replace_own_slice, replace_partitions
-from spark_runtime.sql import quoted
+from spark_runtime.sql import comparable, quoted
 from spark_runtime.table_columns import require_column, require_same_columns
 from spark_runtime.tables import Action, Commit, MergeClause, When
 from spark_runtime.write_spec import WriteMode
@@ -56,6 +56,7 @@ def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Publication:
         job.tables.overwrite(output.uri, df, types, key=job.spec.idempotency_key)
         return Publication(job.tables.find_commit(output.uri, job.spec.idempotency_key), types, "true")
     df, types = _with_former_marks(job, df, types)
+    df = _with_plain_zeros(job, df, types)
     if mode in {WriteMode.APPEND, WriteMode.SNAPSHOT}:
         rows = replace_own_slice(job, df, types)
     elif mode is WriteMode.REPLACE_PARTITIONS:
@@ -78,6 +79,19 @@ def _with_former_marks(
         return df, types
     empty = (f"CAST(array() AS {existing[name]}) AS {quoted(name)}" for name in former)
     return df.selectExpr("*", *empty), {**types, **{name: existing[name] for name in former}}
+
+
+def _with_plain_zeros(job: Job, df: DataFrame, types: Mapping[str, str]) -> DataFrame:
+    """Return the rows with 0.0 for -0.0 where rows are told apart or ordered: Sail takes it for another key."""
+    write = job.spec.output.write
+    deciding = {find_name(name, types) for name in (*write.keys, write.order_by or "")}
+    if not any(name in deciding and kind in {"float", "double"} for name, kind in types.items()):
+        return df
+    values = (
+        f"{comparable(quoted(name), kind) if name in deciding else quoted(name)} AS {quoted(name)}"
+        for name, kind in types.items()
+    )
+    return df.selectExpr(*values)
 
 
 def _merge(job: Job, df: DataFrame, types: Mapping[str, str]) -> None:
