@@ -340,6 +340,12 @@ def _output_columns(job: Job, frame: Frame, types: dict[str, str]) -> list[Stage
         faults.append(f"the steps yield no column {', '.join(missing)}")
     if extra and output.columns:
         faults.append(f"the steps yield {', '.join(extra)} beyond the declared columns")
+    # Some engines keep such a column in a file and some do not; no table has a type for it.
+    faults += [
+        f"'{column.name}' is null in all rows and has no type; write cast(null as string), or what it is to be"
+        for column in declared
+        if "void" in canonical_type(column.type)
+    ]
     if faults:
         raise ColumnMismatch(f"{output.name}: {'; '.join(faults)}. Change the steps or the declared columns.")
     for column in declared:
