@@ -62,6 +62,11 @@ COLUMNS = {
         ),
         ("text RLIKE '^\\\\w+$'", "text RLIKE '^[A-Za-z0-9_]+$'"),
         ("weekday(day)", "((dayofweek(day) + 5) % 7)"),
+        ("left(text, 2)", "substring(text, 1, 2)"),
+        ("right(text, a)", "CAST(right(text, CASE WHEN (a) < 0 THEN 0 ELSE a END) AS string)"),
+        ("substring(text, 2, -1)", "substring(text, 2, CASE WHEN (-1) < 0 THEN 0 ELSE -1 END)"),
+        ("regexp_replace(text, '(.)b', '$1x')", "regexp_replace(text, '(.)b', '${1}x')"),
+        ("slice(xs, 1, 2)", "slice(xs, 1, 2)"),
     ],
 )
 def test_arithmetic_says_what_spark_does(text: str, expected: str) -> None:
@@ -102,6 +107,9 @@ def test_a_query_is_read_through_its_aliases() -> None:
         ("initcap(text)", "initcap gives another result"),
         ("day - day", "use datediff"),
         ("from_json(text, 'n int')", "lets whole numbers overflow"),
+        ("to_json(struct(p))", "cast them to string before"),
+        ("regexp_replace(text, 'b', '\\\\$')", "put a dollar or a backslash in with replace"),
+        ("regexp_replace(text, '(.)b', '$2')", "write $1 to $9 for a group"),
     ],
 )
 def test_what_cannot_be_written_away_is_refused(text: str, message: str) -> None:

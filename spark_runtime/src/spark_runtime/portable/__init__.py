@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from spark_runtime.portable.arguments import Different
 from spark_runtime.portable.parse import Node, Pieces, Token, Unreadable, parse
-from spark_runtime.portable.rewrite import Different, ascii_classes, rewritten
+from spark_runtime.portable.rewrite import ascii_classes, rewritten
 from spark_runtime.portable.scope import Ask, Scope
 from spark_runtime.portable.types import SOME_DECIMAL, is_decimal
 

@@ -8,7 +8,9 @@ back, which refuses what does not fit. Where a difference cannot be written away
 import re
 from collections.abc import Sequence
 
+from spark_runtime.portable import arguments as of_calls
 from spark_runtime.portable import types
+from spark_runtime.portable.arguments import Different
 from spark_runtime.portable.parse import Node, Pieces, Token
 from spark_runtime.portable.scope import Scope, literal_places
 from spark_runtime.portable.types import FRACTIONS, WHOLE, Digits, digits_of, is_decimal
@@ -22,7 +24,7 @@ _COMPARISONS = frozenset(
 )
 _BACK_TO = {
     **dict.fromkeys(("datediff", "date_diff", "regexp_count"), "int"),
-    **dict.fromkeys(("right", "md5", "substring_index"), "string"),
+    **dict.fromkeys(("md5", "substring_index"), "string"),
     "date_trunc": "timestamp",
 }
 _CHOOSING = {"coalesce": 0, "ifnull": 0, "nvl": 0, "greatest": 0, "least": 0, "if": 1, "iff": 1, "nvl2": 1}
@@ -46,10 +48,6 @@ REFUSED = {
 }
 
 
-class Different(Exception):
-    """The engine would come to another result than Spark; the message says what to write instead."""
-
-
 def rewritten(pieces: Pieces, scope: Scope) -> str:
     """Return the text of the pieces of a whole text.
 
@@ -64,6 +62,10 @@ class _Writer:
         self._scope = scope
         # What is being compared. The engine compares the wider number and never makes the cast that would refuse it.
         self._compared: Node | None = None
+
+    @property
+    def scope(self) -> Scope:
+        return self._scope
 
     def row(self, pieces: Pieces, start: int, end: int) -> str:
         """Return a stretch of the text with the arithmetic in it written anew."""
@@ -112,9 +114,9 @@ class _Writer:
                 return self._call(node)
             case "cast":
                 return self._cast(node)
-        return self._spliced(node)
+        return self.spliced(node)
 
-    def _spliced(self, node: Node, changed: dict[int, str] | None = None) -> str:
+    def spliced(self, node: Node, changed: dict[int, str] | None = None) -> str:
         """Return the text of a node with what it holds written anew."""
         text, at, written = self._scope.text, node.start, []
         order = sorted(
@@ -134,7 +136,7 @@ class _Writer:
         scope = self._scope
         left, right = (scope.type_of_pieces(side) for side in node.pieces)
         if node.name not in {"+", "-", "*", "/", "%"}:
-            return self._spliced(node)
+            return self.spliced(node)
         first, second = (self.pieces(side) for side in node.pieces)
         if left in WHOLE and right in WHOLE:
             return self._of_whole(node, first, second, str(types.common([left, right])))
@@ -145,7 +147,7 @@ class _Writer:
                     f"the digits of {scope.source(node)} cannot be told, and this engine divides decimals to others; "
                     "cast both sides to decimal(p,s)"
                 )
-            return self._spliced(node) if digits is None else self._of_decimals(node, digits, first, second)
+            return self.spliced(node) if digits is None else self._of_decimals(node, digits, first, second)
         if "float" in (left, right) and left != right:
             return f"({_as(first, 'double')} {node.name} {_as(second, 'double')})"
         if node.name == "-" and left == right == "date":
@@ -157,7 +159,7 @@ class _Writer:
                 f"the type of {shown} cannot be told, and this engine lets whole numbers overflow; write "
                 f"cast({shown} as …)"
             )
-        return self._spliced(node)
+        return self.spliced(node)
 
     def _of_whole(self, node: Node, left: str, right: str, kind: str) -> str:
         if node.name == "/":
@@ -212,8 +214,8 @@ class _Writer:
         kinds = {number: self._scope.type_of_pieces(node.pieces[number]) for number in branches}
         kind = types.common(list(kinds.values()))
         if kind is None:
-            return self._spliced(node)
-        return self._spliced(
+            return self.spliced(node)
+        return self.spliced(
             node,
             {
                 number: _as(self.pieces(node.pieces[number]), kind)
@@ -228,7 +230,7 @@ class _Writer:
         only = node.pieces[0].only
         if only is not None and only.name == "get_json_object" and target != "string":
             # Only the text of numbers differs.
-            return self._spliced(node, {0: self._spliced(only)})
+            return self.spliced(node, {0: self.spliced(only)})
         value = self.pieces(node.pieces[0])
         if kind == "string" and is_decimal(target):
             has_exponent = f"{value} RLIKE '^[ ]*[+-]?[0-9.]+[eE][+-]?[0-9]+[ ]*$'"
@@ -245,7 +247,7 @@ class _Writer:
             )
         if kind == "timestamp" and target in {"int", "bigint"}:
             return _as(f"floor(unix_micros({value}) / 1000000)", target)
-        return self._spliced(node)
+        return self.spliced(node)
 
     def _call(self, node: Node) -> str:
         name, scope = node.name, self._scope
@@ -254,15 +256,15 @@ class _Writer:
             raise Different(f"{name} gives another result on this engine; {REFUSED[name]}")
         if any("->" in argument.words() for argument in arguments):
             inner, _ = scope.inside(arguments)
-            return _Writer(inner)._spliced(node)
+            return _Writer(inner).spliced(node)
         if name in _CHOOSING:
             return self._chosen(node, range(_CHOOSING[name], len(arguments)))
         if name in _PATTERN_OF and len(arguments) > 1:
             return self._with_pattern(node, arguments[1].only)
         if name in _BACK_TO:
-            return _as(self._spliced(node), _BACK_TO[name])
+            return _as(self.spliced(node), _BACK_TO[name])
         written = _FUNCTIONS[name](self, node, arguments) if name in _FUNCTIONS and arguments else None
-        return self._spliced(node) if written is None else written
+        return self.spliced(node) if written is None else written
 
     def _with_pattern(self, node: Node, pattern: Node | None) -> str:
         if node.name == "split" and pattern is not None and self._scope.source(pattern) in ("''", '""'):
@@ -272,8 +274,19 @@ class _Writer:
         changed = {}
         if pattern is not None and pattern.kind == "string":
             changed[1] = ascii_classes(self._scope.source(pattern))
-        text = self._spliced(node, changed)
+        if node.name == "regexp_replace" and len(node.pieces) > 2:
+            changed |= self._put_in(node.pieces[2], pattern)
+        text = self.spliced(node, changed)
         return _as(text, "int") if node.name == "regexp_count" else text
+
+    def _put_in(self, pieces: Pieces, pattern: Node | None) -> dict[int, str]:
+        """Return the changed text that ``regexp_replace`` puts in for what was found, its third argument."""
+        only = pieces.only
+        if only is not None and only.kind == "string":
+            is_known = pattern is not None and pattern.kind == "string"
+            known = self._scope.source(pattern) if pattern is not None and is_known else None
+            return {2: of_calls.with_marked_groups(self._scope.source(only), known)}
+        return {2: of_calls.guarded_groups(self.pieces(pieces))}
 
     def suffix(self, node: Node) -> str:
         """Return FILTER and OVER of a call."""
@@ -304,7 +317,7 @@ class _Writer:
         # Beyond 38 digits the engine's own numbers wrap around as well; doubles do not.
         # The addend tells the two sums apart: the engine takes no two aggregates that differ in casts alone.
         roughly = f"{node.name}({self._each(arguments[0], 'double')} + 0D){self.suffix(node)}"
-        return self._within(self._spliced(node), result, f"abs({roughly}) > 1.5e{_ALL_DIGITS - result.scale}")
+        return self._within(self.spliced(node), result, f"abs({roughly}) > 1.5e{_ALL_DIGITS - result.scale}")
 
     def average(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
         kind = self._scope.type_of_pieces(arguments[0])
@@ -352,20 +365,20 @@ class _Writer:
         digits = digits_of(kind) if kind is not None and is_decimal(kind) else None
         if digits is None or places is None:
             return None
-        return _as(self._spliced(node), str(types.rounded(digits, places)))
+        return _as(self.spliced(node), str(types.rounded(digits, places)))
 
     def first_kept(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
         kind = self._scope.type_of_pieces(arguments[0])
-        return _as(self._spliced(node), kind) if kind is not None and digits_of(kind) is not None else None
+        return _as(self.spliced(node), kind) if kind is not None and digits_of(kind) is not None else None
 
     def weekday(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
         return f"((dayofweek({self.pieces(arguments[0])}) + 5) % 7)"
 
     def is_nan(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
-        return f"coalesce({self._spliced(node)}, false)"
+        return f"coalesce({self.spliced(node)}, false)"
 
     def holds(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
-        found = self._spliced(node)
+        found = self.spliced(node)
         array = self.pieces(arguments[0])
         return f"CASE WHEN {found} OR NOT exists({array}, _lf_e -> _lf_e IS NULL) THEN {found} END"
 
@@ -375,19 +388,12 @@ class _Writer:
             return None
         return f"timestamp_micros(CAST(({self.pieces(arguments[0])}) * 1000000 AS bigint))"
 
-    def leftmost(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
-        if len(arguments) != 2:
-            return None
-        return f"substring({self.pieces(arguments[0])}, 1, greatest({self.pieces(arguments[1])}, 0))"
-
     def formatted(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
         if self._scope.type_of_pieces(arguments[0]) not in FRACTIONS:
             return None
         value = self.pieces(arguments[0])
         endless = "CAST('Infinity' AS double)"
-        return (
-            f"CASE {value} WHEN {endless} THEN '∞' WHEN -{endless} THEN '-∞' ELSE {self._spliced(node)} END"
-        )
+        return f"CASE {value} WHEN {endless} THEN '∞' WHEN -{endless} THEN '-∞' ELSE {self.spliced(node)} END"
 
     def from_json(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
         schema = self._scope.source(arguments[1].only) if len(arguments) > 1 and arguments[1].only else ""
@@ -459,7 +465,12 @@ _FUNCTIONS = {
     "array_contains": _Writer.holds,
     "timestamp_seconds": _Writer.seconds,
     "extract": _Writer.extracted,
-    "left": _Writer.leftmost,
+    "left": of_calls.leftmost,
+    "right": of_calls.rightmost,
+    "substring": of_calls.part_of_text,
+    "substr": of_calls.part_of_text,
+    "slice": of_calls.part_of_array,
+    "to_json": of_calls.as_json,
     "format_number": _Writer.formatted,
     "from_json": _Writer.from_json,
     "date_part": _Writer.part,
