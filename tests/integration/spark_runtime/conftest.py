@@ -1,17 +1,14 @@
 """The real engine of the laptop, one for all tests of this folder, and a lake of its own for each test."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
-from landfall.local import azurite
+from tests.integration.spark_runtime.engine import an_engine
 from tests.integration.spark_runtime.workbench import Workbench
-from tests.loopback import PATIENCE_S, free_port, wait_for_port
+from tests.loopback import free_port
 
 
 @pytest.fixture(scope="session")
@@ -23,24 +20,8 @@ def azurite_port() -> int:
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory, azurite_port: int) -> Iterator[str]:
     """A Spark Connect server; its address."""
-    port = free_port()
-    environment = os.environ | {
-        "AZURE_STORAGE_USE_EMULATOR": "true",
-        "AZURITE_BLOB_STORAGE_URL": f"http://127.0.0.1:{azurite_port}",
-        "AZURE_STORAGE_ACCOUNT_KEY": azurite.ACCOUNT_KEY,
-        "SAIL_RUNTIME__STACK_SIZE": str(64 << 20),
-        "TZ": "UTC",
-        "RUST_LOG": "error",
-    }
-    command = [sys.executable, "-m", "pysail", "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
-    with (tmp_path_factory.mktemp("engine") / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-    try:
-        wait_for_port(port)
-        yield f"sc://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
+    with an_engine(azurite_port, tmp_path_factory.mktemp("engine") / "log") as (address, _):
+        yield address
 
 
 @pytest.fixture(scope="session")

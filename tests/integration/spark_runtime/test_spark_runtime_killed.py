@@ -6,12 +6,14 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
 from tests.integration.spark_runtime import workbench
+from tests.integration.spark_runtime.engine import an_engine
 from tests.integration.spark_runtime.workbench import Workbench, rule
 
 ROWS = "SELECT * FROM VALUES {} AS t(id, at, op)"
@@ -24,25 +26,42 @@ CASES: dict[str, dict[str, Any]] = {
     "replace_partitions": {"mode": "replace_partitions", "write": {"partition_by": ["id"]}},
 }
 
-# Runs a job and kills it at its nth commit: just before, or just after it.
+# Runs a job and kills it at its nth commit: just before it, within it (files of it are there, the log may not know
+# them yet), or just after it. The engine dies with it if its process is named.
 DOOMED = """
-import os, signal, sys
+import os, signal, sys, threading
+from pathlib import Path
 from pyspark.sql import SparkSession
 from spark_runtime.delta import DeltaTables
 from spark_runtime.main import run_spec
 
 engine, spec, last, when = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+doomed = [*map(int, sys.argv[5:]), os.getpid()]
 done = 0
 
+def die():
+    for process in doomed:
+        os.kill(process, signal.SIGKILL)
+
+def files(uri):
+    return set(Path(uri).rglob("*.parquet*"))
+
+def die_at_a_new_file(uri, there):
+    while files(uri) == there:
+        pass
+    die()
+
 def deadly(write):
-    def once(*arguments, **named):
+    def once(tables, uri, *arguments, **named):
         global done
         done += 1
         if done == last and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        write(*arguments, **named)
+            die()
+        if done == last and when == "within":
+            threading.Thread(target=die_at_a_new_file, args=(uri, files(uri)), daemon=True).start()
+        write(tables, uri, *arguments, **named)
         if done == last:
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
     return once
 
 for name in ("overwrite", "replace_slice", "merge"):
@@ -61,11 +80,14 @@ def built(bench: Workbench, case: str, dataset: str, values: str, run: str) -> N
     ("case", "commit", "when"),
     [
         ("append", 1, "before"),
+        ("append", 1, "within"),
         ("append", 1, "after"),
         ("scd1", 1, "after"),
         ("scd2", 1, "before"),
         ("scd2", 1, "after"),
+        ("scd2", 2, "within"),
         ("scd2", 2, "after"),
+        ("replace_partitions", 1, "within"),
         ("replace_partitions", 1, "after"),
     ],
 )
@@ -78,6 +100,23 @@ def test_a_killed_job_that_is_repeated_leaves_the_table_of_one_that_was_not(
 
     with killed(monkeypatch, engine, commit, when):
         bench.transform(dataset="built", run_id="r2", **CASES[case])
+    for dataset in ("built", "untouched"):
+        built(bench, case, dataset, SECOND, "r2")
+
+    assert bench.rows("built") == bench.rows("untouched")
+
+
+@pytest.mark.parametrize("case", ["append", "scd2"])
+def test_an_engine_that_dies_within_a_commit_costs_no_row(
+    bench: Workbench, azurite_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    for dataset in ("built", "untouched"):
+        built(bench, case, dataset, FIRST, "r1")
+    bench.save("orders", ROWS.format(SECOND))
+
+    with an_engine(azurite_port, tmp_path / "log") as (address, process):  # noqa: SIM117 - one dies inside the other
+        with killed(monkeypatch, address, 1, "within", process):
+            bench.transform(dataset="built", run_id="r2", **CASES[case])
     for dataset in ("built", "untouched"):
         built(bench, case, dataset, SECOND, "r2")
 
@@ -124,11 +163,13 @@ def test_a_killed_act_on_quarantined_rows_is_done_once_by_whoever_comes_next(
 
 
 @contextmanager
-def killed(monkeypatch: pytest.MonkeyPatch, engine: str, commit: int, when: str) -> Iterator[None]:
-    """Have the job that the block runs killed in a process of its own."""
+def killed(
+    monkeypatch: pytest.MonkeyPatch, engine: str, commit: int, when: str, *with_it: int
+) -> Iterator[None]:
+    """Have the job that the block runs killed in a process of its own, and other processes with it."""
 
     def die(_spark: SparkSession, spec: str) -> None:
-        command = [sys.executable, "-c", DOOMED, engine, spec, str(commit), when]
+        command = [sys.executable, "-c", DOOMED, engine, spec, str(commit), when, *map(str, with_it)]
         assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
         raise ProcessLookupError
 
