@@ -2,8 +2,8 @@
 
 Twenty rules (18 on rows, one on keys, one against another table) on generated rows of 16 columns, 7 % of which are
 refused. One JSON line per measurement with where its time went, then a table. Seconds are of the clock, and of the
-engine's processors, which other programs on the machine disturb less. On classic Spark, which has no Delta here, tables
-are Parquet files.
+engine's processors, which other programs on the machine disturb less. Memory is the most that a process held at a time,
+on classic Spark that of its Java. There tables are Parquet files, because it has no Delta here.
 """
 
 import json
@@ -204,6 +204,9 @@ def _show(
     for name, values in [*middle.items(), *((f"  {kind}", values) for kind, values in spent.items())]:
         print(f"{name:12}{values[0]:>10.2f}{values[1]:>10.2f}")
     print(f"{'ratio':12}{summary['ratio']:>10.2f}{summary['cpu_ratio']:>10.2f}")
+    print(
+        f"{'most memory':12}{summary['engine_peak_mb']:>10,} MB engine, {summary['driver_peak_mb']:,} MB driver"
+    )
     for item in found["rules"]:
         if item["rows_failed"]:
             print(f"  {item['name']:24}{item['rows_failed']:>10,} of {item['rows_checked']:,}")

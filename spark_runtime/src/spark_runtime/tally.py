@@ -70,30 +70,7 @@ def count_staged(staged: Staged, *, declared: Sequence[Rule] = (), owners: Seque
     # Most tests are made on the same rows.
     checked = {text: f"checked{at}" for at, text in enumerate(dict.fromkeys(t.checked for t in staged.tests))}
     counts |= {name: text for text, name in checked.items()}
-    samples = {f"sample{at}": test.failed for at, test in enumerate(staged.tests)} if staged.key_text else {}
-    # Named before they are summed up: with one test only, `refused` and its own count are the same expression,
-    # and Sail takes no aggregate twice.
-    counted = _by_verdict(staged).select(
-        "_lf_file",
-        "_lf_sample",
-        "_lf_records",
-        "_lf_closing_fault",
-        *(
-            _expression(f"CASE WHEN {condition} THEN _lf_count ELSE 0L END", name)
-            for name, condition in counts.items()
-        ),
-        *(
-            _expression(f"CASE WHEN {ROW} AND {failed} THEN _lf_key END", name)
-            for name, failed in samples.items()
-        ),
-    )
-    by_file = counted.groupBy("_lf_file", "_lf_sample").agg(
-        *(_expression(f"sum({name})", name) for name in counts),
-        *(_expression(f"min({name})", name) for name in samples),
-        _expression("max(_lf_records)", "records"),
-        _expression("max(_lf_closing_fault)", "fault"),
-    )
-    groups = [row.asDict() for row in by_file.collect()]
+    groups = _groups(_by_verdict(staged), counts)
     files = _files(groups)
     rejected = _rejected(files, owners)
     used = [group for group in groups if group["_lf_file"] not in rejected]
@@ -107,11 +84,47 @@ def count_staged(staged: Staged, *, declared: Sequence[Rule] = (), owners: Seque
     )
 
 
+def _groups(by_verdict: DataFrame, counts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return, per file and group of keys, how many rows meet each of the conditions ``counts``, and one key of them.
+
+    A row for each of them, and not a column: Spark compiles what it sums up, and dozens of columns take it seconds.
+    """
+    names = list(counts)
+    met = ", ".join(f"CASE WHEN {condition} THEN {at} END" for at, condition in enumerate(counts.values()))
+    rows = (
+        by_verdict.select("*", _expression(f"explode(array({met}))", "_lf_met"))
+        .where("_lf_met IS NOT NULL")
+        .groupBy("_lf_file", "_lf_sample", "_lf_met")
+        .agg(
+            _expression("sum(_lf_count)", "counted"),
+            _expression("min(_lf_key)", "smallest"),
+            _expression("max(_lf_records)", "records"),
+            _expression("max(_lf_closing_fault)", "fault"),
+        )
+        .collect()
+    )
+    groups: dict[tuple[int | None, int], dict[str, Any]] = {}
+    for row in rows:
+        place = (row["_lf_file"], row["_lf_sample"])
+        group = groups.setdefault(
+            place, {"_lf_file": place[0], "records": 0, "fault": None} | dict.fromkeys(names, 0)
+        )
+        name = names[row["_lf_met"]]
+        group[name] = row["counted"]
+        group[_key_of(name)] = row["smallest"]
+        group["records"] = max(group["records"], row["records"] or 0)
+        group["fault"] = group["fault"] or row["fault"]
+    return list(groups.values())
+
+
+def _key_of(name: str) -> str:
+    return f"key of {name}"
+
+
 def _by_verdict(staged: Staged) -> DataFrame:
     """Return how many rows of a file have the same verdict.
 
-    These are few, so what is then asked about each test is asked of few rows, and an engine that compiles what it is
-    asked, as Spark does, is done sooner with many small sums than with rows that are not grouped.
+    These are few, so what is then asked about each test is asked of few rows.
     """
     key = staged.key_text
     decided = (*staged.decided_by, "_lf_fault")
@@ -146,7 +159,7 @@ def _files(groups: list[dict[str, Any]]) -> dict[int, ClosedFile]:
             before = files.get(number, ClosedFile(0, 0, 0, None))
             files[number] = ClosedFile(
                 before.closings + group["closings"],
-                max(before.records, group["records"] or 0),
+                max(before.records, group["records"]),
                 before.staged + group["rows"],
                 before.fault or group["fault"],
             )
@@ -188,7 +201,7 @@ def _rule_results(
                     rows_corrected=corrected.get(test.name),
                     version=None if rule is None else rule.version,
                     seconds=seconds,
-                    samples=_samples(groups, f"sample{at}"),
+                    samples=_samples(groups, _key_of(f"failed{at}")),
                 )
             )
     return tuple(results)
