@@ -10,7 +10,7 @@ from activities.correlating import correlated
 from activities.instances import Instances
 from activities.job_ends import explained, unreadable
 from activities.landed import newer_versions_of
-from activities.packs import Packs
+from activities.packs import Packs, Progress
 from activities.runs import start_nodes
 from activities.services import Services
 from activities.submitting import Submitting
@@ -130,12 +130,13 @@ class NodeActivities:
 
         What a pack has built by then is settled, and starts what waited for nothing else.
         """
-        outcome, settled = await asyncio.to_thread(self._look, message)
-        if settled is not None:
-            await _start(instances, RunID(message["run_id"]), settled)
+        outcome, progress = await asyncio.to_thread(self._look, message)
+        if progress is not None:
+            await _start(instances, progress.run_id, progress.settled)
+            self._packs.remember(progress)
         return outcome.to_payload()
 
-    def _look(self, message: Mapping[str, Any]) -> tuple[JobOutcome, Settled | None]:
+    def _look(self, message: Mapping[str, Any]) -> tuple[JobOutcome, Progress | None]:
         job_run_id = JobRunID(message["job_run_id"])
         try:
             status = self._services.jobs.status(job_run_id)
@@ -147,15 +148,15 @@ class NodeActivities:
                 end=JobEnd.FAILED, error_code=error.code, reason=str(error), job_run_id=job_run_id
             )
             return failed, None
-        settled = None
+        progress = None
         if status.state is JobState.RUNNING:
-            settled = self._note_progress(RunID(message["run_id"]), NodeKey(message["key"]))
+            progress = self._note_progress(RunID(message["run_id"]), NodeKey(message["key"]))
         outcome = _outcome(status, job_run_id)
         if outcome.end is None and message["expired"]:
-            return self._stop(job_run_id), settled
-        return outcome, settled
+            return self._stop(job_run_id), progress
+        return outcome, progress
 
-    def _note_progress(self, run_id: RunID, key: NodeKey) -> Settled | None:
+    def _note_progress(self, run_id: RunID, key: NodeKey) -> Progress | None:
         if is_pack(key):
             return self._packs.note_progress(run_id, key, self._product(run_id))
         now = self._services.now()

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from activities.job_ends import explained, unreadable
@@ -21,6 +22,7 @@ from landfall.runs.pack_result import PackResult, parse_pack_result, together
 from landfall.runs.pack_settling import settle_finished, settle_pack
 from landfall.runs.pack_verdicts import Blame, PackEnd
 from landfall.runs.settling import Settled
+from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict, said_by_the_job, weigh
 from landfall.runs.work import JobEnd, JobOutcome, NodeWork
 
@@ -30,14 +32,37 @@ log = logging.getLogger(__name__)
 _MOST_SEEN = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """How far a pack was at a look.
+
+    Attributes:
+        parts: Versions of the parts that were read.
+        unsettled: Nodes with a result that waits for the end of the job run: those that failed.
+    """
+
+    parts: frozenset[str]
+    unsettled: Mapping[NodeKey, Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a look at a pack has settled, of which nothing is started yet."""
+
+    run_id: RunID
+    pack: NodeKey
+    settled: Settled
+    seen: _Seen
+
+
 class Packs:
     """Each act is safe to run twice: the token of a pack gives one job run, and SQL settles a pack once."""
 
     def __init__(self, services: Services, submitting: Submitting) -> None:
         self._services = services
         self._submitting = submitting
-        # How many results of a pack were known at its last look; who does not know looks into SQL, no more.
-        self._seen: dict[tuple[RunID, NodeKey], int] = {}
+        # A hint to this process: who does not know how far a pack is reads all parts, and looks into SQL.
+        self._seen: dict[tuple[RunID, NodeKey], _Seen] = {}
 
     def read(self, work: NodeWork) -> PackAttempt:
         return self._services.database.read(lambda connection: read_pack(connection, work.run_id, work.key))
@@ -73,26 +98,36 @@ class Packs:
             ),
         )
 
-    def note_progress(self, run_id: RunID, pack: NodeKey, product: str) -> Settled | None:
-        """Settle the nodes that the job of a pack has built so far; ``None`` if nothing new is known of it."""
+    def note_progress(self, run_id: RunID, pack: NodeKey, product: str) -> Progress | None:
+        """Settle the nodes that the job of a pack has built so far; ``None`` if nothing new is known of it.
+
+        The caller starts what that claimed, and then says so: until then each look gives the same answer.
+        """
+        before = self._seen.get((run_id, pack))
         try:
-            kept = self._kept(run_id, pack, product)
+            kept, parts = self._kept(run_id, pack, product, before.parts if before else frozenset())
         except LandfallError as error:
             # Its end tells as well.
             log.warning("%s of run %s: what it has built so far cannot be read: %s", pack, run_id, error)
             return None
-        if self._seen.get((run_id, pack)) == len(kept.results):
+        if before is not None and not parts:
             return None
+        verdicts = {**(before.unsettled if before else {}), **_verdicts(kept)}
         now = self._services.now()
         settled = self._services.database.transact(
-            lambda connection: settle_finished(
-                connection, run_id, pack, _verdicts(kept), times=kept.times, now=now
-            )
+            lambda connection: settle_finished(connection, run_id, pack, verdicts, times=kept.times, now=now)
         )
+        unsettled = {
+            key: verdict for key, verdict in verdicts.items() if verdict.state is not NodeState.SUCCEEDED
+        }
+        seen = _Seen((before.parts if before else frozenset()) | parts, unsettled)
+        return Progress(run_id, pack, settled, seen)
+
+    def remember(self, progress: Progress) -> None:
+        """Note that what a look has claimed was started, so that the next one reads only what is new."""
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
-        self._seen[run_id, pack] = len(kept.results)
-        return settled
+        self._seen[progress.run_id, progress.pack] = progress.seen
 
     def settle(self, work: NodeWork, outcome: JobOutcome, product: str) -> Settled:
         """Settle the nodes of a pack whose job run has ended, or never came to be."""
@@ -145,7 +180,7 @@ class Packs:
             return PackEnd(_verdicts(found), weigh(outcome, None), Blame.NOBODY, found.times)
         # The job did not come to its end: what it had kept until then lies there in parts.
         try:
-            kept = self._kept(work.run_id, work.key, product)
+            kept, _ = self._kept(work.run_id, work.key, product)
         except UnreadableResult as error:
             return PackEnd({}, unreadable(error), Blame.ALL)
         failure = explained(self._services, outcome)
@@ -153,17 +188,22 @@ class Packs:
         blame = Blame.ALL if outcome.capacity or said_by_the_job(failure) else Blame.FIRST
         return PackEnd(_verdicts(kept), rest, blame, kept.times)
 
-    def _kept(self, run_id: RunID, pack: NodeKey, product: str) -> PackResult:
-        """Return what the job of a pack keeps before its end.
+    def _kept(
+        self, run_id: RunID, pack: NodeKey, product: str, read_before: frozenset[str] = frozenset()
+    ) -> tuple[PackResult, frozenset[str]]:
+        """Return what the job of a pack has kept before its end, and the parts in which that stands.
+
+        Args:
+            read_before: Parts that are passed over.
 
         Raises:
             UnreadableResult: A part is not what it should be.
         """
         domain, name = product.split("/")
         parts = self._services.lake.read_control_results(
-            addresses.pack_parts_path(domain, name, run_id, pack)
+            addresses.pack_parts_path(domain, name, run_id, pack), but=read_before
         )
-        return together(map(parse_pack_result, parts.values()))
+        return together(map(parse_pack_result, parts.values())), frozenset(parts)
 
 
 def _tokens(run_id: RunID, pack: PackAttempt) -> dict[tuple[NodeKey, int], str]:

@@ -6,7 +6,7 @@ hierarchical namespace answers as well as the laptop's emulator; `docs/laptop.md
 
 import contextlib
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -277,24 +277,32 @@ class Lake:
             # Spark replaces the file when it writes a result again; the next look finds the new one.
             return None
 
-    def read_control_results(self, folder: str) -> dict[str, str]:
-        """Return the texts that Spark wrote into the folders below a folder of `control`, by the names of these.
+    def read_control_results(self, folder: str, *, but: Collection[str] = ()) -> dict[str, str]:
+        """Return the texts that Spark wrote into the folders below a folder of `control`, each by its version.
+
+        Args:
+            but: Versions that the caller has read before; of each folder the same file is meant, until it is replaced.
 
         Raises:
             StorageUnreachable: The account does not answer.
             StorageAccessDenied: The account refuses who we are.
         """
         prefix = folder.rstrip("/") + "/"
-        found: dict[str, str] = {}
+        chosen: dict[str, tuple[str, str]] = {}
         with _our_errors(self._endpoint, BlobAddress(self._account, CONTROL, prefix)):
             blobs = self._service.get_container_client(CONTROL).list_blobs(name_starts_with=prefix)
-            names = sorted(blob.name for blob in blobs if blob.size)
-        for name in names:
+            found = sorted((blob.name, str(blob.etag)) for blob in blobs if blob.size)
+        for name, etag in found:
             inner, _, file = name.removeprefix(prefix).partition("/")
-            if inner not in found and file and not file.startswith(("_", ".")):
+            if file and not file.startswith(("_", ".")):
+                chosen.setdefault(inner, (name, f"{name} {etag}"))
+        texts: dict[str, str] = {}
+        for name, version in chosen.values():
+            if version not in but:
+                # Spark replaces the file when it writes a result again; the next look finds the new one.
                 with contextlib.suppress(BlobNotFound):
-                    found[inner] = self.read_control(name)
-        return found
+                    texts[version] = self.read_control(name)
+        return texts
 
     def list_quarantines(self, domain: str, product: str) -> tuple[str, ...]:
         """Return the datasets of a product of which rows are, or were, in quarantine.

@@ -7,7 +7,7 @@ import hashlib
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import RLock
@@ -105,6 +105,7 @@ class SimulatedLake:
         self.control: dict[str, str] = {}
         self.landed: dict[str, StoredBlob] = {}
         self.calls: Counter[str] = Counter()
+        self.parts_read = 0
         self.trouble: Trouble = lambda _: None
         self._moments = moments
 
@@ -127,14 +128,17 @@ class SimulatedLake:
         self._call("read_control_result")
         return self.control.get(f"{folder}/part-00000.txt")
 
-    def read_control_results(self, folder: str) -> dict[str, str]:
+    def read_control_results(self, folder: str, *, but: Collection[str] = ()) -> dict[str, str]:
         self._call("read_control_results")
         prefix = f"{folder}/"
-        return {
-            path[len(prefix) :].split("/")[0]: text
+        versions = {
+            f"{path} {etag_of(path + text)}": text
             for path, text in self.control.items()
             if path.startswith(prefix)
         }
+        new = {version: text for version, text in versions.items() if version not in but}
+        self.parts_read += len(new)
+        return new
 
     def list_control_runs(self, domain: str, product: str) -> tuple[str, ...]:
         self._call("list_control_runs")

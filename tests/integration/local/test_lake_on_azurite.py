@@ -70,6 +70,24 @@ def test_a_result_that_an_event_has_named_is_read_from_there_as_long_as_it_is_th
     assert (named, replaced) == ("of the second try", "of the first try")
 
 
+def test_of_folders_with_results_only_those_not_read_before_are_read(lake: Lake) -> None:
+    folder = "d/p/r4/n/1/parts"
+    lake.write_control(f"{folder}/1/part-1.txt", "of the first part")
+    lake.write_control(f"{folder}/1/_SUCCESS", "-")
+    first = lake.read_control_results(folder)
+    lake.write_control(f"{folder}/3/part-1.txt", "of the third")
+
+    second = lake.read_control_results(folder, but=first)
+    lake.write_control(f"{folder}/1/part-1.txt", "of the first part, written again")
+    third = lake.read_control_results(folder, but=[*first, *second])
+
+    assert [list(texts.values()) for texts in (first, second, third)] == [
+        ["of the first part"],
+        ["of the third"],
+        ["of the first part, written again"],
+    ]
+
+
 def test_a_missing_control_file_is_named(lake: Lake) -> None:
     with pytest.raises(BlobNotFound, match=r"abfss://control@\S+/no/such does not exist"):
         lake.read_control("no/such")
