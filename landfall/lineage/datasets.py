@@ -1,8 +1,10 @@
-"""Which datasets a run reads and writes: the edges between datasets that its plan implies."""
+"""Which datasets a run reads and writes: the edges between datasets that its nodes imply."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from landfall.planning.plan import NodeKey, NodeKind, Plan
+from landfall.planning.plan import NodeKey, NodeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +42,31 @@ def landing_name(dataset: str) -> str:
     return f"landing/{dataset}"
 
 
-def dataset_edges(plan: Plan) -> tuple[DatasetEdge, ...]:
-    """Return the edges of a plan, upstreams first, each pair of datasets once.
+def dataset_edges(
+    product: str, definitions: Iterable[tuple[NodeKey, Mapping[str, Any]]]
+) -> tuple[DatasetEdge, ...]:
+    """Return the edges of a run, each pair of datasets once.
 
     An ingest node reads landed files; the ledger says which.
+
+    Args:
+        product: ``domain/product``.
+        definitions: Those of the nodes, upstreams first; one is looked at after the other, and none is kept.
     """
     edges: dict[tuple[str, str], DatasetEdge] = {}
-    for node in plan.nodes:
-        target = full_name(plan.product, node.output)
-        if node.kind is NodeKind.INGEST:
-            found = [DatasetEdge(node.key, landing_name(target), target)]
+    for key, definition in definitions:
+        target = full_name(product, definition["output"]["dataset"])
+        if definition["kind"] == NodeKind.INGEST:
+            found = [DatasetEdge(key, landing_name(target), target)]
         else:
             found = [
                 DatasetEdge(
-                    node.key,
+                    key,
                     full_name(item["product"], item["dataset"]),
                     target,
-                    None if item["product"] == plan.product else item["version"],
+                    None if item["product"] == product else item["version"],
                 )
-                for item in node.definition["inputs"]
+                for item in definition["inputs"]
             ]
         for edge in found:
             edges.setdefault((edge.source, edge.target), edge)

@@ -9,6 +9,9 @@ from typing import Any, NewType, Self
 
 NodeKey = NewType("NodeKey", str)
 
+# Characters; a long plan is not in memory a second time as bytes.
+_HASHED_AT_ONCE = 1 << 16
+
 
 class NodeKind(StrEnum):
     INGEST = "ingest"
@@ -63,22 +66,9 @@ class Plan:
         Args:
             versions: By ``str(DatasetRef)``; a port that is absent is read as it is when its node starts.
         """
-        return replace(
-            self,
-            nodes=tuple(
-                replace(
-                    node,
-                    definition={
-                        **node.definition,
-                        "inputs": [
-                            {**item, "version": versions.get(name)}
-                            for name, item in zip(node.inputs, node.definition["inputs"], strict=True)
-                        ],
-                    },
-                )
-                for node in self.nodes
-            ),
-        )
+        if not any(version is not None for version in versions.values()):
+            return self
+        return replace(self, nodes=tuple(_at_versions(node, versions) for node in self.nodes))
 
     def to_payload(self) -> dict[str, Any]:
         """Return the plan as plain JSON values; ``from_payload`` reads them back."""
@@ -132,4 +122,23 @@ class Plan:
         return json.dumps(self.to_payload(), separators=(",", ":"), ensure_ascii=False)
 
     def sha256(self) -> str:
-        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+        return sha256_of(self.canonical_json())
+
+
+def sha256_of(text: str) -> str:
+    """Return the hash of a plan's canonical JSON."""
+    digest = hashlib.sha256()
+    for start in range(0, len(text), _HASHED_AT_ONCE):
+        digest.update(text[start : start + _HASHED_AT_ONCE].encode())
+    return digest.hexdigest()
+
+
+def _at_versions(node: PlanNode, versions: Mapping[str, int | None]) -> PlanNode:
+    """Return a node with the ports that it reads pinned; itself if it reads none of them."""
+    if all(versions.get(name) is None for name in node.inputs):
+        return node
+    inputs = [
+        {**item, "version": versions.get(name)}
+        for name, item in zip(node.inputs, node.definition["inputs"], strict=True)
+    ]
+    return replace(node, definition={**node.definition, "inputs": inputs})

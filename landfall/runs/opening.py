@@ -1,6 +1,6 @@
 """Opening a run: what waits is claimed, the metadata pinned and the plan written, in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -20,7 +20,9 @@ from landfall.landing.ledger import (
 from landfall.landing.run_files import put_back_ended
 from landfall.metadata.acts import Act, FileAct, record_file_acts, record_product_act
 from landfall.metadata.catalog import CurrentProduct, get_current_product
+from landfall.metadata.columns import LongText
 from landfall.metadata.effective import configured_run
+from landfall.metadata.inserting import insert_rows
 from landfall.metadata.tables import (
     node_run_edges,
     node_runs,
@@ -30,7 +32,7 @@ from landfall.metadata.tables import (
     runs,
 )
 from landfall.planning.places import place_nodes
-from landfall.planning.plan import NodeKey, Plan
+from landfall.planning.plan import NodeKey, Plan, sha256_of
 from landfall.planning.select import make_plan
 from landfall.runs.backfills import Chunk, begin_chunk, chunk_of, files_of_chunk, skip_chunk
 from landfall.runs.ids import RequestID, RunID
@@ -388,20 +390,15 @@ def _write_run(
             CreatedAt=now,
         )
     )
-    # As parameters: values of a statement stay in memory with its compiled form, whole plans among them.
-    connection.execute(
-        sa.insert(run_plans), {"RunID": run_id, "Plan": plan.to_payload(), "PlanHash": plan.sha256()}
-    )
-    connection.execute(sa.insert(node_runs), _node_rows(run_id, current.product_id, plan, pack_of))
-    if rows:
-        connection.execute(sa.insert(packs), rows)
-    edges = [
+    _write_plan(connection, run_id, plan)
+    insert_rows(connection, node_runs, _node_rows(run_id, current.product_id, plan, pack_of))
+    insert_rows(connection, packs, rows)
+    edges = (
         {"RunID": run_id, "FromNode": upstream, "ToNode": node.key}
         for node in plan.nodes
         for upstream in node.depends_on
-    ]
-    if edges:
-        connection.execute(sa.insert(node_run_edges), edges)
+    )
+    insert_rows(connection, node_run_edges, edges)
     write_event(
         connection,
         run_id,
@@ -421,6 +418,18 @@ def _write_run(
         )
 
 
+# Its JSON as a parameter, for that of ten thousand nodes is 10 MB: it is made once, for the hash as well, and values
+# of a statement would stay in memory with its compiled form.
+_WRITE_PLAN = sa.insert(run_plans).values(
+    RunID=sa.bindparam("run_id"), Plan=sa.bindparam("plan", type_=LongText), PlanHash=sa.bindparam("hash")
+)
+
+
+def _write_plan(connection: sa.Connection, run_id: RunID, plan: Plan) -> None:
+    text = plan.canonical_json()
+    connection.execute(_WRITE_PLAN, {"run_id": run_id, "plan": text, "hash": sha256_of(text)})
+
+
 def _on_failure(requests: Sequence[_Request], settings: RunSettings) -> OnFailure:
     """Return what a run does after a failed node: of requests that say different things, the careful one counts."""
     asked = {request.on_failure for request in requests} - {None}
@@ -431,9 +440,9 @@ def _on_failure(requests: Sequence[_Request], settings: RunSettings) -> OnFailur
 
 def _node_rows(
     run_id: RunID, product_id: int, plan: Plan, pack_of: Mapping[NodeKey, NodeKey]
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     places = place_nodes(plan.nodes)
-    return [
+    return (
         {
             "RunID": run_id,
             "DataProductID": product_id,
@@ -442,14 +451,14 @@ def _node_rows(
             "State": NodeState.WAITING if node.depends_on else NodeState.READY,
             "WaitingFor": len(node.depends_on),
             "Priority": node.priority,
-            "Definition": dict(node.definition),
+            "Definition": node.definition,
             "Layer": places[node.key].layer,
             "Step": places[node.key].step,
             "Band": places[node.key].band,
             "PackKey": pack_of.get(node.key),
         }
         for node in plan.nodes
-    ]
+    )
 
 
 def _answer(connection: sa.Connection, requests: Sequence[_Request], reason: str, now: datetime) -> None:
