@@ -10,8 +10,8 @@ from benchmarks.orchestrating.graphs import LANDED, RUN, Upstreams, product_of
 from landfall.planning.packs import PackLimits, make_packs
 from landfall.planning.select import make_plan
 
-# Bursts of work between which a job run waits for another process, a commit or a message.
-_BURSTS = 8
+BURSTS = 8
+"""Bursts of work between which a job run waits for another process, a commit or a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Laptop:
 
         Args:
             cpu_s: Seconds of a core that a node takes, by process.
-            idle_s: Seconds that a node of a chain waits for something else than a core.
-            late: Share of its work that a node does after its successors were started.
+            idle_s: Seconds that a job run waits for something else than a core, however many nodes it executes.
+            late: Share of its work that a job run leaves until its successors were started.
         """
         self._world = simpy.Environment()
         self._cores = simpy.Resource(self._world, cores)
@@ -68,24 +68,27 @@ class Laptop:
         # A process runs Python, or JavaScript, on one core at a time; the tasks of the jobs server are processes.
         self._turns = {name: simpy.Resource(self._world, cores if name == "jobs" else 1) for name in cpu_s}
         self._cpu_s, self._idle_s = cpu_s, idle_s
-        self._late = round(_BURSTS * late)
+        self._late = round(BURSTS * late)
+        self._followed = frozenset().union(*(job_run.after for job_run in job_runs))
         self._settled = [self._world.event() for _ in job_runs]
         for number, job_run in enumerate(job_runs):
-            self._world.process(self._execute(job_run, self._settled[number]))
+            self._world.process(self._execute(number, job_run))
 
     def run(self) -> float:
         """Return the seconds from the first node's start to the settling of the last one."""
         self._world.run(self._world.all_of(self._settled))
         return float(self._world.now)
 
-    def _execute(self, job_run: JobRun, settled: simpy.Event) -> Generator[Any, Any, None]:
+    def _execute(self, number: int, job_run: JobRun) -> Generator[Any, Any, None]:
+        # What nothing waits for is done when all of it is.
+        late = self._late if number in self._followed else 0
         yield self._world.all_of([self._settled[at] for at in sorted(job_run.after)])
         with self._places.request() as place:
             yield place
-            for _ in range(_BURSTS - self._late):
+            for _ in range(BURSTS - late):
                 yield from self._burst(job_run.nodes)
-        settled.succeed()
-        for _ in range(self._late):
+        self._settled[number].succeed()
+        for _ in range(late):
             yield from self._burst(job_run.nodes)
 
     def _burst(self, nodes: int) -> Generator[Any, Any, None]:
@@ -94,5 +97,5 @@ class Laptop:
                 yield turn
                 with self._cores.request() as core:
                     yield core
-                    yield self._world.timeout(nodes * cpu_s / _BURSTS)
-        yield self._world.timeout(nodes * self._idle_s / _BURSTS)
+                    yield self._world.timeout(nodes * cpu_s / BURSTS)
+        yield self._world.timeout(self._idle_s / BURSTS)
