@@ -97,18 +97,12 @@ def in_order(keys: list[NodeKey], after: Mapping[NodeKey, tuple[NodeKey, ...]]) 
 def _edges_within(
     connection: sa.Connection, run_id: RunID, pack: NodeKey
 ) -> dict[NodeKey, tuple[NodeKey, ...]]:
-    upstream = node_runs.alias("upstream")
     edges = node_run_edges
+    # A join may be made by looking at all edges of the run.
+    members = sa.select(node_runs.c.NodeKey).where(node_runs.c.RunID == run_id, node_runs.c.PackKey == pack)
     rows = connection.execute(
         sa.select(edges.c.FromNode, edges.c.ToNode)
-        .select_from(
-            edges.join(
-                node_runs, sa.and_(node_runs.c.RunID == edges.c.RunID, node_runs.c.NodeKey == edges.c.ToNode)
-            ).join(
-                upstream, sa.and_(upstream.c.RunID == edges.c.RunID, upstream.c.NodeKey == edges.c.FromNode)
-            )
-        )
-        .where(edges.c.RunID == run_id, node_runs.c.PackKey == pack, upstream.c.PackKey == pack)
+        .where(edges.c.RunID == run_id, edges.c.ToNode.in_(members), edges.c.FromNode.in_(members))
         .order_by(edges.c.ToNode, edges.c.FromNode)
     )
     found: dict[NodeKey, tuple[NodeKey, ...]] = {}

@@ -56,7 +56,8 @@ def read_pack_nodes(connection: sa.Connection, run_id: RunID, pack: NodeKey) -> 
     rows = {NodeKey(row.NodeKey): row for row in connection.execute(_MEMBERS, here)}
     if not rows:
         return PackNodes(run_id, pack, {}, (), {}, None, cancelled=False)
-    edges = connection.execute(_EDGES, here).all()
+    # An order in SQL would have it look for them in the order of all edges of the run.
+    edges = sorted(connection.execute(_EDGES, here), key=lambda edge: (edge.ToNode, edge.FromNode))
     failures: dict[NodeKey, dict[str, int]] = {}
     for row in connection.execute(_FAILURES, here):
         failures.setdefault(NodeKey(row.NodeKey), {})[row.Failure] = row.Attempts
@@ -103,6 +104,9 @@ _MEMBERS = (
     .order_by(node_runs.c.NodeRunID)
 )
 _target = node_runs.alias("target")
+# The nodes of the pack come first, whatever the planner thinks: joined instead, they may be looked for in all edges, or
+# attempts, of the run.
+_KEYS = sa.select(node_runs.c.NodeKey).where(*_OF_PACK, node_runs.c.State.in_(OPEN_NODE_STATES))
 _EDGES = (
     sa.select(
         node_run_edges.c.FromNode,
@@ -113,28 +117,18 @@ _EDGES = (
     )
     .select_from(
         node_run_edges.join(
-            node_runs,
-            sa.and_(
-                node_runs.c.RunID == node_run_edges.c.RunID, node_runs.c.NodeKey == node_run_edges.c.FromNode
-            ),
-        ).join(
             _target,
             sa.and_(_target.c.RunID == node_run_edges.c.RunID, _target.c.NodeKey == node_run_edges.c.ToNode),
         )
     )
-    .where(*_OF_PACK, node_runs.c.State.in_(OPEN_NODE_STATES))
-    .order_by(node_run_edges.c.ToNode, node_run_edges.c.FromNode)
+    .where(node_run_edges.c.RunID == sa.bindparam("run_id"), node_run_edges.c.FromNode.in_(_KEYS))
 )
 _FAILURES = (
     sa.select(node_attempts.c.NodeKey, node_attempts.c.Failure, sa.func.count().label("Attempts"))
-    .select_from(
-        node_attempts.join(
-            node_runs,
-            sa.and_(
-                node_runs.c.RunID == node_attempts.c.RunID, node_runs.c.NodeKey == node_attempts.c.NodeKey
-            ),
-        )
+    .where(
+        node_attempts.c.RunID == sa.bindparam("run_id"),
+        node_attempts.c.NodeKey.in_(_KEYS),
+        node_attempts.c.Failure.is_not(None),
     )
-    .where(*_OF_PACK, node_attempts.c.Failure.is_not(None))
     .group_by(node_attempts.c.NodeKey, node_attempts.c.Failure)
 )

@@ -172,40 +172,39 @@ def _packs_held_from_outside(
     connection: sa.Connection, run_id: RunID, keys: Iterable[NodeKey]
 ) -> frozenset[str]:
     """Return the packs with an open node that depends on a node of another pack which has not succeeded."""
-    upstream = node_runs.alias("upstream")
+    upstream, edges = node_runs.alias("upstream"), node_run_edges
+    # From the node to its edges to what they lead from: as a join, it may begin with all edges, or nodes, of the run.
+    is_open_elsewhere = (
+        sa.exists()
+        .where(
+            upstream.c.RunID == edges.c.RunID,
+            upstream.c.NodeKey == edges.c.FromNode,
+            upstream.c.State != NodeState.SUCCEEDED,
+            upstream.c.PackKey != node_runs.c.PackKey,
+        )
+        .correlate(edges, node_runs)
+    )
+    is_held = (
+        sa.exists()
+        .where(edges.c.RunID == node_runs.c.RunID, edges.c.ToNode == node_runs.c.NodeKey, is_open_elsewhere)
+        .correlate(node_runs)
+    )
     found: set[str] = set()
     for batch in batches(sorted(keys)):
         found |= set(
             connection.execute(
                 sa.select(node_runs.c.PackKey)
                 .distinct()
-                .select_from(
-                    _to_its_node().join(
-                        upstream,
-                        sa.and_(
-                            upstream.c.RunID == node_run_edges.c.RunID,
-                            upstream.c.NodeKey == node_run_edges.c.FromNode,
-                        ),
-                    )
-                )
                 .where(
                     node_runs.c.RunID == run_id,
                     node_runs.c.PackKey.in_(batch),
                     # A node that is ready, or has ended, waits for none.
                     node_runs.c.State == NodeState.WAITING,
-                    upstream.c.State != NodeState.SUCCEEDED,
-                    upstream.c.PackKey != node_runs.c.PackKey,
+                    is_held,
                 )
             ).scalars()
         )
     return frozenset(found)
-
-
-def _to_its_node() -> sa.Join:
-    return node_run_edges.join(
-        node_runs,
-        sa.and_(node_runs.c.RunID == node_run_edges.c.RunID, node_runs.c.NodeKey == node_run_edges.c.ToNode),
-    )
 
 
 def _expected_s(connection: sa.Connection, product_id: int) -> dict[NodeKey, float]:

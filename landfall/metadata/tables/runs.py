@@ -240,7 +240,8 @@ node_run_edges = Table(
     Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), primary_key=True),
     Column("FromNode", NODE_KEY, primary_key=True),
     Column("ToNode", NODE_KEY, primary_key=True),
-    Index("IX_NodeRunEdges_RunID_ToNode", "RunID", "ToNode"),
+    # With both ends: else looking for them through all edges of the run seems to be the shorter way.
+    Index("IX_NodeRunEdges_RunID_ToNode", "RunID", "ToNode", "FromNode"),
 )
 
 node_attempts = Table(
