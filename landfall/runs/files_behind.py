@@ -1,6 +1,6 @@
 """Which landed files a version of a dataset was made of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,8 @@ from landfall.planning.graph import ingest_key
 from landfall.runs.states import FileState, NodeState
 
 FILES_SHOWN = 1_000
+# Each takes some parameters, of which SQL Server takes at most 2,100 in one statement.
+_DATASETS_AT_ONCE = 100
 
 
 class UnknownTableVersion(LandfallError):
@@ -99,11 +101,11 @@ def files_behind(
     names = {subject.dataset, *(link.source.dataset for link in links)} - built
     own = sorted(name for name in names if scope.sees(name.partition("/")[0]))
     products = _product_ids(connection, {name.rpartition(".")[0] for name in own})
+    datasets = [(name, products[key]) for name in own if (key := name.rpartition(".")[0]) in products]
     found = [
         file
-        for name in own
-        if (product := products.get(name.rpartition(".")[0])) is not None
-        for file in _taken_in(connection, name, product, until, limit)
+        for start in range(0, len(datasets), _DATASETS_AT_ONCE)
+        for file in _taken_in(connection, datasets[start : start + _DATASETS_AT_ONCE], until, limit)
     ]
     return tuple(sorted(found, key=lambda file: (file.landed_at, file.file_id), reverse=True)[:limit])
 
@@ -121,9 +123,24 @@ def _product_ids(connection: sa.Connection, keys: set[str]) -> dict[str, int]:
 
 
 def _taken_in(
-    connection: sa.Connection, dataset: str, product_id: int, until: datetime, limit: int
+    connection: sa.Connection, datasets: Sequence[tuple[str, int]], until: datetime, limit: int
 ) -> Iterator[FileBehind]:
-    """Yield the newest files of a dataset that runs opened until an instant read, whatever became of them later."""
+    """Yield the newest files of datasets that runs opened until an instant read, whatever became of them later.
+
+    Args:
+        datasets: Full name of each, and the id of its product.
+    """
+    # Of each dataset no more than is shown, so that none is read to its end because others land more often.
+    newest = [sa.select(_newest(name, product_id, until, limit).subquery()) for name, product_id in datasets]
+    together = sa.union_all(*newest).subquery()
+    rows = connection.execute(
+        sa.select(together).order_by(together.c.LandedAt.desc(), together.c.LandedFileID.desc()).limit(limit)
+    )
+    for row in rows:
+        yield FileBehind(row.LandedFileID, row.FullName, row.Url, row.SizeBytes, row.LandedAt, row.LastRunID)
+
+
+def _newest(dataset: str, product_id: int, until: datetime, limit: int) -> sa.Select[Any]:
     name = dataset.rpartition(".")[2]
     # Looked up file by file, the newest first, so that no more of a long history is read than is shown.
     taken_in = sa.exists().where(
@@ -142,12 +159,13 @@ def _taken_in(
         )
         .scalar_subquery()
     )
-    rows = connection.execute(
+    return (
         sa.select(
             landed_files.c.LandedFileID,
             landed_files.c.Url,
             landed_files.c.SizeBytes,
             landed_files.c.LandedAt,
+            sa.literal(dataset).label("FullName"),
             last_run.label("LastRunID"),
         )
         .where(
@@ -158,8 +176,6 @@ def _taken_in(
         .order_by(landed_files.c.LandedAt.desc(), landed_files.c.LandedFileID.desc())
         .limit(limit)
     )
-    for row in rows:
-        yield FileBehind(row.LandedFileID, dataset, row.Url, row.SizeBytes, row.LandedAt, row.LastRunID)
 
 
 def _current_opened_at(connection: sa.Connection, dataset: str) -> datetime | None:

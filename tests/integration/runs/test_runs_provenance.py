@@ -13,7 +13,7 @@ from landfall.planning.plan import NodeKey
 from landfall.runs.files_behind import UnknownTableVersion, files_behind
 from landfall.runs.provenance import provenance
 from landfall.runs.run_lineage import RunEdge, find_run_lineage
-from tests.builders import a_product, a_transformation
+from tests.builders import a_landed_dataset, a_product, a_transformation
 from tests.integration.runs.acting import NOW, SUCCEEDED, apply, begin, finish, land, settle
 
 REFUSED = {"name": "id_known", "severity": "quarantine", "rows_checked": 10, "rows_failed": 3}
@@ -64,6 +64,30 @@ def test_a_version_was_made_of_the_files_that_were_taken_in_until_its_run(databa
 
     assert [(file.url.rpartition("/")[2], file.run_id) for file in built] == [("a.csv", "r1")]
     assert [file.url.rpartition("/")[2] for file in landed] == ["b.csv", "a.csv"]
+
+
+def test_the_newest_files_of_all_datasets_upstream_are_found_by_one_query(database: Database) -> None:
+    names = [f"landed_{number}" for number in range(4)]
+    transformation = a_transformation("build_orders", inputs=names)
+    apply(database, a_product(transformation, landed=[a_landed_dataset(name) for name in names]))
+    for number, name in enumerate([*names, *names]):
+        land(database, f"{name}/{number}.csv", etag=f"0x{number}")
+    run_id = begin(database, "r1")
+    assert run_id is not None
+    finish(database, run_id)
+    sent: list[str] = []
+    sa.event.listen(
+        database.engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_: sent.append(statement),
+    )
+
+    found = database.read(lambda c: files_behind(c, "orders", limit=6))
+
+    assert [(file.dataset, file.url.rpartition("/")[2]) for file in found] == [
+        (f"sales/orders.landed_{number % 4}", f"{number}.csv") for number in reversed(range(2, 8))
+    ]
+    assert sum("LandedFiles" in statement for statement in sent) == 1
 
 
 def test_a_former_version_was_made_of_fewer_files_even_if_they_were_taken_in_again(
