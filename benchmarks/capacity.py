@@ -16,6 +16,7 @@ every other graph should have taken; they are printed beside the measured ones.
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
@@ -26,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.orchestrating import reports  # noqa: E402
 from benchmarks.orchestrating.capacity_model import (  # noqa: E402
     AZURE,
+    TIERS,
     Costs,
     Measured,
     Simulation,
@@ -41,6 +43,8 @@ from landfall.spec.model import RunSettings  # noqa: E402
 RESULTS = ROOT / "benchmarks" / "results"
 SINGLE, PACKED = RESULTS / "2026-11-26-single-quiet.jsonl", RESULTS / "2026-11-26-packed-shared-results.jsonl"
 FITTED_ON = "layered-300"
+# What a node's statements write into rows, two bytes a character, by counting them in tests/chaos/world.py.
+WRITTEN_KB = {"single": 5.6, "packed": 4.4}
 DEMANDS = (10, 1_000, 10_000, 50_000, 100_000)
 # Two minutes on average, half of them until compute runs; and nodes that are worth packing.
 ORDINARY, SMALL = Work(start_s=60, node_s=60), Work(start_s=60, node_s=6)
@@ -60,6 +64,9 @@ def main() -> None:
     parser.add_argument(
         "--laptop", type=Path, metavar="RESULTS.jsonl", help="hold the model against a measurement"
     )
+    parser.add_argument(
+        "--tiers", action="store_true", help="what sizes of Azure SQL carry, and nothing else"
+    )
     options = parser.parse_args()
     if options.laptop:
         print_laptop(options.laptop)
@@ -69,6 +76,10 @@ def main() -> None:
         site = replace(site, own_tasks=site.tasks, own_submissions_per_second=site.submissions_per_second)
     measured = Measured.read(options.single, options.packed, FITTED_ON)
     run = RunSettings()
+    if options.tiers:
+        packed = measured.packed(SMALL, most_nodes=run.pack_nodes, most_s=run.pack_duration_s)
+        print_tiers({"single": measured.single(ORDINARY), "packed": packed})
+        return
     for work in (ORDINARY, SMALL):
         packed = measured.packed(work, most_nodes=run.pack_nodes, most_s=run.pack_duration_s)
         for name, costs in (("single", measured.single(work)), ("packed", packed)):
@@ -82,6 +93,17 @@ def print_walls(site: Site, costs: Costs) -> None:
     print(f"  {'full at nodes an hour':<31}{'':>12}  moved by")
     for wall in walls(site, costs):
         print(f"  {wall.part:<31}{wall.nodes_per_hour:>12,.0f}  {wall.moved_by}")
+
+
+def print_tiers(costs: Mapping[str, Costs]) -> None:
+    """Print at how many nodes an hour each part of each size of Azure SQL is full, and which is the first."""
+    print(f"{'size':<46}{'nodes':<8}{'gate':>12}{'workers':>14}{'log':>14}  first")
+    for tier in TIERS:
+        for name, of_job_run in costs.items():
+            walls_of = tier.walls(of_job_run, WRITTEN_KB[name])
+            first = min(walls_of, key=lambda part: walls_of[part])
+            gate, workers, written = (walls_of[part] for part in ("gate", "workers", "log"))
+            print(f"{tier.name:<46}{name:<8}{gate:>12,.0f}{workers:>14,.0f}{written:>14,.0f}  {first}")
 
 
 def print_demands(site: Site, costs: Costs) -> None:

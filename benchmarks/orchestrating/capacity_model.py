@@ -181,6 +181,51 @@ def walls(site: Site, costs: Costs) -> list[Wall]:
     return sorted(found, key=lambda wall: wall.nodes_per_hour)
 
 
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A size of Azure SQL, by what its documentation says of it (docs/scale.md names the pages).
+
+    Attributes:
+        workers: Statements that are worked on at the same time.
+        sessions: Connections at the same time.
+        log_mb_per_s: What it writes to its log in a second.
+        commit_s: Seconds that a write to its log takes, the mean of those said.
+    """
+
+    name: str
+    workers: int
+    sessions: int
+    log_mb_per_s: float
+    commit_s: float
+
+    def walls(self, costs: Costs, written_kb: float) -> dict[str, float]:
+        """Return the nodes an hour at which each part of it is full.
+
+        Args:
+            costs: Of a job run.
+            written_kb: What a node writes into rows, as much as goes through the log.
+        """
+        held_s = costs.gate_statements * AZURE.statement_s + self.commit_s
+        job_runs_a_second = {
+            "gate": 1 / held_s,
+            "workers": self.workers / (costs.statements * AZURE.statement_s),
+            "log": self.log_mb_per_s * 1000 / (written_kb * costs.nodes),
+        }
+        return {part: rate * HOUR_S * costs.nodes for part, rate in job_runs_a_second.items()}
+
+
+_REMOTE_S, _LOCAL_S = 0.006, 0.0015
+TIERS = (
+    Tier("General Purpose serverless, 2 vCores at most", 150, 30_000, 9, _REMOTE_S),
+    Tier("General Purpose, 2 vCores", 200, 30_000, 9, _REMOTE_S),
+    Tier("General Purpose, 4 vCores", 400, 30_000, 18, _REMOTE_S),
+    Tier("General Purpose, 8 vCores", 800, 30_000, 36, _REMOTE_S),
+    Tier("Business Critical, 2 vCores", 200, 30_000, 24, _LOCAL_S),
+    Tier("Business Critical, 4 vCores", 400, 30_000, 48, _LOCAL_S),
+    Tier("Business Critical, 8 vCores", 800, 30_000, 96, _LOCAL_S),
+)
+
+
 class Simulation:
     """One installation under one demand."""
 
