@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from benchmarks.orchestrating.graphs import LANDED, chain, product_of
-from benchmarks.orchestrating.measuring import TAIL_S, WARM_UP, Counts, Peaks
+from benchmarks.orchestrating.measuring import TAIL_S, WARM_UP, Counts, observe
 from benchmarks.orchestrating.stack import BenchStack, bench_stack
 from landfall.local.azurite import ACCOUNT
 from landfall.local.storage_events.events import BlobVersion, blob_created
@@ -82,15 +82,18 @@ def measure(files: int) -> Burst:
 
 def _measure(stack: BenchStack, files: int) -> Burst:
     warm_up_runs = len(_states(stack, runs.c.State))
-    peaks, before, started = Peaks(stack.processes()), Counts.of(stack), time.monotonic()
-    with ThreadPoolExecutor(1) as uploading:
-        uploads = uploading.submit(_upload, stack, files)
-        landed_s = _wait(stack, files, started)
-        uploads.result()
-    wall_s = time.monotonic() - started
-    time.sleep(TAIL_S)
-    after = Counts.of(stack)
-    peaks.stop()
+    landed_s = 0.0
+
+    def land_all() -> None:
+        nonlocal landed_s
+        started = time.monotonic()
+        with ThreadPoolExecutor(1) as uploading:
+            uploads = uploading.submit(_upload, stack, files)
+            landed_s = _wait(stack, files, started)
+            uploads.result()
+
+    seen = observe(stack, land_all)
+    before, after = seen.before, seen.after
     _check(stack, files)
     repeated = _repeat(stack, max(1, files // REPEATED_SHARE))
     time.sleep(TAIL_S)
@@ -100,9 +103,9 @@ def _measure(stack: BenchStack, files: int) -> Burst:
         files=files,
         runs=len(_states(stack, runs.c.State)) - warm_up_runs,
         landed_s=round(landed_s, 2),
-        wall_s=round(wall_s, 2),
+        wall_s=seen.wall_s,
         cpu_s=after.cpu_since(before),
-        peak_mb={name: round(peak) for name, peak in peaks.found.items()},
+        peak_mb=seen.peak_mb,
         sql=after.sql - before.sql,
         # The uploads are the benchmark's own.
         storage=after.storage - before.storage - files,

@@ -3,7 +3,7 @@
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,23 +73,20 @@ def measure(graph: str, of_products: Sequence[Upstreams], *, packed: bool = Fals
 
 
 def _measure(stack: BenchStack, graph: str, products: Sequence[str], nodes: int) -> Result:
-    peaks = Peaks(stack.processes())
-    before = Counts.of(stack)
-    started = time.monotonic()
-    for product in products:
-        stack.land(product)
-    for product in products:
-        stack.wait_for_run(product)
-    wall_s = time.monotonic() - started
-    time.sleep(TAIL_S)
-    after = Counts.of(stack)
-    peaks.stop()
+    def run_all() -> None:
+        for product in products:
+            stack.land(product)
+        for product in products:
+            stack.wait_for_run(product)
+
+    seen = observe(stack, run_all)
+    before, after = seen.before, seen.after
     return Result(
         graph=graph,
         nodes=nodes,
-        wall_s=round(wall_s, 2),
+        wall_s=seen.wall_s,
         cpu_s=after.cpu_since(before),
-        peak_mb={name: round(peak) for name, peak in peaks.found.items()},
+        peak_mb=seen.peak_mb,
         sql=after.sql - before.sql,
         # The uploads are the benchmark's own.
         storage=after.storage - before.storage - len(products),
@@ -123,6 +120,28 @@ class Counts:
     def cpu_since(self, before: "Counts") -> dict[str, float]:
         """Return the CPU seconds of each process since the counts of before."""
         return {name: round(self.cpu[name].cpu_s - before.cpu[name].cpu_s, 2) for name in self.cpu}
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a stack had done before and after something, and what that took; ``wall_s`` is without the tail."""
+
+    before: Counts
+    after: Counts
+    wall_s: float
+    peak_mb: dict[str, float]
+
+
+def observe(stack: BenchStack, act: Callable[[], None]) -> Observation:
+    """Do something to a stack and wait for what follows it."""
+    peaks, before, started = Peaks(stack.processes()), Counts.of(stack), time.monotonic()
+    act()
+    wall_s = time.monotonic() - started
+    time.sleep(TAIL_S)
+    after = Counts.of(stack)
+    peaks.stop()
+    rounded: dict[str, float] = {name: round(peak) for name, peak in peaks.found.items()}
+    return Observation(before, after, round(wall_s, 2), rounded)
 
 
 class Peaks:
