@@ -69,7 +69,7 @@ class Laptop:
         self._turns = {name: simpy.Resource(self._world, cores if name == "jobs" else 1) for name in cpu_s}
         self._cpu_s, self._idle_s = cpu_s, idle_s
         self._late = round(BURSTS * late)
-        self._followed = frozenset().union(*(job_run.after for job_run in job_runs))
+        self._followed = frozenset[int]().union(*(job_run.after for job_run in job_runs))
         self._settled = [self._world.event() for _ in job_runs]
         for number, job_run in enumerate(job_runs):
             self._world.process(self._execute(number, job_run))
