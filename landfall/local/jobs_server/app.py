@@ -19,6 +19,9 @@ LARGEST_BODY = 10 * 1024 * 1024
 LARGEST_BODY_IN_JOURNAL = 64 * 1024
 WORKSPACE_ID = "1000000000000001"
 KEEP_ALIVE_S = 3600.0
+# A task's last file wakes whoever waits for the run some moments before the task's process has gone. Whoever asks in
+# these moments would ask again, later than the run ends.
+RUN_ENDS_WITHIN_S = 0.15
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _OPEN_PATHS = frozenset({"/.well-known/databricks-config"})
 _CONTROL = "/__loopback/"
@@ -56,7 +59,8 @@ class JobsServer:
         for path, post in self._jobs.posts().items():
             app.router.add_post(f"/api/2.2/jobs/{path}", _post(post))
         for path, get in self._jobs.gets().items():
-            app.router.add_get(f"/api/2.2/jobs/{path}", _get(get))
+            handle = self._get_run(get) if path == "runs/get" else _get(get)
+            app.router.add_get(f"/api/2.2/jobs/{path}", handle)
         app.router.add_route("*", "/{path:.*}", _no_such_endpoint)
         return app
 
@@ -134,6 +138,18 @@ class JobsServer:
                     401, "UNAUTHENTICATED", "The bearer token is missing or not the one of this server."
                 )
         return await handler(request)
+
+    # How a run stands
+
+    def _get_run(self, call: Callable[[dict[str, str], str], Json]) -> Handler:
+        """Answer how a run stands; of one that goes on a moment later, so that one that is about to end has ended."""
+        answer = _get(call)
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            await self._jobs.wait_for_end(dict(request.query), within_s=RUN_ENDS_WITHIN_S)
+            return await answer(request)
+
+        return handle
 
     # Routes that are not about jobs
 

@@ -57,6 +57,7 @@ class ActiveRun:
         self.child: Child | None = None
         self.stopped_as: Ending | None = None
         self.stop_asked = asyncio.Event()
+        self.ended = asyncio.Event()
 
     def stop(self, ending: Ending) -> None:
         """Ask the run to end, as cancelled or timed out; the first reason stays."""
@@ -124,6 +125,13 @@ class Dispatcher:
             return queued
         active = self._active.get(run_id)
         return active.run if active is not None else None
+
+    async def wait_for_end(self, run_id: int, *, within_s: float) -> None:
+        """Return when a run that has left the queue has ended, or after so many seconds."""
+        active = self._active.get(run_id)
+        if active is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(active.ended.wait(), within_s)
 
     def cancel(self, run_id: int) -> None:
         """Ask a run to end; one that has ended already stays as it is."""
@@ -201,6 +209,7 @@ class Dispatcher:
                 clock.cancel()
             del self._active[run.run_id]
             self._end_run(run, run_ending(run.tasks, self._mode))
+            active.ended.set()
             self._start_ready()
 
     async def _execute_task(self, active: ActiveRun, task: TaskRun) -> None:

@@ -124,6 +124,10 @@ class JobsApi:
             self._dispatcher.accept(run, queue=bool(queue.get("enabled", True)))
         return {"run_id": run.run_id, "number_in_job": run.number_in_job}
 
+    async def wait_for_end(self, query: Query, *, within_s: float) -> None:
+        """Return when the run that is asked for has ended, or after so many seconds."""
+        await self._dispatcher.wait_for_end(integer(query, "run_id"), within_s=within_s)
+
     def get_run(self, query: Query, base_url: str) -> Json:
         run = self._find_run(integer(query, "run_id"))
         first_task = optional_integer(query, "page_token") or 0

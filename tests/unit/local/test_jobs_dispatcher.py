@@ -1,0 +1,84 @@
+"""Waiting for the end of a run, without processes: the launcher is told when its task ends."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from landfall.local.jobs_server.child import TaskOrder
+from landfall.local.jobs_server.dispatcher import Dispatcher
+from landfall.local.jobs_server.launcher import Child, Ended, Launcher
+from landfall.local.jobs_server.runs import FailureMode, Run, TaskRun
+from landfall.local.jobs_server.store import Store
+from tests.loopback import PATIENCE_S
+
+
+class _OneTask:
+    """A launcher whose only task ends when a test says so."""
+
+    def __init__(self) -> None:
+        self.child = Child(ended=asyncio.get_running_loop().create_future())
+
+    async def launch(self, order: TaskOrder) -> Child:
+        return self.child
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "jobs.db")
+    yield store
+    store.close()
+
+
+def _started(store: Store, launcher: _OneTask, folder: Path) -> tuple[Dispatcher, int]:
+    dispatcher = Dispatcher(
+        store, cast(Launcher, launcher), folder=folder, slots=1, mode=FailureMode.SERVERLESS, environ={}
+    )
+    definition = {"python_wheel_task": {"package_name": "p", "entry_point": "e"}}
+
+    def build(next_id: Callable[[], int]) -> Run:
+        run_id = next_id()
+        return Run(run_id, run_id, "a run", "SUBMIT_RUN", run_id, 0, [TaskRun(next_id(), "node", definition)])
+
+    run, _ = store.add_run(build, None)
+    dispatcher.accept(run, queue=True)
+    return dispatcher, run.run_id
+
+
+def test_who_waits_for_a_run_goes_on_when_it_has_ended(store: Store, tmp_path: Path) -> None:
+    async def wait_for_the_end() -> bool:
+        launcher = _OneTask()
+        dispatcher, run_id = _started(store, launcher, tmp_path)
+        waiting = asyncio.create_task(dispatcher.wait_for_end(run_id, within_s=PATIENCE_S))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+
+        launcher.child.ended.set_result(Ended(status=0))
+        await waiting
+        return store.get_run(run_id).active
+
+    assert asyncio.run(wait_for_the_end()) is False
+
+
+def test_who_waits_for_a_run_that_goes_on_waits_no_longer_than_said(store: Store, tmp_path: Path) -> None:
+    async def wait_in_vain() -> bool:
+        launcher = _OneTask()
+        dispatcher, run_id = _started(store, launcher, tmp_path)
+        await dispatcher.wait_for_end(run_id, within_s=0.01)
+        found = dispatcher.find(run_id)
+        goes_on = found is not None and found.active
+        launcher.child.ended.set_result(Ended(status=0))
+        await dispatcher.close()
+        return goes_on
+
+    assert asyncio.run(wait_in_vain()) is True
+
+
+def test_nobody_waits_for_a_run_that_is_not_known(store: Store, tmp_path: Path) -> None:
+    async def wait_for_nothing() -> None:
+        dispatcher, run_id = _started(store, _OneTask(), tmp_path)
+        await dispatcher.wait_for_end(run_id + 100, within_s=PATIENCE_S)
+
+    asyncio.run(wait_for_nothing())
