@@ -6,12 +6,14 @@ hierarchical namespace answers as well as the laptop's emulator; `docs/laptop.md
 
 import contextlib
 import posixpath
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
+from uuid import uuid4
 
 from azure.core.exceptions import (
     AzureError,
@@ -21,7 +23,7 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.storage.blob import BlobClient, BlobServiceClient, LinearRetry
+from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, LinearRetry
 
 from landfall.addresses import (
     CONTAINERS,
@@ -40,6 +42,8 @@ from landfall.settings import Settings
 _CONNECT_TIMEOUT_S: Final = 5
 _READ_TIMEOUT_S: Final = 60
 _UPLOADS_AT_ONCE: Final = 4
+# A blob has 50,000 blocks at most.
+_BLOCK_BYTES: Final = 8 << 20
 # Results that an event has named and nobody has read.
 _MOST_NAMED_RESULTS: Final = 10_000
 
@@ -181,6 +185,30 @@ class Lake:
             etag=str(answer["etag"]).strip('"'),
             size_bytes=size_bytes,
         )
+
+    def land_together(
+        self, domain: str, product: str, files: Sequence[tuple[str, Path]]
+    ) -> tuple[LandedBlob, ...]:
+        """Put files into a product's part of the landing zone so that they arrive at once.
+
+        A file is there with its first byte only when the last byte of all has been sent: whatever their sizes, they
+        come within one settle window. If one cannot be sent, none arrives.
+
+        Args:
+            files: Path below the product's folder and local file of each, in the order in which they arrive, over
+                files of the same names.
+
+        Raises:
+            StorageUnreachable: The account does not answer.
+            StorageAccessDenied: The account refuses who we are.
+            OSError: A local file cannot be read.
+        """
+        addresses = [
+            BlobAddress(self._account, LANDING, landing_path(domain, product, path)) for path, _ in files
+        ]
+        with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
+            sent = list(pool.map(self._send_blocks, addresses, (file for _, file in files)))
+        return tuple(map(self._land_blocks, addresses, sent))
 
     def write_control(self, path: str, text: str) -> None:
         """Write a text into `control`, over one of the same name.
@@ -365,6 +393,27 @@ class Lake:
     def close(self) -> None:
         """Close the connections."""
         self._service.close()
+
+    def _send_blocks(self, address: BlobAddress, file: Path) -> list[BlobBlock]:
+        """Send the content of a file in blocks that nobody sees before they are put together."""
+        blocks = []
+        with _our_errors(self._endpoint, address), file.open("rb") as stream:
+            while content := stream.read(_BLOCK_BYTES):
+                block = BlobBlock(block_id=uuid4().hex)
+                block.size = len(content)
+                self._blob(address).stage_block(block.id, content)
+                blocks.append(block)
+        return blocks
+
+    def _land_blocks(self, address: BlobAddress, blocks: list[BlobBlock]) -> LandedBlob:
+        with _our_errors(self._endpoint, address):
+            answer = self._blob(address).commit_block_list(blocks)
+        return LandedBlob(
+            address=address,
+            url=self.blob_url(address.container, address.path),
+            etag=str(answer["etag"]).strip('"'),
+            size_bytes=sum(block.size for block in blocks),
+        )
 
     def _list_folders(self, container: str, prefix: str) -> tuple[str, ...]:
         """Return the names right below a folder, without its own; sorted."""

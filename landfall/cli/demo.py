@@ -308,15 +308,9 @@ def _land(settings: "Settings", product: "Product", sources: Mapping[str, Path])
     from landfall.lake import Lake
     from landfall.landing.placing import landing_place
 
-    lake = Lake.connect(settings)
-    places = {dataset: landing_place(product, dataset, path.name) for dataset, path in sources.items()}
-    # At once, so that they arrive within one settle window and one run takes them all.
-    with ThreadPoolExecutor(max_workers=len(sources)) as pool:
-        uploads = [
-            pool.submit(lake.upload_landing, product.domain, product.name, places[dataset], path)
-            for dataset, path in sources.items()
-        ]
-        return tuple(upload.result() for upload in uploads)
+    files = [(landing_place(product, dataset, path.name), path) for dataset, path in sources.items()]
+    # Together, so that they arrive within one settle window and one run takes them all.
+    return Lake.connect(settings).land_together(product.domain, product.name, files)
 
 
 def _gold_text(here: Invocation, product: "Product") -> str:

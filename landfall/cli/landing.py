@@ -91,7 +91,7 @@ def land(
         else:
             places.append((file, landing_place(current, dataset, file.name, folder=folder)))
     lake = Lake.connect(here.settings())
-    blobs = [lake.upload_landing(current.domain, current.name, place, file) for file, place in places]
+    blobs = lake.land_together(current.domain, current.name, [(place, file) for file, place in places])
     show_rows([_landed_row(dataset, blob) for blob in blobs], _LANDED_COLUMNS, output)
     if not wait:
         note("a run takes them in; `landfall files list` shows how far it is, `land --wait` waits for it")

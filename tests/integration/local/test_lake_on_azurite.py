@@ -32,6 +32,32 @@ def test_a_file_of_the_same_name_is_a_new_version(lake: Lake) -> None:
     assert first.etag != second.etag
 
 
+def test_files_that_land_together_hold_what_was_sent_in_order(lake: Lake, tmp_path: Path) -> None:
+    contents = {"a.csv": b"x" * ((8 << 20) + 1), "b.csv": b"", "c.csv": b"a,b\n1,2\n"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+
+    landed = lake.land_together("d", "together", [(name, tmp_path / name) for name in contents])
+
+    assert [blob.size_bytes for blob in landed] == list(map(len, contents.values()))
+    for blob, content in zip(landed, contents.values(), strict=True):
+        found = lake.find_landed(blob.address.path)
+        assert found is not None
+        assert found.etag == blob.etag
+        assert not content or lake.read_landing(blob.address.path, most_bytes=16 << 20) == content
+
+
+def test_of_files_that_land_together_none_arrives_if_one_cannot_be_read(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "there.csv").write_bytes(b"x")
+
+    with pytest.raises(FileNotFoundError):
+        lake.land_together(
+            "d", "none", [("there.csv", tmp_path / "there.csv"), ("gone.csv", tmp_path / "gone.csv")]
+        )
+
+    assert list(lake.list_landed("d/none")) == []
+
+
 def test_an_empty_file_can_land(lake: Lake) -> None:
     assert lake.upload_landing("d", "p", "empty.csv", b"").size_bytes == 0
 
