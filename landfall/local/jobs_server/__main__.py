@@ -37,6 +37,7 @@ DEFAULT_PRELOAD = (
     "pyspark.sql.connect.readwriter",
     "pyspark.sql.connect.functions",
     "spark_runtime:run",
+    "spark_runtime.warming",
 )
 
 
