@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from landfall.api.statuses import status_of
+from landfall.concealing import concealed, holds_secret
 from landfall.errors import LandfallError
 from landfall.runs.callbacks import CallbackID
 from landfall.runs.closing import CancelledRun
@@ -31,7 +32,13 @@ class Reply:
         return "application/problem+json" if self.status >= 400 else "application/json"
 
     def text(self) -> str:
-        return json.dumps(self.body, ensure_ascii=False, default=_plain)
+        text = json.dumps(self.body, ensure_ascii=False, default=_plain)
+        # Most answers hold nothing that has to be looked at more closely.
+        return (
+            json.dumps(concealed(self.body), ensure_ascii=False, default=_plain)
+            if holds_secret(text)
+            else text
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 
 from landfall.api.products import pause_object
 from landfall.api.reply import Reply
+from landfall.concealing import without_secrets
 from landfall.jobs.protocol import JobOutput, JobRunID
-from landfall.metadata.audit import without_secrets
 from landfall.metadata.engine import Database
 from landfall.metadata.paging import PAGE_ROWS
 from landfall.metadata.scope import EVERYTHING, Scope

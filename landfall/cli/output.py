@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from landfall.cli.terminal import is_for_people, print_table
+from landfall.concealing import conceal, concealed
 
 Row = Mapping[str, Any]
 
@@ -65,12 +66,12 @@ def show_fields(fields: Row, output: OutputFormat) -> None:
 
 
 def show_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=_json_value))
+    print(json.dumps(concealed(value), indent=2, ensure_ascii=False, default=_json_value))
 
 
 def note(message: str = "") -> None:
     """Tell the person at the terminal something that is not data."""
-    print(message, file=sys.stderr, flush=True)
+    print(conceal(message), file=sys.stderr, flush=True)
 
 
 def table_text(rows: Sequence[Row], columns: Sequence[str]) -> str:
@@ -143,7 +144,7 @@ def _plain(value: object) -> str:
 
 def _flat(text: str) -> str:
     # A value must not break its line or its column.
-    return text.replace("\t", " ").replace("\r", "").replace("\n", " ")
+    return conceal(text).replace("\t", " ").replace("\r", "").replace("\n", " ")
 
 
 def _json_value(value: object) -> str:

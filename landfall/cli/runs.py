@@ -13,6 +13,7 @@ from landfall.cli.exit_codes import ExitCode
 from landfall.cli.listing import Cursor, Limit, Since, instant_of, note_following, one_of
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_json, show_rows
 from landfall.cli.project import invocation
+from landfall.concealing import conceal
 
 if TYPE_CHECKING:
     from landfall.metadata.engine import Database
@@ -269,7 +270,7 @@ def logs(
             print(f"==> {found.key}, attempt {found.attempt}, job run {found.job_run_id}: {found.state} <==")
             for part in (told.logs, told.error, told.error_trace):
                 if part:
-                    print(part.rstrip())
+                    print(conceal(part).rstrip())
     if output is not OutputFormat.TABLE:
         show_rows(rows, _LOG_COLUMNS, output)
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from landfall.api.cross_site import FIELD, keep_token, token_of
 from landfall.api.identity import Viewer
+from landfall.concealing import conceal
 from landfall.console import formats
 from landfall.console.address import Address, page, product_page
 from landfall.console.assets import asset_url
@@ -28,6 +29,7 @@ def templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.filters |= {
         filter_.__name__: filter_
@@ -52,6 +54,11 @@ def templates() -> Environment:
         "product_page": product_page,
     }
     return environment
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as a page may show it; markup of our own is what it is."""
+    return conceal(value) if type(value) is str else value
 
 
 def here(request: Request) -> Address:

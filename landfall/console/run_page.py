@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from landfall.api.errors import InvalidRequest
 from landfall.api.identity import Caller, backend_of
+from landfall.concealing import without_secrets
 from landfall.console.graph.boxes import MOST_SINGLE, Boxes, collapse, group_path, view_of
 from landfall.console.graph.drawing import WIDTH, draw
 from landfall.console.looks import NODE_STATES
@@ -18,7 +19,6 @@ from landfall.console.outlines import OUTLINES
 from landfall.console.rendering import here, render, unchanged
 from landfall.console.routing import PageRoute
 from landfall.console.timeline import ROWS, SCALE, Rows, make_timeline
-from landfall.metadata.audit import without_secrets
 from landfall.metadata.engine import Database
 from landfall.metadata.paging import Page
 from landfall.planning.plan import NodeKey

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from landfall.api.identity import Caller, backend_of
+from landfall.concealing import concealed
 from landfall.console.address import Address, page, product_page
 from landfall.console.navigation import ENTRIES
 from landfall.console.rendering import here, render
@@ -40,7 +41,7 @@ def show_search(request: Request, caller: Caller) -> Response:
         lambda connection: tuple(_search(connection, text, caller.scope))
     )
     if "application/json" in request.headers.get("accept", ""):
-        return JSONResponse({"found": [asdict(item) for item in found]})
+        return JSONResponse({"found": concealed([asdict(item) for item in found])})
     return render(request, caller, "search.html", text=text, found=found)
 
 

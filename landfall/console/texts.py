@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
+from landfall.concealing import conceal
 from landfall.console.address import page
 
 _PARTS = re.compile(
@@ -15,7 +16,8 @@ _PARTS = re.compile(
 
 
 def told(text: str) -> Markup:
-    """Return a sentence with its commands, instants and run ids marked up; everything else is escaped."""
+    """Return a sentence with its commands, instants and run ids marked up; secrets concealed, the rest escaped."""
+    text = conceal(text)
     parts: list[Markup] = []
     end = 0
     for found in _PARTS.finditer(text):

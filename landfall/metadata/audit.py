@@ -9,18 +9,13 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from landfall.concealing import without_secrets
 from landfall.metadata.engine import Database
 from landfall.metadata.paging import PAGE_ROWS, Page, SortKey, read_page
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import audit_log
 
-_MOST_TEXT = 500
 _MOST_SUBJECT = 400
-_MOST_ITEMS = 100
-_MOST_DEPTH = 6
-# Addresses that are bearer secrets: who knows one can end an activity of Data Factory.
-_SECRET = frozenset({"callback_uri", "callbackuri"})
-_TELLTALE = ("password", "secret", "token", "sas", "accountkey", "apikey", "api_key", "connectionstring")
 
 
 class Via(StrEnum):
@@ -131,32 +126,6 @@ def list_acts(
     query = sa.select(audit_log).where(*wanted.conditions(), scope.rows(audit_log.c.Domain))
     order = [SortKey("audit_id", audit_log.c.AuditID, descending=True)]
     return read_page(connection, query, order, _act, limit=limit, cursor=cursor)
-
-
-def without_secrets(value: Any, *, depth: int = 0) -> Any:
-    """Return parameters as they may be kept: bounded, and with nothing that opens a door."""
-    if isinstance(value, Mapping):
-        if depth >= _MOST_DEPTH:
-            return "…"
-        return {
-            str(key)[:_MOST_TEXT]: "(secret)"
-            if _is_secret(str(key))
-            else without_secrets(item, depth=depth + 1)
-            for key, item in list(value.items())[:_MOST_ITEMS]
-        }
-    if isinstance(value, list | tuple):
-        if depth >= _MOST_DEPTH:
-            return "…"
-        cut = [without_secrets(item, depth=depth + 1) for item in value[:_MOST_ITEMS]]
-        return cut if len(value) <= _MOST_ITEMS else [*cut, f"… {len(value) - _MOST_ITEMS} more"]
-    if isinstance(value, str) and len(value) > _MOST_TEXT:
-        return f"{value[:_MOST_TEXT]}…"
-    return value
-
-
-def _is_secret(key: str) -> bool:
-    plain = key.lower().replace("-", "_")
-    return plain in _SECRET or any(word in plain.replace("_", "") or word in plain for word in _TELLTALE)
 
 
 def _act(row: sa.Row[Any]) -> AuditedAct:

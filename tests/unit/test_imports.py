@@ -23,6 +23,7 @@ PURE = (
     "landfall.errors",
     "landfall.acts",
     "landfall.addresses",
+    "landfall.concealing",
     "landfall.instants",
     "landfall.known_settings",
     "landfall.roles",

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from landfall.metadata.audit import AuditFilter, Doing, Via, list_acts, without_secrets
+from landfall.concealing import without_secrets
+from landfall.metadata.audit import AuditFilter, Doing, Via, list_acts
 from landfall.metadata.engine import Database
 from landfall.metadata.tables import audit_log
 from landfall.runs.ids import RunID
