@@ -1,7 +1,7 @@
 """Whoever has roles for one domain gets no row of another one, on any route, but for what it publishes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from landfall.metadata.catalog import find_product_id
 from landfall.metadata.engine import Database
 from landfall.runs.backfills import BackfillID, Selection, request_backfill
 from landfall.runs.callbacks import request_with_callback
+from landfall.runs.closing import start_run
 from landfall.runs.ids import RequestID, RunID
+from landfall.runs.opening import open_run
 from landfall.runs.pausing import pause_product
-from landfall.runs.requests import RunRequest, Trigger
+from landfall.runs.requests import RunRequest, Trigger, request_run
 from landfall.spec.model import DatasetName, Port
 from tests.api_server import Api, ServerBackend, in_azure
 from tests.builders import a_blob_event, a_product, a_transformation
@@ -71,7 +73,23 @@ def fill(database: Database) -> None:
         pause_product(connection, "sales/orders", actor=f"{HIDDEN}-ada", reason=None, now=NOW)
 
     database.transact(rest)
+    _read_by_others(database)
     Api(ServerBackend(database)).post("/api/config/runs.retries", {"value": "3", "product": "sales/orders"})
+
+
+def _read_by_others(database: Database) -> None:
+    """Let the other domain read what is published, and what is hidden read what that one publishes."""
+    report = a_transformation("build_report", inputs=["sales/orders.open_book@1"])
+    ports = (Port(DatasetName("report"), 1),)
+    apply(database, a_product(report, landed=(), domain="finance", name="report", ports=ports))
+    spy = a_transformation(f"spy_{HIDDEN}", inputs=["finance/report.report@1"])
+    apply(database, a_product(spy, landed=(), name=f"spy_{HIDDEN}"))
+    request = RunRequest("finance/report", Trigger.HTTP, "eve", full=True)
+    database.transact(lambda c: request_run(c, request, request_id=RequestID("report-q"), now=NOW))
+    run_id = database.transact(lambda c: open_run(c, "finance/report", RunID("report-run"), now=NOW)).run_id
+    assert run_id is not None
+    database.transact(lambda c: start_run(c, run_id, now=NOW))
+    finish(database, run_id)
 
 
 VALUES = {
@@ -89,8 +107,22 @@ VALUES = {
     "act": "discard",
     "what": "discard",
 }
+# What the other domain has that is like it, and reads from it.
+OWN = {
+    **VALUES,
+    "product": "report",
+    "domain": "finance",
+    "dataset": "report",
+    "run_id": "report-run",
+    "key": "build_report",
+    "request_id": "report-q",
+}
 # They read the lake, which is not there.
-OF_THE_LAKE = {"/api/quarantine", f"/api/products/sales/orders/quarantine/{HIDDEN}/rows"}
+OF_THE_LAKE = {
+    "/api/quarantine",
+    f"/api/products/sales/orders/quarantine/{HIDDEN}/rows",
+    "/api/products/finance/report/quarantine/report/rows",
+}
 
 
 def paths(database: Database, method: str) -> list[str]:
@@ -98,18 +130,22 @@ def paths(database: Database, method: str) -> list[str]:
     return [path for path, methods in description["paths"].items() if method in methods]
 
 
-def filled(path: str) -> str:
-    return re.sub(r"\{(\w+)\}", lambda found: VALUES[found[1]], path)
+def filled(path: str, values: Mapping[str, str] = VALUES) -> str:
+    return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path)
 
 
 def reads(database: Database) -> list[str]:
     plain = [filled(path) for path in paths(database, "get")]
     plain = [f"{path}?of={HIDDEN}" if path.startswith("/api/lineage") else path for path in plain]
+    own = [filled(path, OWN) for path in paths(database, "get") if "{" in path and "backfill" not in path]
     return [
         *plain,
+        *own,
         *(f"/api/lineage?of={name}&direction={way}" for name in ("open_book", "sales/orders.open_book",
                                                                    f"sales/orders.{HIDDEN}", "typo")
           for way in ("upstream", "downstream")),
+        *(f"/api/lineage?of=finance/report.report&direction={way}" for way in ("upstream", "downstream")),
+        "/api/lineage/files?of=finance/report.report",
         *(f"/api/lineage/files?of={name}&version=0" for name in ("sales/orders.open_book", f"sales/orders.{HIDDEN}")),
         *(f"{path}?product=sales/orders" for path in ("/api/runs", "/api/files", "/api/alarms", "/api/config",
                                                        "/api/requests", "/api/backfills", "/api/versions",
@@ -147,7 +183,9 @@ def test_no_read_shows_anything_of_another_domain(database: Database, roles: tup
     }
     assert shown == {}
     # Whose rows they are is looked at before the lake is.
-    assert {path for path, answer in answers.items() if answer.status == 503} <= {"/api/quarantine"}
+    assert {path for path, answer in answers.items() if answer.status == 503} <= OF_THE_LAKE - {
+        f"/api/products/sales/orders/quarantine/{HIDDEN}/rows"
+    }
     assert {answer.status for answer in answers.values()} <= {200, 400, 403, 404, 503}
     assert "ledger" in answers["/api/products"].text or not roles
 
@@ -160,8 +198,10 @@ def test_what_another_domain_publishes_is_seen(database: Database) -> None:
     port = outsider.get("/api/datasets/sales/orders/open_book")
     hidden = outsider.get(f"/api/datasets/sales/orders/{HIDDEN}")
 
-    assert [(item["product"], item["last_run"], item["datasets"]) for item in products] == [
+    last = {item["product"]: item["last_run"] and item["last_run"]["run_id"] for item in products}
+    assert [(item["product"], last[item["product"]], item["datasets"]) for item in products] == [
         ("finance/ledger", None, 2),
+        ("finance/report", "report-run", 1),
         ("sales/orders", None, 1),
     ]
     assert ("sales/orders", "open_book") in {(item["product"], item["name"]) for item in datasets}
