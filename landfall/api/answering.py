@@ -14,7 +14,11 @@ from landfall.api.reply import Acted, Reply
 
 async def read(request: Request, view: Callable[..., Reply], *args: Any, **more: Any) -> Response:
     """Answer with what a view reads; a caller that has the answer already is told so."""
-    reply = await asyncio.to_thread(view, backend_of(request).database, *args, **more)
+    return tagged(request, await asyncio.to_thread(view, backend_of(request).database, *args, **more))
+
+
+def tagged(request: Request, reply: Reply) -> Response:
+    """Return the response that carries what was read, with a tag of what it says."""
     response = respond(reply)
     if reply.status != 200:
         return response

@@ -1,12 +1,14 @@
 """The HTTP application: the API below ``/api`` and the console, made for whoever serves ASGI."""
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
+from landfall.api.answering import tagged
 from landfall.api.cross_site import protect
 from landfall.api.describing import describe
 from landfall.api.faults import answer_faults
-from landfall.api.headers import SecurityHeaders
+from landfall.api.headers import HeadAsGet, SecurityHeaders
 from landfall.api.identity import Owners, viewer
+from landfall.api.reply import Reply
 from landfall.api.routes import audit, catalogue, explaining, landing, products, quarantine, runs
 from landfall.console.router import router as console
 from landfall.settings import IdentitySettings
@@ -45,8 +47,9 @@ def create_app(identity: IdentitySettings) -> FastAPI:
     app.include_router(console)
 
     @app.get(DESCRIPTION_PATH, include_in_schema=False)
-    async def show_description() -> dict[str, object]:
-        return describe(app)
+    async def show_description(request: Request) -> Response:
+        return tagged(request, Reply(200, describe(app)))
 
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(HeadAsGet)
     return app

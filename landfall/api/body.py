@@ -58,8 +58,6 @@ def read_object(body: bytes | Mapping[str, Any]) -> tuple[dict[str, Any], list[s
         return dict(body), []
     if not body.strip():
         return {}, []
-    if len(body) > MAX_BODY_BYTES:
-        return {}, [f"The body is larger than {MAX_BODY_BYTES} bytes."]
     try:
         fields = json.loads(body)
         json.dumps(fields, allow_nan=False, ensure_ascii=False).encode()

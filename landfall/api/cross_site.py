@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from fastapi import Request, Response
 
-from landfall.api.errors import CrossSite
+from landfall.api.body import MAX_BODY_BYTES
+from landfall.api.errors import BodyTooLarge, CrossSite, NotJson
 
 FIELD = "csrf_token"
 """Name of the form field with the token."""
@@ -50,18 +51,27 @@ def keep_token(request: Request, response: Response) -> None:
 
 
 async def protect(request: Request) -> None:
-    """Let an act pass only if no foreign page can have sent it.
+    """Let an act pass only if no foreign page can have sent it, and if it is of a form and size that are read.
 
     Raises:
-        CrossSite: One may have.
+        CrossSite: A foreign page may have sent it.
+        NotJson: A program, or something that calls the API, sent something else.
+        BodyTooLarge: It is larger than any act needs.
     """
     if request.method in _SAFE:
         return
+    size_bytes = len(await request.body())
+    if size_bytes > MAX_BODY_BYTES:
+        raise BodyTooLarge(size_bytes, MAX_BODY_BYTES)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not any(mark in request.headers for mark in _MARKS):
-        if kind not in {"", "application/json"}:
-            raise CrossSite(f"a program sends application/json, not {kind}")
-        return
+    is_from_browser = any(mark in request.headers for mark in _MARKS)
+    if is_from_browser:
+        await _check_origin(request, kind)
+    if kind not in {"", "application/json"} and not (is_from_browser and kind == _FORM and _is_page(request)):
+        raise NotJson(kind)
+
+
+async def _check_origin(request: Request, kind: str) -> None:
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise CrossSite("it comes from another site")
     origin = request.headers.get("origin")
@@ -71,6 +81,10 @@ async def protect(request: Request) -> None:
     sent = request.headers.get(HEADER) or (await _form_token(request) if kind == _FORM else "")
     if not expected or not hmac.compare_digest(expected.encode(), sent.encode()):
         raise CrossSite("its token is missing or out of date")
+
+
+def _is_page(request: Request) -> bool:
+    return request.url.path.startswith("/console/")
 
 
 async def _form_token(request: Request) -> str:

@@ -87,6 +87,31 @@ class MethodNotAllowed(HttpRefusal):
         super().__init__(f"{path!r} does not take {method}; /api/openapi.json lists what it takes.")
 
 
+class NotJson(HttpRefusal):
+    """An act was sent in a form that the API does not read."""
+
+    code = "LF6128"
+    status = 415
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"The API reads application/json, not {kind!r}: send the body as JSON, with that as its Content-Type."
+        )
+
+
+class BodyTooLarge(HttpRefusal):
+    """The body of a request is larger than any act needs."""
+
+    code = "LF6129"
+    status = 413
+
+    def __init__(self, size_bytes: int, most_bytes: int) -> None:
+        super().__init__(
+            f"The body has {size_bytes:,} bytes, and the most that is read is {most_bytes:,}. Name fewer things at "
+            "once, or choose them with a filter."
+        )
+
+
 class InternalFault(HttpRefusal):
     """A defect of Landfall; its log has more."""
 

@@ -32,6 +32,23 @@ _UNLESS_SAID = {"cache-control": "private, no-cache"}
 _HTTPS = {"strict-transport-security": "max-age=31536000; includeSubDomains"}
 
 
+class HeadAsGet:
+    """Answers HEAD as GET without the content, on every route that reads."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_without_content(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET"}, receive, send_without_content)
+
+
 class SecurityHeaders:
     """Adds the headers to each answer of an application."""
 

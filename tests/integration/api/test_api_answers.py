@@ -98,12 +98,15 @@ def test_a_body_may_be_empty_and_may_not_be_everything(api: Api) -> None:
 
     answers = [
         api.post(starter, body).json.get("faults", [])
-        for body in (b"", b"[]", b"{", b'"x"', b"x" * 70_000, b'{"full": NaN}', b'{"trigger": "landing"}')
+        for body in (b"", b"[]", b"{", b'"x"', b'{"full": NaN}', b'{"trigger": "landing"}')
     ]
+    large = [api.post(path, b"x" * 70_000) for path in (starter, "/api/runs/r1/cancel", "/console/runs/bulk")]
 
     assert answers[0] == []
-    assert [len(faults) for faults in answers] == [0, 1, 1, 1, 1, 1, 1]
+    assert [len(faults) for faults in answers] == [0, 1, 1, 1, 1, 1]
     assert answers[-1] == ["'trigger' must be one of http, adf."]
+    assert [answer.status for answer in large] == [413, 413, 413]
+    assert large[0].json["code"] == "LF6129"
 
 
 def test_the_description_holds_every_route_and_every_body(api: Api) -> None:

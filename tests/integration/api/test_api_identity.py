@@ -125,14 +125,33 @@ def test_whom_a_product_names_as_its_owner_owns_its_domain(database: Database) -
         {"origin": "http://127.0.0.1:7071", "cookie": "landfall-csrf=t", "x-csrf-token": "u"},
         {"origin": "http://127.0.0.1:7071", "x-csrf-token": ""},
         {"cookie": "AppServiceAuthSession=x"},
-        {"content-type": "text/plain"},
-        {"content-type": "application/x-www-form-urlencoded"},
     ],
 )
 def test_an_act_that_a_foreign_page_can_send_is_refused(local: Api, headers: dict[str, str]) -> None:
     answer = local.send("POST", PAUSE, headers=headers)
 
     assert (answer.status, answer.json["code"]) == (403, "LF6123")
+    assert local.get("/api/runs").json["paused"] == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-type": "text/plain"},
+        {"content-type": "application/x-www-form-urlencoded"},
+        {"content-type": "multipart/form-data; boundary=x"},
+        {
+            "content-type": "application/x-www-form-urlencoded",
+            "origin": "http://127.0.0.1:7071",
+            "cookie": "landfall-csrf=t",
+            "x-csrf-token": "t",
+        },
+    ],
+)
+def test_an_act_that_is_no_json_is_refused(local: Api, headers: dict[str, str]) -> None:
+    answer = local.send("POST", PAUSE, headers=headers)
+
+    assert (answer.status, answer.json["code"]) == (415, "LF6128")
     assert local.get("/api/runs").json["paused"] == []
 
 
