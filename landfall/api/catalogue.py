@@ -18,7 +18,7 @@ from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.versions import get_version_change, list_versions
 from landfall.planning.graph import build_graph
 from landfall.runs.attention import attention
-from landfall.runs.dataset_history import build_history, quality_history
+from landfall.runs.dataset_history import Build, build_history, quality_history
 from landfall.runs.dataset_list import DatasetFilter, DatasetSummary, list_datasets
 from landfall.runs.product_detail import consumers_of, rows_by_run
 from landfall.runs.product_list import (
@@ -121,27 +121,30 @@ def show_dataset(database: Database, product: str, dataset: str, *, scope: Scope
     )
 
 
-def show_quality(database: Database, product: str, dataset: str, *, limit: int) -> Reply:
+def show_quality(
+    database: Database, product: str, dataset: str, *, limit: int, cursor: str | None = None
+) -> Reply:
     """Answer ``GET /api/datasets/{domain}/{product}/{dataset}/quality``."""
     product_id = _product_id(database, product)
-    found = database.read(lambda connection: quality_history(connection, product_id, dataset, limit=limit))
-    return Reply(200, {"checks": [asdict(item) for item in found]})
+    page = database.read(
+        lambda connection: quality_history(connection, product_id, dataset, limit=limit, cursor=cursor)
+    )
+    return Reply(200, {"checks": [asdict(item) for item in page.items], "following": page.following})
 
 
-def show_builds(database: Database, product: str, dataset: str, *, limit: int) -> Reply:
+def show_builds(
+    database: Database, product: str, dataset: str, *, limit: int, cursor: str | None = None
+) -> Reply:
     """Answer ``GET /api/datasets/{domain}/{product}/{dataset}/builds``."""
     product_id = _product_id(database, product)
     current = database.read(lambda connection: get_current_product(connection, product)).product
-    builders = [node.key for node in build_graph(current).nodes if node.output == dataset]
-    found = [
-        build
-        for key in builders
-        for build in database.read(
-            lambda connection, key=key: build_history(connection, product_id, key, limit=limit)  # type: ignore[misc]
+    builder = next((node.key for node in build_graph(current).nodes if node.output == dataset), None)
+    page: Page[Build] = Page(())
+    if builder is not None:
+        page = database.read(
+            lambda connection: build_history(connection, product_id, builder, limit=limit, cursor=cursor)
         )
-    ]
-    newest = sorted(found, key=lambda build: (build.created_at, build.run_id), reverse=True)[:limit]
-    return Reply(200, {"builds": [asdict(item) for item in newest]})
+    return Reply(200, {"builds": [asdict(item) for item in page.items], "following": page.following})
 
 
 def show_versions(

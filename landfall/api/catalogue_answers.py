@@ -1,5 +1,6 @@
 """What routes of the catalogue answer; ``answers`` tells how models are made."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from landfall.runs.dataset_history import Build, QualityCheck
 from landfall.runs.dataset_list import DatasetSummary
 from landfall.runs.leases import Pause
 from landfall.runs.product_detail import Consumer
-from landfall.runs.product_list import LastRun, ProductSummary
+from landfall.runs.product_list import ProductSummary
 from landfall.runs.queries import RunSummary
 from landfall.runs.states import RunState
 
@@ -43,23 +44,10 @@ class RunRowsAnswer(Answer):
     refused_share: float
 
 
-class ProductDetail(Answer):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductDetail(ProductSummary):
     """One product."""
 
-    product: str
-    description: str
-    owner_team: str
-    owner_email: str
-    version: int
-    applied_at: datetime
-    applied_by: str
-    datasets: int
-    ports: int
-    last_run: LastRun | None
-    published_at: datetime | None
-    next_due_at: datetime | None
-    paused_at: datetime | None
-    alarms: int
     port_list: list[PortAnswer]
     consumers: list[Consumer]
     rows_by_run: list[RunRowsAnswer]
@@ -101,16 +89,18 @@ class DatasetDetail(Answer):
     ports: list[int]
 
 
-class CheckList(Answer):
+class CheckPage(Answer):
     """What rules found, the newest first."""
 
     checks: list[QualityCheck]
+    following: str | None
 
 
-class BuildList(Answer):
+class BuildPage(Answer):
     """Builds of a dataset, the newest first."""
 
     builds: list[Build]
+    following: str | None
 
 
 class VersionPage(Answer):

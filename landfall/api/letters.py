@@ -17,6 +17,7 @@ from landfall.landing.dead_letters import (
     choose_letters,
     discard_dead_letters,
     ended_before,
+    get_dead_letters,
     list_dead_letters,
 )
 from landfall.metadata.alarms import list_alarms
@@ -41,6 +42,12 @@ def show_dead_letters(
     return Reply(200, {"letters": [asdict(item) for item in page.items], "following": page.following})
 
 
+def show_dead_letter(database: Database, letter_id: int) -> Reply:
+    """Answer ``GET /api/dead-letters/{id}``."""
+    (found,) = database.read(lambda connection: get_dead_letters(connection, [letter_id]))
+    return Reply(200, asdict(found))
+
+
 def show_alarms(
     database: Database,
     product: str | None,
@@ -48,12 +55,15 @@ def show_alarms(
     cleared: bool,
     scope: Scope = EVERYTHING,
     limit: int = PAGE_ROWS,
+    cursor: str | None = None,
 ) -> Reply:
     """Answer ``GET /api/alarms``: those that last, with ``all=true`` also those whose cause is gone."""
-    alarms = database.read(
-        lambda connection: list_alarms(connection, product=product, cleared=cleared, scope=scope, limit=limit)
+    page = database.read(
+        lambda connection: list_alarms(
+            connection, product=product, cleared=cleared, scope=scope, limit=limit, cursor=cursor
+        )
     )
-    return Reply(200, {"alarms": [asdict(alarm) for alarm in alarms]})
+    return Reply(200, {"alarms": [asdict(item) for item in page.items], "following": page.following})
 
 
 def choose(database: Database, body: bytes | Mapping[str, Any], *, now: datetime) -> ChosenLetters | Reply:

@@ -96,10 +96,11 @@ class RunFilePage(Answer):
     following: str | None
 
 
-class RuleList(Answer):
-    """What rules found."""
+class RulePage(Answer):
+    """What rules found, those with most failed rows first."""
 
     rules: list[RuleResult]
+    following: str | None
 
 
 class FilePage(Answer):
@@ -122,10 +123,11 @@ class LetterPage(Answer):
     following: str | None
 
 
-class AlarmList(Answer):
+class AlarmPage(Answer):
     """Alarms, the newest first."""
 
     alarms: list[Alarm]
+    following: str | None
 
 
 class BackfillPage(Answer):

@@ -179,10 +179,10 @@ def show_run_lineage(database: Database, run_id: str, *, limit: int, cursor: str
     return Reply(200, {"edges": [asdict(item) for item in page.items], "following": page.following})
 
 
-def show_results(database: Database, run_id: str, *, limit: int) -> Reply:
+def show_results(database: Database, run_id: str, *, limit: int, cursor: str | None) -> Reply:
     """Answer ``GET /api/runs/{id}/quality``: what rules found, those with most failed rows first."""
-    found = database.read(lambda connection: run_rules(connection, RunID(run_id), limit=limit))
-    return Reply(200, {"rules": [asdict(item) for item in found]})
+    page = database.read(lambda connection: run_rules(connection, RunID(run_id), limit=limit, cursor=cursor))
+    return Reply(200, {"rules": [asdict(item) for item in page.items], "following": page.following})
 
 
 def _summary(run: RunSummary) -> dict[str, Any]:

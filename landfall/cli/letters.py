@@ -159,6 +159,7 @@ def alarms(
     ] = None,
     cleared: Annotated[bool, typer.Option("--all", help="Also those whose cause is gone.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Newest alarms to show.")] = 50,
+    cursor: Cursor = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """List what somebody has to know of, such as sets of files that are late."""
@@ -166,6 +167,9 @@ def alarms(
 
     database = invocation(context).database()
     found = database.read(
-        lambda connection: list_alarms(connection, product=product, cleared=cleared, limit=limit)
+        lambda connection: list_alarms(
+            connection, product=product, cleared=cleared, limit=limit, cursor=cursor
+        )
     )
-    show_rows([asdict(alarm) for alarm in found], _ALARM_COLUMNS, output)
+    show_rows([asdict(alarm) for alarm in found.items], _ALARM_COLUMNS, output)
+    note_following(found)

@@ -77,8 +77,8 @@ def show_dataset(request: Request, caller: Caller, domain: str, product: str, da
     summary, checks, builds, evidence = database.read(
         lambda connection: (
             list_datasets(connection, DatasetFilter(product=key, name=dataset)).items[0],
-            quality_history(connection, current.product_id, dataset),
-            build_history(connection, current.product_id, node) if node else (),
+            quality_history(connection, current.product_id, dataset).items,
+            build_history(connection, current.product_id, node).items if node else (),
             dataset_evidence(connection, key, dataset, now=now),
         )
     )

@@ -246,7 +246,7 @@ def _nodes(asked: _Asked) -> dict[str, Any]:
 
 def _rules(asked: _Asked) -> dict[str, Any]:
     found = asked.read(lambda connection: run_rules(connection, asked.run.run_id, limit=_MOST_RULES))
-    return {"rules": found, "most_rules": _MOST_RULES}
+    return {"rules": found.items, "most_rules": _MOST_RULES}
 
 
 def _files(asked: _Asked) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
+from landfall.metadata.paging import PAGE_ROWS, Page, SortKey, read_page
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import alarm_notices, alarms, data_products
 
@@ -135,36 +137,40 @@ def list_alarms(
     product: str | None = None,
     cleared: bool = False,
     scope: Scope = EVERYTHING,
-    limit: int = 50,
-) -> tuple[Alarm, ...]:
-    """Return the newest alarms first: those that last, and the cleared ones too if asked for.
+    limit: int = PAGE_ROWS,
+    cursor: str | None = None,
+) -> Page[Alarm]:
+    """Return a page of alarms, the newest first: those that last, and the cleared ones too if asked for.
 
     Args:
         scope: Whose alarms are seen; those of no product by who sees everything.
+
+    Raises:
+        NotACursor: The cursor is of no such list.
     """
     query = (
         sa.select(alarms, data_products.c.Domain, data_products.c.Name.label("ProductName"))
         .select_from(alarms.outerjoin(data_products, data_products.c.DataProductID == alarms.c.DataProductID))
         .where(scope.rows())
-        .order_by(alarms.c.AlarmID.desc())
-        .limit(limit)
     )
     if not cleared:
         query = query.where(alarms.c.ClearedAt.is_(None))
     if product is not None:
         domain, _, name = product.partition("/")
         query = query.where(data_products.c.Domain == domain, data_products.c.Name == name)
-    return tuple(
-        Alarm(
-            alarm_id=row.AlarmID,
-            name=row.Name,
-            product=f"{row.Domain}/{row.ProductName}" if row.Domain else None,
-            subject=row.Subject,
-            detail=row.Detail,
-            raised_at=row.RaisedAt,
-            cleared_at=row.ClearedAt,
-        )
-        for row in connection.execute(query)
+    order = [SortKey("alarm_id", alarms.c.AlarmID, descending=True)]
+    return read_page(connection, query, order, _alarm, limit=limit, cursor=cursor)
+
+
+def _alarm(row: sa.Row[Any]) -> Alarm:
+    return Alarm(
+        alarm_id=row.AlarmID,
+        name=row.Name,
+        product=f"{row.Domain}/{row.ProductName}" if row.Domain else None,
+        subject=row.Subject,
+        detail=row.Detail,
+        raised_at=row.RaisedAt,
+        cleared_at=row.ClearedAt,
     )
 
 

@@ -94,7 +94,7 @@ def attention(connection: sa.Connection, *, scope: Scope = EVERYTHING, now: date
         ),
         alarms=tuple(
             alarm
-            for alarm in list_alarms(connection, scope=scope)
+            for alarm in list_alarms(connection, scope=scope).items
             # What is late says the same.
             if alarm.name != AlarmName.SET_INCOMPLETE
         )[:SHOWN],

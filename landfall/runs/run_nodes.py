@@ -237,15 +237,21 @@ def find_events(
     return read_page(connection, query, _EVENT_ORDER, run_event, limit=limit, cursor=cursor)
 
 
-def run_rules(connection: sa.Connection, run_id: RunID, *, limit: int) -> tuple[RuleResult, ...]:
-    """Return what the rules of a run found, those with most failed rows first."""
-    rows = connection.execute(
-        sa.select(data_quality_results)
-        .where(data_quality_results.c.RunID == run_id)
-        .order_by(data_quality_results.c.RowsFailed.desc(), data_quality_results.c.DataQualityResultID)
-        .limit(limit)
-    )
-    return tuple(map(rule_result, rows))
+def run_rules(
+    connection: sa.Connection, run_id: RunID, *, limit: int, cursor: str | None = None
+) -> Page[RuleResult]:
+    """Return a page of what the rules of a run found, those with most failed rows first.
+
+    Raises:
+        NotACursor: The cursor is of no such list.
+    """
+    results = data_quality_results.c
+    query = sa.select(data_quality_results).where(results.RunID == run_id)
+    order = [
+        SortKey("rows_failed", results.RowsFailed, descending=True),
+        SortKey("result_id", results.DataQualityResultID),
+    ]
+    return read_page(connection, query, order, rule_result, limit=limit, cursor=cursor)
 
 
 def _neighbours(

@@ -10,8 +10,8 @@ from landfall.api.answering import act, problems, read
 from landfall.api.bodies import NoBody
 from landfall.api.catalogue_answers import (
     AttentionAnswer,
-    BuildList,
-    CheckList,
+    BuildPage,
+    CheckPage,
     DatasetDetail,
     DatasetPage,
     ProductDetail,
@@ -32,7 +32,6 @@ from landfall.spec.model import Layer
 router = APIRouter(tags=["catalogue"])
 
 _Contains = Annotated[str | None, Query(max_length=200, description="Part of the name.")]
-_Count = Annotated[int, Query(ge=1, le=200, description="The newest so many.")]
 
 
 @router.get("/attention", response_model=AttentionAnswer, responses=problems())
@@ -97,25 +96,37 @@ async def show_dataset(request: Request, caller: Caller, domain: str, product: s
 
 
 @router.get(
-    "/datasets/{domain}/{product}/{dataset}/quality", response_model=CheckList, responses=problems(404)
+    "/datasets/{domain}/{product}/{dataset}/quality", response_model=CheckPage, responses=problems(404)
 )
 async def show_quality(
-    request: Request, caller: Caller, domain: str, product: str, dataset: str, limit: _Count = 40
+    request: Request,
+    caller: Caller,
+    domain: str,
+    product: str,
+    dataset: str,
+    limit: Limit = 40,
+    cursor: Cursor = None,
 ) -> Response:
-    """Show what the rules of a dataset found the last times they looked."""
+    """List what the rules of a dataset found whenever they looked, the newest first."""
     key = of_product(caller, domain, product)
-    return await read(request, catalogue.show_quality, key, dataset, limit=limit)
+    return await read(request, catalogue.show_quality, key, dataset, limit=limit, cursor=cursor)
 
 
 @router.get(
-    "/datasets/{domain}/{product}/{dataset}/builds", response_model=BuildList, responses=problems(404)
+    "/datasets/{domain}/{product}/{dataset}/builds", response_model=BuildPage, responses=problems(404)
 )
 async def show_builds(
-    request: Request, caller: Caller, domain: str, product: str, dataset: str, limit: _Count = 40
+    request: Request,
+    caller: Caller,
+    domain: str,
+    product: str,
+    dataset: str,
+    limit: Limit = 40,
+    cursor: Cursor = None,
 ) -> Response:
-    """Show the newest node runs that built a dataset, or tried to."""
+    """List the node runs that built a dataset, or tried to, the newest first."""
     key = of_product(caller, domain, product)
-    return await read(request, catalogue.show_builds, key, dataset, limit=limit)
+    return await read(request, catalogue.show_builds, key, dataset, limit=limit, cursor=cursor)
 
 
 @router.get("/versions", response_model=VersionPage, responses=problems(404))

@@ -14,8 +14,8 @@ from landfall.api.describing import takes
 from landfall.api.identity import Caller, backend_of
 from landfall.api.parameters import Cursor, FileID, Limit, Product, Since, instant
 from landfall.api.reply import Reply
-from landfall.api.run_answers import AlarmList, FilePage, FileVersions, LetterPage
-from landfall.landing.dead_letters import LetterFilter, LetterSource, LetterState
+from landfall.api.run_answers import AlarmPage, FilePage, FileVersions, LetterPage
+from landfall.landing.dead_letters import DeadLetter, LetterFilter, LetterSource, LetterState
 from landfall.landing.queries import FileFilter
 from landfall.metadata.scope import Scope
 from landfall.roles import Role
@@ -90,6 +90,13 @@ async def show_dead_letters(
     return await read(request, letters.show_dead_letters, wanted, limit=limit, cursor=cursor)
 
 
+@router.get("/dead-letters/{letter_id}", response_model=DeadLetter, responses=problems(404))
+async def show_dead_letter(request: Request, caller: Caller, letter_id: FileID) -> Response:
+    """Show one event that could not be handled, as it came."""
+    caller.require(Role.READER, None)
+    return await read(request, letters.show_dead_letter, letter_id)
+
+
 @router.post(
     "/dead-letters/replay",
     response_model=LettersActed,
@@ -123,14 +130,23 @@ async def discard_dead_letters(request: Request, caller: Caller) -> Response:
     return await act(request, caller, letters.request_discard, await request.body())
 
 
-@router.get("/alarms", response_model=AlarmList, responses=problems(404))
+@router.get("/alarms", response_model=AlarmPage, responses=problems(404))
 async def show_alarms(
     request: Request,
     caller: Caller,
     product: Product = None,
     cleared: Annotated[bool, Query(alias="all")] = False,
     limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Response:
     """List alarms that last, with ``all=true`` also those whose cause is gone."""
     of_filter(caller, product)
-    return await read(request, letters.show_alarms, product, cleared=cleared, scope=caller.scope, limit=limit)
+    return await read(
+        request,
+        letters.show_alarms,
+        product,
+        cleared=cleared,
+        scope=caller.scope,
+        limit=limit,
+        cursor=cursor,
+    )

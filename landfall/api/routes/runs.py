@@ -26,7 +26,7 @@ from landfall.api.run_answers import (
     NodeDetailAnswer,
     NodePage,
     RequestPage,
-    RuleList,
+    RulePage,
     RunFilePage,
     RunLineagePage,
     RunPage,
@@ -176,10 +176,13 @@ async def show_run_lineage(
     return await read(request, run_reads.show_run_lineage, known, limit=limit, cursor=cursor)
 
 
-@router.get("/runs/{run_id}/quality", response_model=RuleList, responses=problems(404))
-async def show_results(request: Request, caller: Caller, run_id: str, limit: Limit = 200) -> Response:
+@router.get("/runs/{run_id}/quality", response_model=RulePage, responses=problems(404))
+async def show_results(
+    request: Request, caller: Caller, run_id: str, limit: Limit = 200, cursor: Cursor = None
+) -> Response:
     """Show what the rules of a run found, those with most failed rows first."""
-    return await read(request, run_reads.show_results, await of_run(request, caller, run_id), limit=limit)
+    known = await of_run(request, caller, run_id)
+    return await read(request, run_reads.show_results, known, limit=limit, cursor=cursor)
 
 
 @router.post(

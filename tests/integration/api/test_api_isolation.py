@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from landfall.landing.dead_letters import LetterSource, keep_dead_letter
 from landfall.landing.intake import take_in
 from landfall.metadata.alarms import AlarmName, raise_alarm
 from landfall.metadata.catalog import find_product_id
@@ -70,6 +71,14 @@ def fill(database: Database) -> None:
                 detail="d",
                 now=NOW,
             )
+        keep_dead_letter(
+            connection,
+            f"{HIDDEN} is no event",
+            source=LetterSource.QUEUE,
+            reason="no event",
+            error_code="LF3101",
+            now=NOW,
+        )
         pause_product(connection, "sales/orders", actor=f"{HIDDEN}-ada", reason=None, now=NOW)
 
     database.transact(rest)
@@ -101,6 +110,7 @@ VALUES = {
     "file_id": "1",
     "request_id": f"{HIDDEN}q",
     "backfill_id": f"{HIDDEN}b",
+    "letter_id": "1",
     "number": "1",
     "name": "runs.retries",
     "act_": "pause",

@@ -276,7 +276,7 @@ async def test_what_waits_for_long_is_an_alarm_until_it_is_sent(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lasting() -> list[str]:
-        return [alarm.name for alarm in database.read(list_alarms)]
+        return [alarm.name for alarm in database.read(list_alarms).items]
 
     with receiving() as receiver:
         receiver.status = 503

@@ -122,13 +122,13 @@ async def test_what_is_missing_at_the_deadline_is_one_alarm_that_ends_with_its_c
 
     zone.pass_time(minutes=59)
     await zone.tick()
-    early = zone.database.read(list_alarms)
+    early = zone.database.read(list_alarms).items
     zone.pass_time(minutes=2)
     await zone.tick()
     await zone.tick()
-    raised = zone.database.read(list_alarms)
+    raised = zone.database.read(list_alarms).items
     await zone.land("sales/orders/daily/2026-01-01/b.csv", "sales/orders/daily/2026-01-01/c.csv")
-    cleared = zone.database.read(list_alarms)
+    cleared = zone.database.read(list_alarms).items
 
     assert early == cleared == ()
     (alarm,) = raised

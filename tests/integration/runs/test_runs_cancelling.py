@@ -110,13 +110,15 @@ async def test_what_is_broken_holds_up_nothing_else(database: Database) -> None:
     instances.refuses = {node_instance(RUN, INGEST)}
 
     await Reconcile(services).reconcile(instances)
-    raised = database.read(lambda c: list_alarms(c))
+    raised = database.read(lambda c: list_alarms(c)).items
     instances.refuses = set()
     await Reconcile(services).reconcile(instances)
 
     assert "product-sales-returns" in instances.alive
     assert {alarm.subject for alarm in raised} == {"product sales/broken", f"run {RUN}, node {INGEST}"}
-    assert {alarm.subject for alarm in database.read(lambda c: list_alarms(c))} == {"product sales/broken"}
+    assert {alarm.subject for alarm in database.read(lambda c: list_alarms(c)).items} == {
+        "product sales/broken"
+    }
     health = show_health(database)
     assert (health.status, health.body["alarms"]) == (200, {"not_reconciled": 1})
 

@@ -175,9 +175,9 @@ def test_a_dataset_over_time(database: Database) -> None:
     product_id = database.read(lambda c: find_product_id(c, "sales/orders"))
     assert product_id is not None
 
-    checks = database.read(lambda c: quality_history(c, product_id, "orders_landed"))
-    two = database.read(lambda c: quality_history(c, product_id, "orders_landed", limit=2))
-    builds = database.read(lambda c: build_history(c, product_id, INGEST))
+    checks = database.read(lambda c: quality_history(c, product_id, "orders_landed")).items
+    two = database.read(lambda c: quality_history(c, product_id, "orders_landed", limit=2)).items
+    builds = database.read(lambda c: build_history(c, product_id, INGEST)).items
 
     assert [(check.run_id, check.rules[0].rows_failed, check.broken) for check in checks] == [
         ("r2", 1, 1),

@@ -143,7 +143,9 @@ def test_what_lasts_or_is_undecided_stays(database: Database) -> None:
     purge(database, None, now=later + timedelta(days=2))
     at_last = sizes(database)
 
-    assert [alarm.subject for alarm in database.read(lambda c: list_alarms(c, cleared=True))] == ["lasts"]
+    assert [alarm.subject for alarm in database.read(lambda c: list_alarms(c, cleared=True)).items] == [
+        "lasts"
+    ]
     assert (after["DeadLetters"], at_last["DeadLetters"]) == (1, 0)
     assert (after["MetadataVersions"], at_last["MetadataVersions"]) == (13, 10)
     assert at_last["LandingSets"] == at_last["LandingSetFiles"] == 1
@@ -181,14 +183,14 @@ async def test_control_objects_and_histories_go_and_what_fails_holds_up_nothing(
     whole = _change_spec(database, broken, {"datasets": "none"}, "changed")
 
     await Purging(services).purge(histories)
-    first, alarmed = set(lake.control), [a.subject for a in database.read(list_alarms)]
+    first, alarmed = set(lake.control), [a.subject for a in database.read(list_alarms).items]
     _change_spec(database, broken, *whole)
     await Purging(services).purge(histories)
 
     assert alarmed == [f"product {PRODUCT}"]
     assert {path.split("/")[1] for path in first} == {"orders"}
     assert set(lake.control) == {f"{PRODUCT}/{new}/build_orders/1/spec.json"}
-    assert database.read(list_alarms) == ()
+    assert database.read(list_alarms).items == ()
     assert histories.before == [_Services.at - timedelta(days=14)] * 2
 
 

@@ -40,7 +40,7 @@ def report(database: Database, now: datetime = T0) -> LevelReport:
 
 
 def lasting(database: Database) -> list[tuple[str, str]]:
-    return [(alarm.name, alarm.subject) for alarm in database.read(list_alarms)]
+    return [(alarm.name, alarm.subject) for alarm in database.read(list_alarms).items]
 
 
 def publish(database: Database, at: datetime) -> None:
