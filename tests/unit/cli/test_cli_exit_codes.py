@@ -1,5 +1,6 @@
 """The exit codes of every verb, as a table: who adds a verb says here how it ends."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -219,3 +220,23 @@ def test_a_run_is_meant_by_last_and_by_its_first_characters(
     assert "LF3203" not in said(FAILED_RUN[:11])[1]
     code, told = said("2030")
     assert (code, told.split()[0]) == (1, "LF3203")
+
+
+@pytest.mark.parametrize(
+    "verb", sorted(verb for verb in TABLE if 0 in TABLE[verb] and verb not in WITHOUT_OUTPUT)
+)
+def test_programs_are_answered_in_json_and_tsv(
+    shop: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    def said(output: str) -> str:
+        main(["--project", str(shop), *verb.split(), *TABLE[verb][0].split(), "--output", output])
+        return capsys.readouterr().out
+
+    capsys.readouterr()
+    as_json, as_tsv = said("json"), said("tsv")
+
+    if as_json:
+        json.loads(as_json)
+    columns = [len(line.split("\t")) for line in as_tsv.splitlines()]
+    assert len(set(columns)) <= 1, as_tsv
+    assert (as_json == "") == (as_tsv == "")
