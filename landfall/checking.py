@@ -1,13 +1,16 @@
 """Whether the services of a target answer and let us in, each with what to do where one does not."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Thread
 
 from landfall.errors import LandfallError
 from landfall.settings import Settings
 
 # Somebody waits for the answer; what is down stays so for longer than this.
 _PATIENCE_S = 5
+_LONGEST_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +30,32 @@ class Finding:
     remedy: str = ""
 
 
-def check_services(settings: Settings) -> tuple[Finding, ...]:
-    """Return how the services answer; each is asked once, and one that does not answer holds up no other one."""
+def check_services(settings: Settings, *, patience_s: float = _LONGEST_S) -> tuple[Finding, ...]:
+    """Return how the services answer; all are asked side by side, and one that does not answer holds up no other one.
+
+    Args:
+        patience_s: Seconds after which a service that has not answered is told as such. What is asked of it then
+            goes on until the process ends: clients try again for minutes where somebody listens and says nothing.
+    """
     checks: tuple[tuple[str, Callable[[Settings], Finding], str], ...] = (
         ("database", _database, "check the network, and that your identity is a user of the database"),
         ("storage", _storage, "check the network, and your role Storage Blob Data Contributor"),
         ("databricks", _databricks, "check the workspace's URL and network, and CAN_MANAGE_RUN on the job"),
         ("function app", _functions, "check LANDFALL_FUNCTIONS_URL and the network, then its log"),
     )
-    return tuple(_asked(name, check, remedy, settings) for name, check, remedy in checks)
+    found: dict[str, Finding] = {}
+
+    def ask(name: str, check: Callable[[Settings], Finding], remedy: str) -> None:
+        found[name] = _asked(name, check, remedy, settings)
+
+    threads = [Thread(target=ask, args=asked, daemon=True) for asked in checks]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + patience_s
+    for thread in threads:
+        thread.join(max(deadline - time.monotonic(), 0))
+    silent = f"it has not answered within {patience_s:g} s"
+    return tuple(found.get(name) or Finding(name, False, silent, remedy) for name, _, remedy in checks)
 
 
 def _asked(name: str, check: Callable[[Settings], Finding], remedy: str, settings: Settings) -> Finding:

@@ -1,6 +1,7 @@
 """`landfall doctor`: every service it asks, well and broken, and what it says to do then."""
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from landfall.checking import Finding, check_services
 from landfall.metadata.engine import Database
 from landfall.settings import Settings
+from tests.loopback import PATIENCE_S
 from tests.unit.cli.conftest import Command
 
 NOWHERE = "http://127.0.0.1:9"
@@ -36,7 +38,7 @@ def settings(database: Database, project: Path) -> Settings:
 
 
 def found(settings: Settings) -> dict[str, Finding]:
-    return {finding.check: finding for finding in check_services(settings)}
+    return {finding.check: finding for finding in check_services(settings, patience_s=PATIENCE_S)}
 
 
 def test_what_does_not_answer_is_told_with_a_remedy_and_hides_nothing_else(settings: Settings) -> None:
@@ -101,6 +103,23 @@ def test_what_answers_is_told_with_where_it_is(settings: Settings) -> None:
 
     assert (well["function app"].ok, well["function app"].found) == (True, f"{url} is healthy, 2 late")
     assert (well["databricks"].ok, well["databricks"].found) == (True, f"{url}, job 7 (landfall)")
+
+
+def test_what_listens_and_says_nothing_is_told_so_and_holds_up_nothing_else(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        findings = check_services(
+            replace(
+                settings, blob_endpoint=f"{url}/devstoreaccount1", databricks_host=url, functions_url=url
+            ),
+            patience_s=2,
+        )
+
+    told = {finding.check: finding for finding in findings}
+    assert list(told) == ["database", "storage", "databricks", "function app"]
+    assert "has not answered within" in told["storage"].found
+    assert not told["databricks"].ok
+    assert all(finding.remedy for finding in findings if not finding.ok)
 
 
 def test_a_storage_account_without_our_containers_is_no_lake(settings: Settings) -> None:
