@@ -24,8 +24,12 @@ def aggregate(frame: Frame, config: Any, context: StepContext) -> Frame:
     else:
         grouped = frame.df.rollup(*columns) if totals == "rollup" else frame.df.cube(*columns)
         measures[config["level"]] = f"CAST(grouping_id({', '.join(map(quoted, keys))}) AS bigint)"
-    df = grouped.agg(*(functions.expr(text).alias(name) for name, text in measures.items()))
-    return Frame(df, (*keys, *measures))
+    named = [functions.expr(text).alias(name) for name, text in measures.items()]
+    if totals is None:
+        return Frame(grouped.agg(*named), (*keys, *measures))
+    # Of no rows Spark gives no total, Sail a total of nothing.
+    counted = grouped.agg(*named, functions.expr("count(1)").alias("_lf_rows")).where("_lf_rows > 0")
+    return Frame(counted.drop("_lf_rows"), (*keys, *measures))
 
 
 def _measure(measure: Any) -> str:
