@@ -87,7 +87,7 @@ def make_surveyor(
     def survey(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for position, chunks in cut(batches):
             found = _surveyed(position, chunks, layout, inside=inside and position > 0)
-            values = {
+            values: dict[str, Any] = {
                 "position": pa.array([found.position], pa.int64()),
                 "lines": pa.array([found.lines], pa.int64()),
                 "size_bytes": pa.array([found.size_bytes], pa.int64()),
@@ -163,7 +163,8 @@ def _runs(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
             continue
         positions, values = batch.column("position"), batch.column("value")
         start = 0
-        for run in pc.run_end_encode(positions).run_ends.to_pylist():
+        encoded: Any = pc.call_function("run_end_encode", [positions])
+        for run in encoded.run_ends.to_pylist():
             yield positions[start].as_py(), _joined(values.slice(start, run - start))
             start = run
 

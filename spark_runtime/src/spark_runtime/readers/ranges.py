@@ -63,12 +63,13 @@ def _open(uri: str) -> Any:
     if parts.scheme in ("", "file"):
         return fs.LocalFileSystem().open_input_file(parts.path)
     blobs = urlsplit(os.environ["AZURITE_BLOB_STORAGE_URL"])
+    # The stubs of pyarrow know these names otherwise spelt.
+    schemes: dict[str, Any] = {"blob_storage_scheme": blobs.scheme, "dfs_storage_scheme": blobs.scheme}
     storage = fs.AzureFileSystem(
         account_name=str(parts.hostname).partition(".")[0],
         account_key=os.environ["AZURE_STORAGE_ACCOUNT_KEY"],
         blob_storage_authority=blobs.netloc,
-        blob_storage_scheme=blobs.scheme,
         dfs_storage_authority=blobs.netloc,
-        dfs_storage_scheme=blobs.scheme,
+        **schemes,
     )
     return storage.open_input_file(f"{parts.username}{parts.path}")
