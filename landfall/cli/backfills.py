@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from landfall.cli.completing import complete_product
+from landfall.cli.completing import complete_backfill_state, complete_product
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.listing import Cursor, Limit, note_following, one_of
@@ -111,7 +111,11 @@ def list_them(
         typer.Option(help="Only backfills of this domain/product.", autocompletion=complete_product),
     ] = None,
     state: Annotated[
-        str | None, typer.Option(help="Only backfills that are running, paused, done or cancelled.")
+        str | None,
+        typer.Option(
+            help="Only backfills that are running, paused, done or cancelled.",
+            autocompletion=complete_backfill_state,
+        ),
     ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,

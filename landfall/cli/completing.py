@@ -1,9 +1,9 @@
-"""What a shell completes: names of products and datasets, and ids of runs, as the target's database has them.
+"""What a shell completes: names of products and datasets, and ids of runs, as the target's database has them; states.
 
 A shell waits for the answer and shows nothing else: whatever is not to be had is left out without a word.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 
@@ -54,6 +54,52 @@ def complete_run(context: typer.Context, incomplete: str) -> list[tuple[str, str
 def complete_subject(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Return the datasets and runs that begin so."""
     return [*complete_dataset(context, incomplete), *complete_run(context, incomplete)]
+
+
+def complete_run_state(incomplete: str) -> list[str]:
+    """Return the states of runs that begin so, and ``open`` for those that go on."""
+    from landfall.runs.states import RunState
+
+    return _beginning(incomplete, (*RunState, "open"))
+
+
+def complete_file_state(incomplete: str) -> list[str]:
+    """Return the states of landed files that begin so."""
+    from landfall.runs.states import FileState
+
+    return _beginning(incomplete, FileState)
+
+
+def complete_letter_state(incomplete: str) -> list[str]:
+    """Return the states of dead letters that begin so, and ``all``."""
+    from landfall.landing.dead_letters import LetterState
+
+    return _beginning(incomplete, (*LetterState, "all"))
+
+
+def complete_held_state(incomplete: str) -> list[str]:
+    """Return the states of refused rows that begin so, and ``all``."""
+    from landfall.runs.held_rows import HeldState
+
+    return _beginning(incomplete, (*HeldState, "all"))
+
+
+def complete_request_state(incomplete: str) -> list[str]:
+    """Return the states of requests for runs that begin so."""
+    from landfall.runs.requests import RequestState
+
+    return _beginning(incomplete, RequestState)
+
+
+def complete_backfill_state(incomplete: str) -> list[str]:
+    """Return the states of backfills that begin so."""
+    from landfall.runs.backfills import BackfillState
+
+    return _beginning(incomplete, BackfillState)
+
+
+def _beginning(incomplete: str, words: Iterable[str]) -> list[str]:
+    return [str(word) for word in words if word.startswith(incomplete)]
 
 
 def _products(here: Invocation) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from landfall.cli.bulk import BulkAct, DryRun, Yes, act_on_all, given
-from landfall.cli.completing import complete_dataset, complete_product, complete_run
+from landfall.cli.completing import complete_dataset, complete_file_state, complete_product, complete_run
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.listing import Cursor, Limit, Since, instant_of, note_following, one_of
@@ -127,7 +127,10 @@ def list_files(
     ] = None,
     state: Annotated[
         str | None,
-        typer.Option(help="Only files that are waiting, pending, claimed, done, rejected or unmatched."),
+        typer.Option(
+            help="Only files that are waiting, pending, claimed, done, rejected or unmatched.",
+            autocompletion=complete_file_state,
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Only files whose name begins so.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Only files of this dataset.")] = None,
@@ -206,7 +209,8 @@ def replay(
         str | None,
         typer.Option(
             help="All files that are waiting, unmatched, rejected or done, instead of ids; with another filter and "
-            "without a state, those that are rejected or unmatched."
+            "without a state, those that are rejected or unmatched.",
+            autocompletion=complete_file_state,
         ),
     ] = None,
     product: Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from landfall.cli.bulk import BulkAct, DryRun, Yes, act_on_all, given
-from landfall.cli.completing import complete_product
+from landfall.cli.completing import complete_letter_state, complete_product
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.listing import Cursor, Limit, Since, note_following, one_of
@@ -62,7 +62,10 @@ def register(app: typer.Typer) -> None:
 def list_letters(
     context: typer.Context,
     state: Annotated[
-        str, typer.Option(help="Letters that are dead, replayed or discarded, or all.")
+        str,
+        typer.Option(
+            help="Letters that are dead, replayed or discarded, or all.", autocompletion=complete_letter_state
+        ),
     ] = "dead",
     source: Annotated[
         str | None, typer.Option(help="Only letters that came by event_grid, queue or poison.")

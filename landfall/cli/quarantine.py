@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from landfall.cli.bulk import DryRun, Yes
-from landfall.cli.completing import complete_dataset, complete_product, complete_run
+from landfall.cli.completing import complete_dataset, complete_held_state, complete_product, complete_run
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.listing import Cursor, note_following
@@ -119,7 +119,12 @@ def show(
     rule: Rules = None,
     run: Runs = None,
     file: Files = None,
-    state: Annotated[str, typer.Option(help="Rows that are held, released or discarded, or all.")] = "held",
+    state: Annotated[
+        str,
+        typer.Option(
+            help="Rows that are held, released or discarded, or all.", autocompletion=complete_held_state
+        ),
+    ] = "held",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Rows to show.")] = 20,
     newest: Annotated[bool, typer.Option("--newest", help="The newest rows first.")] = False,
     cursor: Cursor = None,

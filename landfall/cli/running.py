@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from landfall.cli.bulk import BulkAct, DryRun, Yes, act_on_all, given
-from landfall.cli.completing import complete_product, complete_run
+from landfall.cli.completing import complete_product, complete_run, complete_run_state
 from landfall.cli.examples import examples
 from landfall.cli.listing import Since
 from landfall.cli.output import Output, OutputFormat, note, show_fields
@@ -117,7 +117,10 @@ def cancel(
     context: typer.Context,
     run: RunOrNone = None,
     product: OfProduct = None,
-    state: Annotated[str | None, typer.Option(help="Only runs that are pending or running.")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(help="Only runs that are pending or running.", autocompletion=complete_run_state),
+    ] = None,
     since: Since = None,
     everything: AllRuns = False,
     dry_run: DryRun = False,
@@ -167,7 +170,10 @@ def rerun(
     product: OfProduct = None,
     state: Annotated[
         str | None,
-        typer.Option(help="Only runs that failed, cancelled or succeeded; without it the first two."),
+        typer.Option(
+            help="Only runs that failed, cancelled or succeeded; without it the first two.",
+            autocompletion=complete_run_state,
+        ),
     ] = None,
     since: Since = None,
     everything: AllRuns = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from landfall.cli.completing import complete_product, complete_run
+from landfall.cli.completing import complete_product, complete_request_state, complete_run, complete_run_state
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
 from landfall.cli.listing import Cursor, Limit, Since, instant_of, note_following, one_of
@@ -95,7 +95,8 @@ def list_runs(
     state: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only runs in this state; give it again for another. `open` is every one that goes on."
+            help="Only runs in this state; give it again for another. `open` is every one that goes on.",
+            autocompletion=complete_run_state,
         ),
     ] = None,
     trigger: Annotated[
@@ -165,7 +166,11 @@ def list_requests(
     context: typer.Context,
     product: ProductOption = None,
     state: Annotated[
-        str | None, typer.Option(help="Only requests that are pending, claimed by a run, or done.")
+        str | None,
+        typer.Option(
+            help="Only requests that are pending, claimed by a run, or done.",
+            autocompletion=complete_request_state,
+        ),
     ] = None,
     trigger: Annotated[
         str | None, typer.Option(help="Only what this asked for: http, schedule, rerun and so on.")

@@ -39,6 +39,25 @@ def test_names_and_ids_are_completed_as_the_database_has_them(project: Path, dat
     assert completed(project, "runs", "show", "@") == ["@last"]
 
 
+@pytest.mark.parametrize(
+    ("verb", "begun", "offered"),
+    [
+        ("runs list", "", ["pending", "running", "succeeded", "failed", "cancelled", "open"]),
+        ("runs cancel", "p", ["pending"]),
+        ("runs requests", "c", ["claimed"]),
+        ("files list", "un", ["unmatched"]),
+        ("files replay", "re", ["rejected"]),
+        ("dead-letters list", "a", ["all"]),
+        ("quarantine show", "h", ["held"]),
+        ("backfills list", "pa", ["paused"]),
+    ],
+)
+def test_states_are_completed_without_a_database(
+    verb: str, begun: str, offered: list[str], tmp_path: Path
+) -> None:
+    assert completed(tmp_path, *verb.split(), "--state", begun) == offered
+
+
 def test_without_a_database_a_shell_is_told_nothing_and_no_error(tmp_path: Path) -> None:
     assert completed(tmp_path, "pause", "sales") == []
 
