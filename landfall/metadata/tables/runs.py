@@ -241,7 +241,7 @@ node_run_edges = Table(
     Column("FromNode", NODE_KEY, primary_key=True),
     Column("ToNode", NODE_KEY, primary_key=True),
     # With both ends: else looking for them through all edges of the run seems to be the shorter way.
-    Index("IX_NodeRunEdges_RunID_ToNode", "RunID", "ToNode", "FromNode"),
+    Index("IX_NodeRunEdges_RunID_ToNode_FromNode", "RunID", "ToNode", "FromNode"),
 )
 
 node_attempts = Table(

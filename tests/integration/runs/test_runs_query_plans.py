@@ -167,4 +167,7 @@ def test_the_files_behind_a_version_are_read_newest_first_until_enough_are_found
     of_a_file = [step for step in steps if "RunFiles" in step or "NodeRuns" in step]
     assert of_a_file
     assert all(re.search(r"\((LandedFileID=\?|RunID=\? AND NodeKey=\?)\)", step) for step in of_a_file)
-    assert [step for step in steps if "TEMP B-TREE" in step and "LAST" not in step] == []
+    # Sorted is only what was found for each dataset, which is no more than is shown.
+    assert [step for step in steps if "TEMP B-TREE" in step and "LAST" not in step] == [
+        "USE TEMP B-TREE FOR ORDER BY"
+    ]

@@ -16,9 +16,9 @@ depends_on = None
 
 def upgrade() -> None:
     op.drop_index("IX_NodeRunEdges_RunID_ToNode", table_name="NodeRunEdges")
-    op.create_index("IX_NodeRunEdges_RunID_ToNode", "NodeRunEdges", ["RunID", "ToNode", "FromNode"])
+    op.create_index("IX_NodeRunEdges_RunID_ToNode_FromNode", "NodeRunEdges", ["RunID", "ToNode", "FromNode"])
 
 
 def downgrade() -> None:
-    op.drop_index("IX_NodeRunEdges_RunID_ToNode", table_name="NodeRunEdges")
+    op.drop_index("IX_NodeRunEdges_RunID_ToNode_FromNode", table_name="NodeRunEdges")
     op.create_index("IX_NodeRunEdges_RunID_ToNode", "NodeRunEdges", ["RunID", "ToNode"])
