@@ -47,8 +47,8 @@ SPECTRUM: dict[str, tuple[bytes, list[tuple[int | None, str | None]], list[tuple
     "an unclosed quote": (
         b'id,name\n1,a\n2,"open\n3,c\n4,"d"\n',
         [(1, "a"), (3, "c"), (4, "d")],
-        # The next quote closes it, some lines on; only then it is clear that it was a stray one.
-        [(3, "readable_row: text follows a closing quote")],
+        # The next quote would close it, some lines on, but text follows that one; told is what the refused line shows.
+        [(3, "readable_row: a quoted field is never closed")],
     ),
     "an unclosed quote at the end": (
         b'id,name\n1,a\n2,"',

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spark_runtime.readers import blocks as text_blocks
@@ -152,6 +152,7 @@ def test_blocks_of_a_text_hold_its_records(layout: Layout, pieces: list[str], cu
     st.lists(st.sampled_from([*PIECES, *BROKEN]), min_size=3, max_size=20),
     st.sets(st.integers(2, 30), max_size=4),
 )
+@example([*["a,b\n"] * 5, '9,"open\n', '3,"x\ny"\n'], {9})
 def test_broken_texts_come_to_the_same_in_blocks_or_are_read_whole(pieces: list[str], cuts: set[int]) -> None:
     text = "a,b\n0,0\n" + "".join(pieces)
 

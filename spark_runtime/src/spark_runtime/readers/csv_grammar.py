@@ -149,8 +149,11 @@ class Grammar:
             keep(start)
             if not refused:
                 starts_refused = not any(piece.strip(b"\r\n") for piece, _ in pieces)
-            reason = "a quoted field is never closed" if opened else "text follows a closing quote"
-            refused.append(RefusedRecord(_as_text(data[start:line_end]), reason, line_at(start)))
+            first_line = data[start:line_end]
+            # By its first line, which is what is refused: how far the text behind it is at hand depends on the reader.
+            is_open = self._open.match(first_line.rstrip(b"\r\n")) is not None
+            reason = "a quoted field is never closed" if is_open else "text follows a closing quote"
+            refused.append(RefusedRecord(_as_text(first_line), reason, line_at(start)))
             kept_from = at = line_end
         end = max(end, at)
         keep(end)
