@@ -36,14 +36,20 @@ class DurableInstances:
         self._client = client
 
     async def start(self, orchestrator: str, instance_id: str, work: dict[str, Any]) -> bool:
-        try:
-            await self._client.start_new(orchestrator, instance_id=instance_id, client_input=work)
-        except Exception:
-            # The client raises a bare Exception for a conflict as for anything else.
-            if await self.is_alive(instance_id):
-                return False
-            raise
-        return True
+        tried_again = False
+        while True:
+            try:
+                await self._client.start_new(orchestrator, instance_id=instance_id, client_input=work)
+            except Exception:
+                # The client raises a bare Exception for a conflict as for anything else.
+                if await self.is_alive(instance_id):
+                    return False
+                # What was in the way may have ended between the two answers.
+                if tried_again:
+                    raise
+                tried_again = True
+            else:
+                return True
 
     async def wake(self, instance_id: str, event: str) -> None:
         try:
