@@ -19,7 +19,7 @@ from spark_runtime import readers
 from spark_runtime.casts import canonical_type, is_nested
 from spark_runtime.errors import FileTooLarge, UnsupportedOption
 from spark_runtime.job import Job
-from spark_runtime.large_texts import blocks_frame
+from spark_runtime.large_texts import SPECIAL, blocks_frame
 from spark_runtime.reader_options import read_options
 from spark_runtime.readers.blocks import Cut, TextBlock
 from spark_runtime.readers.parse import (
@@ -51,12 +51,10 @@ _EXTRA: dict[Drift, Literal["refuse", "fail", "ignore", "keep"]] = {
     Drift.EVOLVE: "keep",
 }
 
-# Engines take these for patterns, and Sail takes % for the start of an escape; a question mark stands for any one
-# character on all of them, and what it matches too much is not in the list of files.
-_SPECIAL = "*?[]{}%\\"
-_PATTERN_CHARACTERS = str.maketrans(dict.fromkeys(_SPECIAL, "?"))
+# A question mark stands for any one character on all engines, and what it matches too much is not in the list of files.
+_PATTERN_CHARACTERS = str.maketrans(dict.fromkeys(SPECIAL, "?"))
 # Sail finds nothing by a pattern below a folder such as ``day=1``, and reads addresses with escapes.
-_ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in _SPECIAL})
+_ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in SPECIAL})
 
 # The engine's Python may hold no copy of this package, or the one of an earlier release.
 cloudpickle.register_pickle_by_value(readers)  # type: ignore[no-untyped-call]

@@ -21,7 +21,7 @@ from spark_runtime.readers.blocks import (
     make_surveyor,
     plan_blocks,
 )
-from spark_runtime.readers.containers import CHUNK_BYTES
+from spark_runtime.readers.containers import CHUNK_BYTES, PACKED
 from spark_runtime.readers.csv_grammar import CsvLayout
 from spark_runtime.readers.parse import JsonLayout, Layout
 from spark_runtime.readers.ranges import RANGES, make_range_reader
@@ -32,9 +32,8 @@ from spark_runtime.spec import FilesInput, LandedFile
 LARGE_FROM_BYTES = 64 << 20
 # What a task reads where the engine's reader does not cut the file. A file has few of them, a task holds a few lines.
 BLOCK_BYTES = 32 << 20
-_PACKED = (".gz", ".bz2", ".xz", ".zip")
-# What engines take for a pattern, or for the start of an escape: further files may match.
-_SPECIAL = frozenset("*?[]{}%\\")
+SPECIAL = "*?[]{}%\\"
+"""What engines take for a pattern in an address, and Sail for the start of an escape."""
 _BOM_BYTES = 3
 
 
@@ -79,8 +78,10 @@ def _has_lines(source: FilesInput, layout: Layout) -> bool:
 
 
 def _is_large(file: LandedFile) -> bool:
-    packed = file.uri.lower().endswith(_PACKED)
-    return file.size_bytes >= LARGE_FROM_BYTES and not packed and not _SPECIAL.intersection(file.uri)
+    if file.size_bytes < LARGE_FROM_BYTES or file.uri.lower().endswith(PACKED):
+        return False
+    # By an address with any of these, the engine's reader may find other files, too.
+    return not set(SPECIAL).intersection(file.uri)
 
 
 def _blocks_of(job: Job, file: LandedFile, layout: Layout) -> tuple[TextBlock, ...] | None:

@@ -13,15 +13,18 @@ from landfall.runs.attempts import record_submission
 from landfall.runs.closing import close_run, start_run
 from landfall.runs.ids import RunID
 from landfall.runs.opening import open_run
+from landfall.runs.pack_attempts import record_pack_submission
 from landfall.runs.settling import settle_node
 from landfall.runs.states import FINAL_NODE_STATES, NodeState, RunState
 from landfall.runs.verdict import Verdict
-from landfall.spec.model import Product
-from tests.builders import a_blob_event
+from landfall.spec.model import ExecutionMode, Product, RunSettings
+from tests.builders import a_blob_event, a_product, a_transformation
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 SUCCEEDED = Verdict(NodeState.SUCCEEDED)
 FAILED = Verdict(NodeState.FAILED, error_code="LF4571", reason="no such column")
+# The packs of ``begin_packed``.
+FIRST, SECOND = NodeKey("pack.1"), NodeKey("pack.2")
 
 
 def apply(database: Database, product: Product, *, now: datetime = NOW) -> None:
@@ -41,6 +44,31 @@ def begin(database: Database, run_id: str, *, now: datetime = NOW) -> RunID | No
     if opened is not None:
         database.transact(lambda c: start_run(c, opened, now=now))
     return opened
+
+
+def begin_packed(database: Database) -> RunID:
+    """Return a run of ``pack.1``: the ingest, a, b and c in a row, d behind c; and of ``pack.2``: e behind c.
+
+    The first is submitted.
+    """
+    product = a_product(
+        a_transformation("build_a"),
+        a_transformation("build_b", inputs=["a"]),
+        a_transformation("build_c", inputs=["b"]),
+        a_transformation("build_d", inputs=["c"]),
+        a_transformation("build_e", inputs=["c"]),
+        run=RunSettings(execution=ExecutionMode.PACKED, pack_nodes=5),
+    )
+    apply(database, product)
+    land(database)
+    run_id = begin(database, "r1")
+    assert run_id is not None
+    keys = ("ingest.orders_landed", "build_a", "build_b", "build_c", "build_d")
+    tokens = {(NodeKey(key), 1): f"t.{key}" for key in keys}
+    database.transact(
+        lambda c: record_pack_submission(c, run_id, FIRST, job_run_id=7, tokens=tokens, now=NOW)
+    )
+    return run_id
 
 
 def settle(database: Database, run_id: RunID, key: str, verdict: Verdict, *, now: datetime = NOW) -> None:

@@ -11,18 +11,13 @@ from landfall.addresses import pack_parts_path
 from landfall.jobs.protocol import JobRunStatus, JobState
 from landfall.lake import Lake
 from landfall.metadata.engine import Database
-from landfall.planning.plan import NodeKey
 from landfall.runs.ids import RunID, node_instance
-from landfall.runs.pack_attempts import record_pack_submission
 from landfall.settings import Settings
-from landfall.spec.model import ExecutionMode, RunSettings
-from tests.builders import a_product, a_transformation
 from tests.chaos.cloud import ACCOUNT, SimulatedLake
 from tests.chaos.hub import WorldServices
 from tests.chaos.moments import Moments
-from tests.integration.runs.acting import NOW, apply, begin, land, node_states
+from tests.integration.runs.acting import FIRST, NOW, SECOND, begin_packed, node_states
 
-FIRST, SECOND = NodeKey("pack.1"), NodeKey("pack.2")
 BUILT = ("ingest.orders_landed", "build_a", "build_b", "build_c")
 
 
@@ -103,23 +98,7 @@ class Looks:
 
 @pytest.fixture
 def run_id(database: Database) -> RunID:
-    product = a_product(
-        a_transformation("build_a"),
-        a_transformation("build_b", inputs=["a"]),
-        a_transformation("build_c", inputs=["b"]),
-        a_transformation("build_d", inputs=["c"]),
-        a_transformation("build_e", inputs=["c"]),
-        run=RunSettings(execution=ExecutionMode.PACKED, pack_nodes=5),
-    )
-    apply(database, product)
-    land(database)
-    run_id = begin(database, "r1")
-    assert run_id is not None
-    tokens = {(NodeKey(key), 1): f"t.{key}" for key in (*BUILT, "build_d")}
-    database.transact(
-        lambda c: record_pack_submission(c, run_id, FIRST, job_run_id=7, tokens=tokens, now=NOW)
-    )
-    return run_id
+    return begin_packed(database)
 
 
 def test_what_a_look_could_not_start_is_started_by_the_next_one(database: Database, run_id: RunID) -> None:

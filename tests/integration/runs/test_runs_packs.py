@@ -12,7 +12,6 @@ from landfall.metadata.engine import Database
 from landfall.metadata.tables import node_attempts, packs, run_events, runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.ids import RunID
-from landfall.runs.pack_attempts import record_pack_submission
 from landfall.runs.pack_settling import settle_finished, settle_pack
 from landfall.runs.pack_verdicts import Blame, PackEnd
 from landfall.runs.run_evidence import run_evidence
@@ -20,36 +19,15 @@ from landfall.runs.run_nodes import get_node
 from landfall.runs.settling import Settled
 from landfall.runs.verdict import Verdict
 from landfall.runs.why.explaining import explain
-from landfall.spec.model import ExecutionMode, RunSettings
 from tests.api_server import Api, ServerBackend
-from tests.builders import a_product, a_transformation
-from tests.integration.runs.acting import FAILED, NOW, SUCCEEDED, apply, begin, land, node_states
+from tests.integration.runs.acting import FAILED, FIRST, NOW, SECOND, SUCCEEDED, begin_packed, node_states
 
-FIRST, SECOND = NodeKey("pack.1"), NodeKey("pack.2")
 LATER = NOW + timedelta(seconds=10)
 
 
 @pytest.fixture
 def run_id(database: Database) -> RunID:
-    """Return a run of ``pack.1``: the ingest, a, b and c in a row, d behind c; and of ``pack.2``: e behind c."""
-    product = a_product(
-        a_transformation("build_a"),
-        a_transformation("build_b", inputs=["a"]),
-        a_transformation("build_c", inputs=["b"]),
-        a_transformation("build_d", inputs=["c"]),
-        a_transformation("build_e", inputs=["c"]),
-        run=RunSettings(execution=ExecutionMode.PACKED, pack_nodes=5),
-    )
-    apply(database, product)
-    land(database)
-    run_id = begin(database, "r1")
-    assert run_id is not None
-    keys = ("ingest.orders_landed", "build_a", "build_b", "build_c", "build_d")
-    tokens = {(NodeKey(key), 1): f"t.{key}" for key in keys}
-    database.transact(
-        lambda c: record_pack_submission(c, run_id, FIRST, job_run_id=7, tokens=tokens, now=NOW)
-    )
-    return run_id
+    return begin_packed(database)
 
 
 def note(database: Database, run_id: RunID, results: Mapping[str, Verdict]) -> Settled:

@@ -13,6 +13,8 @@ import pyarrow as pa
 from spark_runtime.readers.records import UnreadableFile
 
 CHUNK_BYTES = 4 << 20
+PACKED = (".zip", ".gz", ".bz2", ".xz")
+"""How the names of files end, in small letters, that are not what is in them."""
 
 
 def open_members(name: str, content: pa.Buffer) -> Iterator[Iterator[bytes]]:
