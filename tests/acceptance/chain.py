@@ -21,11 +21,27 @@ run: {settle: 100ms, retries: 3}
 transformations:
 """
 LENGTH = 8
-PRODUCT = HEAD + "".join(
-    f"  - {{name: build_t{index}, inputs: [t{index - 1}], steps: [{{select: [id]}}, {{dedupe: {{keys: [id]}}}}], "
-    f"output: {{dataset: t{index}, layer: silver}}}}\n"
-    for index in range(1, LENGTH + 1)
-)
+SLOW_NODE = 6
+SLOW_FILE = {
+    "slow.py": """import time
+
+
+def a_while(rows):
+    time.sleep(2)
+    return rows
+"""
+}
+
+
+def _node(index: int) -> str:
+    slow = "{python: {function: 'slow:a_while', columns: {id: int}}}, " if index == SLOW_NODE else ""
+    return (
+        f"  - {{name: build_t{index}, inputs: [t{index - 1}], "
+        f"steps: [{slow}{{select: [id]}}, {{dedupe: {{keys: [id]}}}}], output: {{dataset: t{index}, layer: silver}}}}\n"
+    )
+
+
+PRODUCT = HEAD + "".join(_node(index) for index in range(1, LENGTH + 1))
 
 
 def land_and_reach_the_middle(laptop: Laptop, number: int) -> int:

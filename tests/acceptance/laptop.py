@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,12 +36,16 @@ class Laptop:
     ports: Ports
 
     @classmethod
-    def start(cls, project: Path, product: str, spec: str, *options: str) -> "Laptop":
-        """Write a project with one product, start its stack with the options of `up`, and apply the product."""
+    def start(
+        cls, project: Path, product: str, spec: str, *options: str, files: Mapping[str, str] | None = None
+    ) -> "Laptop":
+        """Write a project with one product and its files, start its stack with the options of `up`, and apply it."""
         (project / "landfall.yml").write_text(LANDFALL_YML)
         file = project / "data_products" / product / "product.yml"
         file.parent.mkdir(parents=True)
         file.write_text(spec)
+        for name, text in (files or {}).items():
+            (file.parent / name).write_text(text)
         laptop = cls(project, Ports.free())
         laptop.up(*options)
         laptop.succeed("apply")

@@ -10,7 +10,7 @@ import pytest
 
 from landfall.local.laptop_env import read_environment
 from landfall.local.layout import Layout
-from tests.acceptance.chain import PRODUCT, PRODUCT_KEY, check_run
+from tests.acceptance.chain import PRODUCT, PRODUCT_KEY, SLOW_FILE, check_run
 from tests.acceptance.laptop import Laptop
 from tests.loopback import PATIENCE_S, wait_for_port
 
@@ -22,7 +22,9 @@ SHARE_DELIVERED_TWICE = "0.5"
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     """A stack whose function host is started beside it, as Core Tools would be, and delivers activities twice."""
-    laptop = Laptop.start(tmp_path_factory.mktemp("twice"), PRODUCT_KEY, PRODUCT, "--no-host")
+    laptop = Laptop.start(
+        tmp_path_factory.mktemp("twice"), PRODUCT_KEY, PRODUCT, "--no-host", files=SLOW_FILE
+    )
     layout = Layout(laptop.project)
     options = {
         "--app": layout.app,
