@@ -44,6 +44,39 @@ def canonical_type(text: str) -> str:
     return result
 
 
+def parts_inside(text: str) -> list[str]:
+    """Return what stands between the commas of a type, but for those within inner types."""
+    parts, depth, start = [], 0, 0
+    for index, character in enumerate(text):
+        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append(text[start:index])
+            start = index + 1
+    return [*parts, text[start:]]
+
+
+def part_paths(column: str, kind: str) -> list[str]:
+    """Return the paths of a column and of all parts of its type, as quarantined rows name them.
+
+    They are such as ``items``, ``items[]`` and ``items[].price``; ``rates{}`` and ``rates{key}`` of a map.
+
+    Args:
+        kind: Its type in its one spelling.
+    """
+    base, _, rest = kind.partition("<")
+    inside = parts_inside(rest[:-1])
+    paths = [column]
+    if base == "array":
+        paths += part_paths(f"{column}[]", inside[0])
+    elif base == "map":
+        paths += part_paths(f"{column}{{key}}", inside[0]) + part_paths(f"{column}{{}}", inside[1])
+    elif base == "struct":
+        for field in inside:
+            name, _, type_ = field.partition(":")
+            paths += part_paths(f"{column}.{name}", type_)
+    return paths
+
+
 class _Reader:
     def __init__(self, text: str, tokens: list[str]) -> None:
         self._text = text
@@ -100,8 +133,14 @@ class _Reader:
     def _read_struct(self, depth: int) -> str:
         self._take("<")
         fields = []
+        seen: set[str] = set()
         while True:
             name = self._take()
+            if name.lower() in seen:
+                raise UnknownTypeError(
+                    self._text, f"'{self._text}' is not a type: field '{name}' comes twice"
+                )
+            seen.add(name.lower())
             self._take(":")
             fields.append(f"{name}:{self.read_type(depth + 1)}")
             if self._peek() != ",":

@@ -7,12 +7,21 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
+from landfall.spec.column_types import part_paths
 from landfall.spec.columns import follow_columns
 from landfall.spec.documents import Document
 from landfall.spec.faults import Fault, InvalidSpec, nearest_remedy
 from landfall.spec.fields import ColumnRef, Name, Text, fault, kind_of
 from landfall.spec.frames import Frame
-from landfall.spec.model import TABLE_CHECKS, Dataset, FileFormat, Product, Severity, Transformation
+from landfall.spec.model import (
+    TABLE_CHECKS,
+    Dataset,
+    FileFormat,
+    Product,
+    SchemaDrift,
+    Severity,
+    Transformation,
+)
 from landfall.spec.project import PRODUCTS_FOLDER, read_file
 from landfall.spec.references import reads_of
 from landfall.spec.shape import empty_keys, shape_faults, without_extensions
@@ -20,9 +29,12 @@ from landfall.spec.yaml_source import Location, Mark
 
 TESTS_FOLDER = "tests"
 
-# Rules that the runtime brings along; those with a column behind them are written `type:amount`.
+# Rules that the runtime brings along; those with a column behind them are written `type:amount`, `type:items[].price`
+# for a part of a nested one.
 _BUILT_IN = ("readable_row",)
 _BUILT_IN_OF_COLUMN = ("type:", "not_null:", "cast:")
+
+_NO_TEXT = (FileFormat.PARQUET, FileFormat.ORC, FileFormat.AVRO, FileFormat.EXCEL, FileFormat.DELTA)
 
 Row = Mapping[str, Any]
 
@@ -255,6 +267,14 @@ def _place_of(mark: Mark, batch: int) -> Mark:
     return mark.at(("batches", batch)) if "batches" in mark.children else mark
 
 
+def _built_in_rules(dataset: Dataset, frame: Frame | None) -> list[str] | None:
+    """Return the rules on types and missing values that may refuse rows, ``None`` where not all columns are known."""
+    if frame is None or dataset.schema_drift is SchemaDrift.EVOLVE:
+        return None
+    paths = [path for name in frame for path in part_paths(name, frame.type_of(name) or "")]
+    return [f"type:{path}" for path in paths] + [f"not_null:{name}" for name in frame]
+
+
 class _Checks:
     """Checks tests against the product they are about."""
 
@@ -338,8 +358,8 @@ class _Checks:
                 self._report(mark, ("given", name), "LF1042", message, f"write {dataset.name}")
             elif not isinstance(rows, str):
                 self._check_columns(rows, frame, mark, ("given", name))
-            elif self._formats.get(dataset.source or "") is FileFormat.PARQUET:
-                message = f"'{name}' lands as Parquet, which is no text"
+            elif (lands_as := self._formats.get(dataset.source or "")) in _NO_TEXT:
+                message = f"'{name}' lands as {lands_as}, which is no text"
                 self._report(mark, ("given", name), "LF1021", message, "start each row with '- {'")
         self._check_expected(batch.expect, dataset, mark)
 
@@ -358,9 +378,15 @@ class _Checks:
             for rule in dataset.quality
             if rule.severity is not Severity.WARN and rule.check not in TABLE_CHECKS
         ]
+        built_in = _built_in_rules(dataset, self._frames.get(dataset.name))
+        names += built_in or ()
         for number, refused in enumerate(expect.refused):
             for index, name in enumerate(refused.rules):
-                if name in names or name in _BUILT_IN or name.startswith(_BUILT_IN_OF_COLUMN):
+                # A cast may be of a column that a later step drops.
+                is_of_step = name.startswith("cast:") or (
+                    built_in is None and name.startswith(_BUILT_IN_OF_COLUMN)
+                )
+                if name in names or name in _BUILT_IN or is_of_step:
                     continue
                 message = f"no rule '{name}' refuses rows of '{dataset.name}'"
                 at = ("expect", "refused", number, "rules", index)

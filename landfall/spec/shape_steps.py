@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from landfall.spec.column_types import parts_inside
 from landfall.spec.expression_columns import misplaced_windows
 from landfall.spec.frames import ColumnType, Frame, type_of_expression
 from landfall.spec.sql_text import SqlProblem
@@ -109,22 +110,11 @@ def _element_type(kind: str) -> str | None:
         return kind[len("array<") : -1]
     if not kind.startswith("map<"):
         return None
-    key, value = _parts(kind[len("map<") : -1])
+    key, value = parts_inside(kind[len("map<") : -1])
     return f"struct<key:{key},value:{value}>"
 
 
 def _fields(kind: str) -> dict[str, str]:
     """Return the type of each field of a struct."""
-    fields = (part.partition(":") for part in _parts(kind[len("struct<") : -1]))
+    fields = (part.partition(":") for part in parts_inside(kind[len("struct<") : -1]))
     return {name: type_ for name, _, type_ in fields}
-
-
-def _parts(text: str) -> list[str]:
-    """Return what stands between the commas of a type, but for those within inner types."""
-    parts, depth, start = [], 0, 0
-    for index, character in enumerate(text):
-        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            parts.append(text[start:index])
-            start = index + 1
-    return [*parts, text[start:]]

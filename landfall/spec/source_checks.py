@@ -89,6 +89,14 @@ def check_landed_columns(draft: Draft, index: int, dataset: Dataset, source: Sou
     if dataset.schema_drift is SchemaDrift.EVOLVE and (source.format is FileFormat.FIXED or not named):
         message = "schema_drift: evolve needs files that name their columns"
         draft.report((*at, "schema_drift"), "LF1030", message, "write discard, rescue or quarantine")
+    if dataset.schema_drift is SchemaDrift.EVOLVE:
+        for number, column in enumerate(dataset.columns):
+            if "struct<" in column.type:
+                message = f"column '{column.name}' has a struct, which gets no further fields by schema_drift: evolve"
+                remedy = (
+                    "write schema_drift: rescue, which keeps them as JSON, or declare the column as string"
+                )
+                draft.report((*at, "columns", number), "LF1030", message, remedy)
 
 
 def _check_landed_table(draft: Draft, index: int, dataset: Dataset) -> None:

@@ -62,7 +62,12 @@ def is_nested(kind: str) -> bool:
 
 
 def from_text(
-    column: str, target: str, *, null_texts: tuple[str, ...] = (), layout: TextFormat = PLAIN
+    column: str,
+    target: str,
+    *,
+    null_texts: tuple[str, ...] = (),
+    layout: TextFormat = PLAIN,
+    encoded: bool = False,
 ) -> Conversion:
     """Return the conversion of a text from a file.
 
@@ -71,6 +76,7 @@ def from_text(
         target: Spark SQL type.
         null_texts: Texts that mean null in a column that is not text, besides the empty one.
         layout: How the text is written.
+        encoded: A binary value is Base64; else it is the text's own bytes.
 
     Raises:
         UnsupportedOption: The type cannot be read from a file.
@@ -78,14 +84,16 @@ def from_text(
     kind = canonical_type(target)
     if kind == "string":
         return Conversion(column, None)
+    if kind == "binary" and encoded:
+        return Conversion(f"unbase64({column})", None)
     try:
         value = _parse_text(column, kind, layout)
     except UnknownPattern as error:
         raise UnsupportedOption(str(error)) from error
-    return given_by_parser(column, value, null_texts=null_texts)
+    return _unless_null(column, value, null_texts)
 
 
-def given_by_parser(column: str, value: str, *, null_texts: tuple[str, ...] = ()) -> Conversion:
+def _unless_null(column: str, value: str, null_texts: tuple[str, ...]) -> Conversion:
     """Return the conversion of a text of which ``value`` is SQL: null where the text does not fit."""
     nulls = ", ".join(text_literal(text) for text in ("", *null_texts))
     # Only what became null is looked at again, which keeps the clean majority cheap.

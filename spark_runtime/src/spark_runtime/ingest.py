@@ -1,30 +1,45 @@
 """An ingest node: landed files to a table of typed, tested rows, every record published or quarantined."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pyspark.sql import DataFrame
 
-from spark_runtime.casts import Conversion, canonical_type, from_text, given_by_parser, is_nested, or_typed
+from spark_runtime.casts import Conversion, canonical_type, from_text, is_nested, or_typed
 from spark_runtime.contracts import keep_contracts
 from spark_runtime.errors import AllFilesRejected, FilesMissing, RowsUnaccounted, SchemaDrifted
 from spark_runtime.further_columns import RESCUED, further_columns, kept_columns
 from spark_runtime.held_rows import KEPT, ORIGIN, lenient, look_up_published, read_held
 from spark_runtime.held_spec import Held
 from spark_runtime.job import Job, log
-from spark_runtime.landed_files import comes_typed, read_landed_files
+from spark_runtime.landed_files import comes_typed, knows_types, nested_of, read_landed_files, spelling_of
 from spark_runtime.landed_tables import Landed, landed_files_of
 from spark_runtime.large_texts import in_blocks
 from spark_runtime.publishing import publish_staged
 from spark_runtime.quarantine import before
 from spark_runtime.reader_options import null_texts, text_format
+from spark_runtime.readers.held_cells import CellPlan, make_cell_reader
+from spark_runtime.readers.nested import FENCE, NestedColumn
+from spark_runtime.readers.parse import nested_columns
 from spark_runtime.readers.records import DRIFTED
+from spark_runtime.readers.type_tree import type_tree
 from spark_runtime.references import Looked
 from spark_runtime.repairs import compile_repairs, repair_rows
 from spark_runtime.result import FileResult, FileStatus
 from spark_runtime.rules import compile_rules, portable_rules
 from spark_runtime.spec import Column, Drift, FilesInput, Rule
 from spark_runtime.sql import quoted, text_literal, timestamp_literal
-from spark_runtime.staging import AsideKeys, Origin, Staged, StagedColumn, discard, stage
+from spark_runtime.staging import (
+    TOLD,
+    AsideKeys,
+    Kept,
+    LosingPart,
+    Origin,
+    Staged,
+    StagedColumn,
+    discard,
+    stage,
+)
 from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
 from spark_runtime.tally import Tally, count_staged
 
@@ -88,11 +103,12 @@ def _records_of_held(job: Job, held: Held, source: FilesInput, found: Sequence[C
     if source.drift is Drift.RESCUE:
         names.append(RESCUED)
     rows = read_held(job, held, [(name, "string") for name in names])
-    fields = []
+    nested = nested_of(declared)
+    if nested:
+        rows = _with_nested(rows, names, nested, source)
+    fields = list(nested_columns(nested))
     for at, column in enumerate(declared):
         fields.append(f"{quoted(column.name)} AS _lf_c{at}")
-        if is_nested(canonical_type(column.type)):
-            fields.append(f"from_json({quoted(column.name)}, {text_literal(column.type)}) AS _lf_n{at}")
         if comes_typed(source, column):
             fields.append(f"CAST(NULL AS {column.type}) AS _lf_v{at}")
     fields += [
@@ -110,6 +126,21 @@ def _records_of_held(job: Job, held: Held, source: FilesInput, found: Sequence[C
         "_lf_rows": "CAST(NULL AS bigint)",
     }
     return rows.selectExpr(*fields, *(f"{sql} AS {name}" for name, sql in nothing.items()), *ORIGIN)
+
+
+def _with_nested(
+    rows: DataFrame, names: Sequence[str], nested: Sequence[NestedColumn], source: FilesInput
+) -> DataFrame:
+    """Return rows in quarantine with the values of their nested columns, read as those of a file are."""
+    kinds = {name: kind.type for name, kind in KEPT.items()} | dict.fromkeys(names, "string")
+    spelling = spelling_of(source)
+    if spelling.further == "fail":
+        # A row that is judged again and still does not fit stays where it is.
+        spelling = replace(spelling, further="refuse")
+    extra = RESCUED if source.drift is Drift.RESCUE else None
+    plan = CellPlan(nested, spelling, {column.at: column.name for column in nested}, extra)
+    schema = ", ".join(f"{quoted(name)} {kind}" for name, kind in (kinds | nested_columns(nested)).items())
+    return rows.mapInArrow(make_cell_reader(plan), schema)
 
 
 def _stage(
@@ -130,6 +161,7 @@ def _stage(
             nullable=column.nullable,
             lost_as=f"type:{column.name}",
             tells_text=comes_typed(source, column),
+            parts=_parts(column, at),
         )
         for at, column in enumerate(declared)
     ]
@@ -151,6 +183,13 @@ def _stage(
     types = {column.name: column.type for column in columns}
     tests, unique = compile_rules(rules, types)
     origins = (*_ORIGIN, *ORIGIN) if job.spec.releases else _ORIGIN
+    nested = nested_of(declared)
+    told: dict[str, Kept] = {}
+    if nested:
+        words = ", ".join(f"_lf_d{column.at}" for column in nested)
+        records = records.selectExpr("*", f"nullif(concat_ws('; ', {words}), '') AS {TOLD}")
+        told = {TOLD: Kept("string", "CAST(NULL AS string)")}
+        origins = (*origins, TOLD, *(f"_lf_e{column.at}" for column in nested))
     repaired = repair_rows(records, columns, compile_repairs(rules, types), keep=origins)
     looked = Looked(repaired.df, (), ())
     if job.spec.releases:
@@ -171,7 +210,7 @@ def _stage(
         (*tests, *looked.tests, *repaired.tests),
         unique,
         carried=(*looked.found, *repaired.carried),
-        kept={**repaired.kept, **(KEPT if job.spec.releases else {})},
+        kept={**repaired.kept, **told, **(KEPT if job.spec.releases else {})},
         origin=origin,
     )
 
@@ -197,11 +236,33 @@ def with_captured(records: DataFrame, source: FilesInput) -> DataFrame:
 
 
 def _conversion(source: FilesInput, column: Column, at: int) -> Conversion:
-    nulls = null_texts(source)
     if is_nested(canonical_type(column.type)):
-        return given_by_parser(f"_lf_c{at}", f"_lf_n{at}", null_texts=nulls)
-    conversion = from_text(f"_lf_c{at}", column.type, null_texts=nulls, layout=text_format(source, column))
+        return Conversion(f"_lf_n{at}", f"_lf_e{at} IS NOT NULL")
+    conversion = from_text(
+        f"_lf_c{at}",
+        column.type,
+        null_texts=null_texts(source),
+        layout=text_format(source, column),
+        encoded=knows_types(source),
+    )
     return or_typed(f"_lf_v{at}", conversion) if comes_typed(source, column) else conversion
+
+
+def _parts(column: Column, at: int) -> tuple[LosingPart, ...]:
+    """Return the parts of a nested column, whose faults the parser has noted by their paths."""
+    kind = canonical_type(column.type)
+    if not is_nested(kind):
+        return ()
+    misfits = f"_lf_e{at}"
+    return tuple(
+        LosingPart(
+            part.path,
+            part.kind,
+            f"CASE WHEN {misfits} IS NULL THEN false ELSE instr({misfits}, "
+            f"{text_literal(FENCE + part.path + FENCE)}) > 0 END",
+        )
+        for part in type_tree(kind, column.name).walk()
+    )
 
 
 def _settle_files(job: Job, landed: Landed, tally: Tally) -> None:

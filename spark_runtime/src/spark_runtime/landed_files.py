@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial, reduce
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from pyspark import cloudpickle
 from pyspark.sql import DataFrame
@@ -20,8 +20,9 @@ from spark_runtime.casts import canonical_type, is_nested
 from spark_runtime.errors import FileTooLarge, UnsupportedOption
 from spark_runtime.job import Job
 from spark_runtime.large_texts import SPECIAL, blocks_frame
-from spark_runtime.reader_options import read_options
+from spark_runtime.reader_options import null_texts, read_options
 from spark_runtime.readers.blocks import Cut, TextBlock
+from spark_runtime.readers.nested import NestedColumn, Spelling
 from spark_runtime.readers.parse import (
     ExpectedFile,
     ReadPlan,
@@ -32,7 +33,7 @@ from spark_runtime.readers.parse import (
     make_parser,
     output_columns,
 )
-from spark_runtime.readers.records import Wanted
+from spark_runtime.readers.records import Further, Wanted
 from spark_runtime.readers.typed_values import may_come_typed
 from spark_runtime.spec import Column, Drift, FileFormat, FilesInput, LandedFile
 
@@ -43,7 +44,7 @@ ALONE_FROM_BYTES = 64 << 20
 MAX_FILE_BYTES = (2 << 30) - 1
 
 _KNOW_TYPES = frozenset({FileFormat.PARQUET, FileFormat.ORC, FileFormat.DELTA})
-_EXTRA: dict[Drift, Literal["refuse", "fail", "ignore", "keep"]] = {
+_EXTRA: dict[Drift, Further] = {
     Drift.QUARANTINE: "refuse",
     Drift.FREEZE: "fail",
     Drift.DISCARD: "ignore",
@@ -198,15 +199,42 @@ def read_plan(
     }
     if len(files) + len(blocks) < len(source.files):
         raise UnsupportedOption(f"source of '{source.name}': two listed files differ only in their container")
-    nested = tuple(
-        (at, canonical_type(column.type))
-        for at, column in enumerate(columns)
-        if is_nested(canonical_type(column.type))
-    )
+    kinds = tuple(canonical_type(column.type) for column in columns)
     typed = tuple(
         (at, canonical_type(column.type)) for at, column in enumerate(columns) if comes_typed(source, column)
     )
-    return ReadPlan(source.format.value, options.encoding, wanted, files, options.layout, nested, typed)
+    return ReadPlan(
+        source.format.value,
+        options.encoding,
+        wanted,
+        files,
+        options.layout,
+        kinds,
+        nested_of(columns),
+        spelling_of(source),
+        typed,
+    )
+
+
+def nested_of(columns: Sequence[Column]) -> tuple[NestedColumn, ...]:
+    """Return the columns of a nested type among those that are read."""
+    return tuple(
+        NestedColumn(at, column.name, canonical_type(column.type))
+        for at, column in enumerate(columns)
+        if is_nested(canonical_type(column.type))
+    )
+
+
+def spelling_of(source: FilesInput) -> Spelling:
+    """Return how nested values of a source are written as text."""
+    # A table gets no further fields within its columns, so these are refused where columns would be added.
+    further = _EXTRA[source.drift] if source.drift is not Drift.EVOLVE else "refuse"
+    return Spelling(source.format is FileFormat.XML, knows_types(source), null_texts(source), further)
+
+
+def knows_types(source: FilesInput) -> bool:
+    """Return whether values of a source have types of their own, so that binary ones are Base64 in texts."""
+    return source.format in _KNOW_TYPES or source.format is FileFormat.AVRO
 
 
 def comes_typed(source: FilesInput, column: Column) -> bool:

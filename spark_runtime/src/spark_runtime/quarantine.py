@@ -12,7 +12,7 @@ from spark_runtime.row_json import row_as_json
 from spark_runtime.slices import is_one_of, replaced_rows
 from spark_runtime.spec import NodeSpec
 from spark_runtime.sql import all_of, any_of, literal, quoted, text_literal, timestamp_literal
-from spark_runtime.staging import REFUSING, UNREADABLE, Staged
+from spark_runtime.staging import REFUSING, TOLD, UNREADABLE, Staged
 from spark_runtime.verdict import failed_names
 from spark_runtime.write_spec import WriteMode
 
@@ -57,6 +57,8 @@ def quarantine_rows(job: Job, staged: Staged, *, rejected: Sequence[int] = ()) -
         + " END"
         for test in refusing
     )
+    if TOLD in staged.neutral:
+        reasons += f", {TOLD}"
     row = row_as_json([(name, quoted(name), kind) for name, kind in staged.types.items()])
     values = {
         "_run_id": literal(spec.run_id),

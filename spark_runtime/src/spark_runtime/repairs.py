@@ -139,6 +139,7 @@ def repair_rows(
             column.nullable,
             column.lost_as,
             column.source_type,
+            parts=column.parts,
         )
         for at, column in enumerate(columns)
     ]

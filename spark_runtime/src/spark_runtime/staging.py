@@ -37,6 +37,19 @@ UNREADABLE = "readable_row"
 ROW = f"_lf_part <> {CLOSING}"
 
 
+# Holds, in staged rows, in words which parts of nested values do not fit.
+TOLD = "_lf_told"
+
+
+@dataclass(frozen=True, slots=True)
+class LosingPart:
+    """A part of a nested column: its path, its type, and SQL (never null) of whether the conversion lost it."""
+
+    path: str
+    type: str
+    lost: str
+
+
 @dataclass(frozen=True, slots=True)
 class StagedColumn:
     """A column to stage: its name, its type, and the conversion of the column ``source`` that gives it.
@@ -46,6 +59,7 @@ class StagedColumn:
         lost_as: Name of the built-in test that refuses a row whose value the conversion lost.
         source_type: Type of the column ``source``; what is read from files is text.
         tells_text: Whether the value tells what the row had where ``source`` is null.
+        parts: Parts of the column, each with a test of its own in place of the one on the whole.
     """
 
     name: str
@@ -56,6 +70,7 @@ class StagedColumn:
     lost_as: str
     source_type: str = "string"
     tells_text: bool = False
+    parts: tuple[LosingPart, ...] = ()
 
     def as_read(self, source: str, value: str) -> str:
         """Return SQL of what the row had, given SQL of the source and of the value."""
@@ -397,7 +412,10 @@ def discard(job: Job, uri: str) -> None:
 def _column_tests(column: StagedColumn) -> list[Test]:
     tests = []
     lost, value = column.conversion.lost, column.conversion.value
-    if lost is not None:
+    for part in column.parts:
+        reason = f"type:{part.path}: {part.path} cannot be read as {part.type}"
+        tests.append(Test(f"type:{part.path}", Severity.QUARANTINE, part.lost, reason))
+    if lost is not None and not column.parts:
         reason = f"{column.name} cannot be read as {column.type}"
         tests.append(Test(column.lost_as, Severity.QUARANTINE, f"({lost})", f"{column.lost_as}: {reason}"))
     if not column.nullable:

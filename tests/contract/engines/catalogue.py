@@ -90,7 +90,8 @@ def _case(file: str, name: str, case: Mapping[str, Any], inputs: Mapping[str, st
 def _node(node: Mapping[str, Any], case: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
     asked = {**case, **node}
     files = [_file(file) for file in asked.get("files", ())]
-    write = {"mode": "append" if files else "overwrite", "keys": []} | asked.get("write", {})
+    ingests = bool(files) or asked.get("ingests", False)
+    write = {"mode": "append" if ingests else "overwrite", "keys": []} | asked.get("write", {})
     return {
         "inputs": {name: inputs.get(name, name) for name in asked.get("on", ())} | asked.get("given", {}),
         "files": files,
@@ -108,10 +109,18 @@ def _node(node: Mapping[str, Any], case: Mapping[str, Any], inputs: Mapping[str,
         "write": write,
         "output": asked.get("output", {}),
         "former_rows": asked.get("former_rows", []),
+        "ingests": ingests,
+        "act": _act(asked["act"]) if "act" in asked else None,
         "run": asked.get("run", "r1"),
         "run_date": asked.get("run_date", "2024-03-01"),
         "attempt": asked.get("attempt", 1),
     }
+
+
+def _act(act: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a node does with rows in quarantine, given as ``{release: {rules: […]}}``."""
+    ((does, chosen),) = act.items()
+    return {"act": does, "rules": [], "runs": [], "files": [], "by": "ada", "reason": "why", **chosen}
 
 
 def _step(kind: str, config: Any) -> dict[str, Any]:

@@ -45,7 +45,14 @@ def table(rows: Sequence[Row], schema: StructType, *, without: Sequence[str] = (
 
 def refused(rows: Sequence[Row]) -> list[str]:
     """Return what a quarantine says of rows, sorted; numbers in JSON as numbers, not as an engine spells them."""
-    return sorted(f"{text(row['_rules'])} | {_as_document(row['_row'])}" for row in rows)
+    return sorted(f"{_ended(row)}{text(row['_rules'])} | {_as_document(row['_row'])}" for row in rows)
+
+
+def _ended(row: Row) -> str:
+    """Return by which runs a row was refused and taken out, for one that is no longer held."""
+    return (
+        "" if row["_state"] == "held" else f"{row['_state']} by {row['_ended_run']}, of {row['_run_id']} | "
+    )
 
 
 def _as_document(row: str) -> str:

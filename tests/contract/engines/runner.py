@@ -130,7 +130,7 @@ class Bench:
             if "error" in found:
                 return found
         found |= outcome.table(*_rows(tables, str(place / "out")), without=RUNTIME_COLUMNS)
-        if found["rows"][2]:
+        if found["rows"][2] or any(node["act"] for node in case["nodes"]):
             rows, _ = _rows(tables, str(place / "refused"))
             found["refused"] = outcome.refused(rows)
         return found
@@ -178,7 +178,7 @@ class Bench:
         inputs: list[dict[str, Any]] = [
             {"kind": "table", "name": name, "uri": str(place / name)} for name in node["inputs"]
         ]
-        if node["files"]:
+        if node["ingests"]:
             inputs.append(
                 {
                     "kind": "files",
@@ -196,7 +196,7 @@ class Bench:
             "product": "trust/engines",
             "node": "node",
             "attempt": node["attempt"],
-            "kind": "ingest" if node["files"] else "transform",
+            "kind": "ingest" if node["ingests"] else "transform",
             "inputs": inputs,
             "steps": node["steps"],
             "rules": node["rules"],
@@ -210,6 +210,7 @@ class Bench:
             | node["output"],
             "run_date": node["run_date"],
             "former_rows": node["former_rows"],
+            "quarantine": node["act"],
             "result_uri": str(place / "result"),
         }
 

@@ -29,7 +29,7 @@ def content_of(file: Mapping[str, Any]) -> bytes:
     out = io.BytesIO()
     if file["name"].endswith(".avro"):
         schema = fastavro.parse_schema({"type": "record", "name": "row", "fields": file["fields"]})
-        fastavro.writer(out, schema, file["rows"], sync_marker=_MARK)
+        fastavro.writer(out, schema, file["rows"], sync_marker=_MARK, strict=False)
         return out.getvalue()
     columns = columns_of(file["types"])
     values = {

@@ -160,7 +160,7 @@ def test_nested_values_are_read_or_refused_whole(bench: Workbench, kind: str) ->
     ]
     assert rows == [(0, LINES), (1, None)]
     (refused,) = bench.quarantined()
-    assert refused[0] == ["type:lines"]
+    assert refused[0] == ["type:lines[].price"]
     assert "12345678.00" in refused[2]
 
 

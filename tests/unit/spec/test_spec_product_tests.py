@@ -118,6 +118,16 @@ def test_a_product_without_tests_has_none(write_project: WriteProject) -> None:
         ("amount: -5", "amout: -5", "6: LF1051 unknown column 'amout'; did you mean 'amount'?"),
         ("[{order_id: 1}]", "[{order: 1}]", "8: LF1051 unknown column 'order'"),
         ("rules: [amount_not_negative]", "rules: [amount]", "9: LF1042 no rule 'amount' refuses rows of"),
+        (
+            "rules: [amount_not_negative]",
+            'rules: ["type:amuont"]',
+            "9: LF1042 no rule 'type:amuont' refuses rows of 'orders_landed'; did you mean 'type:amount'?",
+        ),
+        (
+            "rules: [amount_not_negative]",
+            'rules: ["not_null:nothing"]',
+            "9: LF1042 no rule 'not_null:nothing'",
+        ),
         ("    rows: [{order_id: 1}]\n", "", "7: LF1021 expect: has no rows"),
         ("expect:\n    rows: [{p", "expct:\n    rows: [{p", "15: LF1020 unknown key 'expct'; did you mean"),
         ("days_add_up", "negative_amounts_are_refused", "10: LF1041 test 'negative_amounts_are_refused' is"),

@@ -95,6 +95,29 @@ def test_a_delta_table_that_cannot_land_is_refused(
     assert code in {fault.code for fault in faults}
 
 
+@pytest.mark.parametrize(
+    ("kind", "drift", "fault"),
+    [
+        ("struct<city:string,zip:int>", "evolve", "gets no further fields by schema_drift: evolve"),
+        ("array<struct<zip:int>>", "evolve", "gets no further fields by schema_drift: evolve"),
+        ("array<int>", "evolve", None),
+        ("struct<zip:int>", "rescue", None),
+        ("struct<zip:int,ZIP:string>", "rescue", "field 'ZIP' comes twice"),
+    ],
+    ids=["struct", "within", "no struct", "kept", "twice"],
+)
+def test_a_struct_that_cannot_hold_what_lands_is_refused(
+    kind: str, drift: str, fault: str | None, write_project: WriteProject
+) -> None:
+    text = product_of("json").replace("{name: customer, type: string", f'{{name: customer, type: "{kind}"', 1)
+    text = text.replace("    source: files\n", f"    source: files\n    schema_drift: {drift}\n", 1)
+
+    _, faults = check_products(write_project({PRODUCT_PATH: text}))
+
+    found = [item.message for item in faults if item.code in ("LF1023", "LF1030")]
+    assert [fault in message for message in found] == [True] if fault else found == []
+
+
 def test_validation_and_runtime_know_the_same_options() -> None:
     """The runtime is a wheel of its own and imports nothing of the rest, so each side has its list."""
     declared = {file_format.value: options for file_format, options in OPTIONS.items()}

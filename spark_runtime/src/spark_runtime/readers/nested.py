@@ -1,19 +1,21 @@
-"""Structs, arrays and maps from JSON text, strictly: what does not fit makes the whole value not fit.
+"""Structs, arrays and maps from JSON text, strictly: each part that does not fit is told, and the value is not used.
 
 The engines' own ``from_json`` puts null in the place of a part that does not fit, or lets it overflow, without a word.
 """
 
+import base64
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any
 
 import pyarrow as pa
 
-from spark_runtime.readers.records import TextArray, as_text, loads
+from spark_runtime.readers.records import Drifted, Further, TextArray, as_sound, as_text, loads
+from spark_runtime.readers.type_tree import Part, type_tree
 
-_TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[<>(),:]")
 _BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(Infinity|inf)|NaN")
@@ -23,27 +25,109 @@ _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9].*)?")
 _WORDS = dict.fromkeys(("true", "t", "yes", "y", "1"), True) | dict.fromkeys(
     ("false", "f", "no", "n", "0"), False
 )
-_FLOATS = {"float": pa.float32(), "double": pa.float64()}
-_INTEGERS = {"tinyint": pa.int8(), "smallint": pa.int16(), "int": pa.int32(), "bigint": pa.int64()}
+_STEPS = re.compile(r"\[\]|\{\}|\{key\}")
+# Of a row that is refused, so many parts are told, with so much of the text of each.
+_TOLD_PARTS = 5
+_TOLD_CHARACTERS = 100
+# What the text of an XML element is called beside its attributes and elements.
+_TEXT = "_value"
+# Parts paths in a list of them; no path holds it.
+FENCE = "|"
 
-Convert = Callable[[Any], Any]
+
+@dataclass(frozen=True, slots=True)
+class NestedColumn:
+    """A declared column of a nested type.
+
+    Attributes:
+        at: Its number among the columns that are read.
+        name: What the table calls it; paths begin with it.
+        kind: Spark SQL type in its one spelling.
+    """
+
+    at: int
+    name: str
+    kind: str
 
 
-def as_nested(texts: TextArray, kind: str, *, wraps: bool) -> TextArray:
-    """Return JSON texts as values of a nested type; null where a text does not fit.
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a format writes nested values as JSON, and what becomes of fields that are not declared.
+
+    Attributes:
+        wraps: A single value stands for an array of one, as XML writes it.
+        encoded: Binary values are Base64, as those of formats that know types; else they are the text's own bytes.
+        nulls: Texts that mean null, beside the empty one.
+        further: Fields that are not declared make the value not fit, fail the file, are passed over, or are kept.
+    """
+
+    wraps: bool = False
+    encoded: bool = False
+    nulls: tuple[str, ...] = ()
+    further: Further = "refuse"
+
+
+PLAIN = Spelling()
+
+
+@dataclass(frozen=True, slots=True)
+class NestedValues:
+    """Values of one nested column, one per row.
+
+    Attributes:
+        values: As declared; null where a part does not fit.
+        misfits: Paths of the parts that do not fit, each between fences; null where all fits.
+        told: The same in words, with their texts.
+        further: By row, fields that are not declared and are to be kept, by their paths.
+    """
+
+    values: TextArray
+    misfits: TextArray
+    told: TextArray
+    further: Mapping[int, Mapping[str, Any]]
+
+
+def as_nested(
+    texts: TextArray, column: NestedColumn, spelling: Spelling, lines: "TextArray | None" = None
+) -> NestedValues:
+    """Return JSON texts as values of a nested type.
 
     Args:
-        kind: Spark SQL type in its one spelling.
-        wraps: Whether a single value stands for an array of one, as XML writes it.
+        lines: Line or number of each record in its file.
+
+    Raises:
+        Drifted: A field is not declared, and the declared ones are frozen.
     """
-    arrow_type, convert = _Reader(kind, wraps).read_all()
+    root = type_tree(column.kind, column.name)
+    nulls = {"", *spelling.nulls}
     values: list[Any] = []
-    for text in texts.to_pylist():
-        try:
-            values.append(None if text is None else convert(_document(text, wraps)))
-        except (ValueError, ArithmeticError, RecursionError):
+    misfits: list[str | None] = []
+    told: list[str | None] = []
+    further: dict[int, Mapping[str, Any]] = {}
+    for row, text in enumerate(texts.to_pylist()):
+        value = _Value(spelling)
+        found = None if text is None or text.strip() in nulls else value.read(text, root)
+        if value.misfits:
+            misfits.append(FENCE + "".join(path + FENCE for path in value.misfits))
+            told.append(as_sound("; ".join(value.told)))
             values.append(None)
-    return _as_array(values, arrow_type)
+            continue
+        if value.further and spelling.further == "fail":
+            record = "" if lines is None else f"record {lines[row]} has "
+            raise Drifted(f"{record}unexpected field '{next(iter(value.further))}'")
+        if value.further:
+            further[row] = value.further
+        values.append(found)
+        misfits.append(None)
+        told.append(None)
+    return NestedValues(
+        _as_array(values, root.arrow), pa.array(misfits, pa.string()), pa.array(told, pa.string()), further
+    )
+
+
+def nested_arrow_type(kind: str) -> Any:
+    """Return the Arrow type of a Spark SQL type in its one spelling."""
+    return type_tree(kind).arrow
 
 
 def _as_array(values: Sequence[Any], kind: Any) -> TextArray:
@@ -86,140 +170,126 @@ def _offsets(values: Sequence[Any]) -> Any:
     return pa.array([*offsets, at], pa.int32())
 
 
-def nested_arrow_type(kind: str) -> Any:
-    return _Reader(kind, wraps=False).read_all()[0]
+class _Value:
+    """Reads one value, and notes what does not fit and what is not declared."""
+
+    def __init__(self, spelling: Spelling) -> None:
+        self.misfits: dict[str, None] = {}
+        self.told: list[str] = []
+        self.further: dict[str, Any] = {}
+        self._spelling = spelling
+        # Places in the arrays and keys in the maps on the way to the part that is being read.
+        self._trail: list[str] = []
+
+    def read(self, text: str, root: Part) -> Any:
+        try:
+            return self._part(loads(text), root)
+        except (ValueError, RecursionError):
+            # The text of a single XML element stands there as it is.
+            return self._part(text, root) if self._spelling.wraps else self._misfit(root, text, "is no JSON")
+
+    def _part(self, value: Any, part: Part | None) -> Any:
+        if value is None or part is None:
+            return None
+        if part.base == "array":
+            return self._array(value, part)
+        if part.base == "map":
+            return self._map(value, part)
+        if part.base == "struct":
+            return self._struct(value, part)
+        text = str(as_text(value))
+        try:
+            return _leaf(text, part, encoded=self._spelling.encoded)
+        except (ValueError, ArithmeticError):
+            return self._misfit(part, value)
+
+    def _array(self, value: Any, part: Part) -> Any:
+        if not isinstance(value, list):
+            if not self._spelling.wraps:
+                return self._misfit(part, value)
+            value = [value]
+        return [self._inside(str(at), item, part.inner) for at, item in enumerate(value)]
+
+    def _map(self, value: Any, part: Part) -> Any:
+        if isinstance(value, dict):
+            pairs: Sequence[Any] = list(value.items())
+        # Parquet, ORC and Avro hand over the entries of a map.
+        elif isinstance(value, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in value):
+            pairs = value
+        else:
+            return self._misfit(part, value)
+        converted = []
+        for given, item in pairs:
+            key = self._inside(str(given), given, part.key)
+            if key is None and given is None:
+                self._misfit(part, value, "has a key that is null")
+            converted.append((key, self._inside(str(given), item, part.inner)))
+        keys = [repr(key) for key, _ in converted if key is not None]
+        if len(set(keys)) < len(keys):
+            return self._misfit(part, value, "has a key twice")
+        return converted
+
+    def _inside(self, step: str, value: Any, part: Part | None) -> Any:
+        self._trail.append(step)
+        found = self._part(value, part)
+        self._trail.pop()
+        return found
+
+    def _struct(self, value: Any, part: Part) -> Any:
+        if self._spelling.wraps and isinstance(value, str) and any(name == _TEXT for name, _ in part.fields):
+            value = {_TEXT: value}
+        if not isinstance(value, dict):
+            return self._misfit(part, value)
+        found = {str(key).casefold(): item for key, item in value.items()}
+        if len(found) < len(value):
+            return self._misfit(part, value, "has a field twice")
+        surplus = found.keys() - {name.casefold() for name, _ in part.fields}
+        if surplus and self._spelling.further == "refuse":
+            names = [str(key) for key in value if str(key).casefold() in surplus]
+            return self._misfit(part, value, f"has unexpected field '{names[0]}'")
+        if surplus and self._spelling.further != "ignore":
+            front = self._place(part)
+            # What a typed format has as null is no value that it gave.
+            self.further |= {
+                f"{front}.{key}": item
+                for key, item in value.items()
+                if str(key).casefold() in surplus and not (item is None and self._spelling.encoded)
+            }
+        return {name: self._part(found.get(name.casefold()), inner) for name, inner in part.fields}
+
+    def _misfit(self, part: Part, value: Any, fault: str | None = None) -> None:
+        self.misfits[part.path] = None
+        if len(self.told) < _TOLD_PARTS:
+            text = str(as_text(value))
+            shown = text if len(text) <= _TOLD_CHARACTERS else text[: _TOLD_CHARACTERS - 1] + "…"
+            self.told.append(f"{self._place(part)}: '{shown}' {fault or f'is not {part.kind}'}")
+
+    def _place(self, part: Part) -> str:
+        """Return the path of a part with the places of its elements, counted from 0, and the keys of its maps."""
+        steps = iter(self._trail)
+
+        def step(sign: re.Match[str]) -> str:
+            at = next(steps)
+            return f"[{at}]" if sign[0] == "[]" else f"{{{at}}}"
+
+        return _STEPS.sub(step, part.path)
 
 
-def _document(text: str, wraps: bool) -> Any:
-    try:
-        return loads(text)
-    except ValueError:
-        # The text of a single XML element stands there as it is.
-        if wraps:
-            return text
-        raise
+def _leaf(text: str, part: Part, *, encoded: bool) -> Any:
+    if part.base in _BITS:
+        return _whole(text, _BITS[part.base])
+    if part.base == "binary":
+        return base64.b64decode(text, validate=True) if encoded else text.encode()
+    if part.base == "decimal":
+        return _decimal(text, *part.digits)
+    return _LEAVES.get(part.base, _string)(text)
 
 
-class _Reader:
-    """Reads a type and gives its Arrow type and the function that makes a value of it."""
-
-    def __init__(self, kind: str, wraps: bool) -> None:
-        self._tokens = _TOKEN.findall(kind)
-        self._at = 0
-        self._wraps = wraps
-
-    def read_all(self) -> tuple[Any, Convert]:
-        return self._read()
-
-    def _next(self) -> str:
-        self._at += 1
-        return str(self._tokens[self._at - 1])
-
-    def _read(self) -> tuple[Any, Convert]:
-        name = self._next().lower()
-        if name == "array":
-            self._next()
-            element, convert = self._read()
-            self._next()
-            return pa.list_(element), lambda value: _array(value, convert, self._wraps)
-        if name == "map":
-            self._next()
-            key, to_key = self._read()
-            self._next()
-            item, to_item = self._read()
-            self._next()
-            return pa.map_(key, item), lambda value: _map(value, to_key, to_item)
-        if name == "struct":
-            return self._struct()
-        if name == "decimal":
-            self._next()
-            precision = int(self._next())
-            self._next()
-            scale = int(self._next())
-            self._next()
-            return pa.decimal128(precision, scale), _leaf(lambda text: _decimal(text, precision, scale))
-        return _scalar(name)
-
-    def _struct(self) -> tuple[Any, Convert]:
-        names: list[str] = []
-        members: list[tuple[Any, Convert]] = []
-        separator = self._next()
-        while separator != ">":
-            names.append(self._next())
-            self._next()
-            members.append(self._read())
-            separator = self._next()
-        fields = [pa.field(name, kind) for name, (kind, _) in zip(names, members, strict=True)]
-        converts = [convert for _, convert in members]
-        return pa.struct(fields), lambda value: _struct(value, names, converts)
-
-
-def _scalar(name: str) -> tuple[Any, Convert]:
-    if name in _BITS:
-        return _INTEGERS[name], _leaf(lambda text: _whole(text, _BITS[name]))
-    if name in _FLOATS:
-        return _FLOATS[name], _leaf(_float)
-    if name == "boolean":
-        return pa.bool_(), _leaf(lambda text: _found(_WORDS.get(text.strip().lower())))
-    if name == "date":
-        return pa.date32(), _leaf(_date)
-    if name in ("timestamp", "timestamp_ntz"):
-        return pa.timestamp("us", "UTC" if name == "timestamp" else None), _leaf(
-            lambda text: _moment(text, zoned=name == "timestamp")
-        )
-    if name == "binary":
-        return pa.binary(), _leaf(str.encode)
-    return pa.string(), _leaf(str)
-
-
-def _leaf(convert: Convert) -> Convert:
-    def of(value: Any) -> Any:
-        return None if value is None else convert(str(as_text(value)))
-
-    return of
-
-
-def _array(value: Any, convert: Convert, wraps: bool) -> Any:
-    if value is None:
-        return None
-    if not isinstance(value, list):
-        if not wraps:
-            raise ValueError("not an array")
-        value = [value]
-    return [convert(item) for item in value]
-
-
-def _map(value: Any, to_key: Convert, to_item: Convert) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, dict):
-        pairs: Sequence[Any] = list(value.items())
-    # Parquet, ORC and Avro hand over the entries of a map.
-    elif isinstance(value, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in value):
-        pairs = value
-    else:
-        raise ValueError("not a map")
-    converted = [(_found(to_key(key)), to_item(item)) for key, item in pairs]
-    if len({key for key, _ in converted}) < len(converted):
-        raise ValueError("a key comes twice")
-    return converted
-
-
-def _struct(value: Any, names: list[str], converts: list[Convert]) -> Any:
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        raise ValueError("not an object")
-    found = {str(key).casefold(): item for key, item in value.items()}
-    if len(found) < len(value) or found.keys() - {name.casefold() for name in names}:
-        raise ValueError("a field that is not declared, or one twice")
-    return {name: convert(found.get(name.casefold())) for name, convert in zip(names, converts, strict=True)}
-
-
-def _found(value: Any) -> Any:
-    if value is None:
-        raise ValueError("no such value")
-    return value
+def _string(text: str) -> str:
+    if not text.isascii():
+        # Half of a surrogate pair, which JSON can spell, is no text.
+        text.encode()
+    return text
 
 
 def _whole(text: str, bits: int) -> int:
@@ -248,18 +318,42 @@ def _decimal(text: str, precision: int, scale: int) -> Decimal:
             raise ValueError(text) from error
 
 
+def _boolean(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in _WORDS:
+        raise ValueError(text)
+    return _WORDS[word]
+
+
 def _date(text: str) -> date:
     if not _DATE.fullmatch(text.strip()):
         raise ValueError(text)
     return date.fromisoformat(text.strip())
 
 
-def _moment(text: str, *, zoned: bool) -> datetime:
+def _moment(text: str) -> datetime:
     if not _MOMENT.fullmatch(text.strip()):
         raise ValueError(text)
-    moment = datetime.fromisoformat(text.strip())
-    if not zoned:
-        if moment.tzinfo is not None:
-            raise ValueError(text)
-        return moment
+    return datetime.fromisoformat(text.strip())
+
+
+def _instant(text: str) -> datetime:
+    moment = _moment(text)
     return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _reading(text: str) -> datetime:
+    moment = _moment(text)
+    if moment.tzinfo is not None:
+        raise ValueError(text)
+    return moment
+
+
+_LEAVES: dict[str, Callable[[str], Any]] = {
+    "float": _float,
+    "double": _float,
+    "boolean": _boolean,
+    "date": _date,
+    "timestamp": _instant,
+    "timestamp_ntz": _reading,
+}

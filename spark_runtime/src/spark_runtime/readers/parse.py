@@ -1,6 +1,6 @@
 """The function that the engine calls: rows of (path, content) in, rows of text and one closing row per file out."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ import pyarrow as pa
 from spark_runtime.readers.blocks import BlockChanged, Cut, TextBlock, chunks_of
 from spark_runtime.readers.containers import as_utf8, open_members
 from spark_runtime.readers.csv_grammar import CsvLayout
-from spark_runtime.readers.nested import as_nested, nested_arrow_type
+from spark_runtime.readers.nested import PLAIN, NestedColumn, Spelling, as_nested, nested_arrow_type
 from spark_runtime.readers.read_avro import avro_columns, read_avro
 from spark_runtime.readers.read_columnar import columns_of, read_columnar
 from spark_runtime.readers.read_csv import header_names, read_csv
@@ -18,7 +18,18 @@ from spark_runtime.readers.read_excel import ExcelLayout, read_excel, sheet_rows
 from spark_runtime.readers.read_fixed import FixedLayout, read_fixed
 from spark_runtime.readers.read_json import read_json_document, read_json_lines
 from spark_runtime.readers.read_xml import XmlLayout, read_xml
-from spark_runtime.readers.records import THE_START, Parsed, Start, TextArray, UnreadableFile, Wanted, loads
+from spark_runtime.readers.records import (
+    THE_START,
+    Parsed,
+    Start,
+    TextArray,
+    UnreadableFile,
+    Wanted,
+    as_json,
+    as_sound,
+    loads,
+)
+from spark_runtime.readers.type_tree import Part, type_tree
 
 # Kinds of output rows.
 GOOD, REFUSED, CLOSING = 0, 1, 2
@@ -58,7 +69,9 @@ class ReadPlan:
         encoding: Python's name of the encoding of text formats.
         files: Listed files by path without scheme and account.
         layout: How the files are written; ``None`` for formats that say it themselves.
-        nested: Number and type of each declared column of a nested type.
+        kinds: Spark SQL type of each wanted column, in its one spelling.
+        nested: Those of a nested type.
+        spelling: How their values are written.
         typed: Number and type of each whose values may come as they are in the file.
     """
 
@@ -67,7 +80,9 @@ class ReadPlan:
     wanted: Wanted
     files: dict[str, ExpectedFile]
     layout: Layout = None
-    nested: tuple[tuple[int, str], ...] = ()
+    kinds: tuple[str, ...] = ()
+    nested: tuple[NestedColumn, ...] = ()
+    spelling: Spelling = PLAIN
     typed: tuple[tuple[int, str], ...] = ()
 
 
@@ -75,8 +90,8 @@ def output_columns(plan: ReadPlan) -> dict[str, str]:
     """Return the columns of the output and their types: where a row comes from, its texts, its values.
 
     ``_lf_rows`` is the number of records in a closing row, ``_lf_extra`` holds further columns as JSON, ``_lf_c{n}``
-    is the text of declared column n, ``_lf_n{n}`` its value where its type is nested, and ``_lf_v{n}`` its value where
-    the file had it as such; the text may be null then.
+    is the text of declared column n, and ``_lf_v{n}`` its value where the file had it as such; the text may be null
+    then. Of one whose type is nested there are its value and what does not fit, see ``nested_columns``.
     """
     return {
         "_lf_file": "int",
@@ -87,9 +102,22 @@ def output_columns(plan: ReadPlan) -> dict[str, str]:
         "_lf_line": "bigint",
         "_lf_extra": "string",
         **{f"_lf_c{at}": "string" for at in range(len(plan.wanted.names))},
-        **{f"_lf_n{at}": kind for at, kind in plan.nested},
+        **nested_columns(plan.nested),
         **{f"_lf_v{at}": kind for at, kind in plan.typed},
     }
+
+
+def nested_columns(nested: Iterable[NestedColumn]) -> dict[str, str]:
+    """Return the columns, and their types, that tell of each declared column n of a nested type.
+
+    ``_lf_n{n}`` is its value, null where a part does not fit, ``_lf_e{n}`` the paths of such parts and ``_lf_d{n}``
+    the same in words.
+    """
+    found: dict[str, str] = {}
+    for column in nested:
+        at = column.at
+        found |= {f"_lf_n{at}": column.kind, f"_lf_e{at}": "string", f"_lf_d{at}": "string"}
+    return found
 
 
 def bare_path(path: str) -> str:
@@ -245,14 +273,32 @@ def _rows_of(
 def _good_rows(parsed: Parsed, number: int, plan: ReadPlan) -> pa.RecordBatch:
     values: dict[str, TextArray] = {f"_lf_c{at}": column for at, column in enumerate(parsed.columns)}
     values |= {f"_lf_v{at}": column for at, column in parsed.typed.items()}
-    wraps = plan.format == "xml"
-    for at, kind in plan.nested:
-        values[f"_lf_n{at}"] = as_nested(parsed.columns[at], kind, wraps=wraps)
+    further: dict[int, dict[str, Any]] = {}
+    for column in plan.nested:
+        found = as_nested(parsed.columns[column.at], column, plan.spelling, parsed.lines)
+        at = column.at
+        values |= {f"_lf_n{at}": found.values, f"_lf_e{at}": found.misfits, f"_lf_d{at}": found.told}
+        for row, fields in found.further.items():
+            further.setdefault(row, {}).update(fields)
     if parsed.lines is not None:
         values["_lf_line"] = parsed.lines
-    if parsed.extra is not None:
-        values["_lf_extra"] = parsed.extra
+    extra = with_further(parsed.extra, further, parsed.good)
+    if extra is not None:
+        values["_lf_extra"] = extra
     return _batch(parsed.good, number, GOOD, plan, values)
+
+
+def with_further(
+    extra: "TextArray | None", further: Mapping[int, Mapping[str, Any]], rows: int
+) -> "TextArray | None":
+    """Return what is kept of each row as JSON, with fields beside it that were found later."""
+    if not further:
+        return extra
+    texts: list[Any] = extra.to_pylist() if extra is not None else [None] * rows
+    for row, fields in further.items():
+        kept: dict[str, Any] = loads(texts[row]) if texts[row] else {}
+        texts[row] = as_sound(as_json({**kept, **fields}))
+    return pa.array(texts, pa.string())
 
 
 def _parsed(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan) -> Iterator[Parsed]:
@@ -263,9 +309,9 @@ def _parsed(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan) -
             "the newer version comes with its own event"
         )
     if plan.format in ("parquet", "orc", "delta"):
-        yield from read_columnar(content, plan.format, wanted, file.partition, plan.typed)
+        yield from read_columnar(content, plan.format, wanted, _declared(plan), file.partition, plan.typed)
     elif plan.format == "avro":
-        yield from read_avro(content, wanted)
+        yield from read_avro(content, wanted, _declared(plan))
     elif isinstance(layout, ExcelLayout):
         yield from read_excel(content, layout, wanted)
     else:
@@ -275,6 +321,10 @@ def _parsed(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan) -
                 yield from read_xml(member, layout, wanted)
                 continue
             yield from _parsed_text(as_utf8(member, plan.encoding), plan, THE_START)
+
+
+def _declared(plan: ReadPlan) -> tuple[Part, ...]:
+    return tuple(type_tree(kind, name) for kind, name in zip(plan.kinds, plan.wanted.names, strict=True))
 
 
 def _parsed_text(chunks: Iterator[bytes], plan: ReadPlan, start: Start) -> Iterator[Parsed]:

@@ -1,7 +1,6 @@
 """Parquet and ORC: bytes of one file in, columns of text out, so that types are given in one place for all formats."""
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,10 +15,13 @@ from spark_runtime.readers.records import (
     TextArray,
     UnreadableFile,
     Wanted,
-    as_json,
+    as_text,
     json_objects,
     match_columns,
 )
+from spark_runtime.readers.struct_fields import match_fields, shape_of_arrow
+from spark_runtime.readers.type_tree import Part
+from spark_runtime.readers.typed_texts import NoText, plain
 from spark_runtime.readers.typed_values import PLAIN_SCALE, tells_its_text, typed_values
 
 BATCH_ROWS = 64 << 10
@@ -31,12 +33,14 @@ def read_columnar(
     content: pa.Buffer,
     kind: str,
     wanted: Wanted,
+    declared: Sequence[Part],
     partition: Sequence[tuple[str, str | None]] = (),
     typed: Sequence[tuple[int, str]] = (),
 ) -> Iterator[Parsed]:
     """Yield the rows of one file; columns are matched by name, whatever their case.
 
     Args:
+        declared: Type of each wanted column.
         typed: Number and type of the declared columns whose values may come as they are.
         kind: ``parquet``, ``orc``, or ``delta`` for a Parquet file of such a table.
         partition: Name and text of columns that all rows of the file have beside what is in it.
@@ -51,9 +55,12 @@ def read_columnar(
         if kind == "delta" and any(_FIELD_ID in (field.metadata or {}) for field in schema):
             raise UnreadableFile("its columns are mapped to other names; land a table without column mapping")
         match = match_columns([*schema.names, *(name for name, _ in partition)], wanted)
+        shapes = [shape_of_arrow(found) for found in [*schema.types, *(pa.string() for _ in partition)]]
+        nested = {at: part for at, part in enumerate(declared) if part.base in ("array", "map", "struct")}
+        match = match_fields(match, shapes, nested, wanted)
         number = 1
         for batch in batches:
-            yield _parsed(_with_partition(batch, partition), match, number, dict(typed))
+            yield _parsed(_with_partition(batch, partition), match, number, declared, dict(typed))
             number += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise UnreadableFile(f"not a complete {label} file ({error}); land the file again") from error
@@ -126,11 +133,23 @@ def _with_partition(batch: pa.RecordBatch, partition: Sequence[tuple[str, str | 
     return pa.RecordBatch.from_arrays(arrays, names=names) if partition else batch
 
 
-def _parsed(batch: pa.RecordBatch, match: Match, number: int, kinds: Mapping[int, str]) -> Parsed:
-    lines = pa.array(range(number, number + batch.num_rows), pa.int64())
+def _parsed(
+    batch: pa.RecordBatch, match: Match, number: int, declared: Sequence[Part], kinds: Mapping[int, str]
+) -> Parsed:
     if match.fault:
-        rows = json_objects(batch.schema.names, [as_texts(column).to_pylist() for column in batch.columns])
+        rows = _as_objects(batch)
         return Parsed((), tuple(RefusedRecord(row, match.fault, number + at) for at, row in enumerate(rows)))
+    no_text: dict[int, str] = {}
+    for own, at in enumerate(match.positions):
+        if at is not None:
+            no_text |= dict.fromkeys(
+                _rows_without_text(batch.column(at), declared[own]), batch.schema.names[at]
+            )
+    refused = _without_text(batch, no_text, number) if no_text else ()
+    lines = pa.array(range(number, number + batch.num_rows), pa.int64())
+    if no_text:
+        kept = pa.array([row not in no_text for row in range(batch.num_rows)], pa.bool_())
+        batch, lines = batch.filter(kept), lines.filter(kept)
     texts: list[TextArray] = []
     typed: dict[int, TextArray] = {}
     for own, at in enumerate(match.positions):
@@ -139,21 +158,61 @@ def _parsed(batch: pa.RecordBatch, match: Match, number: int, kinds: Mapping[int
         if found is not None:
             typed[own] = found
         needs_text = values is not None and (found is None or not tells_its_text(values, kinds[own]))
-        texts.append(as_texts(values) if needs_text else pa.nulls(batch.num_rows, pa.string()))
+        texts.append(as_texts(values, declared[own]) if needs_text else pa.nulls(batch.num_rows, pa.string()))
     extra = None
     if match.extra:
-        kept = [as_texts(batch.column(at)).to_pylist() for _, at in match.extra]
-        extra = pa.array(json_objects([name for name, _ in match.extra], kept), pa.string())
-    return Parsed(tuple(texts), (), lines, extra, typed)
+        further = [as_texts(batch.column(at)).to_pylist() for _, at in match.extra]
+        extra = pa.array(json_objects([name for name, _ in match.extra], further), pa.string())
+    return Parsed(tuple(texts), refused, lines, extra, typed)
 
 
-def as_texts(values: Any) -> TextArray:
-    """Return an Arrow array as text: numbers and moments as both engines read them, nested values as JSON."""
+def _as_objects(batch: pa.RecordBatch) -> list[str]:
+    return json_objects(batch.schema.names, [as_texts(column).to_pylist() for column in batch.columns])
+
+
+def _without_text(
+    batch: pa.RecordBatch, columns: Mapping[int, str], number: int
+) -> tuple[RefusedRecord, ...]:
+    rows = sorted(columns)
+    found = zip(rows, _as_objects(batch.take(pa.array(rows))), strict=True)
+    fault = "column '{}' holds bytes that are not UTF-8 text; declare it as binary"
+    return tuple(RefusedRecord(text, fault.format(columns[row]), number + row) for row, text in found)
+
+
+def _rows_without_text(values: Any, part: Part) -> Iterator[int]:
+    """Yield the rows of a column that hold bytes which are no text where no binary type is declared."""
+    if not _holds_binary(values.type) or part.base == "binary":
+        return
+    for row, value in enumerate(_as_objects_of(values)):
+        try:
+            plain(value, part)
+        except NoText:
+            yield row
+
+
+def _holds_binary(kind: Any) -> bool:
+    if pa.types.is_nested(kind):
+        return any(_holds_binary(kind.field(at).type) for at in range(kind.num_fields))
+    if pa.types.is_dictionary(kind):
+        return _holds_binary(kind.value_type)
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+
+
+def as_texts(values: Any, part: Part | None = None) -> TextArray:
+    """Return an Arrow array as text: numbers and moments as both engines read them, nested values as JSON.
+
+    Args:
+        part: The declared type; ``None`` for what is kept as it comes.
+
+    Raises:
+        NoText: See there.
+    """
     kind = values.type
     if pa.types.is_dictionary(kind):
-        return as_texts(values.dictionary_decode())
-    if pa.types.is_nested(kind):
-        texts = [None if item is None else as_json(_plain(item)) for item in values.to_pylist()]
+        return as_texts(values.dictionary_decode(), part)
+    is_binary = _holds_binary(kind) or (part is not None and part.base == "binary")
+    if pa.types.is_nested(kind) or is_binary:
+        texts = [as_text(plain(item, part)) for item in _as_objects_of(values)]
         return pa.array(texts, pa.string())
     if pa.types.is_timestamp(kind):
         # Microseconds are what Spark holds; a zone becomes a trailing Z, which both engines read. Nanoseconds are cut,
@@ -168,14 +227,33 @@ def as_texts(values: Any) -> TextArray:
     return cast
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return base64.b64encode(value).decode()
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+def _as_objects_of(values: Any) -> list[Any]:
+    """Return the values of an array for Python, their moments as texts: it has not all years and no nanoseconds."""
+    # Nanoseconds are cut, seconds that do not fit are an error.
+    for change, safe in ((_without_nanoseconds, False), (_in_microseconds, True), (_as_words, True)):
+        values = pc.cast(values, _leaves_changed(values.type, change), safe=safe)
+    objects: list[Any] = values.to_pylist()
+    return objects
+
+
+def _without_nanoseconds(kind: Any) -> Any:
+    return _in_microseconds(kind) if pa.types.is_timestamp(kind) and kind.unit == "ns" else kind
+
+
+def _in_microseconds(kind: Any) -> Any:
+    return pa.timestamp("us", kind.tz and "UTC") if pa.types.is_timestamp(kind) else kind
+
+
+def _as_words(kind: Any) -> Any:
+    return pa.string() if pa.types.is_timestamp(kind) or pa.types.is_date(kind) else kind
+
+
+def _leaves_changed(kind: Any, change: Callable[[Any], Any]) -> Any:
+    if pa.types.is_struct(kind):
+        fields = (kind.field(at) for at in range(kind.num_fields))
+        return pa.struct([pa.field(field.name, _leaves_changed(field.type, change)) for field in fields])
+    if pa.types.is_map(kind):
+        return pa.map_(_leaves_changed(kind.key_type, change), _leaves_changed(kind.item_type, change))
+    if pa.types.is_list(kind):
+        return pa.list_(_leaves_changed(kind.value_type, change))
+    return change(kind)

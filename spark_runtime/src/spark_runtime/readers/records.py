@@ -11,6 +11,9 @@ import pyarrow as pa
 # A text for annotations only: pyarrow's stubs take parameters, its classes do not.
 TextArray: TypeAlias = "pa.Array[Any]"
 
+# What becomes of columns and fields that are not declared: they refuse rows, fail the file, are passed over, or kept.
+Further: TypeAlias = Literal["refuse", "fail", "ignore", "keep"]
+
 # How the fault of a frozen file begins, by which the job tells it from one that cannot be read.
 DRIFTED = "other columns than declared: "
 
@@ -41,7 +44,7 @@ class Wanted:
 
     names: tuple[str, ...]
     by_position: bool = False
-    extra: Literal["refuse", "fail", "ignore", "keep"] = "refuse"
+    extra: Further = "refuse"
     fills_missing: bool = False
     cleaned_from: int | None = None
 
@@ -145,25 +148,54 @@ class Rows:
         self.extra.append(as_json(extra) if extra else None)
 
     def refuse(self, text: str, reason: str, line: int | None) -> None:
-        self.refused.append(RefusedRecord(text, reason, line))
+        self.refused.append(RefusedRecord(as_sound(text), as_sound(reason), line))
 
     def __len__(self) -> int:
         return len(self.values) + len(self.refused)
 
     def take(self) -> Parsed:
         """Return what was gathered and begin anew."""
-        columns = (
-            tuple(
-                pa.array([row[at] for row in self.values], pa.string())
-                for at in range(len(self.wanted.names))
-            )
-            if self.values
-            else ()
-        )
-        extra = pa.array(self.extra, pa.string()) if any(self.extra) else None
+        try:
+            columns, extra = self._arrays()
+        except UnicodeEncodeError:
+            self._refuse_no_text()
+            columns, extra = self._arrays()
         parsed = Parsed(columns, tuple(self.refused), pa.array(self.lines, pa.int64()), extra)
         self.values, self.lines, self.extra, self.refused = [], [], [], []
         return parsed
+
+    def _arrays(self) -> "tuple[tuple[TextArray, ...], TextArray | None]":
+        names = range(len(self.wanted.names)) if self.values else ()
+        columns = tuple(pa.array([row[at] for row in self.values], pa.string()) for at in names)
+        return columns, pa.array(self.extra, pa.string()) if any(self.extra) else None
+
+    def _refuse_no_text(self) -> None:
+        """Refuse the records with half of a surrogate pair, which JSON can spell and no text can hold."""
+        values, lines, extra = self.values, self.lines, self.extra
+        self.values, self.lines, self.extra = [], [], []
+        for row, line, further in zip(values, lines, extra, strict=True):
+            broken = [name for name, text in zip(self.wanted.names, row, strict=True) if not _is_text(text)]
+            if broken or not _is_text(further):
+                named = dict(zip(self.wanted.names, row, strict=True))
+                fault = f"'{broken[0]}' holds" if broken else "a further field holds"
+                self.refuse(
+                    json.dumps(named), f"{fault} half of a surrogate pair, which is no character", line
+                )
+            else:
+                self.values.append(row)
+                self.lines.append(line)
+                self.extra.append(further)
+
+
+def _is_text(value: str | None) -> bool:
+    if value is None or value.isascii():
+        return True
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def as_sound(text: str) -> str:
+    """Return a text with halves of surrogate pairs as JSON spells them, so that an array can hold it."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def match_columns(found: Sequence[str], wanted: Wanted) -> Match:

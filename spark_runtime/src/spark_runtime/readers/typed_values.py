@@ -26,6 +26,7 @@ PLAIN_SCALE = 6
 def may_come_typed(kind: str) -> bool:
     """Return whether values of a declared type, a Spark SQL type in its one spelling, may come without a text."""
     return _base(kind) in _WHOLE | _FRACTIONS.keys() | {
+        "binary",
         "boolean",
         "date",
         "timestamp",
@@ -60,6 +61,8 @@ def _typed(values: TextArray, base: str, target: Any) -> "TextArray | None":
     source = values.type
     if base == "boolean":
         return values if pa.types.is_boolean(source) else None
+    if base == "binary":
+        return _bytes(values)
     if base == "date":
         return values if pa.types.is_date32(source) and _within(values.view(pa.int32()), _DAYS) else None
     if base in ("timestamp", "timestamp_ntz"):
@@ -68,6 +71,17 @@ def _typed(values: TextArray, base: str, target: Any) -> "TextArray | None":
         # Safely: what overflows, or loses digits, is an error.
         return pc.cast(values, target)
     return values if base in _FRACTIONS and _FRACTIONS[base](source) else None
+
+
+def _bytes(values: TextArray) -> "TextArray | None":
+    source = values.type
+    if (
+        pa.types.is_fixed_size_binary(source)
+        or pa.types.is_large_binary(source)
+        or pa.types.is_string(source)
+    ):
+        return pc.cast(values, pa.binary())
+    return values if pa.types.is_binary(source) else None
 
 
 def _moments(values: TextArray, target: Any) -> "TextArray | None":
