@@ -13,7 +13,7 @@ from typing import IO, Final
 from landfall.errors import ErrorKind, LandfallError
 from landfall.local.layout import LOOPBACK
 from landfall.local.processes import die_with_parent
-from landfall.local.services import SPARK_STACK_BYTES
+from landfall.local.services import SPARK_ENVIRONMENT
 
 _START_TIMEOUT_S: Final = 60.0
 _PROBE_EVERY_S: Final = 0.02
@@ -48,12 +48,7 @@ def spark_engine() -> Iterator[str]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={
-                **os.environ,
-                "SAIL_RUNTIME__STACK_SIZE": str(SPARK_STACK_BYTES),
-                "TZ": "UTC",
-                "RUST_LOG": "error",
-            },
+            env={**os.environ, **SPARK_ENVIRONMENT},
             # An interrupt is for the command, which then ends the engine itself.
             start_new_session=True,
             preexec_fn=die_with_parent(),
