@@ -125,7 +125,7 @@ def main() -> None:
             spark = SparkSession.builder.remote(address).create()
             for key, value in SETTINGS.items():
                 spark.conf.set(key, value)
-            measure(spark, DeltaTables(spark, without_nan=True), folder, rows)
+            measure(spark, DeltaTables(spark, is_sail=True), folder, rows)
             spark.stop()
 
 

@@ -68,7 +68,7 @@ def run_on_sail(folder: Path) -> None:
         spark = SparkSession.builder.remote(address).create()
         for key, value in SETTINGS.items():
             spark.conf.set(key, value)
-        run_all(spark, DeltaTables(spark, without_nan=True), folder)
+        run_all(spark, DeltaTables(spark, is_sail=True), folder)
         spark.stop()
 
 

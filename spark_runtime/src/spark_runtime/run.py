@@ -36,7 +36,7 @@ def run_node(spark: SparkSession, spec: NodeSpec, tables: Tables | None = None) 
     started = perf_counter()
     try:
         views, dialect = ViewNames(token), Dialect.of(spark)
-        tables = tables or DeltaTables(spark, without_nan=not dialect.is_spark)
+        tables = tables or DeltaTables(spark, is_sail=not dialect.is_spark)
         _build(Job(spark, spec, token, datetime.now(UTC), views, tables, dialect, findings))
     # The outermost edge of a job: what is not told here is told to nobody.
     except Exception as error:

@@ -86,7 +86,7 @@ class Bench:
         started = time.perf_counter()
         place = self.folder / str(number)
         is_delta = self.has_delta and case["delta"]
-        tables: Tables = DeltaTables(self.spark, without_nan=True) if is_delta else MemoryTables(self.spark)
+        tables: Tables = DeltaTables(self.spark, is_sail=True) if is_delta else MemoryTables(self.spark)
         try:
             found = self._nodes(case, place, tables)
         except PySparkException as error:

@@ -9,7 +9,7 @@ from tests.integration.spark_runtime.workbench import Workbench
 
 
 def test_a_commit_is_found_among_the_newest_of_many(bench: Workbench) -> None:
-    tables, table = DeltaTables(bench.spark, without_nan=True), Path(bench.table("often"))
+    tables, table = DeltaTables(bench.spark, is_sail=True), Path(bench.table("often"))
     tables.overwrite(str(table), bench.spark.range(7).toDF("id"), {"id": "bigint"}, key="first")
     log = table / "_delta_log"
     first = (log / f"{0:020d}.json").read_text().splitlines()
