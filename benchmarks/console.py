@@ -20,14 +20,13 @@ from statistics import quantiles
 from typing import Any
 
 import sqlalchemy as sa
-from operators_store import DOMAINS, NODES, NOW, Size, product_key, seed
+from operators_store import DOMAINS, NOW, PRODUCTS, open_store, product_key, store_path
 
 from landfall.landing.dead_letters import LetterFilter, LetterState, list_dead_letters
 from landfall.landing.queries import FileFilter, get_file, list_files
 from landfall.metadata.catalog import find_names, find_product_id
 from landfall.metadata.effective import settings_of
-from landfall.metadata.engine import Database, create_engine
-from landfall.metadata.migrations import upgrade
+from landfall.metadata.engine import Database
 from landfall.metadata.paging import Page
 from landfall.metadata.scope import Scope
 from landfall.metadata.tables import runs
@@ -51,7 +50,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.console.large_run import FAILED, write_large_run
 from tests.console.serving import serving
 
-PRODUCTS = 300
 REPEATS = 20
 MOST_S = 1.0
 LARGE = RunID("20261101-115900-ffffffff")
@@ -74,18 +72,9 @@ class Measured:
         return quantiles(self.seconds, n=20)[18]
 
 
-def open_store(path: Path, node_runs: int) -> Database:
-    """Return the database at a path, written now with so many node runs unless it is there."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        started = time.perf_counter()
-        unfinished = path.with_suffix(".new")
-        unfinished.unlink(missing_ok=True)
-        seed(unfinished, Size(PRODUCTS, node_runs // NODES))
-        unfinished.rename(path)
-        print(f"{node_runs:,} node runs written in {time.perf_counter() - started:.0f} s", file=sys.stderr)
-    database = Database(create_engine(f"sqlite:///{path.resolve()}"))
-    upgrade(database)
+def open_database(path: Path, node_runs: int) -> Database:
+    """Return the database at a path, written now with so many node runs and one large run unless it is there."""
+    database = open_store(path, node_runs)
 
     def add_large(connection: sa.Connection) -> None:
         if connection.execute(sa.select(runs.c.RunID).where(runs.c.RunID == LARGE)).first() is None:
@@ -266,8 +255,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the table to this file too")
     arguments = parser.parse_args()
     node_runs = int(arguments.node_runs.replace(",", ""))
-    store = arguments.store or Path(f".landfall/benchmarks/console-{node_runs}.db")
-    database = open_store(store, node_runs)
+    store = arguments.store or store_path(node_runs)
+    database = open_database(store, node_runs)
     lines = [
         f"{node_runs:,} node runs, {arguments.repeats} reads each, {os.cpu_count()} cores, "
         f"load {os.getloadavg()[0]:.1f} before; milliseconds",

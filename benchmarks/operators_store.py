@@ -7,6 +7,8 @@ the same arguments give the same database.
 
 import json
 import sqlite3
+import sys
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,6 +57,7 @@ DOMAINS = (
 LANDED = 3
 BUILT = 7
 NODES = LANDED + BUILT
+PRODUCTS = 300
 _COLUMNS = tuple(
     Column(name, "string") for name in ("id", "customer", "amount", "country", "placed_on", "note")
 )
@@ -70,6 +73,26 @@ class Size:
     @property
     def node_runs(self) -> int:
         return self.runs * NODES
+
+
+def store_path(node_runs: int) -> Path:
+    """Return where the database with so many node runs is kept unless somebody says otherwise."""
+    return Path(f".landfall/benchmarks/console-{node_runs}.db")
+
+
+def open_store(path: Path, node_runs: int) -> Database:
+    """Return the database at a path, written now with so many node runs unless it is there."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        started = time.perf_counter()
+        unfinished = path.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        seed(unfinished, Size(PRODUCTS, node_runs // NODES))
+        unfinished.rename(path)
+        print(f"{node_runs:,} node runs written in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    database = Database(create_engine(f"sqlite:///{path.resolve()}"))
+    upgrade(database)
+    return database
 
 
 def seed(path: Path, size: Size) -> Database:

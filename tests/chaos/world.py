@@ -31,7 +31,9 @@ from landfall.local.functions_host.loading import AppFunction, FunctionTable, lo
 from landfall.local.functions_host.worker import decode
 from landfall.local.storage_events.events import BlobVersion, blob_created
 from landfall.metadata.apply import apply_products
+from landfall.metadata.engine import Database
 from landfall.metadata.tables import (
+    data_products,
     node_run_edges,
     node_runs,
     runs,
@@ -73,6 +75,7 @@ class World:
         hosts: int = 1,
         twice: float = 0.0,
         wakes: float = 1.0,
+        into: Database | None = None,
     ) -> None:
         """Set it up and apply the products.
 
@@ -85,6 +88,7 @@ class World:
             seed: Of everything that is left to chance.
             twice: Probability that an activity is delivered a second time.
             wakes: Probability that the event of a job's result arrives at all.
+            into: The database, which may know of other products; a new one unless given.
         """
         self.chance = random.Random(seed)  # noqa: S311  # decides what happens, guards nothing
         self.moments = Moments()
@@ -92,7 +96,7 @@ class World:
         # Whether it is the test that looks into the database now, not the app.
         self.is_watched = False
         self.on_death: Callable[[], None] = lambda: None
-        migrated = a_database(folder)
+        migrated = into or a_database(folder)
         migrated.close()
         self.database = ChaosDatabase(migrated.engine, self.moments)
         self.lake = SimulatedLake(self.moments)
@@ -101,6 +105,7 @@ class World:
         self.jobs.on_result = self._announce_result
         self.started_too_early: list[str] = []
         self.landed: set[tuple[str, str]] = set()
+        self._products = sorted({product.key for product in products})
         self._mail: list[Mail] = []
         self._sequencer = 0
         self._wakes = wakes
@@ -227,7 +232,12 @@ class World:
     def run_ids(self) -> list[RunID]:
         """Return the runs, oldest first."""
         with self._immortal():
-            query = sa.select(runs.c.RunID).order_by(runs.c.CreatedAt)
+            query = (
+                sa.select(runs.c.RunID)
+                .join(data_products, data_products.c.DataProductID == runs.c.DataProductID)
+                .where((data_products.c.Domain + "/" + data_products.c.Name).in_(self._products))
+                .order_by(runs.c.CreatedAt)
+            )
             rows = self.database.read(lambda c: c.execute(query).all())
             return [RunID(row.RunID) for row in rows]
 
