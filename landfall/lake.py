@@ -1,6 +1,6 @@
 """The lake's storage account: files go into `landing`, node specs and results through `control`.
 
-This is the only module that talks to Azure Storage. It uses the Blob service, which an account with
+This module and `landfall.small_blobs` alone talk to Azure Storage. It uses the Blob service, which an account with
 hierarchical namespace answers as well as the laptop's emulator; `docs/laptop.md` says why and what differs.
 """
 
@@ -38,9 +38,12 @@ from landfall.addresses import (
 )
 from landfall.errors import ErrorKind, LandfallError
 from landfall.settings import Settings
+from landfall.small_blobs import SmallBlobs, open_transport
 
 _CONNECT_TIMEOUT_S: Final = 5
 _READ_TIMEOUT_S: Final = 60
+_TRIES: Final = 3
+_PAUSE_S: Final = 1
 _UPLOADS_AT_ONCE: Final = 4
 # A blob has 50,000 blocks at most.
 _BLOCK_BYTES: Final = 8 << 20
@@ -125,8 +128,9 @@ class StoredBlob:
 class Lake:
     """The storage account with the containers `landing`, `lake` and `control`; safe to share between threads."""
 
-    def __init__(self, service: BlobServiceClient, *, account: str, endpoint: str) -> None:
+    def __init__(self, service: BlobServiceClient, small: SmallBlobs, *, account: str, endpoint: str) -> None:
         self._service = service
+        self._small = small
         self._account = account
         self._endpoint = endpoint
         self._named_results: dict[str, str] = {}
@@ -134,16 +138,27 @@ class Lake:
     @classmethod
     def connect(cls, settings: Settings) -> Self:
         """Return the lake that ``settings`` names; nothing is sent to it yet."""
+        credential = _credential(settings)
+        transport = open_transport(
+            settings.blob_endpoint, connect_timeout_s=_CONNECT_TIMEOUT_S, read_timeout_s=_READ_TIMEOUT_S
+        )
+        # Three seconds instead of the SDK's minute: people wait for the command line to say that nothing
+        # answers, and whoever calls from a run has retries of its own.
         service = BlobServiceClient(
             settings.blob_endpoint,
-            credential=_credential(settings),
-            # Three seconds instead of the SDK's minute: people wait for the command line to say that nothing
-            # answers, and whoever calls from a run has retries of its own.
-            retry_policy=LinearRetry(backoff=1, retry_total=3, random_jitter_range=0),
-            connection_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=_READ_TIMEOUT_S,
+            credential=credential,
+            retry_policy=LinearRetry(backoff=_PAUSE_S, retry_total=_TRIES, random_jitter_range=0),
+            transport=transport,
         )
-        return cls(service, account=settings.storage_account, endpoint=settings.blob_endpoint)
+        small = SmallBlobs(
+            settings.blob_endpoint,
+            settings.storage_account,
+            credential,
+            tries=_TRIES,
+            pause_s=_PAUSE_S,
+            transport=transport,
+        )
+        return cls(service, small, account=settings.storage_account, endpoint=settings.blob_endpoint)
 
     def abfss_uri(self, container: str, path: str = "") -> str:
         """Return the address that Spark reads for a path of this account."""
@@ -219,7 +234,7 @@ class Lake:
         """
         address = BlobAddress(self._account, CONTROL, path)
         with _our_errors(self._endpoint, address):
-            self._blob(address).upload_blob(text.encode(), overwrite=True)
+            self._small.write(address.container, address.path, text.encode())
 
     def read_control(self, path: str) -> str:
         """Return the text of a blob in `control`.
@@ -229,7 +244,9 @@ class Lake:
             StorageUnreachable: The account does not answer.
             StorageAccessDenied: The account refuses who we are.
         """
-        return self._read(BlobAddress(self._account, CONTROL, path)).decode()
+        address = BlobAddress(self._account, CONTROL, path)
+        with _our_errors(self._endpoint, address):
+            return self._small.read(address.container, address.path).decode()
 
     def read_landing(self, path: str, *, most_bytes: int) -> bytes:
         """Return the first ``most_bytes`` of a blob in `landing`.

@@ -132,7 +132,10 @@ PARTS: Mapping[str, Part] = {
     # The lease is read in the transaction that writes the ledger row, so it stands below the ledger.
     "landfall.runs.leases": Part((*PURE, "landfall.metadata", "sqlalchemy")),
     "landfall.runs": Part((*PURE, "landfall.metadata", "landfall.landing", "sqlalchemy")),
-    "landfall.lake": Part((*PURE, "landfall.settings", "azure.storage", "azure.identity", "azure.core")),
+    "landfall.small_blobs": Part((*PURE, "azure.storage", "azure.core", "requests")),
+    "landfall.lake": Part(
+        (*PURE, "landfall.settings", "landfall.small_blobs", "azure.storage", "azure.identity", "azure.core")
+    ),
     "landfall.purging": Part((*PURE, "landfall.metadata", "landfall.runs", "landfall.lake")),
     # Sends what the store of runs tells, in the words of OpenLineage and through its client.
     "landfall.catalogue": Part(
