@@ -126,9 +126,9 @@ async def _drive(
     while (answer := nodes.submit_job(work)).get("job_run_id") is None:
         await asyncio.sleep(answer["wait_s"])
     services.jobs.end(answer["job_run_id"], SUCCEEDED)
-    look = {"run_id": taken.run_id, "key": NodeKey(taken.key), "expired": False}
-    outcome = await nodes.check_job({**look, "job_run_id": answer["job_run_id"]}, cast(Instances, instances))
-    await nodes.finish_node({"work": work, "outcome": outcome}, cast(Instances, instances))
+    look: dict[str, Any] = {"run_id": taken.run_id, "key": NodeKey(taken.key), "expired": False}
+    look |= {"attempt": taken.attempt, "job_run_id": answer["job_run_id"]}
+    await nodes.check_job(look, cast(Instances, instances))
 
 
 @contextmanager
