@@ -128,13 +128,26 @@ class NodeActivities:
     async def check_job(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
         """Ask the Jobs API how a job run stands; ``end`` stays empty while it goes on.
 
-        What a pack has built by then is settled, and starts what waited for nothing else.
+        Where the message names the attempt, one that has ended is settled at once, and ``finished`` is what
+        ``finish_node`` answers. What a pack has built by then is settled, and starts what waited for nothing else.
         """
-        outcome, progress = await asyncio.to_thread(self._look, message)
+        outcome, progress, settled = await asyncio.to_thread(self._look_and_settle, message)
         if progress is not None:
             await _start(instances, progress.run_id, progress.settled)
             self._packs.remember(progress)
-        return outcome.to_payload()
+        answer = outcome.to_payload()
+        if settled is not None:
+            answer["finished"] = await self._go_on(RunID(message["run_id"]), settled, instances)
+        return answer
+
+    def _look_and_settle(
+        self, message: Mapping[str, Any]
+    ) -> tuple[JobOutcome, Progress | None, Settled | TryAgain | None]:
+        outcome, progress = self._look(message)
+        if outcome.end is None or "attempt" not in message:
+            return outcome, progress, None
+        work = NodeWork(RunID(message["run_id"]), NodeKey(message["key"]), message["attempt"])
+        return outcome, progress, self._settle(work, outcome)
 
     def _look(self, message: Mapping[str, Any]) -> tuple[JobOutcome, Progress | None]:
         job_run_id = JobRunID(message["job_run_id"])
@@ -169,11 +182,17 @@ class NodeActivities:
         work = NodeWork.from_payload(message["work"])
         outcome = JobOutcome.from_payload(message["outcome"])
         settled = await asyncio.to_thread(self._settle, work, outcome)
+        return await self._go_on(work.run_id, settled, instances)
+
+    async def _go_on(
+        self, run_id: RunID, settled: Settled | TryAgain, instances: Instances
+    ) -> dict[str, Any]:
+        """Start what a settled node has made ready, and answer whether it has another attempt."""
         if isinstance(settled, TryAgain):
             return {"retry": True, "delay_s": settled.delay_s}
-        await _start(instances, work.run_id, settled)
+        await _start(instances, run_id, settled)
         if settled.run_ended:
-            await instances.wake(run_instance(work.run_id), RUN_FINISHED_EVENT)
+            await instances.wake(run_instance(run_id), RUN_FINISHED_EVENT)
         return {"retry": False}
 
     def _stop(self, job_run_id: JobRunID) -> JobOutcome:

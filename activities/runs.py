@@ -68,5 +68,5 @@ class RunActivities:
 async def start_nodes(instances: Instances, nodes: Iterable[ClaimedNode]) -> None:
     """Start the orchestrations of claimed nodes; one that is alive is left alone."""
     for node in nodes:
-        work = NodeWork(run_id=node.run_id, key=node.key, attempt=node.attempt)
+        work = NodeWork(run_id=node.run_id, key=node.key, attempt=node.attempt, settles=True)
         await instances.start("node", node_instance(node.run_id, node.key), work.to_payload())

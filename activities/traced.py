@@ -102,7 +102,10 @@ class TracedNodeActivities(NodeActivities):
 
     async def check_job(self, message: dict[str, Any], instances: Instances) -> dict[str, Any]:
         with telemetry.span("check_job", _node(message), _of_node(message)):
-            return await super().check_job(message, instances)
+            looked = await super().check_job(message, instances)
+        if "finished" in looked:
+            await self._tell(message, looked["finished"])
+        return looked
 
     def _trace_context(self, work: NodeWork) -> dict[str, str]:
         return {"traceparent": telemetry.attempt_span(work.run_id, work.key, work.attempt).traceparent()}
@@ -111,18 +114,23 @@ class TracedNodeActivities(NodeActivities):
         work = message["work"]
         with telemetry.span("finish_node", _node(work), _of_node(work)):
             finished = await super().finish_node(message, instances)
-        if not finished["retry"]:
-            run_id, key = RunID(work["run_id"]), NodeKey(work["key"])
-            found = await asyncio.to_thread(
-                self._services.database.read,
-                lambda connection: [
-                    node_times(connection, run_id, one) for one in nodes_settled_by(connection, run_id, key)
-                ],
-            )
-            for times in found:
-                if times is not None:
-                    tell_node(run_id, times, self._metrics)
+        await self._tell(work, finished)
         return finished
+
+    async def _tell(self, of: Mapping[str, Any], finished: Mapping[str, Any]) -> None:
+        """Record the nodes that were settled, unless there is another attempt."""
+        if finished["retry"]:
+            return
+        run_id, key = RunID(of["run_id"]), NodeKey(of["key"])
+        found = await asyncio.to_thread(
+            self._services.database.read,
+            lambda connection: [
+                node_times(connection, run_id, one) for one in nodes_settled_by(connection, run_id, key)
+            ],
+        )
+        for times in found:
+            if times is not None:
+                tell_node(run_id, times, self._metrics)
 
 
 def tell_run(times: RunTimes, metrics: Metrics) -> None:

@@ -26,14 +26,16 @@ def node(context: DurableContext) -> Generator[Any, Any, None]:
             context.continue_as_new(work.waited(context.current_utc_datetime).to_payload())
             return
         work = work.submitted(outcome, context.current_utc_datetime)
+    finished: Mapping[str, Any] | None = None
     if outcome.end is None:
         ended = yield from _wait_for_job(context, work)
         if ended is None:
             return
-        outcome = ended
-    finished = yield context.call_activity(
-        "finish_node", {"work": work.to_payload(), "outcome": outcome.to_payload()}
-    )
+        outcome, finished = ended
+    if finished is None:
+        finished = yield context.call_activity(
+            "finish_node", {"work": work.to_payload(), "outcome": outcome.to_payload()}
+        )
     if finished["retry"]:
         yield context.create_timer(context.current_utc_datetime + _pause(finished, work))
         context.continue_as_new(work.next_attempt().to_payload())
@@ -47,8 +49,12 @@ def _pause(finished: Mapping[str, Any], work: NodeWork) -> timedelta:
     return retry_delay(f"{work.run_id}/{work.key}", work.attempt)
 
 
-def _wait_for_job(context: DurableContext, work: NodeWork) -> Generator[Any, Any, JobOutcome | None]:
+def _wait_for_job(
+    context: DurableContext, work: NodeWork
+) -> Generator[Any, Any, tuple[JobOutcome, Mapping[str, Any] | None] | None]:
     """Wait for the end of a job run; return ``None`` after handing over to a new generation.
+
+    With the end comes what settling the node has answered, if the look that found the end has done that.
 
     The job's result file wakes the node, the Jobs API says how the run ended, and polling with back-off is
     for a job that ends without a result.
@@ -68,14 +74,17 @@ def _wait_for_job(context: DurableContext, work: NodeWork) -> Generator[Any, Any
             yield context.task_any([woken, timer])
             if not timer.is_completed:
                 timer.cancel()
-        look_at = {
+        look_at: dict[str, Any] = {
             "run_id": work.run_id,
             "key": work.key,
             "job_run_id": work.job_run_id,
             "expired": work.is_late(context.current_utc_datetime),
         }
-        outcome = JobOutcome.from_payload((yield context.call_activity("check_job", look_at)))
+        if work.settles:
+            look_at["attempt"] = work.attempt
+        answer = yield context.call_activity("check_job", look_at)
+        outcome = JobOutcome.from_payload(answer)
         if outcome.end is not None:
-            return outcome
+            return outcome, answer.get("finished")
     context.continue_as_new(work.after(_POLLS_PER_GENERATION).to_payload())
     return None

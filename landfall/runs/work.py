@@ -36,6 +36,8 @@ class NodeWork:
         deadline: Instant in ISO format at which the attempt has taken too long.
         waits: How often the attempt has waited for its turn at the Jobs API.
         waiting_since: Instant in ISO format of the first time that the Jobs API did not take it.
+        settles: Whether the look that finds the end of its job run settles the node too. Whoever starts a node
+            says so; one that was started before looks could do that has an activity of its own for it.
     """
 
     run_id: RunID
@@ -46,12 +48,15 @@ class NodeWork:
     deadline: str | None = None
     waits: int = 0
     waiting_since: str | None = None
+    settles: bool = False
 
     def to_payload(self) -> dict[str, Any]:
         """Return plain JSON; what came later is left out where it says nothing, as histories have it."""
         payload = asdict(self)
         if not self.waits:
             del payload["waits"], payload["waiting_since"]
+        if not self.settles:
+            del payload["settles"]
         return payload
 
     @classmethod
@@ -65,6 +70,7 @@ class NodeWork:
             deadline=payload.get("deadline"),
             waits=payload.get("waits", 0),
             waiting_since=payload.get("waiting_since"),
+            settles=payload.get("settles", False),
         )
 
     def waited(self, now: datetime) -> "NodeWork":
@@ -92,7 +98,7 @@ class NodeWork:
         return replace(self, polls=self.polls + polls)
 
     def next_attempt(self) -> "NodeWork":
-        return NodeWork(run_id=self.run_id, key=self.key, attempt=self.attempt + 1)
+        return NodeWork(run_id=self.run_id, key=self.key, attempt=self.attempt + 1, settles=self.settles)
 
 
 class JobEnd(StrEnum):

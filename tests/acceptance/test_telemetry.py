@@ -70,7 +70,6 @@ HOPS = {
             ("submit_job", "jobs run-now"),
             ("check_job",),
             ("check_job", "jobs runs/get"),
-            ("finish_node",),
             (f"job {key}",),
             (f"job {key}", "read"),
             (f"job {key}", "write"),
@@ -79,7 +78,7 @@ HOPS = {
     (RUN, "node ingest.orders_landed", "job ingest.orders_landed", "check"),
     (RUN, "node per_customer", "job per_customer", "transform"),
     *((RUN, *path, "SELECT") for path in (("coordinator", "open_run"), ("start_run",), ("close_run",))),
-    *((RUN, f"node {key}", name, "SELECT") for key in NODES for name in ("submit_job", "finish_node")),
+    *((RUN, f"node {key}", name, "SELECT") for key in NODES for name in ("submit_job", "check_job")),
 }
 
 

@@ -32,6 +32,10 @@ WITHOUT_ITS_TURN = JobOutcome(wait_s=30).to_payload()
 REFUSED = JobOutcome(end=JobEnd.FAILED, error_code="LF4102", reason="no").to_payload()
 SETTLED = JobOutcome(settled=True).to_payload()
 WORK = NodeWork(RunID("r1"), NodeKey("orders")).to_payload()
+# As nodes are started today: the look that finds the end settles the node.
+SETTLING_WORK = NodeWork(RunID("r1"), NodeKey("orders"), settles=True).to_payload()
+DONE = {**SUCCEEDED, "finished": {"retry": False}}
+TO_BE_TRIED_AGAIN = {**FAILED, "finished": {"retry": True, "delay_s": 90.0}}
 PRODUCT = ProductWork("sales/orders", settle_s=5).to_payload()
 
 
@@ -116,6 +120,15 @@ def _node(
     return Scenario("node", WORK, answers, events)
 
 
+def _settling_node(submit: Any, *looks: Any, events: Any = ()) -> Scenario:
+    answers: dict[str, Sequence[Any]] = {
+        "submit_job": [submit],
+        "check_job": looks or [DONE],
+        "finish_node": [{"retry": False}],
+    }
+    return Scenario("node", SETTLING_WORK, answers, events)
+
+
 def _run(*states: str | None, events: Sequence[tuple[float, str]] = ()) -> Scenario:
     answers: dict[str, Sequence[Any]] = {
         "start_run": [{"started": 1}],
@@ -148,6 +161,12 @@ SCENARIOS: Mapping[str, Scenario] = {
         SUBMITTED, FAILED, SUCCEEDED, finish=[{"retry": True, "delay_s": 90.0}, {"retry": False}]
     ),
     "node_tried_again": _node(SUBMITTED, FAILED, SUCCEEDED, finish=[{"retry": True}, {"retry": False}]),
+    "node_settled_by_the_look": _settling_node(
+        SUBMITTED, GOING_ON, DONE, events=[(1, job_finished_event(1))]
+    ),
+    "node_settled_by_the_look_for_generations": _settling_node(SUBMITTED, *[GOING_ON] * 45, DONE),
+    "node_tried_again_after_the_look": _settling_node(SUBMITTED, TO_BE_TRIED_AGAIN, DONE),
+    "node_refused_and_settled": _settling_node(REFUSED),
     "run_finished": _run("succeeded", events=[(5, RUN_FINISHED_EVENT)]),
     "run_finished_too_early": _run(None, None, "failed", events=[(5, RUN_FINISHED_EVENT)]),
     "run_looked_after_for_generations": _run(*[None] * 55, "succeeded"),
