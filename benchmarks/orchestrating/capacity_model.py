@@ -17,7 +17,7 @@ HOUR_S = 3600.0
 SIMULATED = 3_000
 # Of a settled job run: those from the gate's row on, and the messages of its orchestration (docs/scale.md counts both).
 GATE_STATEMENTS = 10
-WORK_ITEMS = 11
+WORK_ITEMS = 9
 
 
 @dataclass(frozen=True, slots=True)
