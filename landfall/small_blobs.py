@@ -7,6 +7,7 @@ and its sign-in.
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -105,6 +106,7 @@ class SmallBlobs:
         url = f"{self._endpoint}/{container}/{quote(path)}"
         if self._signature is not None:
             url += f"?{self._signature.text()}"
+        headers = {**headers, "x-ms-date": formatdate(usegmt=True)}
         answer = self._client.send_request(HttpRequest(method, url, headers=headers, content=content))
         if answer.status_code >= HTTPStatus.BAD_REQUEST:
             answer.read()
