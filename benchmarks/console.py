@@ -74,7 +74,7 @@ class Measured:
 
 def open_database(path: Path, node_runs: int) -> Database:
     """Return the database at a path, written now with so many node runs and one large run unless it is there."""
-    database = open_store(path, node_runs)
+    database: Database = open_store(path, node_runs)
 
     def add_large(connection: sa.Connection) -> None:
         if connection.execute(sa.select(runs.c.RunID).where(runs.c.RunID == LARGE)).first() is None:
