@@ -3,9 +3,11 @@
 A shell waits for the answer and shows nothing else: whatever is not to be had is left out without a word.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from enum import StrEnum
 from functools import partial
+from importlib import import_module
 
 import typer
 
@@ -56,50 +58,29 @@ def complete_subject(context: typer.Context, incomplete: str) -> list[tuple[str,
     return [*complete_dataset(context, incomplete), *complete_run(context, incomplete)]
 
 
-def complete_run_state(incomplete: str) -> list[str]:
-    """Return the states of runs that begin so, and ``open`` for those that go on."""
-    from landfall.runs.states import RunState
+def completing(words: str, *more: str) -> Callable[[str], list[str]]:
+    """Return what completes one of a few words.
 
-    return _beginning(incomplete, (*RunState, "open"))
+    Args:
+        words: Where the enumeration of them is, ``module:name``; it is imported when a shell asks, for verbs are
+            listed by every command and must not load what they act on.
+        more: Words beside them.
+    """
 
+    def complete(incomplete: str) -> list[str]:
+        module, _, name = words.partition(":")
+        kind: type[StrEnum] = getattr(import_module(module), name)
+        return [str(word) for word in (*kind, *more) if word.startswith(incomplete)]
 
-def complete_file_state(incomplete: str) -> list[str]:
-    """Return the states of landed files that begin so."""
-    from landfall.runs.states import FileState
-
-    return _beginning(incomplete, FileState)
-
-
-def complete_letter_state(incomplete: str) -> list[str]:
-    """Return the states of dead letters that begin so, and ``all``."""
-    from landfall.landing.dead_letters import LetterState
-
-    return _beginning(incomplete, (*LetterState, "all"))
+    return complete
 
 
-def complete_held_state(incomplete: str) -> list[str]:
-    """Return the states of refused rows that begin so, and ``all``."""
-    from landfall.runs.held_rows import HeldState
-
-    return _beginning(incomplete, (*HeldState, "all"))
-
-
-def complete_request_state(incomplete: str) -> list[str]:
-    """Return the states of requests for runs that begin so."""
-    from landfall.runs.requests import RequestState
-
-    return _beginning(incomplete, RequestState)
-
-
-def complete_backfill_state(incomplete: str) -> list[str]:
-    """Return the states of backfills that begin so."""
-    from landfall.runs.backfills import BackfillState
-
-    return _beginning(incomplete, BackfillState)
-
-
-def _beginning(incomplete: str, words: Iterable[str]) -> list[str]:
-    return [str(word) for word in words if word.startswith(incomplete)]
+complete_run_state = completing("landfall.runs.states:RunState", "open")
+complete_file_state = completing("landfall.runs.states:FileState")
+complete_letter_state = completing("landfall.landing.dead_letters:LetterState", "all")
+complete_held_state = completing("landfall.runs.held_rows:HeldState", "all")
+complete_request_state = completing("landfall.runs.requests:RequestState")
+complete_backfill_state = completing("landfall.runs.backfills:BackfillState")
 
 
 def _products(here: Invocation) -> Iterator[tuple[str, str]]:
