@@ -81,9 +81,11 @@ def validate(context: typer.Context, path: ProjectPath = None, output: Output = 
     """
     from landfall.spec.faults import InvalidSpec
 
+    here = invocation(context)
+    root, only = _place(here, path)
     try:
-        products = _load(invocation(context), path)
-        _check_tests(invocation(context), path, products)
+        products = _load(here, root, only)
+        _check_tests(root, products)
     except InvalidSpec as error:
         if output is OutputFormat.TABLE:
             raise
@@ -113,7 +115,8 @@ def plan(
     """Show what of a product would run, in which order, and why."""
     from landfall.planning.draw import to_mermaid, to_text
 
-    (found,) = _load(invocation(context), only=product)
+    here = invocation(context)
+    (found,) = _load(here, here.folder(), product)
     made = _make_plan(found, tuple(landed or ()))
     match output:
         case PlanOutput.TEXT:
@@ -138,7 +141,7 @@ def apply(
     from landfall.metadata.apply import apply_products, compare
 
     here = invocation(context)
-    products = _load(here, path)
+    products = _load(here, *_place(here, path))
     database = here.database()
     difference = database.read(lambda connection: compare(connection, products))
     if output is OutputFormat.TABLE:
@@ -209,44 +212,38 @@ def _first_steps(folder: Path, key: str, written: Sequence[Path]) -> str:
     )
 
 
-def _load(here: Invocation, path: Path | None = None, *, only: str | None = None) -> "tuple[Product, ...]":
-    """Return the products of the project, or the one that ``path`` lies in.
+def _load(here: Invocation, root: Path, only: str | None) -> "tuple[Product, ...]":
+    """Return the products of the project at ``root``, or only the one called ``domain/product``."""
+    from landfall.spec.load import load_products
+
+    return load_products(root, only, target=here.target_name)
+
+
+def _place(here: Invocation, path: Path | None) -> tuple[Path, str | None]:
+    """Return the project that a path lies in, and the product if it lies in one; without a path, this project.
 
     Args:
-        path: Project folder, product folder, or a file in either; or ``domain/product`` of this project.
-        only: ``domain/product`` of the only one wanted.
+        path: Project folder, product folder, or a file in either; or ``domain/product`` of this project, as other
+            verbs call it.
     """
-    from landfall.spec.load import load_products
-    from landfall.spec.project import find_project
+    from landfall.spec.project import PRODUCTS_FOLDER, find_project
 
     if path is None:
-        return load_products(here.folder(), only, target=here.target_name)
-    place = _existing(here, path)
-    root = find_project(place)
-    return load_products(root, _product_at(root, place.resolve()), target=here.target_name)
-
-
-def _existing(here: Invocation, path: Path) -> Path:
-    """Return where ``path`` leads: a product may be called as other verbs call it, ``domain/product``."""
-    from landfall.spec.project import PRODUCTS_FOLDER
-
-    if path.exists():
-        return path
-    named = here.folder() / PRODUCTS_FOLDER / path
-    if not named.exists():
+        return here.folder(), None
+    place = path if path.exists() else here.folder() / PRODUCTS_FOLDER / path
+    if not place.exists():
         raise typer.BadParameter(
             f"{path} does not exist, nor does {PRODUCTS_FOLDER}/{path}", param_hint="PATH"
         )
-    return named
+    root = find_project(place)
+    return root, _product_at(root, place.resolve())
 
 
-def _check_tests(here: Invocation, path: Path | None, products: "Sequence[Product]") -> None:
+def _check_tests(root: Path, products: "Sequence[Product]") -> None:
     """Check the tests of products, too: raises ``InvalidSpec`` with every fault of their files."""
     from landfall.spec.faults import InvalidSpec
     from landfall.spec.product_tests import check_product_tests
-    from landfall.spec.project import find_project
 
-    root = here.folder() if path is None else find_project(_existing(here, path))
     faults = [fault for product in products for fault in check_product_tests(root, product)[1]]
     if faults:
         raise InvalidSpec(faults)
