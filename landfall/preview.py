@@ -1,7 +1,10 @@
 """The first rows of a Delta table, read straight from the lake, without Spark."""
 
+import base64
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from typing import Any
 
 from deltalake import DeltaTable, QueryBuilder
@@ -10,6 +13,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from landfall.errors import ErrorKind, LandfallError
 from landfall.settings import Settings
 
+# As Spark writes them into JSON.
+_NO_NUMBERS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 _STORAGE_SCOPE = "https://storage.azure.com/.default"
 
 
@@ -106,6 +111,14 @@ def preview(
     return Preview(uri=uri, version=table.version(), columns=shown, rows=rows)
 
 
+def plain_rows(preview: Preview) -> list[dict[str, Any]]:
+    """Return the rows of a preview as JSON has them: a value without a form in JSON is a text.
+
+    Decimals keep their digits, bytes are in base64, and what is no number is called so.
+    """
+    return [{name: _plain(row[name]) for name in preview.columns} for row in preview.rows]
+
+
 def open_table(settings: Settings, uri: str) -> DeltaTable:
     """Return the Delta table at an ``abfss://`` address.
 
@@ -147,6 +160,23 @@ def storage_options(settings: Settings) -> dict[str, str]:
 def _rows_of(table: DeltaTable, query: str) -> tuple[dict[str, Any], ...]:
     answer = QueryBuilder().register("preview", table).execute(query).read_all()
     return tuple(answer.to_struct_array().to_pylist()) if answer.num_rows else ()
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else _NO_NUMBERS.get(value, "NaN")
+        case datetime() | date() | time():
+            return value.isoformat()
+        case bytes():
+            return base64.b64encode(value).decode()
+        case dict():
+            return {str(name): _plain(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+    return str(value)
 
 
 def _sort_key(text: str) -> tuple[str, str]:

@@ -112,12 +112,19 @@ class RunAnswer(Answer):
     rerun_of: str | None
 
 
-class RunCostsAnswer(RunAnswer):
-    """One run with the seconds of its jobs, and what they cost where `jobs.price_per_hour` is set; its trace."""
+class RunDetailAnswer(RunAnswer):
+    """One run with its nodes by state, its rows, the seconds of its jobs, its trace and its orchestration.
 
+    What its jobs cost is there where `jobs.price_per_hour` is set.
+    """
+
+    states: dict[NodeState, int]
+    rows_published: int
+    rows_quarantined: int
     job_seconds: float
     cost_estimate: float | None
     trace_id: str
+    instance_id: str
 
 
 class NodeAnswer(Answer):
@@ -302,6 +309,7 @@ class LineageAnswer(Answer):
 
     model_config = ConfigDict(extra="allow")
 
+    columns: list[str] = Field(description="Columns of the dataset that lineage knows.")
     links: list[LineageLink]
     origins: list[LineageOrigin]
 

@@ -9,7 +9,17 @@ from landfall.api.faults import answer_faults
 from landfall.api.headers import HeadAsGet, SecurityHeaders
 from landfall.api.identity import Owners, viewer
 from landfall.api.reply import Reply
-from landfall.api.routes import audit, catalogue, explaining, landing, products, quarantine, runs
+from landfall.api.routes import (
+    audit,
+    catalogue,
+    explaining,
+    landing,
+    products,
+    publishing,
+    quarantine,
+    run_shape,
+    runs,
+)
 from landfall.console.router import router as console
 from landfall.settings import IdentitySettings
 
@@ -35,7 +45,9 @@ def create_app(identity: IdentitySettings) -> FastAPI:
     for router in (
         products.router,
         catalogue.router,
+        publishing.router,
         runs.router,
+        run_shape.router,
         landing.router,
         quarantine.router,
         explaining.router,

@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from landfall.api.reply import Reply, problem_of
+from landfall.api.reply import Reply
 from landfall.metadata.catalog import (
     DatasetNotApplied,
     UnknownProduct,
@@ -20,6 +20,8 @@ from landfall.planning.graph import build_graph
 from landfall.runs.attention import attention
 from landfall.runs.dataset_history import Build, build_history, quality_history
 from landfall.runs.dataset_list import DatasetFilter, DatasetSummary, list_datasets
+from landfall.runs.finding import find
+from landfall.runs.leases import read_lease
 from landfall.runs.product_detail import consumers_of, rows_by_run
 from landfall.runs.product_list import (
     ProductFilter,
@@ -57,8 +59,10 @@ def show_product(database: Database, key: str, *, scope: Scope = EVERYTHING) -> 
         if not own and summary.ports == 0:
             raise UnknownProduct(key, ())
         current = database.read(lambda connection: get_current_product(connection, key))
-    except UnknownProduct as error:
-        return problem_of(error if own else UnknownProduct(key, ()))
+    except UnknownProduct:
+        if own:
+            raise
+        raise UnknownProduct(key, ()) from None
     product = current.product
     ports = [
         {"dataset": port.dataset, "version": port.version, "contract": port.contract}
@@ -66,10 +70,13 @@ def show_product(database: Database, key: str, *, scope: Scope = EVERYTHING) -> 
     ]
     readers = database.read(lambda connection: consumers_of(connection, key)) if own else ()
     rows = database.read(lambda connection: rows_by_run(connection, current.product_id)) if own else ()
+    lease = database.read(lambda connection: read_lease(connection, current.product_id)) if own else None
+    pause = lease.pause if lease is not None else None
     return Reply(
         200,
         {
             **asdict(product_as_seen(summary, scope)),
+            "pause": asdict(pause) if pause is not None else None,
             "port_list": ports,
             # Who of another domain reads a port is that domain's own business.
             "consumers": [asdict(item) for item in readers if scope.sees(item.product.partition("/")[0])],
@@ -94,8 +101,8 @@ def show_dataset(database: Database, product: str, dataset: str, *, scope: Scope
     name = f"{product}.{dataset}"
     try:
         of_product, found = database.read(lambda connection: get_dataset(connection, name, scope=scope))
-    except (DatasetNotApplied, UnknownProduct):
-        return problem_of(DatasetNotApplied(name, None))
+    except (DatasetNotApplied, UnknownProduct) as error:
+        raise DatasetNotApplied(name, None) from error
     own = scope.sees(of_product.domain)
     ports = [port.version for port in of_product.ports if port.dataset == found.name]
     return Reply(
@@ -173,6 +180,12 @@ def show_version(database: Database, product: str, number: int) -> Reply:
 def show_attention(database: Database, *, scope: Scope = EVERYTHING, now: datetime) -> Reply:
     """Answer ``GET /api/attention``: what needs somebody."""
     return Reply(200, asdict(database.read(lambda connection: attention(connection, scope=scope, now=now))))
+
+
+def show_found(database: Database, text: str, *, scope: Scope = EVERYTHING, limit: int) -> Reply:
+    """Answer ``GET /api/search``: what a text is found in, so many of each kind."""
+    found = database.read(lambda connection: find(connection, text, scope=scope, limit=limit))
+    return Reply(200, {"found": [asdict(item) for item in found]})
 
 
 def page_object(name: str, page: Page[Any]) -> dict[str, Any]:

@@ -5,16 +5,19 @@ from datetime import datetime
 from typing import Any
 
 from landfall.api.answers import Answer
+from landfall.contracts.contract import Contract
 from landfall.landing.dead_letters import DeadLetter
 from landfall.metadata.alarms import Alarm
 from landfall.metadata.versions import Version
 from landfall.runs.attention import LateDelivery
 from landfall.runs.dataset_history import Build, QualityCheck
 from landfall.runs.dataset_list import DatasetSummary
+from landfall.runs.finding import Found
 from landfall.runs.leases import Pause
 from landfall.runs.product_detail import Consumer
 from landfall.runs.product_list import ProductSummary
 from landfall.runs.queries import RunSummary
+from landfall.runs.refused_list import RefusedRows
 from landfall.runs.states import RunState
 
 
@@ -48,6 +51,7 @@ class RunRowsAnswer(Answer):
 class ProductDetail(ProductSummary):
     """One product."""
 
+    pause: Pause | None
     port_list: list[PortAnswer]
     consumers: list[Consumer]
     rows_by_run: list[RunRowsAnswer]
@@ -87,6 +91,35 @@ class DatasetDetail(Answer):
     columns: list[ColumnAnswer]
     rules: list[RuleAnswer]
     ports: list[int]
+
+
+class ContractList(Answer):
+    """What the ports of a product promise, in the order of its file."""
+
+    contracts: list[Contract]
+
+
+class PreviewAnswer(Answer):
+    """Some rows of a table; a value that JSON has no form for is a text."""
+
+    product: str
+    dataset: str
+    version: int
+    columns: list[str]
+    rows: list[dict[str, Any]]
+
+
+class RefusedPage(Answer):
+    """Datasets of which rows were refused, those first of which some were refused last."""
+
+    datasets: list[RefusedRows]
+    following: str | None
+
+
+class FoundAnswer(Answer):
+    """What a text was found in."""
+
+    found: list[Found]
 
 
 class CheckPage(Answer):

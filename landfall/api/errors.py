@@ -123,3 +123,15 @@ class InternalFault(HttpRefusal):
             "The app met a fault of its own and has done nothing, or not all of it. Its log says more; acts are safe "
             "to repeat."
         )
+
+
+class NoSuchPort(HttpRefusal):
+    """A product does not publish that version of a dataset."""
+
+    code = "LF6142"
+    status = 404
+
+    def __init__(self, port: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"{port} is not published; the ports of its product are: {', '.join(known) or 'none'}."
+        )

@@ -20,6 +20,7 @@ from landfall.runs.quarantining import (
     HeldRows,
     request_held,
 )
+from landfall.runs.refused_list import list_refused
 from landfall.settings import Settings
 
 # `landfall.quarantine` reads the lake with a large library, which must not hold up the start of the app: it is
@@ -38,6 +39,24 @@ def show_quarantine(
     finally:
         lake.close()
     return Reply(200, [asdict(item) for item in found])
+
+
+def show_refused(
+    database: Database,
+    product: str | None,
+    *,
+    since: datetime | None,
+    scope: Scope,
+    limit: int,
+    cursor: str | None,
+) -> Reply:
+    """Answer ``GET /api/quarantine/datasets``: where rows were refused, from SQL alone."""
+    page = database.read(
+        lambda connection: list_refused(
+            connection, product=product, since=since, scope=scope, limit=limit, cursor=cursor
+        )
+    )
+    return Reply(200, {"datasets": [asdict(item) for item in page.items], "following": page.following})
 
 
 def show_quarantined_rows(

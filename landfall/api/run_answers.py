@@ -11,8 +11,10 @@ from landfall.runs.file_history import FileVersion
 from landfall.runs.pack_neighbours import PackNeighbour
 from landfall.runs.queries import RuleResult, RunEvent
 from landfall.runs.request_list import RequestSummary
+from landfall.runs.run_graph import NodeEdge
 from landfall.runs.run_lineage import RunEdge
 from landfall.runs.run_nodes import Neighbour, NodeFile
+from landfall.runs.run_timeline import LayerTime, NodeTime
 from landfall.runs.states import NodeState
 
 
@@ -86,6 +88,59 @@ class RunLineagePage(Answer):
     """Datasets that a run read and wrote, in the order of its plan."""
 
     edges: list[RunEdge]
+    following: str | None
+
+
+class EdgePage(Answer):
+    """Which nodes of a run wait for which, as it was opened."""
+
+    run_id: str
+    edges: list[NodeEdge]
+    following: str | None
+
+
+class BandAnswer(Answer):
+    """Nodes of a layer at neighbouring steps, and how many of them are in each state."""
+
+    layer: str
+    number: int
+    nodes: int
+    first_step: int
+    last_step: int
+    states: dict[NodeState, int]
+
+
+class BandEdge(Answer):
+    """How many edges lead from the nodes of a band to those of another one, or stay within it."""
+
+    before_layer: str
+    before_number: int
+    after_layer: str
+    after_number: int
+    edges: int
+
+
+class RunGraphAnswer(Answer):
+    """A run as its bands, whatever the number of its nodes: layers in the order of the plan."""
+
+    run_id: str
+    nodes: int
+    bands: list[BandAnswer]
+    edges: list[BandEdge]
+
+
+class TimelineAnswer(Answer):
+    """When the nodes of a run were at work.
+
+    ``chain`` are the nodes that decided when it ended, or so far, the first one first, and ``critical_s`` the seconds
+    from the first start to the last end of them; ``layers`` are all nodes that have started.
+    """
+
+    run_id: str
+    nodes: list[NodeTime]
+    layers: list[LayerTime]
+    chain: list[str]
+    critical_s: float
     following: str | None
 
 

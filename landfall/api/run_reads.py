@@ -1,5 +1,6 @@
 """Runs as they are read over HTTP: lists, one run, its nodes with attempts and logs, events, files and rules."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
@@ -14,10 +15,11 @@ from landfall.metadata.paging import PAGE_ROWS
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.planning.plan import NodeKey
 from landfall.runs.costs import run_costs
-from landfall.runs.ids import RunID, node_instance
+from landfall.runs.ids import RunID, node_instance, run_instance
 from landfall.runs.pausing import find_pauses
 from landfall.runs.queries import NodeSummary, RunSummary, left_out_of
 from landfall.runs.request_list import RequestFilter, list_requests
+from landfall.runs.run_graph import row_totals, states_by_band
 from landfall.runs.run_lineage import find_run_lineage
 from landfall.runs.run_list import RunFilter, RunOrder, find_runs, get_run_summary
 from landfall.runs.run_nodes import (
@@ -73,17 +75,23 @@ def show_requests(
 
 def show_run(database: Database, run_id: str) -> Reply:
     """Answer ``GET /api/runs/{id}``."""
-    found, costs = database.read(
+    found, costs, states, rows = database.read(
         lambda connection: (
             get_run_summary(connection, RunID(run_id)),
             run_costs(connection, RunID(run_id)),
+            states_by_band(connection, RunID(run_id)),
+            row_totals(connection, RunID(run_id)),
         )
     )
     body = {
         **_summary(found),
+        "states": dict(sum(states.values(), Counter())),
+        "rows_published": rows.published,
+        "rows_quarantined": rows.quarantined,
         "job_seconds": costs.total_s,
         "cost_estimate": costs.total,
         "trace_id": run_span(run_id).trace,
+        "instance_id": run_instance(RunID(run_id)),
     }
     return Reply(200, body)
 

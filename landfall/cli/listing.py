@@ -44,5 +44,10 @@ def instant_of(text: str | None, option: str) -> datetime | None:
 
 def note_following(page: "Page[Any]") -> None:
     """Say how the list goes on, where it does."""
-    if page.following is not None:
-        note(f"there is more: --cursor {page.following} goes on")
+    note_more(page.following)
+
+
+def note_more(following: str | None) -> None:
+    """Say how a list goes on behind a page that gave this cursor; nothing at its end."""
+    if following is not None:
+        note(f"there is more: --cursor {following} goes on")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from landfall.cli import (
+    applied,
     audit,
     backfills,
     catalog,
@@ -27,6 +28,7 @@ from landfall.cli import (
     profile,
     purge,
     quarantine,
+    run_shape,
     running,
     runs,
     slo,
@@ -85,7 +87,10 @@ copying.register(app)
 importing.register(app)
 letters.register(app)
 quarantine.register(app)
-running.register(app, runs.register(app))
+of_runs = runs.register(app)
+running.register(app, of_runs)
+run_shape.register(of_runs)
+applied.register(app)
 operating.register(app)
 backfills.register(app)
 lineage.register(app)

@@ -12,7 +12,7 @@ from landfall.cli.bulk import DryRun, Yes
 from landfall.cli.completing import complete_dataset, complete_held_state, complete_product, complete_run
 from landfall.cli.examples import examples
 from landfall.cli.exit_codes import ExitCode
-from landfall.cli.listing import Cursor, note_following
+from landfall.cli.listing import Cursor, Limit, Since, instant_of, note_following
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_rows
 from landfall.cli.project import Invocation, invocation
 from landfall.cli.running import follow
@@ -34,6 +34,7 @@ _LIST_COLUMNS = (
     "rows_released",
     "rows_discarded",
 )
+_REFUSING_COLUMNS = ("product", "dataset", "rows", "runs", "last_run", "last_rows", "last_at")
 _ROW_COLUMNS = ("state", "rules", "source_file", "line", "run_id", "quarantined_at", "reason", "row")
 
 DatasetArgument = Annotated[
@@ -66,6 +67,7 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True, rich_markup_mode=None, help="Rows that were refused, and what becomes of them."
     )
     group.command("list", epilog=examples("landfall quarantine list --product mobility/flights"))(list_held)
+    group.command("datasets", epilog=examples("landfall quarantine datasets --since 7d"))(list_refusing)
     group.command(
         epilog=examples(
             "landfall quarantine show planes_landed",
@@ -84,6 +86,36 @@ def register(app: typer.Typer) -> None:
         )
     )(discard)
     app.add_typer(group, name="quarantine")
+
+
+def list_refusing(
+    context: typer.Context,
+    product: Annotated[
+        str | None, typer.Option(help="Only those of this domain/product.", autocompletion=complete_product)
+    ] = None,
+    since: Since = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """List datasets of which runs refused rows, those of which some were refused last first.
+
+    It asks the database alone; how many rows are still held, `landfall quarantine list` counts in the lake.
+    """
+    from landfall.runs.refused_list import list_refused
+
+    wanted_since = instant_of(since, "--since")
+    found = (
+        invocation(context)
+        .database()
+        .read(
+            lambda connection: list_refused(
+                connection, product=product, since=wanted_since, limit=limit, cursor=cursor
+            )
+        )
+    )
+    show_rows([asdict(item) for item in found.items], _REFUSING_COLUMNS, output)
+    note_following(found)
 
 
 def list_held(

@@ -42,6 +42,7 @@ def preview(
 ) -> None:
     """Show the first rows of a table, straight from the lake."""
     from landfall.metadata.catalog import get_dataset
+    from landfall.preview import plain_rows
 
     here = invocation(context)
     product, found = here.database().read(partial(get_dataset, text=dataset))
@@ -54,7 +55,7 @@ def preview(
         columns=_names(columns),
         order_by=_names(order_by),
     )
-    show_rows(read.rows, read.columns, output)
+    show_rows(plain_rows(read), read.columns, output)
     note(f"{product.key}.{found.name}, table version {read.version}: {read.uri}")
 
 

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Request, Response
 from landfall.api.access import of_product
 from landfall.api.catalogue import dataset_as_seen
 from landfall.api.identity import Caller, backend_of
+from landfall.api.publishing import show_preview
+from landfall.concealing import concealed
 from landfall.console.choices import chosen, words
 from landfall.console.rendering import here, render
 from landfall.console.routing import PageRoute
@@ -26,6 +28,7 @@ from landfall.spec.model import Layer, Product
 router = APIRouter(route_class=PageRoute)
 
 _LIVE_S = 10
+_MOST_ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,24 @@ def show_dataset(request: Request, caller: Caller, domain: str, product: str, da
         builds=builds,
         findings=explain(evidence, now=now),
         may_act=caller.may(Role.OPERATOR, domain),
+    )
+
+
+@router.get("/datasets/{domain}/{product}/{dataset}/rows")
+def show_rows(request: Request, caller: Caller, domain: str, product: str, dataset: str) -> Response:
+    """Show some rows of a dataset's table, straight from the lake; of another domain, of a port."""
+    backend = backend_of(request)
+    found = show_preview(
+        backend.database,
+        backend.settings,
+        f"{domain}/{product}",
+        dataset,
+        columns=(),
+        limit=_MOST_ROWS,
+        scope=caller.scope,
+    ).body
+    return render(
+        request, caller, "datasets/rows.html", section="datasets", preview=concealed(found), most=_MOST_ROWS
     )
 
 

@@ -8,7 +8,7 @@ from landfall.console.lineage_drawing import draw
 from landfall.console.rendering import here, render
 from landfall.console.routing import PageRoute
 from landfall.lineage.traces import ALL_COLUMNS
-from landfall.metadata.lineage import Direction, columns_of
+from landfall.metadata.lineage import Direction
 from landfall.runs.dataset_list import DatasetFilter, list_datasets
 from landfall.runs.files_behind import files_behind
 from landfall.runs.provenance import provenance
@@ -40,11 +40,10 @@ def show_lineage(request: Request, caller: Caller) -> Response:
     if depth_text not in dict(_DEPTHS):
         raise InvalidRequest([f"depth: {depth_text!r} is none of 1, 2, 3."])
     depth = int(depth_text) if depth_text else None
-    upstream, downstream, columns, files = database.read(
+    upstream, downstream, files = database.read(
         lambda connection: (
             up := provenance(connection, subject, Direction.UPSTREAM, depth=depth, scope=caller.scope),
             provenance(connection, subject, Direction.DOWNSTREAM, depth=depth, scope=caller.scope),
-            sorted(columns_of(connection, up.subject.dataset)),
             files_behind(
                 connection,
                 up.subject.dataset.removeprefix("quarantine/"),
@@ -61,7 +60,7 @@ def show_lineage(request: Request, caller: Caller) -> Response:
         section="lineage",
         subject=upstream.subject,
         column=None if upstream.subject.column == ALL_COLUMNS else upstream.subject.column,
-        columns=columns,
+        columns=upstream.columns,
         drawing=draw(upstream.subject.dataset, upstream.links, downstream.links),
         sides=(("Made of", upstream.links[:_MOST_LINKS]), ("Goes into", downstream.links[:_MOST_LINKS])),
         counts=(len(upstream.links), len(downstream.links)),

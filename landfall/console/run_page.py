@@ -18,7 +18,7 @@ from landfall.console.looks import NODE_STATES
 from landfall.console.outlines import OUTLINES
 from landfall.console.rendering import here, render, unchanged
 from landfall.console.routing import PageRoute
-from landfall.console.timeline import ROWS, SCALE, Rows, make_timeline
+from landfall.console.timeline import ROWS, SCALE, make_timeline
 from landfall.metadata.engine import Database
 from landfall.metadata.paging import Page
 from landfall.planning.plan import NodeKey
@@ -46,13 +46,7 @@ from landfall.runs.run_nodes import (
     get_node,
     run_rules,
 )
-from landfall.runs.run_timeline import (
-    deciding_chain,
-    layer_times,
-    longest_times,
-    times_by_start,
-    times_of,
-)
+from landfall.runs.run_timeline import Rows, run_times
 from landfall.runs.states import FINAL_RUN_STATES, NodeState
 
 router = APIRouter(route_class=PageRoute)
@@ -191,36 +185,27 @@ def _timeline(asked: _Asked) -> dict[str, Any]:
     if text not in tuple(Rows):
         raise InvalidRequest([f"rows: {text!r} is none of {', '.join(Rows)}."])
     until = asked.run.finished_at or asked.now
-
-    def read(connection: sa.Connection) -> dict[str, Any]:
-        chain = deciding_chain(connection, run_id)
-        ends = times_of(connection, [chain.ids[0], chain.ids[-1]]) if chain.ids else ()
-        following = None
-        match Rows(text):
-            case Rows.CRITICAL:
-                nodes = times_of(connection, chain.ids[:ROWS])
-            case Rows.LONGEST:
-                nodes = longest_times(connection, run_id, until=until, limit=ROWS)
-            case Rows.ALL:
-                page_ = times_by_start(connection, run_id, limit=ROWS, cursor=asked.given.get("cursor"))
-                nodes, following = page_.items, page_.following
-        timeline = make_timeline(
-            nodes,
-            layer_times(connection, run_id),
-            critical=frozenset(chain.keys),
-            begun_at=asked.run.created_at,
-            until=until,
+    found = asked.read(
+        lambda connection: run_times(
+            connection, run_id, Rows(text), until=until, limit=ROWS, cursor=asked.given.get("cursor")
         )
-        critical_s = ((ends[-1].finished_at or until) - ends[0].started_at).total_seconds() if ends else 0.0
-        return {
-            "timeline": timeline,
-            "chain_nodes": len(chain.keys),
-            "critical_s": critical_s,
-            "following": following,
-        }
-
-    shown: dict[str, Any] = asked.read(read)
-    return {**shown, "rows": Rows(text), "all_rows": tuple(Rows), "scale": SCALE}
+    )
+    timeline = make_timeline(
+        found.nodes,
+        found.layers,
+        critical=frozenset(found.chain),
+        begun_at=asked.run.created_at,
+        until=until,
+    )
+    return {
+        "timeline": timeline,
+        "chain_nodes": len(found.chain),
+        "critical_s": found.critical_s,
+        "following": found.following,
+        "rows": Rows(text),
+        "all_rows": tuple(Rows),
+        "scale": SCALE,
+    }
 
 
 def _nodes(asked: _Asked) -> dict[str, Any]:

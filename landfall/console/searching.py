@@ -13,18 +13,14 @@ from landfall.console.address import Address, page, product_page
 from landfall.console.navigation import ENTRIES
 from landfall.console.rendering import here, render
 from landfall.console.routing import PageRoute
-from landfall.landing.queries import FileFilter, list_files
-from landfall.metadata.catalog import find_names
 from landfall.metadata.scope import Scope
-from landfall.runs.run_list import RunFilter, find_runs
+from landfall.runs.finding import Found, Kind, find
 
 router = APIRouter(route_class=PageRoute)
 
-_MOST_OF_A_KIND = 6
-
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Shown:
     """Something that was found, and where it is shown."""
 
     kind: str
@@ -45,26 +41,21 @@ def show_search(request: Request, caller: Caller) -> Response:
     return render(request, caller, "search.html", text=text, found=found)
 
 
-def _search(connection: sa.Connection, text: str, scope: Scope) -> Iterator[Found]:
+def _search(connection: sa.Connection, text: str, scope: Scope) -> Iterator[Shown]:
     for entry in ENTRIES:
         if text.lower() in entry.label.lower():
-            yield _found("page", entry.label, "", entry.address)
-    if not text:
-        return
-    for product, dataset in find_names(connection, text, scope=scope, limit=_MOST_OF_A_KIND):
-        if dataset is None:
-            yield _found("product", product, "", product_page("products", product))
-        else:
-            yield _found("dataset", dataset, product, product_page("datasets", product, dataset))
-    runs = find_runs(connection, RunFilter(begins=text), scope=scope, limit=_MOST_OF_A_KIND)
-    for run in runs.items:
-        yield _found("run", run.run_id, f"{run.product}, {run.state}", page("runs", run.run_id))
-    files = list_files(connection, FileFilter(name=text), scope=scope, limit=_MOST_OF_A_KIND)
-    for file in files.items:
-        yield _found(
-            "file", file.name, f"{file.dataset or 'no dataset'}, {file.state}", page("files", file.file_id)
-        )
+            yield Shown("page", entry.label, "", str(entry.address))
+    for item in find(connection, text, scope=scope):
+        yield Shown(item.kind, item.name, item.about, str(_address(item)))
 
 
-def _found(kind: str, name: str, about: str, address: Address) -> Found:
-    return Found(kind, name, about, str(address))
+def _address(item: Found) -> Address:
+    match item.kind:
+        case Kind.PRODUCT:
+            return product_page("products", item.key)
+        case Kind.DATASET:
+            return product_page("datasets", item.about, item.name)
+        case Kind.RUN:
+            return page("runs", item.key)
+        case Kind.FILE:
+            return page("files", item.key)

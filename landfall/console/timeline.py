@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from landfall.planning.plan import NodeKey
 from landfall.runs.run_timeline import LayerTime, NodeTime
@@ -13,14 +12,6 @@ SCALE = 1000
 """Length of the scale that bars are measured in."""
 ROWS = 100
 _TICKS = 4
-
-
-class Rows(StrEnum):
-    """Which nodes a timeline shows."""
-
-    ALL = "all"
-    CRITICAL = "critical"
-    LONGEST = "longest"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from landfall.lineage.traces import DatasetColumn
 from landfall.metadata.catalog import is_among
-from landfall.metadata.lineage import Direction, LineageLink, batches, find_subject, walk
+from landfall.metadata.lineage import Direction, LineageLink, batches, columns_of, find_subject, walk
 from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.tables import data_products, data_quality_results, landed_files, published_data_sets
 from landfall.runs.states import FileState
@@ -41,12 +41,14 @@ class Provenance:
     """What lineage says of one dataset or column.
 
     Attributes:
+        columns: Those of the subject's dataset that lineage knows, sorted.
         links: Edges in one direction, nearest first.
         origins: Of the subject's dataset and of every dataset on the way that was ever published.
     """
 
     subject: DatasetColumn
     direction: Direction
+    columns: tuple[str, ...]
     links: tuple[LineageLink, ...]
     origins: tuple[Origin, ...]
 
@@ -55,6 +57,7 @@ class Provenance:
         return {
             "subject": str(self.subject),
             "direction": str(self.direction),
+            "columns": list(self.columns),
             "links": [
                 {
                     "depth": link.depth,
@@ -94,7 +97,8 @@ def provenance(
     links = walk(connection, subject, direction, depth=depth, scope=scope)
     passed = [subject.dataset, *(end.dataset for link in links for end in (link.source, link.target))]
     own = [name for name in dict.fromkeys(passed) if scope.sees(name.partition("/")[0])]
-    return Provenance(subject, direction, links, origins(connection, own))
+    columns = tuple(sorted(columns_of(connection, subject.dataset)))
+    return Provenance(subject, direction, columns, links, origins(connection, own))
 
 
 def origins(connection: sa.Connection, datasets: Sequence[str]) -> tuple[Origin, ...]:

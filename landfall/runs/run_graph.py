@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from landfall.metadata.paging import Page, SortKey, read_page
 from landfall.metadata.tables import node_run_edges, node_runs, run_events, runs
 from landfall.planning.plan import NodeKey
 from landfall.runs.ids import RunID
@@ -90,6 +91,14 @@ class EdgesOfNodes:
     between: tuple[tuple[NodeKey, NodeKey], ...]
     before: Mapping[tuple[BandKey, NodeKey], int]
     after: Mapping[tuple[NodeKey, BandKey], int]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEdge:
+    """A node that is waited for, and one that waits for it."""
+
+    before: NodeKey
+    after: NodeKey
 
 
 StatesByBand = Mapping[BandKey, Counter[NodeState]]
@@ -262,6 +271,25 @@ def edges_of(connection: sa.Connection, run_id: RunID, keys: Collection[NodeKey]
             (key, band): count
             for key, band, count in _counted(connection, run_id, keys, edges.FromNode, edges.ToNode)
         },
+    )
+
+
+def list_edges(
+    connection: sa.Connection, run_id: RunID, *, limit: int, cursor: str | None = None
+) -> Page[NodeEdge]:
+    """Return a page of the edges that a run was opened with, by their ends.
+
+    Raises:
+        NotACursor: The cursor is of no such list.
+    """
+    edges = node_run_edges.c
+    return read_page(
+        connection,
+        sa.select(edges.FromNode, edges.ToNode).where(edges.RunID == run_id),
+        [SortKey("before", edges.FromNode), SortKey("after", edges.ToNode)],
+        lambda row: NodeEdge(NodeKey(row.FromNode), NodeKey(row.ToNode)),
+        limit=limit,
+        cursor=cursor,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -63,7 +64,73 @@ class Chain:
     ids: tuple[int, ...] = ()
 
 
+class Rows(StrEnum):
+    """Which nodes a timeline shows: all by their start, the deciding chain, or those that took longest."""
+
+    ALL = "all"
+    CRITICAL = "critical"
+    LONGEST = "longest"
+
+
+@dataclass(frozen=True, slots=True)
+class RunTimes:
+    """When a run was at work.
+
+    Attributes:
+        nodes: Those asked for.
+        layers: Of all nodes that have started.
+        chain: The nodes that decided when the run ended, or so far.
+        critical_s: Seconds from the first start to the last end of that chain; 0 as long as nothing has started.
+        following: The cursor of the next page, where all nodes were asked for.
+    """
+
+    nodes: tuple[NodeTime, ...]
+    layers: tuple[LayerTime, ...]
+    chain: tuple[NodeKey, ...]
+    critical_s: float
+    following: str | None
+
+
 _NODES = node_runs.c
+
+
+def run_times(
+    connection: sa.Connection,
+    run_id: RunID,
+    rows: Rows,
+    *,
+    until: datetime,
+    limit: int,
+    cursor: str | None = None,
+) -> RunTimes:
+    """Return when a run was at work.
+
+    Args:
+        until: When it ended, or now: to when nodes at work are counted.
+        limit: Nodes to show, 500 at most.
+        cursor: Of the page before, where all nodes are asked for.
+
+    Raises:
+        NotACursor: The cursor is of no such list.
+    """
+    chain = deciding_chain(connection, run_id)
+    ends = times_of(connection, [chain.ids[0], chain.ids[-1]]) if chain.ids else ()
+    following = None
+    match rows:
+        case Rows.CRITICAL:
+            nodes = times_of(connection, chain.ids[:limit])
+        case Rows.LONGEST:
+            nodes = longest_times(connection, run_id, until=until, limit=limit)
+        case Rows.ALL:
+            page = times_by_start(connection, run_id, limit=limit, cursor=cursor)
+            nodes, following = page.items, page.following
+    return RunTimes(
+        nodes=nodes,
+        layers=layer_times(connection, run_id),
+        chain=chain.keys,
+        critical_s=((ends[-1].finished_at or until) - ends[0].started_at).total_seconds() if ends else 0.0,
+        following=following,
+    )
 
 
 def layer_times(connection: sa.Connection, run_id: RunID) -> tuple[LayerTime, ...]:

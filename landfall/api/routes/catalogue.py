@@ -14,6 +14,7 @@ from landfall.api.catalogue_answers import (
     CheckPage,
     DatasetDetail,
     DatasetPage,
+    FoundAnswer,
     ProductDetail,
     ProductPage,
     RolledBack,
@@ -38,6 +39,24 @@ _Contains = Annotated[str | None, Query(max_length=200, description="Part of the
 async def show_attention(request: Request, caller: Caller) -> Response:
     """Say what needs somebody: late deliveries, failed runs, broken rules, dead letters, alarms, pauses."""
     return await read(request, catalogue.show_attention, scope=caller.scope, now=backend_of(request).now())
+
+
+@router.get("/search", response_model=FoundAnswer, responses=problems())
+async def show_found(
+    request: Request,
+    caller: Caller,
+    q: Annotated[
+        str,
+        Query(
+            min_length=1,
+            max_length=200,
+            description="Part of a product's or dataset's name, or how a run's id or a file's name begins.",
+        ),
+    ],
+    limit: Annotated[int, Query(ge=1, le=50, description="Of each kind.")] = 6,
+) -> Response:
+    """Find products, datasets, runs and files by what somebody types."""
+    return await read(request, catalogue.show_found, q.strip(), scope=caller.scope, limit=limit)
 
 
 @router.get("/products", response_model=ProductPage, responses=problems())

@@ -9,9 +9,10 @@ from landfall.api.access import of_filter, of_product
 from landfall.api.answering import act, problems, read
 from landfall.api.answers import ChosenRows, RefusedRows, StartedRun
 from landfall.api.bodies import ActOnQuarantine
+from landfall.api.catalogue_answers import RefusedPage
 from landfall.api.describing import takes
 from landfall.api.identity import Caller, backend_of
-from landfall.api.parameters import Cursor, Limit
+from landfall.api.parameters import Cursor, Limit, Product, Since, instant
 from landfall.roles import Role
 from landfall.runs.held_rows import HeldByRule, HeldState, RowOrder
 from landfall.runs.quarantining import HeldAct, HeldRows
@@ -27,6 +28,28 @@ async def show_quarantine(
     of_filter(caller, product)
     settings = backend_of(request).settings
     return await read(request, quarantine.show_quarantine, settings, product, dataset, scope=caller.scope)
+
+
+@router.get("/quarantine/datasets", response_model=RefusedPage, responses=problems(404))
+async def show_refused(
+    request: Request,
+    caller: Caller,
+    product: Product = None,
+    since: Since = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """List datasets of which runs refused rows, those of which some were refused last first."""
+    of_filter(caller, product)
+    return await read(
+        request,
+        quarantine.show_refused,
+        product,
+        since=instant(since, backend_of(request).now(), "since"),
+        scope=caller.scope,
+        limit=limit,
+        cursor=cursor,
+    )
 
 
 @router.get(

@@ -12,7 +12,7 @@ from landfall.api.answers import (
     BulkAnswer,
     CancelAnswer,
     RequestAnswer,
-    RunCostsAnswer,
+    RunDetailAnswer,
     StartedRun,
 )
 from landfall.api.bodies import CancelRuns, NoBody, ReplayRun, RerunRun, RerunRuns
@@ -101,7 +101,7 @@ async def rerun_runs(request: Request, caller: Caller) -> Response:
     return await act(request, caller, bulk.request_reruns, await request.body(), scope=scope)
 
 
-@router.get("/runs/{run_id}", response_model=RunCostsAnswer, responses=problems(404))
+@router.get("/runs/{run_id}", response_model=RunDetailAnswer, responses=problems(404))
 async def show_run(request: Request, caller: Caller, run_id: str) -> Response:
     """Show one run."""
     return await read(request, run_reads.show_run, await of_run(request, caller, run_id))

@@ -129,6 +129,8 @@ OWN = {
 }
 # They read the lake, which is not there.
 OF_THE_LAKE = {
+    f"/api/datasets/sales/orders/{HIDDEN}/preview",
+    "/api/datasets/finance/report/report/preview",
     "/api/quarantine",
     f"/api/products/sales/orders/quarantine/{HIDDEN}/rows",
     "/api/products/finance/report/quarantine/report/rows",
@@ -160,6 +162,11 @@ def reads(database: Database) -> list[str]:
         *(f"{path}?product=sales/orders" for path in ("/api/runs", "/api/files", "/api/alarms", "/api/config",
                                                        "/api/requests", "/api/backfills", "/api/versions",
                                                        "/api/datasets")),
+        "/api/products/sales/orders/contracts/open_book/1",
+        f"/api/products/sales/{HIDDEN}/contracts",
+        f"/api/search?q={HIDDEN[:3]}",
+        "/api/search?q=or",
+        "/api/quarantine/datasets?product=sales/orders",
         "/api/products/sales/typo",
         f"/api/products/sales/{HIDDEN}",
         "/api/products/sales/orders",
@@ -194,7 +201,8 @@ def test_no_read_shows_anything_of_another_domain(database: Database, roles: tup
     assert shown == {}
     # Whose rows they are is looked at before the lake is.
     assert {path for path, answer in answers.items() if answer.status == 503} <= OF_THE_LAKE - {
-        f"/api/products/sales/orders/quarantine/{HIDDEN}/rows"
+        f"/api/products/sales/orders/quarantine/{HIDDEN}/rows",
+        f"/api/datasets/sales/orders/{HIDDEN}/preview",
     }
     assert {answer.status for answer in answers.values()} <= {200, 400, 403, 404, 503}
     assert "ledger" in answers["/api/products"].text or not roles

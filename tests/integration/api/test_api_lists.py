@@ -45,15 +45,25 @@ ROWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "/api/products": ("products", ("product",)),
     "/api/requests": ("requests", ("request_id",)),
     "/api/runs": ("runs", ("run_id",)),
+    "/api/quarantine/datasets": ("datasets", ("product", "dataset")),
+    "/api/runs/{run_id}/edges": ("edges", ("before", "after")),
     "/api/runs/{run_id}/events": ("events", ("event_id",)),
     "/api/runs/{run_id}/files": ("files", ("file_id",)),
     "/api/runs/{run_id}/lineage": ("edges", ()),
     "/api/runs/{run_id}/nodes": ("nodes", ("key",)),
     "/api/runs/{run_id}/quality": ("rules", ("node", "rule")),
+    "/api/runs/{run_id}/timeline": ("nodes", ("key",)),
     "/api/versions": ("versions", ("product", "version")),
 }
+# A dataset of which rows are refused again comes first again, so who walks on has passed it.
+MOVING = {"/api/quarantine/datasets"}
 # Its rows lie in the lake; tests/integration/runs walk them.
 OF_THE_LAKE = {"/api/products/{domain}/{product}/quarantine/{dataset}/rows"}
+BUILT = (
+    ("build_orders", ("orders_landed",)),
+    ("build_more", ("orders",)),
+    ("build_most", ("orders", "more")),
+)
 _numbers = count(1)
 
 
@@ -79,7 +89,7 @@ def _values(schema: Mapping[str, Any]) -> list[str]:
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     database = a_database(tmp_path_factory.mktemp("lists"))
-    apply(database, a_product(a_transformation(), a_transformation("build_more", inputs=["orders"])))
+    apply(database, a_product(*(a_transformation(name, inputs=inputs) for name, inputs in BUILT)))
     for _ in range(5):
         grow(database)
     yield Api(ServerBackend(database))
@@ -100,7 +110,13 @@ def grow(database: Database) -> None:
         for rule in range(5)
     ]
     while active := claimed(database, run_id):
-        settle(database, run_id, active[0], Verdict(NodeState.SUCCEEDED, rules=rules), now=now)
+        settle(
+            database,
+            run_id,
+            active[0],
+            Verdict(NodeState.SUCCEEDED, rows_quarantined=2, rules=rules),
+            now=now,
+        )
     database.transact(lambda c: close_run(c, run_id, now=now))
     product_id = database.read(lambda c: find_product_id(c, "sales/orders"))
 
@@ -162,7 +178,7 @@ def test_every_list_of_the_description_is_walked() -> None:
 def test_a_list_loses_nothing_and_shows_nothing_twice_while_rows_are_added(api: Api, path: str) -> None:
     before = rows(path, api.get(f"{filled(path, NAMES)}?limit=500").json)
 
-    walked = walk(api, path, growing=2)
+    walked = walk(api, path, growing=0 if path in MOVING else 2)
 
     assert len(before) >= 3
     assert len(walked) == len(set(walked))
