@@ -34,6 +34,7 @@ from openlineage.client.facet_v2 import (
 
 from landfall import addresses
 from landfall.lineage.edges import ColumnEdge, DependencyKind
+from landfall.lineage.traces import ALL_COLUMNS
 from landfall.runs.states import NodeState
 from landfall.runs.states import RunState as OwnRunState
 from landfall.runs.stories import NodeStory, RunStory, Table
@@ -52,6 +53,7 @@ _END = {
     NodeState.CANCELLED: RunState.ABORT,
 }
 # By severity, what the breach of a rule means to whoever waits for the data.
+_ASSUMED = "assumed: code in between cannot be read"
 _SEVERITY = {"fail": "error", "quarantine": "warn", "warn": "warn", "correct": "warn"}
 
 
@@ -187,15 +189,17 @@ class Teller:
             table = story.tables.get(edge.source.dataset)
             if table is None:
                 continue
-            decides = edge.kind is DependencyKind.FILTER
+            is_assumed = edge.kind is DependencyKind.ASSUMED
+            decides = edge.kind is DependencyKind.FILTER or (is_assumed and edge.target.column == ALL_COLUMNS)
             field = column_lineage_dataset.InputField(
                 self._lake,
                 _path(table),
                 edge.source.column,
                 [
-                    column_lineage_dataset.Transformation("INDIRECT", "FILTER")
-                    if decides
-                    else column_lineage_dataset.Transformation("DIRECT", "TRANSFORMATION")
+                    column_lineage_dataset.Transformation(
+                        *(("INDIRECT", "FILTER") if decides else ("DIRECT", "TRANSFORMATION")),
+                        description=_ASSUMED if is_assumed else None,
+                    )
                 ],
             )
             (rows if decides else fields.setdefault(edge.target.column, [])).append(field)

@@ -54,9 +54,11 @@ def lineage(
     """Show where a dataset or column comes from, or what is made of it, down to the column.
 
     An edge of kind value says that the target is made of the source; one of kind filter says that the source
-    decides which rows the target has, whose column is then *. For a dataset, a second table tells the run that
-    published each dataset on the way, the landed files it took in and the rows that rules refused.
+    decides which rows the target has, whose column is then *; one of kind assumed that code in between, such as a
+    python step, cannot be read, so that all it is given may be in all it gives. For a dataset, a second table tells
+    the run that published each dataset on the way, the landed files it took in and the rows that rules refused.
     """
+    from landfall.lineage.edges import DependencyKind
     from landfall.lineage.traces import ALL_COLUMNS
     from landfall.metadata.lineage import Direction
     from landfall.runs.provenance import provenance
@@ -79,6 +81,10 @@ def lineage(
     show_rows(answer["links"], _LINK_COLUMNS, output)
     if output is OutputFormat.TABLE and found.subject.column == ALL_COLUMNS and found.origins:
         print(f"\n{table_text(answer['origins'], _ORIGIN_COLUMNS)}")
+    if any(link.kind is DependencyKind.ASSUMED for link in found.links):
+        note(
+            "edges of kind assumed are not known: code in between cannot be read, so all its columns lead to all"
+        )
     if not found.links:
         note(f"nothing is known {direction} of {subject}")
 

@@ -8,7 +8,7 @@ from sqlglot import exp
 from landfall.lineage.datasets import full_name, quarantine_name
 from landfall.lineage.edges import ColumnEdge, DependencyKind
 from landfall.lineage.steps import trace_after
-from landfall.lineage.traces import ALL_COLUMNS, DatasetColumn, Origins, Trace
+from landfall.lineage.traces import ALL_COLUMNS, AssumedColumn, DatasetColumn, Origins, Trace
 from landfall.spec.columns import ForeignFrames, follow_columns
 from landfall.spec.frames import Frame
 from landfall.spec.model import (
@@ -93,18 +93,25 @@ def _trace(
 
 def _edges_into(target: str, trace: Trace, inputs: Sequence[str]) -> Iterator[ColumnEdge]:
     for column, origins in trace.columns.items():
-        for source in origins:
-            yield ColumnEdge(source, DatasetColumn(target, column), DependencyKind.VALUE)
+        yield from _edges(origins, DatasetColumn(target, column), DependencyKind.VALUE)
     whole = DatasetColumn(target, ALL_COLUMNS)
     if not trace.columns and trace.rest is not None:
         yield ColumnEdge(DatasetColumn(trace.rest, ALL_COLUMNS), whole, DependencyKind.VALUE)
-    for source in trace.rows:
-        yield ColumnEdge(source, whole, DependencyKind.FILTER)
+    yield from _edges(trace.rows, whole, DependencyKind.FILTER)
     read = {source.dataset for source in trace.everything()}
     for name in inputs:
         # Rows alone may be what is wanted of an input, as by count(*).
         if name not in read:
             yield ColumnEdge(DatasetColumn(name, ALL_COLUMNS), whole, DependencyKind.FILTER)
+
+
+def _edges(origins: Origins, target: DatasetColumn, kind: DependencyKind) -> Iterator[ColumnEdge]:
+    """Yield the edges from origins to a column; what is known of one is not assumed as well."""
+    for source in origins:
+        if not isinstance(source, AssumedColumn):
+            yield ColumnEdge(source, target, kind)
+        elif source.column_itself() not in origins:
+            yield ColumnEdge(source.column_itself(), target, DependencyKind.ASSUMED)
 
 
 def _may_refuse(dataset: Dataset, made_of: Trace | None) -> bool:
@@ -124,12 +131,14 @@ def _quarantine_edges(
     target = quarantine_name(own)
     # Of landed files nothing is known but that they are where the columns come from.
     columns = made_of if made_of is not None else Trace.of_dataset(own, frame or ())
-    for source in columns.everything() - columns.rows:
-        yield ColumnEdge(source, DatasetColumn(target, "_row"), DependencyKind.VALUE)
+    yield from _edges(
+        columns.everything() - columns.rows, DatasetColumn(target, "_row"), DependencyKind.VALUE
+    )
     for rule in dataset.quality:
         if rule.severity in _SET_ASIDE:
-            for source in _read_by(rule, columns, names):
-                yield ColumnEdge(source, DatasetColumn(target, "_rules"), DependencyKind.VALUE)
+            yield from _edges(
+                _read_by(rule, columns, names), DatasetColumn(target, "_rules"), DependencyKind.VALUE
+            )
 
 
 def _read_by(rule: QualityRule, columns: Trace, names: _FullNames) -> Origins:

@@ -7,10 +7,15 @@ from landfall.lineage.traces import DatasetColumn
 
 
 class DependencyKind(StrEnum):
-    """Value: the target is made of it. Filter: it decides which rows the target has, so its column is ``*``."""
+    """Value: the target is made of it. Filter: it decides which rows the target has, so its column is ``*``.
+
+    Assumed: nobody knows; a step in between is code that cannot be read, so whatever it is given may be in whatever it
+    gives, and may decide about its rows, too.
+    """
 
     VALUE = "value"
     FILTER = "filter"
+    ASSUMED = "assumed"
 
 
 @dataclass(frozen=True, slots=True, order=True)

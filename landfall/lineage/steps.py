@@ -7,7 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from landfall.lineage.queries import query_trace
-from landfall.lineage.traces import NOTHING, Origins, Trace
+from landfall.lineage.traces import NOTHING, Origins, Trace, assumed
 from landfall.spec.model import Step, StepType
 from landfall.spec.sql_text import read_expression, read_query
 
@@ -39,12 +39,12 @@ def _unnamed_columns(step: Step, trace: Trace, inputs: Inputs) -> Origins:
     if step.type is StepType.FLATTEN:
         # Which fields there are, the type of the struct says.
         return trace.origins(step.config["column"])
-    return trace.everything().union(*(item.everything() for item in inputs.values()))
+    return assumed(trace.everything().union(*(item.everything() for item in inputs.values())))
 
 
 def _anything(_: Any, trace: Trace, inputs: Inputs) -> Trace:
     """What a step of the user's own code does cannot be read: each column may come from all of its inputs."""
-    everything = trace.everything().union(*(item.everything() for item in inputs.values()))
+    everything = assumed(trace.everything().union(*(item.everything() for item in inputs.values())))
     return Trace({}, everything)
 
 

@@ -23,8 +23,21 @@ class DatasetColumn:
         return f"{self.dataset}.{self.column}"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class AssumedColumn(DatasetColumn):
+    """A column of a dataset of which code that cannot be read may have made something: no equal of the one itself."""
+
+    def column_itself(self) -> DatasetColumn:
+        return DatasetColumn(self.dataset, self.column)
+
+
 Origins = frozenset[DatasetColumn]
 NOTHING: Origins = frozenset()
+
+
+def assumed(origins: Origins) -> Origins:
+    """Return origins as those of something that nobody can read."""
+    return frozenset(AssumedColumn(origin.dataset, origin.column) for origin in origins)
 
 
 @dataclass(frozen=True, slots=True)

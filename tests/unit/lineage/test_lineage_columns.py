@@ -254,3 +254,29 @@ def test_refused_rows_are_made_of_what_the_dataset_is_made_of() -> None:
             found.setdefault(edge.target.column, set()).add(edge.source.column)
 
     assert found == {"_row": {"k", "a", "b"}, "_rules": {"a", "b"}}
+
+
+def test_what_code_makes_of_columns_is_assumed_and_what_is_known_beside_it_is_not() -> None:
+    opaque = Step(
+        StepType.PYTHON, {"call": "shaping:shape", "source": "", "columns": {"k": "int", "n": "int"}}
+    )
+    product = a_product(
+        a_transformation(
+            "build_o", inputs=["l"], output="o", steps=[opaque, Step(StepType.SELECT, ["k", "n"])]
+        ),
+        a_transformation(
+            "build_t", inputs=["o", "l"], output="t", steps=[Step(StepType.SELECT, ["n", "upper(n) as m"])]
+        ),
+        landed=[LEFT],
+    )
+
+    found: dict[tuple[str, str], set[str]] = {}
+    for edge in column_edges(product, {}):
+        place = (edge.target.dataset.rpartition(".")[2], edge.target.column)
+        found.setdefault(place, set()).add(f"{edge.source.column} {edge.kind}")
+
+    everything = {f"{name} assumed" for name in ("k", "a", "b", "items", "place")}
+    assert found["o", "n"] == everything
+    assert found["o", "*"] == everything
+    # What is made of it afterwards is known again: of the column that the code has left.
+    assert found["t", "m"] == {"n value"}
