@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from landfall.copying.plan import CopyItem, WaitingCopy
 from landfall.landing.dead_letters import LetterState
 from landfall.landing.replay import LeftFile
+from landfall.lineage.edges import DependencyKind
 from landfall.metadata.audit import AuditedAct
 from landfall.runs.bulk import Outcome
 from landfall.runs.callbacks import Callback
@@ -284,11 +285,15 @@ class SettingChanged(SettingVersionAnswer):
 
 
 class LineageLink(Answer):
-    """One edge."""
+    """One edge.
+
+    Of kind ``value`` the target is made of the source, of kind ``filter`` the source decides about its rows. One of
+    kind ``assumed`` is not known: code in between cannot be read, so all it is given may be in all it gives.
+    """
 
     source: str
     target: str
-    kind: str
+    kind: DependencyKind
 
 
 class LineageOrigin(Answer):

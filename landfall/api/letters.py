@@ -1,10 +1,12 @@
 """Dead letters and alarms over HTTP: what could not be handled, and what somebody has to know of."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from landfall.api.backend import Backend
 from landfall.api.bodies import ActOnLetters
 from landfall.api.body import read_body
 from landfall.api.reply import Acted, Reply, invalid
@@ -92,6 +94,16 @@ def choose(database: Database, body: bytes | Mapping[str, Any], *, now: datetime
         ]
         return acted_on(waiting, following, dry_run=True)
     return ChosenLetters(tuple(letter.letter_id for letter in found), following)
+
+
+async def replay(backend: Backend, letter_ids: Sequence[int], *, actor: str) -> tuple[ActedLetter, ...]:
+    """Handle dead letters again, and have the act written down behind them.
+
+    Each letter is handled in transactions of its own, as an event is, so there is none to write the act in.
+    """
+    replayed = await backend.replay_letters(letter_ids, actor=actor)
+    await asyncio.to_thread(backend.database.transact, lambda _: None)
+    return replayed
 
 
 def acted_on(letters: Sequence[ActedLetter], following: int | None, *, dry_run: bool = False) -> Reply:

@@ -145,7 +145,7 @@ async def _do(request: Request, caller: Any, act: str, body: Mapping[str, Any]) 
     found = letters.choose(backend.database, body, now=backend.now())
     if not isinstance(found, letters.ChosenLetters):
         raise ActRefused(found.status, found.body["code"], found.body["detail"])
-    await backend.replay_letters(found.letter_ids, actor=caller.name)
+    await letters.replay(backend, found.letter_ids, actor=caller.name)
 
 
 def _act_page(

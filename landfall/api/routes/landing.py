@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from landfall.api import files, letters
-from landfall.api.access import of_filter
+from landfall.api.access import of_filter, of_named_files
 from landfall.api.answering import act, problems, read, respond
 from landfall.api.answers import FilesReplayed, LettersActed
 from landfall.api.bodies import ActOnLetters, ReplayFiles
@@ -30,7 +30,9 @@ router = APIRouter(tags=["landing"])
 async def replay_files(request: Request, caller: Caller) -> Response:
     """Put landed files back to pending, matched anew against the current metadata."""
     scope = Scope(caller.domains(Role.OPERATOR))
-    return await act(request, caller, files.request_replay, await request.body(), scope=scope)
+    body = await request.body()
+    await of_named_files(request, body)
+    return await act(request, caller, files.request_replay, body, scope=scope)
 
 
 @router.get("/files", response_model=FilePage, responses=problems(404))
@@ -112,9 +114,7 @@ async def replay_dead_letters(request: Request, caller: Caller) -> Response:
     )
     if isinstance(chosen, Reply):
         return respond(chosen)
-    replayed = await backend.replay_letters(chosen.letter_ids, actor=caller.name)
-    # Each letter is handled in transactions of its own, as an event is; the act is written down behind them.
-    await asyncio.to_thread(backend.database.transact, lambda _: None)
+    replayed = await letters.replay(backend, chosen.letter_ids, actor=caller.name)
     return respond(letters.acted_on(replayed, chosen.following))
 
 
