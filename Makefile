@@ -18,7 +18,7 @@ CHECKOV_STAMP := .landfall/tools/checkov/.landfall-setup
 POSTGRESQL_STAMP := .landfall/tools/postgresql/.landfall-setup
 BROWSER_STAMP := .landfall/tools/browser/.landfall-setup
 
-.PHONY: help setup classic-spark terraform-schemas data-factory azure-pipelines checkov postgresql browser demo test test-fast engines chaos fmt lint types up down bench plots migration histories docs requirements
+.PHONY: help setup classic-spark terraform-schemas data-factory azure-pipelines checkov postgresql browser demo test test-fast engines api-schema chaos fmt lint types up down bench plots migration histories docs requirements
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,11 @@ test-fast: setup  ## unit and replay tests
 chaos: share = 1
 chaos: setup  ## kills, faults and storms in their long form, or a share of it (`share=0.05`); prints figures
 	LANDFALL_CHAOS=$(share) $(BIN)/pytest tests/chaos -s
+
+api-schema: examples = 300
+api-schema: routes =
+api-schema: setup  ## the API against its description, `examples` requests to each route, the same each time; `routes=runs` narrows it
+	LANDFALL_SCHEMA_EXAMPLES=$(examples) $(BIN)/pytest tests/integration/api/test_api_schema.py -v $(if $(routes),-k "$(routes)")
 
 fmt: setup  ## format, and mend what can be mended
 	$(BIN)/ruff format .
