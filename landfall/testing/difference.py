@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -110,9 +111,13 @@ def _value(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, dict | list):
-        return json.dumps(value, default=str, sort_keys=True)
     text = str(value)
+    if text[:1] in ("{", "[") and isinstance(value, str):
+        # A nested value as it was read.
+        with suppress(json.JSONDecodeError):
+            value = json.loads(text, parse_float=Decimal)
+    if isinstance(value, dict | list):
+        return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)
     instant = _INSTANT.fullmatch(text)
     if instant is not None:
         return f"{instant[1]} {instant[2]}{instant[3] or ''}"
@@ -121,6 +126,13 @@ def _value(value: Any) -> str | None:
     except InvalidOperation:
         return text
     return f"{number.normalize():f}" if number.is_finite() else text
+
+
+def _plain(value: Any) -> Any:
+    """Return a nested value with its parts as text, without the fields that are null."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items() if item is not None}
+    return [_plain(item) for item in value] if isinstance(value, list) else _value(value)
 
 
 def _key(row: ShownRow) -> tuple[tuple[str, str | None], ...]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from landfall.errors import LandfallError
@@ -13,7 +14,10 @@ from landfall.spec.model import Column, FileFormat, Source
 from landfall.spec.product_tests import Row
 from spark_runtime.casts import Conversion, canonical_type, from_text
 from spark_runtime.frame import find_name
-from spark_runtime.sql import quoted, text_literal
+from spark_runtime.readers.held_cells import CellPlan, make_cell_reader
+from spark_runtime.readers.nested import NestedColumn, Spelling, as_nested
+from spark_runtime.readers.parse import nested_columns
+from spark_runtime.sql import quoted
 
 _NESTED = ("array<", "map<", "struct<")
 _FLOATS = ("float", "double")
@@ -54,8 +58,19 @@ def frame_of(spark: SparkSession, rows: Sequence[Row], types: Mapping[str, str],
             named[own] = _text(value)
         texts.append((*named.values(), number))
     raw = [f"c{at}" for at in range(len(types))]
-    df = spark.createDataFrame(texts, ", ".join([*(f"{name} string" for name in raw), "number int"]))
-    conversions = [_conversion(name, kind) for name, kind in zip(raw, types.values(), strict=True)]
+    columns = dict.fromkeys(raw, "string") | {"number": "int"}
+    df = spark.createDataFrame(texts, _schema(columns))
+    nested = [
+        NestedColumn(at, name, canonical_type(kind))
+        for at, (name, kind) in enumerate(types.items())
+        if canonical_type(kind).startswith(_NESTED)
+    ]
+    if nested:
+        for column in nested:
+            _require_parts([row[column.at] for row in texts], column, where)
+        plan = CellPlan(nested, Spelling(), {column.at: raw[column.at] for column in nested})
+        df = df.mapInArrow(make_cell_reader(plan), _schema(columns | nested_columns(nested)))
+    conversions = [_conversion(at, kind) for at, kind in enumerate(types.values())]
     _require_fitting(df, types, conversions, rows, where)
     return df.selectExpr(
         *(f"{item.value} AS {quoted(name)}" for item, name in zip(conversions, types, strict=True))
@@ -154,11 +169,26 @@ def _text(value: Any) -> str | None:
     return str(value) if isinstance(value, int) else json.dumps(value, ensure_ascii=False)
 
 
-def _conversion(column: str, kind: str) -> Conversion:
-    if canonical_type(kind).startswith(_NESTED):
-        value = f"from_json({column}, {text_literal(kind)})"
-        return Conversion(value, f"({column} IS NOT NULL AND {value} IS NULL)")
-    return from_text(column, kind)
+def _schema(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
+
+
+def _conversion(at: int, kind: str) -> Conversion:
+    # What does not fit was found before; nothing is lost here.
+    return (
+        Conversion(f"_lf_n{at}", None)
+        if canonical_type(kind).startswith(_NESTED)
+        else from_text(f"c{at}", kind)
+    )
+
+
+def _require_parts(texts: Sequence[Any], column: NestedColumn, where: str) -> None:
+    """Raise ``WrongFixture`` for the first row of which a part of a nested value does not fit."""
+    for number, told in enumerate(
+        as_nested(pa.array(texts, pa.string()), column, Spelling()).told.to_pylist(), 1
+    ):
+        if told is not None:
+            raise WrongFixture(f"{where}, row {number}: {told}")
 
 
 def _require_fitting(
