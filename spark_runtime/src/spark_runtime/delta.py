@@ -62,6 +62,8 @@ class DeltaTables:
         self._spark = spark
         self._is_sail = is_sail
         self._written = _IN_WHOLE_BATCHES if is_sail else {}
+        # Tables that were asked for their columns: as the engine opened them, until they are given others.
+        self._opened: dict[str, DataFrame] = {}
 
     def _options(self, types: Mapping[str, str]) -> dict[str, str]:
         if not self._is_sail:
@@ -79,13 +81,28 @@ class DeltaTables:
             reader = reader.option("versionAsOf", version)
         return reader.load(uri)
 
+    def open(self, uri: str, *, version: int | None = None, fixed: bool = False) -> DataFrame:
+        if not self._is_sail:
+            if fixed and version is None:
+                # No commit has this key, so the newest is found.
+                commit = self.find_commit(uri, f"none-{uuid4().hex}")
+                version = None if commit is None else commit.version
+            return self.read(uri, version=version)
+        # Sail reads the log of a table for whatever is asked of a frame, three times over, its columns included. A view
+        # stays with the version that was the newest when it was made, and opens nothing again.
+        view = f"_lf_open_{uuid4().hex}"
+        self.read(uri, version=version).createOrReplaceTempView(view)
+        return self._spark.table(view)
+
     def types(self, uri: str) -> dict[str, str] | None:
         try:
-            fields = self.read(uri).schema.fields
+            opened = self._opened[uri] if uri in self._opened else self.open(uri)
+            fields = opened.schema.fields
         except PySparkException as error:
             if is_missing_table(error):
                 return None
             raise
+        self._opened[uri] = opened
         return {field.name: canonical_type(field.dataType.simpleString()) for field in fields}
 
     def create_if_missing(self, uri: str, types: Mapping[str, str]) -> None:
@@ -106,6 +123,8 @@ class DeltaTables:
         except PySparkException:
             # Sail cannot alter a table, but a merge of no rows gives it the columns of its source.
             self._merge_columns(uri, types)
+        finally:
+            self._opened.pop(uri, None)
 
     def _merge_columns(self, uri: str, types: Mapping[str, str]) -> None:
         existing = self.types(uri) or {}
@@ -126,11 +145,13 @@ class DeltaTables:
         nullable = empty_frame(self._spark, types).union(rows)
         writer = nullable.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
         stamped = writer.option("userMetadata", key).options(**self._options(types), **self._written)
+        self._opened.pop(uri, None)
         retry_conflicts(uri, lambda: stamped.save(uri))
 
     def replace_slice(self, uri: str, rows: DataFrame, condition: str, *, key: str) -> None:
         # Sail cannot put array columns of another make beside those of the table; the table's own, empty, lead here.
-        aligned = self.read(uri).where("false").unionByName(rows)
+        own = self._opened[uri] if uri in self._opened else self.read(uri)
+        aligned = own.where("false").unionByName(rows)
         writer = aligned.write.format("delta").mode("overwrite")
         stamped = writer.options(replaceWhere=condition, userMetadata=key, **self._written)
         retry_conflicts(uri, lambda: stamped.save(uri))
@@ -208,14 +229,13 @@ def _from_history(spark: SparkSession, uri: str, key: str) -> Commit | None:
 
 
 def _from_log(spark: SparkSession, uri: str, key: str) -> Commit | None:
-    """Look at as many commits as a history tells of: a log holds one file per commit, and may hold thousands."""
+    """Look at as many commits as a history tells of: a log holds one file per commit, and may hold thousands.
+
+    In one query: Sail reads the files also where only their names are asked for, and asks four times for each that is
+    named to it.
+    """
     files = spark.read.format("binaryFile").load(f"{uri}/_delta_log/*.json")
-    # Names only, which are a listing; the content of a file is read where it is asked for.
-    listed = files.select("path").orderBy("path", ascending=False).limit(HISTORY_ROWS).collect()
-    names = [PurePosixPath(row["path"]).name for row in listed]
-    if not names:
-        return None
-    commits = spark.read.format("binaryFile").load([f"{uri}/_delta_log/{name}" for name in names])
+    commits = files.select("path", "content").orderBy("path", ascending=False).limit(HISTORY_ROWS)
     ours = f"instr(decode(content, 'UTF-8'), {text_literal(json.dumps(key))})"
     newest = (
         commits.selectExpr("path", "decode(content, 'UTF-8') AS text", f"{ours} > 0 AS ours")

@@ -77,6 +77,14 @@ class Tables(Protocol):
         """Return the rows of a table, of its newest version or an older one."""
         ...
 
+    def open(self, uri: str, *, version: int | None = None, fixed: bool = False) -> DataFrame:
+        """Return the rows of a table that much will be asked of, opened once where the engine can.
+
+        Args:
+            fixed: The rows are to be the same each time, even if no version is named.
+        """
+        ...
+
     def types(self, uri: str) -> dict[str, str] | None:
         """Return the columns of a table and their types, or ``None`` if there is no table."""
         ...

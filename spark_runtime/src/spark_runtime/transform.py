@@ -140,12 +140,8 @@ def _may_be_sifted(job: Job) -> bool:
 
 def _open(job: Job, item: TableInput) -> Frame:
     try:
-        version = item.version
-        if version is None and _may_be_sifted(job):
-            # Whoever reads twice reads one version; no commit has this key, so the newest is found.
-            commit = job.tables.find_commit(item.uri, f"none-{job.token}")
-            version = None if commit is None else commit.version
-        return Frame.resolve(job.tables.read(item.uri, version=version))
+        # Whoever reads twice reads one version.
+        return Frame.resolve(job.tables.open(item.uri, version=item.version, fixed=_may_be_sifted(job)))
     except PySparkException as error:
         if is_missing_table(error):
             raise MissingTable(item.name, item.uri) from error

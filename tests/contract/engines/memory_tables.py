@@ -44,6 +44,9 @@ class MemoryTables:
     def read(self, uri: str, *, version: int | None = None) -> DataFrame:
         return self._versions[uri][-1 if version is None else version].rows
 
+    def open(self, uri: str, *, version: int | None = None, fixed: bool = False) -> DataFrame:
+        return self.read(uri, version=version)
+
     def collected(self, uri: str) -> tuple[list[Any], StructType]:
         """Return the rows of the newest version, which were written once already."""
         return self._collected[uri]
