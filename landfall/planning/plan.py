@@ -27,7 +27,6 @@ class PlanNode:
         output: The dataset it builds.
         inputs: Datasets it reads, as ``str(DatasetRef)``; empty for an ingest node.
         depends_on: Nodes of this plan that must succeed before it starts.
-        priority: Length of the longest path from this node to an end of the plan, itself included.
         definition: The node's share of a node spec that no attempt changes: ``kind``, ``source`` (format
             and options of an ingest node), ``inputs`` (name, dataset, layer, product, version), ``columns``, ``steps``,
             ``rules``, ``output`` (dataset, layer, write, columns) and ``load`` (of an incremental node, else
@@ -40,7 +39,6 @@ class PlanNode:
     output: str
     inputs: tuple[str, ...]
     depends_on: tuple[NodeKey, ...]
-    priority: int
     definition: Mapping[str, Any]
 
 
@@ -83,7 +81,6 @@ class Plan:
                     "output": node.output,
                     "inputs": list(node.inputs),
                     "depends_on": list(node.depends_on),
-                    "priority": node.priority,
                     "definition": node.definition,
                 }
                 for node in self.nodes
@@ -100,7 +97,6 @@ class Plan:
                 output=node["output"],
                 inputs=tuple(node["inputs"]),
                 depends_on=tuple(NodeKey(key) for key in node["depends_on"]),
-                priority=node["priority"],
                 definition=node["definition"],
             )
             for node in payload["nodes"]

@@ -4,7 +4,6 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from landfall.planning.plan import NodeKey, Plan
-from landfall.planning.select import remaining_paths
 
 
 def with_descendants(plan: Plan, roots: Collection[NodeKey]) -> frozenset[NodeKey]:
@@ -43,13 +42,8 @@ def rerun_plan(base: Plan, *, chosen: Collection[NodeKey], available: Collection
             continue
         kept[node.key] = tuple(key for key in node.depends_on if key in kept)
         built.add(node.output)
-    priorities = remaining_paths(kept)
     return replace(
         base,
-        nodes=tuple(
-            replace(node, depends_on=kept[node.key], priority=priorities[node.key])
-            for node in base.nodes
-            if node.key in kept
-        ),
+        nodes=tuple(replace(node, depends_on=kept[node.key]) for node in base.nodes if node.key in kept),
         left_out=left_out,
     )

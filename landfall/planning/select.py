@@ -56,7 +56,6 @@ def make_plan(
     waits_for = {
         node.key: tuple(key for key in node.predecessors if key in chosen) for node in selection.nodes
     }
-    priorities = remaining_paths(waits_for)
     return Plan(
         product=product.key,
         metadata_version=metadata_version,
@@ -68,7 +67,6 @@ def make_plan(
                 output=node.output,
                 inputs=tuple(str(ref) for ref in node.inputs),
                 depends_on=waits_for[node.key],
-                priority=priorities[node.key],
                 definition=definitions.of(node),
             )
             for node in selection.nodes
@@ -103,19 +101,6 @@ def select_nodes(
         else:
             progress.leave_out(node, _why_stale(reached, progress))
     return Selection(tuple(chosen), {**_unknown(graph, new_data), **progress.left_out})
-
-
-def remaining_paths(waits_for: dict[NodeKey, tuple[NodeKey, ...]]) -> dict[NodeKey, int]:
-    """Return for each node the length of the longest path from it to an end, itself included.
-
-    Args:
-        waits_for: Predecessors of each node; its keys stand predecessors first.
-    """
-    lengths = dict.fromkeys(waits_for, 1)
-    for key in reversed(waits_for):
-        for predecessor in waits_for[key]:
-            lengths[predecessor] = max(lengths[predecessor], lengths[key] + 1)
-    return lengths
 
 
 @dataclass(slots=True)

@@ -33,8 +33,10 @@ from landfall.metadata.tables import (
 )
 from landfall.planning.places import place_nodes
 from landfall.planning.plan import NodeKey, Plan, sha256_of
+from landfall.planning.ranking import ranks
 from landfall.planning.select import make_plan
 from landfall.runs.backfills import Chunk, begin_chunk, chunk_of, files_of_chunk, skip_chunk
+from landfall.runs.durations import former_durations
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.journal import write_event
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
@@ -368,8 +370,10 @@ def _write_run(
     settings, configured = configured_run(connection, current, at=now)
     settings = replace(settings, on_failure=_on_failure(requests, settings))
     trigger = requests[0].trigger if requests else Trigger.LANDING
-    members = packs_of_plan(connection, current.product_id, plan, settings)
-    rows, pack_of = pack_rows(run_id, plan, members)
+    durations = former_durations(connection, current.product_id)
+    rank_of = ranks(plan, durations)
+    members = packs_of_plan(plan, settings, durations)
+    rows, pack_of = pack_rows(run_id, plan, members, rank_of)
     connection.execute(
         sa.insert(runs).values(
             RunID=run_id,
@@ -391,7 +395,7 @@ def _write_run(
         )
     )
     _write_plan(connection, run_id, plan)
-    insert_rows(connection, node_runs, _node_rows(run_id, current.product_id, plan, pack_of))
+    insert_rows(connection, node_runs, _node_rows(run_id, current.product_id, plan, pack_of, rank_of))
     insert_rows(connection, packs, rows)
     edges = (
         {"RunID": run_id, "FromNode": upstream, "ToNode": node.key}
@@ -439,7 +443,11 @@ def _on_failure(requests: Sequence[_Request], settings: RunSettings) -> OnFailur
 
 
 def _node_rows(
-    run_id: RunID, product_id: int, plan: Plan, pack_of: Mapping[NodeKey, NodeKey]
+    run_id: RunID,
+    product_id: int,
+    plan: Plan,
+    pack_of: Mapping[NodeKey, NodeKey],
+    rank_of: Mapping[NodeKey, int],
 ) -> Iterator[dict[str, Any]]:
     places = place_nodes(plan.nodes)
     return (
@@ -450,7 +458,7 @@ def _node_rows(
             "Kind": node.kind,
             "State": NodeState.WAITING if node.depends_on else NodeState.READY,
             "WaitingFor": len(node.depends_on),
-            "Priority": node.priority,
+            "Priority": rank_of[node.key],
             "Definition": node.definition,
             "Layer": places[node.key].layer,
             "Step": places[node.key].step,

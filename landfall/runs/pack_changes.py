@@ -184,7 +184,6 @@ class PackChanges:
 
     def _ended_row(self, key: NodeKey, verdict: Verdict) -> dict[str, Any]:
         row, (began_at, ended_at) = self.nodes.rows[key], self._times(key)
-        total_s = (verdict.result or {}).get("timings_s", {}).get("total")
         return self._row(
             key,
             State=verdict.state,
@@ -198,7 +197,7 @@ class PackChanges:
             RowsPublished=verdict.rows_published,
             RowsQuarantined=verdict.rows_quarantined,
             Result=dict(verdict.result) if verdict.result is not None else None,
-            JobMs=round(total_s * 1000) if total_s is not None else None,
+            JobMs=verdict.job_ms,
         )
 
     def _repeated_row(self, key: NodeKey, repeat: Repeat) -> dict[str, Any]:

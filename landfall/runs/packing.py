@@ -1,37 +1,34 @@
 """The packs of a run: made when it is opened, and ready when nothing outside of them keeps them waiting."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from landfall.metadata.tables import node_run_edges, node_runs, packs, runs
+from landfall.metadata.tables import node_run_edges, node_runs, packs
 from landfall.planning.packs import PackLimits, make_packs
 from landfall.planning.plan import NodeKey, Plan
+from landfall.planning.ranking import Durations
 from landfall.runs.claiming import Counts
 from landfall.runs.ids import RunID, pack_key, pack_number
 from landfall.runs.states import OPEN_NODE_STATES, NodeState, PackState
 from landfall.spec.model import ExecutionMode, RunSettings
 
-# Runs that are looked at for how long nodes take.
-_FORMER_RUNS = 3
 # SQL Server takes at most 2,100 parameters in one statement.
 _MOST_IN_ONE = 500
 
 
-def packs_of_plan(
-    connection: sa.Connection, product_id: int, plan: Plan, settings: RunSettings
-) -> tuple[tuple[NodeKey, ...], ...]:
+def packs_of_plan(plan: Plan, settings: RunSettings, durations: Durations) -> tuple[tuple[NodeKey, ...], ...]:
     """Return the packs of a run to be opened; none where each node has a job run of its own."""
     if settings.execution is not ExecutionMode.PACKED:
         return ()
     limits = PackLimits(settings.pack_nodes, settings.pack_duration_s, settings.max_parallel_nodes)
-    return make_packs(plan, limits, _expected_s(connection, product_id))
+    return make_packs(plan, limits, durations.job_s)
 
 
 def pack_rows(
-    run_id: RunID, plan: Plan, members: Sequence[Sequence[NodeKey]]
+    run_id: RunID, plan: Plan, members: Sequence[Sequence[NodeKey]], rank_of: Mapping[NodeKey, int]
 ) -> tuple[list[dict[str, Any]], dict[NodeKey, NodeKey]]:
     """Return the rows of the packs of a new run, and the pack of each of its nodes."""
     of_node = {key: pack_key(number) for number, keys in enumerate(members, start=1) for key in keys}
@@ -41,13 +38,12 @@ def pack_rows(
         for upstream in node.depends_on
         if of_node and of_node[upstream] != of_node[node.key]
     }
-    priority = {node.key: node.priority for node in plan.nodes}
     rows = [
         a_pack(
             run_id,
             pack_key(number),
             PackState.WAITING if pack_key(number) in outside else PackState.READY,
-            priority=max(priority[key] for key in keys),
+            priority=max(rank_of[key] for key in keys),
         )
         for number, keys in enumerate(members, start=1)
     ]
@@ -205,26 +201,6 @@ def _packs_held_from_outside(
             ).scalars()
         )
     return frozenset(found)
-
-
-def _expected_s(connection: sa.Connection, product_id: int) -> dict[NodeKey, float]:
-    """Return how long each node of a product took in the newest of its last runs in which it succeeded, in seconds."""
-    newest = (
-        sa.select(runs.c.RunID)
-        .where(runs.c.DataProductID == product_id)
-        .order_by(runs.c.CreatedAt.desc())
-        .limit(_FORMER_RUNS)
-    ).subquery()
-    rows = connection.execute(
-        sa.select(node_runs.c.NodeKey, node_runs.c.JobMs)
-        .where(
-            node_runs.c.RunID.in_(sa.select(newest)),
-            node_runs.c.State == NodeState.SUCCEEDED,
-            node_runs.c.JobMs.is_not(None),
-        )
-        .order_by(node_runs.c.NodeRunID)
-    )
-    return {NodeKey(row.NodeKey): row.JobMs / 1000 for row in rows}
 
 
 def batches(keys: Sequence[NodeKey]) -> Iterable[Sequence[NodeKey]]:

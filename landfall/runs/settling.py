@@ -102,6 +102,7 @@ def settle_node(
             "RowsPublished": verdict.rows_published,
             "RowsQuarantined": verdict.rows_quarantined,
             "Result": dict(verdict.result) if verdict.result is not None else None,
+            "JobMs": verdict.job_ms,
         },
         before=node.state,
         events=events,

@@ -49,6 +49,12 @@ class Verdict:
     result: Mapping[str, Any] | None = None
 
     @property
+    def job_ms(self) -> int | None:
+        """What the job took by its own clock, in milliseconds; ``None`` if it did not say."""
+        total_s = (self.result or {}).get("timings_s", {}).get("total")
+        return None if total_s is None else round(total_s * 1000)
+
+    @property
     def failure(self) -> FailureClass:
         """Whose failure it was, of an attempt that failed."""
         if not self.retryable:

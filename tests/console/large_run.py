@@ -99,7 +99,7 @@ def _plan(nodes: int) -> Iterator[PlanNode]:
             "inputs": [],
             "output": {"dataset": key, "layer": layer},
         }
-        yield PlanNode(key, kind, key, (), depends_on, nodes - number, definition)
+        yield PlanNode(key, kind, key, (), depends_on, definition)
 
 
 def _state(number: int, node: PlanNode, nodes: int) -> NodeState:
@@ -130,7 +130,7 @@ def _rows(
             "Kind": node.kind,
             "State": state,
             "WaitingFor": 0 if has_started else len(node.depends_on),
-            "Priority": node.priority,
+            "Priority": len(plan) - number,
             "Definition": node.definition,
             "Layer": place.layer,
             "Step": place.step,

@@ -121,6 +121,7 @@ node_runs = Table(
     Column("State", STATE, nullable=False),
     # Predecessors that have not succeeded yet; the node is ready at zero.
     Column("WaitingFor", sa.Integer, nullable=False),
+    # Milliseconds that the longest path from here to an end of the plan is expected to take; the highest goes first.
     Column("Priority", sa.Integer, nullable=False),
     Column("Attempt", sa.Integer, nullable=False, default=1),
     # The node's part of the pinned plan, so that starting a node reads no more than the node.
@@ -151,7 +152,7 @@ node_runs = Table(
     Column("WaitedFor", NODE_KEY),
     # The pack whose job run executes the node; empty where it has one of its own.
     Column("PackKey", NODE_KEY),
-    # What its job took, for the packs of later runs.
+    # What its job took, for the packs and the order of later runs.
     Column("JobMs", sa.BigInteger),
     UniqueConstraint("RunID", "NodeKey"),
     at_least("WaitingFor", 0),

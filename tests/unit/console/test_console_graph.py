@@ -86,7 +86,6 @@ def a_graph(*nodes: tuple[str, str, tuple[str, ...]], **states: NodeState) -> Wh
             name,
             (),
             tuple(NodeKey(other) for other in before),
-            1,
             {"output": {"layer": layer}},
         )
         for name, layer, before in nodes

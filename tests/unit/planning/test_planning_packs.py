@@ -21,7 +21,6 @@ def a_plan(*upstreams: Sequence[int]) -> Plan:
             f"n{number}",
             (),
             tuple(NodeKey(f"n{one}") for one in before),
-            1,
             {},
         )
         for number, before in enumerate(upstreams)

@@ -163,12 +163,6 @@ def test_a_dataset_that_the_product_no_longer_has_is_named_and_stops_nothing() -
     assert plan.left_out["ingest.gone"] == "sales/orders has no dataset gone"
 
 
-def test_priority_is_the_longest_remaining_path() -> None:
-    plan = a_plan(two_branches(), changed=["orders_landed"], published=["customers"])
-
-    assert [node.priority for node in plan.nodes] == [3, 2, 1]
-
-
 def test_an_ingest_node_pins_what_its_job_needs() -> None:
     landed = a_landed_dataset(
         columns=[Column("id", "int", nullable=False)],
@@ -320,7 +314,7 @@ def test_every_node_that_new_data_reaches_runs_or_is_left_out(data: st.DataObjec
 
 
 @given(st.data())
-def test_the_plan_is_in_order_and_its_priorities_are_longest_paths(data: st.DataObject) -> None:
+def test_the_plan_has_predecessors_first(data: st.DataObject) -> None:
     product = data.draw(products())
     plan = a_plan(
         product, changed=data.draw(landed_names(product)), published=data.draw(dataset_names(product))
@@ -330,9 +324,6 @@ def test_the_plan_is_in_order_and_its_priorities_are_longest_paths(data: st.Data
     for node in plan.nodes:
         assert seen.issuperset(node.depends_on)
         seen.add(node.key)
-    assert {node.key: node.priority for node in plan.nodes} == {
-        node.key: longest_path_from(node.key, plan) for node in plan.nodes
-    }
 
 
 @given(st.data())
@@ -380,13 +371,6 @@ def naively_reached(product: Product, changed: Collection[str]) -> set[str]:
                 nodes.add(transformation.name)
                 datasets.add(transformation.output.dataset)
     return nodes
-
-
-def longest_path_from(key: str, plan: Plan) -> int:
-    """Return the number of nodes on the longest path, by walking every path."""
-    return 1 + max(
-        (longest_path_from(node.key, plan) for node in plan.nodes if key in node.depends_on), default=0
-    )
 
 
 def test_the_order_of_measures_survives_storage_and_counts() -> None:
