@@ -112,12 +112,12 @@ def test_what_a_node_took_when_it_failed_is_not_what_it_takes(database: Database
     settle(database, run_id, "ingest.orders_landed", 1.0)
     settle(database, run_id, "build_b", 0.1, state=NodeState.FAILED)
 
-    product_id = database.read(
+    product_id: int = database.read(
         lambda c: c.execute(sa.select(node_runs.c.DataProductID).limit(1)).scalar_one()
     )
     known = database.read(lambda c: former_durations(c, product_id))
 
-    assert known.job_s["build_b"] == 60.0
+    assert known.job_s[NodeKey("build_b")] == 60.0
     assert known.beside_s == pytest.approx(BESIDE_S)
 
 
@@ -130,7 +130,7 @@ def test_a_product_with_little_to_do_is_not_kept_waiting_by_one_with_much(databa
     finish(database, begin(database, "s1", product="short"), dict.fromkeys(SECONDS, 0.1))
     runs = [begin(database, "l2", product="long"), begin(database, "s2", product="short")]
 
-    served = []
+    served: list[str] = []
     while at_work := [(run_id, key) for run_id in runs for key in claimed(database, run_id)]:
         run_id, key = at_work[0]
         settle(database, run_id, key, 1.0, begun_at=NOW + timedelta(hours=1, minutes=len(served)))
