@@ -27,6 +27,8 @@ _REFUSED_FUNCTIONS: dict[str, str] = {
     "input_file_name": "use the load columns of the bronze table",
     "try_to_date": "write cast(try_to_timestamp(x, format) as date)",
     "zip_with": "write transform(sequence(1, size(x)), i -> …)",
+    "product": "Spark has no such aggregate; write exp(sum(ln(x)))",
+    "transform_keys": "write map_from_entries(transform(map_entries(x), …))",
     "transform_values": "write map_from_entries(transform(map_entries(x), …))",
 }
 _TABLE_FUNCTIONS = frozenset(

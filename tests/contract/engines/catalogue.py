@@ -76,7 +76,8 @@ def _expression(group: Mapping[str, Any], text: str) -> dict[str, Any]:
         step = {"sql": text}
     else:
         step = {"select": [group.get("key", "id"), f"{text} AS x"]}
-    table = group["on"] if "select" in step else None
+    # A window of time leaves rows out that have no time, and those of its neighbours with them.
+    table = group["on"] if "select" in step and "window(" not in text else None
     return {"on": [group["on"]], "steps": [step], "table": table}
 
 

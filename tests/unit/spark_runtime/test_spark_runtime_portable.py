@@ -51,6 +51,20 @@ COLUMNS = {
         ("x IN (0, 1.5)", "x IN (CAST(0 AS double), CAST(1.5 AS double))"),
         ("count(DISTINCT x)", "count(DISTINCT (x + CAST(0 AS double)))"),
         (
+            "x > 2.5 AND x BETWEEN 0.5 AND p",
+            "x > CAST(2.5 AS double) AND x BETWEEN CAST(0.5 AS double) AND CAST(p AS double)",
+        ),
+        ("1.5 = x OR p = 1.5", "CAST(1.5 AS double) = x OR p = 1.5"),
+        (
+            "rank() OVER (PARTITION BY a, x ORDER BY x DESC)",
+            "rank() OVER (PARTITION BY a, (x + CAST(0 AS double)) ORDER BY (x + CAST(0 AS double)) DESC)",
+        ),
+        ("nullif(x, 0)", "CASE WHEN (x) = (0) THEN CAST(NULL AS double) ELSE x END"),
+        ("nvl2(a, c, b)", "CASE WHEN (a) IS NOT NULL THEN CAST(c AS bigint) ELSE CAST(b AS bigint) END"),
+        ("pmod(p, 3)", "CAST(pmod(p, 3) AS decimal(3,2))"),
+        ("datediff(day, day)", "CAST(datediff(day, day) AS int)"),
+        ("datediff(MONTH, day, day)", "CAST(datediff(MONTH, day, day) AS bigint)"),
+        (
             "(d * d) > 0",
             "(CASE WHEN (CAST(d AS bigint) * CAST(d AS bigint)) NOT BETWEEN CAST('-32768' AS bigint) AND "
             "CAST('32767' AS bigint) THEN raise_error('overflow: no smallint') "
@@ -110,6 +124,20 @@ def test_a_query_is_read_through_its_aliases() -> None:
         ("to_json(struct(p))", "cast them to string before"),
         ("regexp_replace(text, 'b', '\\\\$')", "put a dollar or a backslash in with replace"),
         ("regexp_replace(text, '(.)b', '$2')", "write $1 to $9 for a group"),
+        ("regexp_replace(text, '', '-')", "give a pattern that is not empty"),
+        ("text RLIKE '[[:alpha:]]'", "write the characters, such as [A-Za-z]"),
+        ("CASE WHEN a > 0 THEN text ELSE a END", "come to text on this engine and to a number"),
+        ("coalesce(text, p)", "cast one of them"),
+        ("array(1, 'x')", "cast one of them"),
+        ("nvl2(a, text, 1)", "cast one of them"),
+        ("format_number(p, 1)", "write cast(round(x, n) as string)"),
+        ("format_string('%5.2f', x)", "rounds fractions in a text otherwise"),
+        ("timestampdiff(DAY, t, t)", "use datediff, months_between"),
+        ("extract(isodow FROM day)", "use a field that Spark knows"),
+        ("stack(2, a, c)", "bigint and int; cast them"),
+        ("cast(a AS binary)", "Spark makes no bytes of int"),
+        ("floor(x, 1)", "cast the double to decimal(p,s) before"),
+        ("bround(a, -1)", "use round"),
     ],
 )
 def test_what_cannot_be_written_away_is_refused(text: str, message: str) -> None:

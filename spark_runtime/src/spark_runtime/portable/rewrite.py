@@ -9,8 +9,9 @@ import re
 from collections.abc import Sequence
 
 from spark_runtime.portable import arguments as of_calls
-from spark_runtime.portable import types
+from spark_runtime.portable import differing, types
 from spark_runtime.portable.arguments import Different
+from spark_runtime.portable.differing import REFUSED
 from spark_runtime.portable.parse import Node, Pieces, Token
 from spark_runtime.portable.scope import Scope, literal_places
 from spark_runtime.portable.types import FRACTIONS, WHOLE, Digits, digits_of, is_decimal
@@ -22,12 +23,13 @@ _QUOTIENT_DIGITS = 4
 _COMPARISONS = frozenset(
     {"=", "==", "<=>", "<>", "!=", "<", "<=", ">", ">=", "in", "not", "between", "and", "is"}
 )
+_EQUALITIES = frozenset({"=", "==", "<=>", "<>", "!=", "<", "<=", ">", ">="})
 _BACK_TO = {
-    **dict.fromkeys(("datediff", "date_diff", "regexp_count"), "int"),
+    "regexp_count": "int",
     **dict.fromkeys(("md5", "substring_index"), "string"),
     "date_trunc": "timestamp",
 }
-_CHOOSING = {"coalesce": 0, "ifnull": 0, "nvl": 0, "greatest": 0, "least": 0, "if": 1, "iff": 1, "nvl2": 1}
+_CHOOSING = {"coalesce": 0, "ifnull": 0, "nvl": 0, "greatest": 0, "least": 0, "if": 1, "iff": 1}
 _PATTERN_OF = frozenset(
     {
         "regexp_replace",
@@ -39,13 +41,6 @@ _PATTERN_OF = frozenset(
         "split",
     }
 )
-REFUSED = {
-    "initcap": "write upper(left(x, 1)) || lower(substring(x, 2)), or keep the text as it is",
-    "percentile_approx": "use percentile",
-    "approx_percentile": "use percentile",
-    "rint": "use round",
-    "get_json_object": "use from_json with the type of the field",
-}
 
 
 def rewritten(pieces: Pieces, scope: Scope) -> str:
@@ -83,7 +78,7 @@ class _Writer:
             return ascii_classes(self._scope.source(node))
         if word == "in" and node.kind == "brackets" and number > 1:
             return self._in_list(_tested(items, number), node)
-        return self._operand(node) if _is_compared(items, number) else self.node(node)
+        return self._beside(items, number, node) if _is_compared(items, number) else self.node(node)
 
     def _operand(self, node: Node) -> str:
         only = node.pieces[0].only if node.kind == "brackets" else None
@@ -91,6 +86,15 @@ class _Writer:
             return f"({self._operand(only)})"
         self._compared = node
         return self.node(node)
+
+    def _beside(self, items: Sequence[Node | Token], number: int, node: Node) -> str:
+        """Return an operand of a comparison; a decimal beside a double is compared as one, as Spark does."""
+        written = self._operand(node)
+        if is_decimal(self._scope.type_of(node)):
+            others = (self._scope.type_of(other) for other in _compared_with(items, number))
+            if any(kind in FRACTIONS for kind in others):
+                return _as(written, "double")
+        return written
 
     def _in_list(self, tested: Node | Token, node: Node) -> str:
         kind = self._scope.type_of(tested) if isinstance(tested, Node) else None
@@ -128,7 +132,9 @@ class _Writer:
             if not pieces.items:
                 continue
             start, end = pieces.items[0].start, pieces.items[-1].end
-            written += [text[at:start], (changed or {}).get(number) or self.pieces(pieces)]
+            in_suffix = node.kind == "call" and number >= int(node.to)
+            own = self._keyed(pieces) if in_suffix else self.pieces(pieces)
+            written += [text[at:start], (changed or {}).get(number) or own]
             at = end
         return "".join([*written, text[at : node.end]])
 
@@ -191,14 +197,24 @@ class _Writer:
             for text, of, side in zip((left, right), digits, node.pieces, strict=True)
         ]
         if node.name == "/":
-            scale = min(
-                result.scale + 1 - _QUOTIENT_DIGITS, _ALL_DIGITS - digits[0].precision + digits[0].scale
-            )
-            if scale > digits[0].scale:
-                sides[0] = _as(sides[0], str(Digits(_ALL_DIGITS, scale)))
-            return _as(self._divided(node, *sides), str(result))
+            return self._quotient(node, sides[0], sides[1], digits[0], result)
         value = f"({sides[0]} {node.name} {sides[1]})"
         return self._within(_as(value, str(result)), result)
+
+    def _quotient(self, node: Node, left: str, right: str, of: Digits, result: Digits) -> str:
+        """Return a quotient with one digit more than the result has, so that it is rounded and not cut.
+
+        Where a dividend may have too many digits for that, the further ones are tried.
+        """
+        wanted = result.scale + 1 - _QUOTIENT_DIGITS
+        room = _ALL_DIGITS - of.precision + of.scale
+        plain = min(wanted, room)
+        sure = _as(left, str(Digits(_ALL_DIGITS, plain))) if plain > of.scale else left
+        quotient = _as(self._divided(node, sure, right), str(result))
+        if wanted <= max(room, of.scale):
+            return quotient
+        tried = f"try_cast({left} AS {Digits(_ALL_DIGITS, wanted)})"
+        return f"coalesce({_as(self._divided(node, tried, right), str(result))}, {quotient})"
 
     def _within(self, value: str, digits: Digits, or_else: str = "false") -> str:
         """Return a decimal that must not have more than 38 digits: the engine keeps a 39th."""
@@ -214,6 +230,7 @@ class _Writer:
         kinds = {number: self._scope.type_of_pieces(node.pieces[number]) for number in branches}
         kind = types.common(list(kinds.values()))
         if kind is None:
+            differing.one_kind(self, node, [node.pieces[number] for number in branches])
             return self.spliced(node)
         return self.spliced(
             node,
@@ -245,6 +262,8 @@ class _Writer:
                 f"{self._scope.source(node)}: this engine writes {kind} as text in another way; cast it "
                 "to decimal(p,s) before, or write its parts"
             )
+        if target == "binary":
+            differing.as_bytes(self, node, kind)
         if kind == "timestamp" and target in {"int", "bigint"}:
             return _as(f"floor(unix_micros({value}) / 1000000)", target)
         return self.spliced(node)
@@ -272,6 +291,14 @@ class _Writer:
                 "split by an empty text gives further empty texts on this engine; use a separator"
             )
         changed = {}
+        if (
+            node.name == "regexp_replace"
+            and pattern is not None
+            and self._scope.source(pattern) in ("''", '""')
+        ):
+            raise Different(
+                "regexp_replace of an empty text parts characters on Spark; give a pattern that is not empty"
+            )
         if pattern is not None and pattern.kind == "string":
             changed[1] = ascii_classes(self._scope.source(pattern))
         if node.name == "regexp_replace" and len(node.pieces) > 2:
@@ -296,9 +323,24 @@ class _Writer:
         for pieces in node.pieces[int(node.to) :]:
             if pieces.items:
                 start, end = pieces.items[0].start, pieces.items[-1].end
-                written += [text[at:start], self.pieces(pieces)]
+                written += [text[at:start], self._keyed(pieces)]
                 at = end
         return " " + "".join([*written, text[at : node.end]])
+
+    def _keyed(self, pieces: Pieces) -> str:
+        """Return what stands in the brackets of FILTER and OVER; -0.0 and 0.0 are one key and one place."""
+        text, at, written, before = self._scope.text, pieces.items[0].start, [], ""
+        for number, item in enumerate(pieces.items):
+            if isinstance(item, Node):
+                own = self._in_place(pieces.items, number, item)
+                kind = self._scope.type_of(item) if before in {"by", ","} else None
+                written += [
+                    text[at : item.start],
+                    f"({own} + CAST(0 AS {kind}))" if kind in FRACTIONS else own,
+                ]
+                at = item.end
+            before = item.word if isinstance(item, Token) else ""
+        return "".join([*written, text[at : pieces.items[-1].end]])
 
     def total(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
         kind = self._scope.type_of_pieces(arguments[0])
@@ -325,9 +367,15 @@ class _Writer:
         if digits is None:
             return None
         result, suffix, value = types.average(digits), self.suffix(node), self.pieces(arguments[0])
-        scale = min(result.scale + 1 - _QUOTIENT_DIGITS, _ALL_DIGITS - digits.precision + digits.scale)
-        sums = _as(f"sum({value}){suffix}", str(Digits(_ALL_DIGITS, max(scale, digits.scale))))
-        return _as(f"({sums} / CAST(nullif(count({value}){suffix}, 0) AS decimal(20,0)))", str(result))
+        wanted = result.scale + 1 - _QUOTIENT_DIGITS
+        scale = min(wanted, _ALL_DIGITS - digits.precision + digits.scale)
+        total, count = f"sum({value}){suffix}", f"CAST(nullif(count({value}){suffix}, 0) AS decimal(20,0))"
+        sums = _as(total, str(Digits(_ALL_DIGITS, max(scale, digits.scale))))
+        mean = _as(f"({sums} / {count})", str(result))
+        if wanted <= max(scale, digits.scale):
+            return mean
+        tried = f"try_cast({total} AS {Digits(_ALL_DIGITS, wanted)})"
+        return f"coalesce({_as(f'({tried} / {count})', str(result))}, {mean})"
 
     def counted(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
         """Return a count of different values in which -0.0 and 0.0 are one."""
@@ -362,6 +410,9 @@ class _Writer:
 
     def rounded(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
         kind, places = self._scope.type_of_pieces(arguments[0]), literal_places(arguments)
+        if kind == "float":
+            further = "".join(f", {self.pieces(argument)}" for argument in arguments[1:])
+            return _as(f"{node.name}({_as(self.pieces(arguments[0]), 'double')}{further})", kind)
         digits = digits_of(kind) if kind is not None and is_decimal(kind) else None
         if digits is None or places is None:
             return None
@@ -369,6 +420,10 @@ class _Writer:
 
     def first_kept(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
         kind = self._scope.type_of_pieces(arguments[0])
+        if kind in FRACTIONS and len(arguments) == 2:
+            # By comparing, which takes -0.0 for 0.0.
+            first, other = (self.pieces(argument) for argument in arguments)
+            return f"CASE WHEN ({first}) = ({other}) THEN CAST(NULL AS {kind}) ELSE {first} END"
         return _as(self.spliced(node), kind) if kind is not None and digits_of(kind) is not None else None
 
     def weekday(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
@@ -388,13 +443,6 @@ class _Writer:
             return None
         return f"timestamp_micros(CAST(({self.pieces(arguments[0])}) * 1000000 AS bigint))"
 
-    def formatted(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
-        if self._scope.type_of_pieces(arguments[0]) not in FRACTIONS:
-            return None
-        value = self.pieces(arguments[0])
-        endless = "CAST('Infinity' AS double)"
-        return f"CASE {value} WHEN {endless} THEN '∞' WHEN -{endless} THEN '-∞' ELSE {self.spliced(node)} END"
-
     def from_json(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
         schema = self._scope.source(arguments[1].only) if len(arguments) > 1 and arguments[1].only else ""
         if re.search(r"(?i)\b(tinyint|byte|smallint|short|int|integer|bigint|long)\b", schema):
@@ -405,10 +453,7 @@ class _Writer:
 
     def extracted(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
         items = arguments[0].items
-        if isinstance(items[0], Node) and items[0].name == "epoch":
-            raise Different(
-                "extract(epoch from …) is not understood by every Spark engine; use unix_timestamp"
-            )
+        differing.known_field(items[0])
         if isinstance(items[0], Node) and items[0].name in {"dow", "dayofweek"} and len(items) > 2:
             return f"dayofweek({self.pieces(Pieces(items[2:]))})"
         return None
@@ -471,12 +516,27 @@ _FUNCTIONS = {
     "substr": of_calls.part_of_text,
     "slice": of_calls.part_of_array,
     "to_json": of_calls.as_json,
-    "format_number": _Writer.formatted,
+    "format_number": differing.formatted,
     "from_json": _Writer.from_json,
     "date_part": _Writer.part,
     "datepart": _Writer.part,
     "hash": _Writer.hashed,
     "xxhash64": _Writer.hashed,
+    "array": differing.array,
+    "nvl2": differing.if_there,
+    "pmod": differing.remainder,
+    "mod": differing.remainder,
+    "datediff": differing.difference,
+    "date_diff": differing.difference,
+    "timestampdiff": differing.difference,
+    "unix_seconds": differing.since_1970,
+    "format_string": differing.printed,
+    "printf": differing.printed,
+    "bround": differing.even,
+    "ceil": differing.to_places,
+    "ceiling": differing.to_places,
+    "floor": differing.to_places,
+    "stack": differing.stacked,
     "concat": _Writer.joined,
     "concat_ws": _Writer.joined,
 }
@@ -487,6 +547,7 @@ def ascii_classes(pattern: str) -> str:
 
     They are ASCII for Java and Unicode for Rust.
     """
+    differing.same_pattern(pattern)
     spelt = {"w": "A-Za-z0-9_", "d": "0-9", "s": r" \t\n\x0B\f\r"}
     if pattern[:1] in "'\"":
         spelt["s"] = r" \\t\\n\\x0B\\f\\r"
@@ -518,6 +579,23 @@ def _is_compared(items: Sequence[Node | Token], number: int) -> bool:
     """Return whether a piece of a row is an operand of a comparison."""
     beside = [items[at] for at in (number - 1, number + 1) if 0 <= at < len(items)]
     return any(isinstance(item, Token) and item.word in _COMPARISONS for item in beside)
+
+
+def _compared_with(items: Sequence[Node | Token], number: int) -> list[Node]:
+    """Return the other operands of the comparison that a piece of a row is one of."""
+    near = [items[at] for at in range(max(number - 4, 0), min(number + 5, len(items))) if at != number]
+    beside = [items[at] for at in (number - 1, number + 1) if 0 <= at < len(items)]
+    if any(isinstance(item, Token) and item.word in {"between", "and", "not"} for item in beside):
+        words = [item.word if isinstance(item, Token) else "" for item in near]
+        if "between" in words:
+            return [item for item in near if isinstance(item, Node)]
+    found = []
+    for token, other in ((number - 1, number - 2), (number + 1, number + 2)):
+        if 0 <= other < len(items) and token >= 0:
+            sign, node = items[token], items[other]
+            if isinstance(sign, Token) and sign.word in _EQUALITIES and isinstance(node, Node):
+                found.append(node)
+    return found
 
 
 def _tested(items: Sequence[Node | Token], number: int) -> Node | Token:

@@ -191,6 +191,9 @@ class Scope:
         first = self.type_of_pieces(arguments[0])
         if name == "concat":
             return first if first is not None and first.startswith("array<") else _TEXT
+        if name in {"pmod", "mod"} and is_decimal(first) and len(arguments) == 2:
+            digits = self.digits(node)
+            return SOME_DECIMAL if digits is None else str(types.arithmetic("%", *digits))
         if name in _OF_FIRST:
             return first
         if name in _OF_ALL:

@@ -92,5 +92,6 @@ def common(kinds: Sequence[str | None]) -> str | None:
     if all(item is not None for item in digits):
         whole = max(item.precision - item.scale for item in digits if item is not None)
         scale = max(item.scale for item in digits if item is not None)
-        return str(Digits(whole + scale, scale)) if whole + scale <= _MOST else None
+        # Digits before the point are kept, those behind it give way.
+        return str(Digits(min(whole + scale, _MOST), min(scale, _MOST - whole)))
     return None
