@@ -1,9 +1,10 @@
 """What quality rules cost beside a plain write: ``python benchmarks/rules.py [--classic] [ROWS]``, else 5,000,000.
 
 Twenty rules (18 on rows, one on keys, one against another table) on generated rows of 16 columns, 7 % of which are
-refused. One JSON line per measurement with where its time went, then a table. Seconds are of the clock, and of the
-engine's processors, which other programs on the machine disturb less. Memory is the most that a process held at a time,
-on classic Spark that of its Java. There tables are Parquet files, because it has no Delta here.
+refused. Beside it stand the same rows written as a node without rules writes them, and as the engine does by itself
+with no option set. One JSON line per measurement with where its time went, then a table. Seconds are of the clock, and
+of the engine's processors, which other programs on the machine disturb less. Memory is the most that a process held at
+a time, on classic Spark that of its Java. There tables are Parquet files, because it has no Delta here.
 """
 
 import json
@@ -116,7 +117,7 @@ def main() -> None:
         folder = Path(name)
         if "--classic" in sys.argv:
             spark = open_classic(folder)
-            measure(spark, ParquetTables(spark), folder, rows)
+            measure(spark, ParquetTables(spark), folder, rows, own_format="parquet")
             spark.stop()
             return
         from landfall.local.spark_engine import spark_engine
@@ -125,12 +126,12 @@ def main() -> None:
             spark = SparkSession.builder.remote(address).create()
             for key, value in SETTINGS.items():
                 spark.conf.set(key, value)
-            measure(spark, DeltaTables(spark, is_sail=True), folder, rows)
+            measure(spark, DeltaTables(spark, is_sail=True), folder, rows, own_format="delta")
             spark.stop()
 
 
-def measure(spark: SparkSession, tables: Tables, folder: Path, rows: int) -> None:
-    """Write the rows, then measure both ways in turns, so that a busy machine slows both."""
+def measure(spark: SparkSession, tables: Tables, folder: Path, rows: int, *, own_format: str) -> None:
+    """Write the rows, then measure all ways in turns, so that a busy machine slows all of them."""
     # All but this process: the engine, or the Java beside which this process is next to nothing.
     engine = children(os.getpid())
     orders = spark.sql(f"SELECT {_ROWS.format(customers=CUSTOMERS)} FROM range({rows})")
@@ -138,11 +139,14 @@ def measure(spark: SparkSession, tables: Tables, folder: Path, rows: int) -> Non
     for name, frame in (("orders", orders), ("customers", customers)):
         types = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
         tables.overwrite(str(folder / name), frame, types, key="given")
-    seconds: dict[str, list[tuple[float, float]]] = {"plain": [], "rules": []}
+    seconds: dict[str, list[tuple[float, float]]] = {"engine": [], "plain": [], "rules": []}
     parts: dict[str, list[tuple[float, float]]] = {"look": [], "quarantine": [], "publish": []}
     timed = TimedTables(tables, engine)
     found: Mapping[str, Any] = {}
+    given = tables.read(str(folder / "orders")).write.format(own_format)
     for number in range(REPEATS):
+        own = str(folder / f"engine{number}")
+        seconds["engine"].append(_timed(lambda own=own: given.save(own), engine)[:2])  # type: ignore[misc]
         for name, rules in (("plain", []), ("rules", RULES)):
             spec = parse_node_spec(_spec(folder, f"{name}{number}", rules))
             timed.spent.clear()
@@ -189,13 +193,15 @@ def _show(
     engine: list[int],
 ) -> None:
     middle, spent = _middle(seconds), _middle(parts)
-    plain, rules = middle["plain"], middle["rules"]
+    own, plain, rules = middle["engine"], middle["plain"], middle["rules"]
     summary = {
         "rows": rows,
         "rules": len(RULES),
         "refused_share": round(found["rows_quarantined"] / found["rows_read"], 4),
         "ratio": round(rules[0] / plain[0], 2),
         "cpu_ratio": round(rules[1] / plain[1], 2),
+        "ratio_to_engine": round(rules[0] / own[0], 2),
+        "cpu_ratio_to_engine": round(rules[1] / own[1], 2),
         "engine_peak_mb": round(max(map(peak_mb, engine))),
         "driver_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
@@ -204,6 +210,7 @@ def _show(
     for name, values in [*middle.items(), *((f"  {kind}", values) for kind, values in spent.items())]:
         print(f"{name:12}{values[0]:>10.2f}{values[1]:>10.2f}")
     print(f"{'ratio':12}{summary['ratio']:>10.2f}{summary['cpu_ratio']:>10.2f}")
+    print(f"{'to engine':12}{summary['ratio_to_engine']:>10.2f}{summary['cpu_ratio_to_engine']:>10.2f}")
     print(
         f"{'most memory':12}{summary['engine_peak_mb']:>10,} MB engine, {summary['driver_peak_mb']:,} MB driver"
     )
