@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from landfall.errors import LandfallError
@@ -14,8 +13,8 @@ from landfall.spec.model import Column, FileFormat, Source
 from landfall.spec.product_tests import Row
 from spark_runtime.casts import Conversion, canonical_type, from_text
 from spark_runtime.frame import find_name
-from spark_runtime.readers.held_cells import CellPlan, make_cell_reader
-from spark_runtime.readers.nested import NestedColumn, Spelling, as_nested
+from spark_runtime.readers.held_cells import CellPlan, make_cell_reader, told_misfits
+from spark_runtime.readers.nested import NestedColumn, Spelling
 from spark_runtime.readers.parse import nested_columns
 from spark_runtime.sql import quoted
 
@@ -184,9 +183,7 @@ def _conversion(at: int, kind: str) -> Conversion:
 
 def _require_parts(texts: Sequence[Any], column: NestedColumn, where: str) -> None:
     """Raise ``WrongFixture`` for the first row of which a part of a nested value does not fit."""
-    for number, told in enumerate(
-        as_nested(pa.array(texts, pa.string()), column, Spelling()).told.to_pylist(), 1
-    ):
+    for number, told in enumerate(told_misfits(texts, column, Spelling()), 1):
         if told is not None:
             raise WrongFixture(f"{where}, row {number}: {told}")
 

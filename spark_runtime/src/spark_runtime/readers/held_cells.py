@@ -35,6 +35,13 @@ def make_cell_reader(plan: CellPlan) -> Callable[[Iterator[pa.RecordBatch]], Ite
     return read
 
 
+def told_misfits(texts: Sequence[str | None], column: NestedColumn, spelling: Spelling) -> list[str | None]:
+    """Return in words, per text, which parts of it do not fit; ``None`` where all do."""
+    found = as_nested(pa.array(texts, pa.string()), column, spelling)
+    told: list[str | None] = found.told.to_pylist()
+    return told
+
+
 def _read(batch: pa.RecordBatch, plan: CellPlan) -> pa.RecordBatch:
     columns: dict[str, Any] = dict(zip(batch.schema.names, batch.columns, strict=True))
     further: dict[int, dict[str, Any]] = {}
