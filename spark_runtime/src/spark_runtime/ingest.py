@@ -37,7 +37,7 @@ from spark_runtime.staging import (
     Origin,
     Staged,
     StagedColumn,
-    discard,
+    discard_staged,
     stage,
 )
 from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
@@ -92,8 +92,7 @@ def ingest(job: Job, source: FilesInput) -> None:
         }
         publish_staged(job, staged, tally, verdicts, refused_before=(), extra=extra, extra_types=LOAD_TYPES)
     finally:
-        for uri in (staged.uri, *keys.uris):
-            discard(job, uri)
+        discard_staged(job)
 
 
 def _records_of_held(job: Job, held: Held, source: FilesInput, found: Sequence[Column]) -> DataFrame:

@@ -113,7 +113,7 @@ def sift(
     rest = rest.selectExpr(*map(quoted, values))
     return replace(
         staged,
-        rest=Rest(rest, total - staged.df.count(), filtered),
+        rest=Rest(rest, total, filtered),
         seconds=perf_counter() - started,
     )
 

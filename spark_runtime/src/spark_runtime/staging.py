@@ -114,7 +114,6 @@ class Staged:
             read.
     """
 
-    uri: str
     df: DataFrame
     types: Mapping[str, str]
     tests: tuple[PlacedTest, ...]
@@ -168,12 +167,12 @@ class Rest:
 
     Attributes:
         df: The rows, read anew each time; holds the published columns.
-        rows: How many they are.
+        total: How many they are together with those that lie staged.
         filtered: Rows that each test with a filter was made on, staged ones included, by the test's name.
     """
 
     df: DataFrame
-    rows: int
+    total: int
     filtered: Mapping[str, int]
 
 
@@ -254,7 +253,6 @@ def stage(
     types = {column.name: column.type for column in columns}
     seconds = perf_counter() - started
     return Staged(
-        uri,
         staged,
         types,
         (*placed, *flagged),
@@ -364,29 +362,26 @@ def _judge(
     return _Judged(judged, types)
 
 
-def keep_aside(job: Job, df: DataFrame, name: str) -> tuple[DataFrame, str]:
-    """Write few rows aside; return them and where they lie.
-
-    Engines join with the smaller side in memory only if they know how many rows it has.
-    """
-    uri = _staging_uri(job, name)
-    types = ", ".join(f"{quoted(field.name)} {field.dataType.simpleString()}" for field in df.schema.fields)
-    _written_plainly(df).parquet(uri)
-    return job.spark.read.schema(types).parquet(uri), uri
-
-
 @dataclass(slots=True)
 class AsideKeys:
-    """Keys that one job has written aside, and where, so that they can be removed."""
+    """Keys that one job writes aside: engines join in memory only with a side of which they know how many rows it has.
+
+    Attributes:
+        kept: How often keys were written aside.
+    """
 
     job: Job
-    uris: list[str] = field(default_factory=list)
+    kept: int = 0
 
     def keep(self, df: DataFrame) -> DataFrame:
-        """Write few rows aside that are joined to many."""
-        rows, uri = keep_aside(self.job, df, f"keys{len(self.uris)}")
-        self.uris.append(uri)
-        return rows
+        """Write few rows aside that are joined to many, and return them."""
+        uri = _staging_uri(self.job, f"keys{self.kept}")
+        self.kept += 1
+        types = ", ".join(
+            f"{quoted(field.name)} {field.dataType.simpleString()}" for field in df.schema.fields
+        )
+        _written_plainly(df).parquet(uri)
+        return self.job.spark.read.schema(types).parquet(uri)
 
 
 def _written_plainly(df: DataFrame) -> DataFrameWriter:
@@ -400,9 +395,11 @@ def _written_plainly(df: DataFrame) -> DataFrameWriter:
     )
 
 
-def discard(job: Job, uri: str) -> None:
-    """Remove staged rows; what a killed job leaves is removed by the lake's life cycle rule."""
+def discard_staged(job: Job) -> None:
+    """Remove all that the job has written aside; what a killed job leaves is removed by the lake's life cycle rule."""
+    uri = _staging_folder(job)
     try:
+        # Overwriting a folder removes the folders in it, too.
         job.spark.createDataFrame([], "done string").write.mode("overwrite").parquet(uri)
     except PySparkException as error:
         # The node's own outcome is what counts; an engine that died is told by whatever met it first.
@@ -427,10 +424,14 @@ def _column_tests(column: StagedColumn) -> list[Test]:
     return tests
 
 
-def _staging_uri(job: Job, number: int | str) -> str:
+def _staging_folder(job: Job) -> str:
     output = job.spec.output
     folder, _, _ = output.uri.rpartition("/")
-    return f"{folder}/_staging/{output.name}/{job.spec.idempotency_key}-{job.token}/{number}"
+    return f"{folder}/_staging/{output.name}/{job.spec.idempotency_key}-{job.token}"
+
+
+def _staging_uri(job: Job, name: int | str) -> str:
+    return f"{_staging_folder(job)}/{name}"
 
 
 def _flag_keys(

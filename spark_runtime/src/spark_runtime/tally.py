@@ -74,9 +74,8 @@ def count_staged(staged: Staged, *, declared: Sequence[Rule] = (), owners: Seque
     files = _files(groups)
     rejected = _rejected(files, owners)
     used = [group for group in groups if group["_lf_file"] not in rejected]
-    rest = staged.rest.rows if staged.rest is not None else 0
     return Tally(
-        rows=_total(used, "rows") + rest,
+        rows=_total(used, "rows") if staged.rest is None else staged.rest.total,
         refused=_total(used, "refused"),
         rules=_rule_results(staged, used, declared, checked, started),
         files=files,
@@ -196,7 +195,7 @@ def _rule_results(
                 RuleResult(
                     test.name,
                     test.severity if rule is None else rule.severity,
-                    _checked(staged, test, _total(groups, checked[test.checked])),
+                    _checked(staged, groups, test, checked[test.checked]),
                     failed,
                     rows_corrected=corrected.get(test.name),
                     version=None if rule is None else rule.version,
@@ -207,11 +206,11 @@ def _rule_results(
     return tuple(results)
 
 
-def _checked(staged: Staged, test: PlacedTest, among_staged: int) -> int:
-    rest = staged.rest
+def _checked(staged: Staged, groups: list[dict[str, Any]], test: PlacedTest, name: str) -> int:
+    among_staged, rest = _total(groups, name), staged.rest
     if rest is None:
         return among_staged
-    return rest.filtered.get(test.name, among_staged + rest.rows)
+    return rest.filtered.get(test.name, among_staged + rest.total - _total(groups, "rows"))
 
 
 def _samples(groups: list[dict[str, Any]], name: str) -> tuple[str, ...]:

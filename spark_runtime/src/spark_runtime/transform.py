@@ -31,7 +31,7 @@ from spark_runtime.sifting import can_be_read_again, can_be_sifted, sift
 from spark_runtime.slices import added_columns
 from spark_runtime.spec import Column, Step, StepType, TableInput
 from spark_runtime.sql import quoted
-from spark_runtime.staging import AsideKeys, Kept, Origin, Staged, StagedColumn, discard, stage
+from spark_runtime.staging import AsideKeys, Kept, Origin, Staged, StagedColumn, discard_staged, stage
 from spark_runtime.steps import STEPS, StepContext
 from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
 from spark_runtime.tally import Tally, count_staged
@@ -118,8 +118,8 @@ class _Stagings:
         return staged
 
     def discard(self) -> None:
-        for uri in (*(staged.uri for staged in self.staged), *self.keys.uris):
-            discard(self.job, uri)
+        if self.staged or self.keys.kept:
+            discard_staged(self.job)
 
 
 def _origin(frame: Frame) -> Origin:
