@@ -102,6 +102,7 @@ PARTS: Mapping[str, Part] = {
     "landfall.telemetry": Part((*PURE, "opentelemetry")),
     "landfall.log_context": Part((*PURE, "landfall.telemetry")),
     "landfall.trace_tree": Part(()),
+    "landfall.reads": Part(()),
     "landfall.metrics": Part((*PURE, "opentelemetry")),
     "landfall.exporting": Part(
         (
