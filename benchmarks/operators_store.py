@@ -271,7 +271,7 @@ UPDATE Runs SET (RowsRead, RowsPublished, RowsQuarantined) =
     (SELECT coalesce(sum(RowsRead), 0), coalesce(sum(RowsPublished), 0), coalesce(sum(RowsQuarantined), 0)
     FROM NodeRuns WHERE NodeRuns.RunID = Runs.RunID);
 INSERT INTO RunPlans (RunID, Plan, PlanHash)
-    SELECT RunID, '{"nodes":[],"left_out":{}}', hex(RunID) FROM Ended;
+    SELECT RunID, '{"changed":[]}', hex(RunID) FROM Ended;
 INSERT INTO LandedFiles (Url, UrlHash, FileName, ETag, SizeBytes, EventTime, LandedAt, EventCount, DataProductID,
         DataSetName, State, Reason, RunID, ClaimedAt, FinishedAt)
     SELECT

@@ -17,7 +17,8 @@ from landfall.planning.plan import NodeKey
 from landfall.runs.costs import run_costs
 from landfall.runs.ids import RunID, node_instance, run_instance
 from landfall.runs.pausing import find_pauses
-from landfall.runs.queries import NodeSummary, RunSummary, left_out_of
+from landfall.runs.plans import read_left_out
+from landfall.runs.queries import NodeSummary, RunSummary
 from landfall.runs.request_list import RequestFilter, list_requests
 from landfall.runs.run_graph import row_totals, states_by_band
 from landfall.runs.run_lineage import find_run_lineage
@@ -108,7 +109,7 @@ def show_nodes(
     page, left_out = database.read(
         lambda connection: (
             find_nodes(connection, RunID(run_id), wanted, limit=limit, cursor=cursor),
-            left_out_of(connection, RunID(run_id)),
+            read_left_out(connection, RunID(run_id)),
         )
     )
     body = {

@@ -285,7 +285,7 @@ def _plan_rows(made: "Plan") -> list[dict[str, object]]:
             "node": node.key,
             "kind": node.kind,
             "output": node.output,
-            "layer": node.definition["output"]["layer"],
+            "layer": node.layer,
             "waits_for": list(node.depends_on),
             "why": why[node.key],
         }

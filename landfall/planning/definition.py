@@ -46,6 +46,12 @@ class NodeDefinitions:
         self._datasets = {dataset.name: dataset for dataset in product.datasets}
         self._transformations = {item.name: item for item in product.transformations}
 
+    def layer_of(self, node: GraphNode) -> Layer:
+        """Return the layer of what a node builds."""
+        if node.kind is NodeKind.INGEST:
+            return self._datasets[node.output].layer
+        return self._transformations[_name(node)].output.layer
+
     def of(self, node: GraphNode) -> dict[str, Any]:
         """Return the definition of one node; ``PlanNode`` says what it holds."""
         if node.kind is NodeKind.INGEST:

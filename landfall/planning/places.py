@@ -35,7 +35,7 @@ def place_nodes(nodes: Iterable[PlanNode]) -> Mapping[NodeKey, NodePlace]:
     layers: dict[NodeKey, str] = {}
     for node in nodes:
         steps[node.key] = 1 + max((steps[key] for key in node.depends_on), default=-1)
-        layers[node.key] = node.definition["output"]["layer"]
+        layers[node.key] = node.layer
     in_layer: dict[str, Counter[int]] = {}
     for key, layer in layers.items():
         in_layer.setdefault(layer, Counter())[steps[key]] += 1

@@ -1,16 +1,14 @@
-"""The pinned plan: what one run executes, as canonical JSON with a hash."""
+"""The pinned plan: what one run executes, with a hash over its canonical JSON."""
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NewType, Self
 
 NodeKey = NewType("NodeKey", str)
-
-# Characters; a long plan is not in memory a second time as bytes.
-_HASHED_AT_ONCE = 1 << 16
+Definition = Mapping[str, Any]
 
 
 class NodeKind(StrEnum):
@@ -27,11 +25,9 @@ class PlanNode:
         output: The dataset it builds.
         inputs: Datasets it reads, as ``str(DatasetRef)``; empty for an ingest node.
         depends_on: Nodes of this plan that must succeed before it starts.
-        definition: The node's share of a node spec that no attempt changes: ``kind``, ``source`` (format
-            and options of an ingest node), ``inputs`` (name, dataset, layer, product, version), ``columns``, ``steps``,
-            ``rules``, ``output`` (dataset, layer, write, columns) and ``load`` (of an incremental node, else
-            ``None``); logical names, no addresses. ``run`` where the node has settings of its own, which its spec
-            does not carry.
+        layer: That of the dataset it builds.
+        pinned: Gives the definition of the node with a key. It is made, or read, whenever it is asked for: a plan of
+            ten thousand nodes is in memory, all that they pin is not. Two nodes that differ only there are equal.
     """
 
     key: NodeKey
@@ -39,7 +35,19 @@ class PlanNode:
     output: str
     inputs: tuple[str, ...]
     depends_on: tuple[NodeKey, ...]
-    definition: Mapping[str, Any]
+    layer: str
+    pinned: Callable[[NodeKey], Definition] = field(compare=False, repr=False)
+
+    @property
+    def definition(self) -> Definition:
+        """The node's share of a node spec that no attempt changes.
+
+        ``kind``, ``source`` (format and options of an ingest node), ``inputs`` (name, dataset, layer, product,
+        version), ``columns``, ``steps``, ``rules``, ``output`` (dataset, layer, write, columns) and ``load`` (of an
+        incremental node, else ``None``); logical names, no addresses. ``run`` where the node has settings of its own,
+        which its spec does not carry.
+        """
+        return self.pinned(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,72 +77,91 @@ class Plan:
         return replace(self, nodes=tuple(_at_versions(node, versions) for node in self.nodes))
 
     def to_payload(self) -> dict[str, Any]:
-        """Return the plan as plain JSON values; ``from_payload`` reads them back."""
+        """Return the plan as plain JSON values, definitions included."""
         return {
-            "product": self.product,
-            "metadata_version": self.metadata_version,
-            "changed": list(self.changed),
-            "nodes": [
-                {
-                    "key": node.key,
-                    "kind": node.kind.value,
-                    "output": node.output,
-                    "inputs": list(node.inputs),
-                    "depends_on": list(node.depends_on),
-                    "definition": node.definition,
-                }
-                for node in self.nodes
-            ],
-            "left_out": dict(self.left_out),
+            **_head_of_plan(self),
+            "nodes": [{**_head_of_node(node), "definition": node.definition} for node in self.nodes],
+            "left_out": dict(sorted(self.left_out.items())),
         }
 
-    @classmethod
-    def from_payload(cls, payload: Mapping[str, Any]) -> Self:
-        nodes = tuple(
-            PlanNode(
-                key=NodeKey(node["key"]),
-                kind=NodeKind(node["kind"]),
-                output=node["output"],
-                inputs=tuple(node["inputs"]),
-                depends_on=tuple(NodeKey(key) for key in node["depends_on"]),
-                definition=node["definition"],
-            )
-            for node in payload["nodes"]
-        )
-        return cls(
-            product=payload["product"],
-            metadata_version=payload["metadata_version"],
-            changed=tuple(payload["changed"]),
-            nodes=nodes,
-            left_out=dict(payload["left_out"]),
-        )
-
-    def canonical_json(self) -> str:
-        """Return the plan as JSON without spaces: equal plans give equal text.
-
-        Keys stand in the order in which the plan is built, which is always the same, and keys of a step's
-        configuration as declared, because the columns that it yields follow their order.
-        """
-        return json.dumps(self.to_payload(), separators=(",", ":"), ensure_ascii=False)
-
     def sha256(self) -> str:
-        return sha256_of(self.canonical_json())
+        digest = PlanDigest(self)
+        for node in self.nodes:
+            digest.add(node, definition_text(node.definition))
+        return digest.hexdigest()
 
 
-def sha256_of(text: str) -> str:
-    """Return the hash of a plan's canonical JSON."""
-    digest = hashlib.sha256()
-    for start in range(0, len(text), _HASHED_AT_ONCE):
-        digest.update(text[start : start + _HASHED_AT_ONCE].encode())
-    return digest.hexdigest()
+class PlanDigest:
+    """The hash of a plan: of its JSON without spaces, which is never in memory as a whole.
+
+    Equal plans give equal text: keys stand in the order in which the plan is built, which is always the same, and keys
+    of a step's configuration as declared, because the columns that it yields follow their order.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._left_out = dict(sorted(plan.left_out.items()))
+        self._digest = hashlib.sha256(f'{_text(_head_of_plan(plan))[:-1]},"nodes":['.encode())
+        self._comma = ""
+
+    def add(self, node: PlanNode, definition: str) -> None:
+        """Take in the next node of the plan, with its definition as ``definition_text`` writes it."""
+        self._digest.update(
+            f'{self._comma}{_text(_head_of_node(node))[:-1]},"definition":{definition}}}'.encode()
+        )
+        self._comma = ","
+
+    def hexdigest(self) -> str:
+        """Return the hash; every node has been taken in."""
+        digest = self._digest.copy()
+        digest.update(f'],"left_out":{_text(self._left_out)}}}'.encode())
+        return digest.hexdigest()
+
+
+def definition_text(definition: Definition) -> str:
+    """Return a definition as it is stored: JSON without spaces, its keys as they stand."""
+    return _text(definition)
+
+
+def _head_of_plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "product": plan.product,
+        "metadata_version": plan.metadata_version,
+        "changed": list(plan.changed),
+    }
+
+
+def _head_of_node(node: PlanNode) -> dict[str, Any]:
+    return {
+        "key": node.key,
+        "kind": node.kind.value,
+        "output": node.output,
+        "inputs": list(node.inputs),
+        "depends_on": list(node.depends_on),
+    }
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _AtVersions:
+    """Gives the definition of a node with the ports that it reads pinned."""
+
+    node: PlanNode
+    versions: Mapping[str, int | None]
+
+    def __call__(self, key: NodeKey) -> Definition:
+        definition = self.node.pinned(key)
+        inputs = [
+            {**item, "version": self.versions.get(name)}
+            for name, item in zip(self.node.inputs, definition["inputs"], strict=True)
+        ]
+        return {**definition, "inputs": inputs}
 
 
 def _at_versions(node: PlanNode, versions: Mapping[str, int | None]) -> PlanNode:
     """Return a node with the ports that it reads pinned; itself if it reads none of them."""
     if all(versions.get(name) is None for name in node.inputs):
         return node
-    inputs = [
-        {**item, "version": versions.get(name)}
-        for name, item in zip(node.inputs, node.definition["inputs"], strict=True)
-    ]
-    return replace(node, definition={**node.definition, "inputs": inputs})
+    return replace(node, pinned=_AtVersions(node, versions))

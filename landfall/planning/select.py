@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from landfall.planning.definition import NodeDefinitions
 from landfall.planning.graph import Graph, GraphNode, build_graph, ingest_key
-from landfall.planning.plan import NodeKey, NodeKind, Plan, PlanNode
+from landfall.planning.plan import Definition, NodeKey, NodeKind, Plan, PlanNode
 from landfall.spec.model import Layer, Product
 
 
@@ -52,10 +52,17 @@ def make_plan(
     graph = build_graph(product)
     selection = select_nodes(graph, changed=changed, published=published, rebuild=rebuild)
     definitions = NodeDefinitions(product, port_layers or {}, full=full)
-    chosen = {node.key for node in selection.nodes}
+    chosen = {node.key: node for node in selection.nodes}
+    position = {key: number for number, key in enumerate(chosen)}
     waits_for = {
-        node.key: tuple(key for key in node.predecessors if key in chosen) for node in selection.nodes
+        # In the order of the plan, whatever the order of inputs: so the plan that is read back is the same.
+        node.key: tuple(sorted((key for key in node.predecessors if key in chosen), key=position.__getitem__))
+        for node in selection.nodes
     }
+
+    def pinned(key: NodeKey) -> Definition:
+        return definitions.of(chosen[key])
+
     return Plan(
         product=product.key,
         metadata_version=metadata_version,
@@ -67,7 +74,8 @@ def make_plan(
                 output=node.output,
                 inputs=tuple(str(ref) for ref in node.inputs),
                 depends_on=waits_for[node.key],
-                definition=definitions.of(node),
+                layer=definitions.layer_of(node).value,
+                pinned=pinned,
             )
             for node in selection.nodes
         ),

@@ -1,6 +1,6 @@
 """The evidence for ``why``: what SQL says of one dataset, run or file, and what people may call it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -20,9 +20,9 @@ from landfall.metadata.catalog import (
 )
 from landfall.metadata.tables import (
     landed_files,
+    left_out_nodes,
     node_runs,
     published_data_sets,
-    run_plans,
     runs,
 )
 from landfall.planning.graph import Graph, GraphNode, build_graph
@@ -260,9 +260,10 @@ def _left_out(
     connection: sa.Connection, product_id: int, key: NodeKey, *, after: RunID | None
 ) -> tuple[RunID, str] | None:
     """Return the newest run, later than ``after``, that left a node out, with the reason."""
+    in_run = (left_out_nodes.c.RunID == runs.c.RunID) & (left_out_nodes.c.NodeKey == key)
     rows = connection.execute(
-        sa.select(runs.c.RunID, run_plans.c.Plan)
-        .select_from(runs.join(run_plans, run_plans.c.RunID == runs.c.RunID))
+        sa.select(runs.c.RunID, left_out_nodes.c.Reason)
+        .select_from(runs.outerjoin(left_out_nodes, in_run))
         .where(runs.c.DataProductID == product_id)
         .order_by(runs.c.CreatedAt.desc(), runs.c.RunID.desc())
         .limit(_MOST_RUNS)
@@ -270,7 +271,6 @@ def _left_out(
     for row in rows:
         if row.RunID == after:
             return None
-        plan: Mapping[str, Any] = row.Plan
-        if key in plan["left_out"]:
-            return RunID(row.RunID), plan["left_out"][key]
+        if row.Reason is not None:
+            return RunID(row.RunID), row.Reason
     return None

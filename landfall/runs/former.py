@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from landfall.errors import LandfallError
-from landfall.metadata.tables import data_products, node_runs, run_plans, runs
+from landfall.metadata.tables import data_products, node_runs, runs
 from landfall.planning.plan import NodeKey, Plan
 from landfall.runs.closing import UnknownRun
 from landfall.runs.ids import RunID
+from landfall.runs.plans import read_plan
 from landfall.runs.states import FINAL_RUN_STATES, NodeState, RunState
 
 
@@ -46,6 +47,7 @@ class FormerRun:
 
     Attributes:
         version: The metadata version that it pinned.
+        plan: What it pinned of its nodes is read when it is asked for, through the same connection.
         settings: The columns of Runs that hold what it pinned of its configuration.
     """
 
@@ -69,12 +71,8 @@ def get_former_run(connection: sa.Connection, run_id: RunID) -> FormerRun:
         UnknownRun: There is no such run.
     """
     row = connection.execute(
-        sa.select(runs, run_plans.c.Plan, data_products.c.Domain, data_products.c.Name)
-        .select_from(
-            runs.join(run_plans, run_plans.c.RunID == runs.c.RunID).join(
-                data_products, data_products.c.DataProductID == runs.c.DataProductID
-            )
-        )
+        sa.select(runs, data_products.c.Domain, data_products.c.Name)
+        .join_from(runs, data_products, data_products.c.DataProductID == runs.c.DataProductID)
         .where(runs.c.RunID == run_id)
     ).one_or_none()
     if row is None:
@@ -85,7 +83,7 @@ def get_former_run(connection: sa.Connection, run_id: RunID) -> FormerRun:
         state=RunState(row.State),
         version=row.MetadataVersion,
         created_at=row.CreatedAt,
-        plan=Plan.from_payload(row.Plan),
+        plan=read_plan(connection, run_id),
         settings={"Settings": row.Settings, "MaxParallelNodes": row.MaxParallelNodes},
     )
 

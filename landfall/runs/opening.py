@@ -1,6 +1,6 @@
 """Opening a run: what waits is claimed, the metadata pinned and the plan written, in one transaction."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -20,19 +20,10 @@ from landfall.landing.ledger import (
 from landfall.landing.run_files import put_back_ended
 from landfall.metadata.acts import Act, FileAct, record_file_acts, record_product_act
 from landfall.metadata.catalog import CurrentProduct, get_current_product
-from landfall.metadata.columns import LongText
 from landfall.metadata.effective import configured_run
 from landfall.metadata.inserting import insert_rows
-from landfall.metadata.tables import (
-    node_run_edges,
-    node_runs,
-    packs,
-    run_plans,
-    run_requests,
-    runs,
-)
-from landfall.planning.places import place_nodes
-from landfall.planning.plan import NodeKey, Plan, sha256_of
+from landfall.metadata.tables import packs, run_requests, runs
+from landfall.planning.plan import Plan
 from landfall.planning.ranking import ranks
 from landfall.planning.select import make_plan
 from landfall.runs.backfills import Chunk, begin_chunk, chunk_of, files_of_chunk, skip_chunk
@@ -41,13 +32,14 @@ from landfall.runs.ids import RequestID, RunID
 from landfall.runs.journal import write_event
 from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.packing import pack_rows, packs_of_plan
+from landfall.runs.plans import write_plan
 from landfall.runs.policy import RunPolicy
 from landfall.runs.published import foreign_ports, port_versions, published_datasets
 from landfall.runs.quarantining import HeldAct, HeldOrder, plan_held
 from landfall.runs.replaying import FilesGone, pin_as_before, plan_replay
 from landfall.runs.requests import RequestState, Trigger
 from landfall.runs.rerunning import Rerun, plan_rerun
-from landfall.runs.states import OPEN_RUN_STATES, FileState, NodeState, PackState, RunState
+from landfall.runs.states import OPEN_RUN_STATES, FileState, PackState, RunState
 from landfall.runs.upstream import ports_with_news
 from landfall.spec.model import OnFailure, RunSettings
 
@@ -394,15 +386,8 @@ def _write_run(
             CreatedAt=now,
         )
     )
-    _write_plan(connection, run_id, plan)
-    insert_rows(connection, node_runs, _node_rows(run_id, current.product_id, plan, pack_of, rank_of))
+    write_plan(connection, run_id, current.product_id, plan, pack_of, rank_of)
     insert_rows(connection, packs, rows)
-    edges = (
-        {"RunID": run_id, "FromNode": upstream, "ToNode": node.key}
-        for node in plan.nodes
-        for upstream in node.depends_on
-    )
-    insert_rows(connection, node_run_edges, edges)
     write_event(
         connection,
         run_id,
@@ -422,51 +407,12 @@ def _write_run(
         )
 
 
-# Its JSON as a parameter, for that of ten thousand nodes is 10 MB: it is made once, for the hash as well, and values
-# of a statement would stay in memory with its compiled form.
-_WRITE_PLAN = sa.insert(run_plans).values(
-    RunID=sa.bindparam("run_id"), Plan=sa.bindparam("plan", type_=LongText), PlanHash=sa.bindparam("hash")
-)
-
-
-def _write_plan(connection: sa.Connection, run_id: RunID, plan: Plan) -> None:
-    text = plan.canonical_json()
-    connection.execute(_WRITE_PLAN, {"run_id": run_id, "plan": text, "hash": sha256_of(text)})
-
-
 def _on_failure(requests: Sequence[_Request], settings: RunSettings) -> OnFailure:
     """Return what a run does after a failed node: of requests that say different things, the careful one counts."""
     asked = {request.on_failure for request in requests} - {None}
     if OnFailure.FAIL_FAST in asked:
         return OnFailure.FAIL_FAST
     return OnFailure.CONTINUE if asked else settings.on_failure
-
-
-def _node_rows(
-    run_id: RunID,
-    product_id: int,
-    plan: Plan,
-    pack_of: Mapping[NodeKey, NodeKey],
-    rank_of: Mapping[NodeKey, int],
-) -> Iterator[dict[str, Any]]:
-    places = place_nodes(plan.nodes)
-    return (
-        {
-            "RunID": run_id,
-            "DataProductID": product_id,
-            "NodeKey": node.key,
-            "Kind": node.kind,
-            "State": NodeState.WAITING if node.depends_on else NodeState.READY,
-            "WaitingFor": len(node.depends_on),
-            "Priority": rank_of[node.key],
-            "Definition": node.definition,
-            "Layer": places[node.key].layer,
-            "Step": places[node.key].step,
-            "Band": places[node.key].band,
-            "PackKey": pack_of.get(node.key),
-        }
-        for node in plan.nodes
-    )
 
 
 def _answer(connection: sa.Connection, requests: Sequence[_Request], reason: str, now: datetime) -> None:

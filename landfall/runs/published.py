@@ -42,11 +42,11 @@ def table_versions(connection: sa.Connection, product_id: int) -> Mapping[str, i
 
 def port_versions(connection: sa.Connection, plan: Plan) -> Mapping[str, int | None]:
     """Return the newest published version of each port of other products that a plan reads, by its reference."""
+    names = {name for node in plan.nodes for name in node.inputs}
     reads = {
-        name: (item["product"], item["dataset"])
-        for node in plan.nodes
-        for name, item in zip(node.inputs, node.definition["inputs"], strict=True)
-        if item["product"] != plan.product
+        name: (ref.product, ref.dataset)
+        for name, ref in zip(names, map(DatasetRef.parse, names), strict=True)
+        if ref.product is not None and ref.product != plan.product
     }
     owners = {product: find_current_product(connection, product) for product, _ in reads.values()}
     published = {

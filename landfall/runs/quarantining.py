@@ -13,7 +13,7 @@ from landfall.landing.ledger import batches
 from landfall.metadata.catalog import CurrentProduct, get_current_product
 from landfall.metadata.tables import node_run_edges, node_runs, runs
 from landfall.planning.graph import ingest_key
-from landfall.planning.plan import NodeKey, Plan
+from landfall.planning.plan import NodeKey, Plan, PlanNode
 from landfall.planning.rerun import rerun_plan, with_descendants
 from landfall.planning.select import make_plan
 from landfall.runs.ids import RequestID, RunID
@@ -240,15 +240,15 @@ def plan_held(connection: sa.Connection, current: CurrentProduct, order: HeldOrd
     )
     chosen = with_descendants(base, {key}) if order.act is HeldAct.REPLAY else frozenset({key})
     plan = rerun_plan(base, chosen=chosen, available=published)
+
+    def acting(node: PlanNode) -> PlanNode:
+        definition = _definition(node.definition, order, write, actor)
+        return replace(node, pinned=lambda _: definition)
+
     return replace(
         plan,
         changed=(dataset,),
-        nodes=tuple(
-            replace(node, definition=_definition(node.definition, order, write, actor))
-            if node.key == key
-            else node
-            for node in plan.nodes
-        ),
+        nodes=tuple(acting(node) if node.key == key else node for node in plan.nodes),
     )
 
 

@@ -9,12 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from landfall.errors import LandfallError
-from landfall.metadata.tables import data_products, data_quality_results, node_runs, run_plans, runs
+from landfall.metadata.inserting import ROWS_AT_ONCE
+from landfall.metadata.tables import data_products, data_quality_results, node_runs, runs
 from landfall.metadata.tables import run_events as run_events_table
 from landfall.planning.plan import NodeKey
 from landfall.runs.closing import UnknownRun
 from landfall.runs.costs import RunCosts, run_costs
 from landfall.runs.ids import RunID
+from landfall.runs.plans import read_edges, read_left_out
 from landfall.runs.states import NodeState, RunState
 
 LAST = "@last"
@@ -177,11 +179,12 @@ def get_run(connection: sa.Connection, run_id: RunID) -> RunDetail:
     row = connection.execute(run_summaries().where(runs.c.RunID == run_id)).one_or_none()
     if row is None:
         raise UnknownRun(run_id)
-    plan: Mapping[str, Any] = connection.execute(
-        sa.select(run_plans.c.Plan).where(run_plans.c.RunID == run_id)
-    ).scalar_one()
-    nodes = connection.execute(
-        sa.select(node_runs).where(node_runs.c.RunID == run_id).order_by(node_runs.c.NodeRunID)
+    nodes = tuple(
+        node_summary(node)
+        for node in connection.execute(
+            sa.select(node_runs).where(node_runs.c.RunID == run_id).order_by(node_runs.c.NodeRunID),
+            execution_options={"yield_per": ROWS_AT_ONCE},
+        )
     )
     results = connection.execute(
         sa.select(data_quality_results)
@@ -190,24 +193,12 @@ def get_run(connection: sa.Connection, run_id: RunID) -> RunDetail:
     )
     return RunDetail(
         run=run_summary(row),
-        nodes=tuple(node_summary(node) for node in nodes),
+        nodes=nodes,
         rules=tuple(map(rule_result, results)),
-        edges=tuple(
-            (NodeKey(upstream), NodeKey(node["key"]))
-            for node in plan["nodes"]
-            for upstream in node["depends_on"]
-        ),
-        left_out=plan["left_out"],
+        edges=read_edges(connection, run_id, [node.key for node in nodes]),
+        left_out=read_left_out(connection, run_id),
         costs=run_costs(connection, run_id),
     )
-
-
-def left_out_of(connection: sa.Connection, run_id: RunID) -> Mapping[str, str]:
-    """Return the nodes that could not be part of a run, with the reason; none for a run that is not there."""
-    plan: Mapping[str, Any] | None = connection.execute(
-        sa.select(run_plans.c.Plan).where(run_plans.c.RunID == run_id)
-    ).scalar_one_or_none()
-    return plan["left_out"] if plan is not None else {}
 
 
 def run_events(connection: sa.Connection, run_id: RunID, *, after: int = 0) -> tuple[RunEvent, ...]:

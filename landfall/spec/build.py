@@ -82,15 +82,6 @@ def build_product(document: ProductDocument, defaults: RunSettings) -> Product:
     )
 
 
-def a_reference(text: str) -> DatasetRef:
-    """Return what an entry of ``inputs`` stands for: ``dataset`` or ``domain/product.dataset@1``."""
-    if "/" not in text:
-        return DatasetRef(DatasetName(text))
-    product, _, port = text.partition(".")
-    dataset, _, version = port.partition("@")
-    return DatasetRef(DatasetName(dataset), product, int(version))
-
-
 def _source(document: SourceDocument) -> Source:
     # What the batch copy writes unless the source says otherwise; of SFTP it copies files as they are.
     copied = {SourceType.DATABASE: FileFormat.PARQUET, SourceType.API: FileFormat.JSON}.get(document.type)
@@ -203,7 +194,7 @@ def build_rule(document: RuleDocument) -> QualityRule:
 def _transformation(document: TransformationDocument) -> Transformation:
     return Transformation(
         name=TransformationName(document.name),
-        inputs=tuple(a_reference(text) for text in document.inputs),
+        inputs=tuple(DatasetRef.parse(text) for text in document.inputs),
         steps=_steps(document),
         output=_output(document.output),
         depends_on=tuple(TransformationName(name) for name in document.depends_on),
@@ -221,7 +212,7 @@ def _load(document: LoadMode | LoadDocument) -> Load:
         mode=document.mode,
         groups=tuple(document.groups),
         restate=None if restate is None else Restate(restate.column, restate.days),
-        tolerate=tuple(a_reference(text) for text in document.tolerate),
+        tolerate=tuple(DatasetRef.parse(text) for text in document.tolerate),
     )
 
 

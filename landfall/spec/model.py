@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NewType
+from typing import Any, NewType, Self
 
 from landfall.spec.copying import Copy, Engine
 
@@ -340,6 +340,15 @@ class DatasetRef:
     dataset: DatasetName
     product: str | None = None
     version: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return what an entry of ``inputs`` stands for: ``dataset`` or ``domain/product.dataset@1``."""
+        if "/" not in text:
+            return cls(DatasetName(text))
+        product, _, port = text.partition(".")
+        dataset, _, version = port.partition("@")
+        return cls(DatasetName(dataset), product, int(version))
 
     def __str__(self) -> str:
         return self.dataset if self.product is None else f"{self.product}.{self.dataset}@{self.version}"

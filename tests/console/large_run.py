@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -50,9 +51,7 @@ def write_large_run(
             RowsPublished=sum(row["RowsPublished"] or 0 for row in rows),
         )
     )
-    connection.execute(
-        sa.insert(run_plans).values(RunID=run_id, Plan={"nodes": [], "left_out": {}}, PlanHash="0")
-    )
+    connection.execute(sa.insert(run_plans).values(RunID=run_id, Plan={"changed": []}, PlanHash="0"))
     connection.execute(sa.insert(node_runs), rows)
     connection.execute(
         sa.insert(node_run_edges),
@@ -99,7 +98,11 @@ def _plan(nodes: int) -> Iterator[PlanNode]:
             "inputs": [],
             "output": {"dataset": key, "layer": layer},
         }
-        yield PlanNode(key, kind, key, (), depends_on, definition)
+        yield PlanNode(key, kind, key, (), depends_on, layer, partial(_same, definition))
+
+
+def _same(definition: dict[str, Any], _key: NodeKey) -> dict[str, Any]:
+    return definition
 
 
 def _state(number: int, node: PlanNode, nodes: int) -> NodeState:

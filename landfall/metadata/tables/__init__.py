@@ -38,8 +38,10 @@ from landfall.metadata.tables.landing import (
 from landfall.metadata.tables.lineage import column_lineage, lineage_edges, lineage_outbox
 from landfall.metadata.tables.runs import (
     data_quality_results,
+    left_out_nodes,
     node_attempts,
     node_run_edges,
+    node_run_ports,
     node_runs,
     open_submissions,
     packs,
@@ -75,6 +77,7 @@ __all__ = [
     "landed_files",
     "landing_set_files",
     "landing_sets",
+    "left_out_nodes",
     "lineage_edges",
     "lineage_outbox",
     "metadata",
@@ -82,6 +85,7 @@ __all__ = [
     "node_attempts",
     "node_gate",
     "node_run_edges",
+    "node_run_ports",
     "node_runs",
     "open_submissions",
     "operator_acts",

@@ -103,12 +103,34 @@ run_files = Table(
     ),
 )
 
+# The pinned plan but for what grows with it: its nodes are those of NodeRuns, in their order, their inputs from other
+# products have a version in NodeRunPorts, and what could not be part of it is in LeftOutNodes.
 run_plans = Table(
     "RunPlans",
     metadata,
     Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), primary_key=True),
+    # Product, version of the metadata, and the datasets whose new data started the run.
     *json_columns("Plan"),
     Column("PlanHash", sa.Unicode(64), nullable=False),
+)
+
+left_out_nodes = Table(
+    "LeftOutNodes",
+    metadata,
+    Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), primary_key=True),
+    Column("NodeKey", NODE_KEY, primary_key=True),
+    Column("Reason", LongText, nullable=False),
+)
+
+# The major version of each port of another product that a node reads.
+node_run_ports = Table(
+    "NodeRunPorts",
+    metadata,
+    Column("RunID", RUN_ID, ForeignKey("Runs.RunID"), primary_key=True),
+    Column("NodeKey", NODE_KEY, primary_key=True),
+    # Of the input in the node's definition, counted from 0.
+    Column("Position", sa.Integer, primary_key=True, autoincrement=False),
+    Column("Version", sa.Integer, nullable=False),
 )
 
 node_runs = Table(

@@ -86,7 +86,8 @@ def a_graph(*nodes: tuple[str, str, tuple[str, ...]], **states: NodeState) -> Wh
             name,
             (),
             tuple(NodeKey(other) for other in before),
-            {"output": {"layer": layer}},
+            layer,
+            lambda _: {},
         )
         for name, layer, before in nodes
     ]

@@ -21,7 +21,8 @@ def a_plan(*upstreams: Sequence[int]) -> Plan:
             f"n{number}",
             (),
             tuple(NodeKey(f"n{one}") for one in before),
-            {},
+            "silver",
+            lambda _: {},
         )
         for number, before in enumerate(upstreams)
     )

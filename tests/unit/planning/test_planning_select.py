@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landfall.planning.graph import build_graph
-from landfall.planning.plan import Plan
+from landfall.planning.plan import Plan, definition_text
 from landfall.planning.select import make_plan, select_nodes
 from landfall.spec.model import (
     Check,
@@ -326,19 +326,6 @@ def test_the_plan_has_predecessors_first(data: st.DataObject) -> None:
         seen.add(node.key)
 
 
-@given(st.data())
-def test_a_plan_survives_its_journey_through_json(data: st.DataObject) -> None:
-    product = data.draw(products())
-    plan = a_plan(
-        product, changed=data.draw(landed_names(product)), published=data.draw(dataset_names(product))
-    )
-
-    returned = Plan.from_payload(json.loads(plan.canonical_json()))
-
-    assert returned == plan
-    assert returned.sha256() == plan.sha256()
-
-
 def naive_selection(
     product: Product, changed: Collection[str], published: Collection[str], rebuild: bool
 ) -> set[str]:
@@ -379,8 +366,7 @@ def test_the_order_of_measures_survives_storage_and_counts() -> None:
         return a_plan(a_product(a_transformation(steps=[step])), changed=["orders_landed"])
 
     declared = plan_with({"orders": "count(*)", "amount": "sum(amount)"})
-    stored = Plan.from_payload(json.loads(declared.canonical_json()))
+    stored = json.loads(definition_text(declared.nodes[1].definition))
 
-    assert list(stored.nodes[1].definition["steps"][0]["config"]["measures"]) == ["orders", "amount"]
-    assert stored.sha256() == declared.sha256()
+    assert list(stored["steps"][0]["config"]["measures"]) == ["orders", "amount"]
     assert declared.sha256() != plan_with({"amount": "sum(amount)", "orders": "count(*)"}).sha256()
