@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from landfall.metadata.engine import Database, create_engine
 from landfall.metadata.lineage import Direction
 from landfall.metadata.migrations import upgrade
+from landfall.metadata.stored_specs import insert_version
 from landfall.metadata.tables import (
     column_lineage,
     data_products,
     data_quality_results,
-    metadata_versions,
     published_data_sets,
     runs,
 )
@@ -52,16 +52,9 @@ def fill(connection: sa.Connection, count: int) -> None:
                 DataProductID=product_id, Domain="mesh", Name=name, CurrentVersion=1, **described
             )
         )
-        connection.execute(
-            sa.insert(metadata_versions).values(
-                DataProductID=product_id,
-                VersionNumber=1,
-                Spec=product_to_payload(product),
-                SpecHash=name,
-                AppliedAt=NOW,
-                AppliedBy="benchmark",
-            )
-        )
+        version = {"DataProductID": product_id, "VersionNumber": 1, "SpecHash": name}
+        applied = {"AppliedAt": NOW, "AppliedBy": "benchmark"}
+        insert_version(connection, {**version, **applied}, product_to_payload(product))
         run = {"RunID": name, "DataProductID": product_id, "MetadataVersion": 1, "Trigger": "landing"}
         connection.execute(
             sa.insert(runs).values(

@@ -25,6 +25,7 @@ from landfall.metadata.engine import Database
 from landfall.metadata.lineage_writing import write_column_lineage
 from landfall.metadata.schedules import write_schedules
 from landfall.metadata.service_levels import write_service_levels
+from landfall.metadata.stored_specs import insert_version, read_spec
 from landfall.metadata.tables import data_products, metadata_versions, product_leases
 from landfall.runs.ids import coordinator_instance
 from landfall.spec.model import Product
@@ -218,14 +219,15 @@ def _version_before(connection: sa.Connection, key: str, stored: _Stored) -> tup
     # A restored content stands where it first stood; what was rolled back from it is not before it.
     origin = stored.restores or stored.version
     row = connection.execute(
-        sa.select(versions.VersionNumber, versions.RestoresVersion, versions.Spec)
+        sa.select(versions.MetadataVersionID, versions.VersionNumber, versions.RestoresVersion, versions.Spec)
         .where(versions.DataProductID == stored.product_id, versions.VersionNumber < origin)
         .order_by(versions.VersionNumber.desc())
         .limit(1)
     ).one_or_none()
     if row is None:
         raise NothingToRollBack(key, stored.version)
-    return row.RestoresVersion or row.VersionNumber, row.Spec
+    payload = read_spec(connection, row.MetadataVersionID, row.Spec)
+    return row.RestoresVersion or row.VersionNumber, payload
 
 
 def _write_version(
@@ -257,17 +259,15 @@ def _write_version(
             .where(data_products.c.DataProductID == product_id)
             .values(CurrentVersion=version, **described)
         )
-    connection.execute(
-        sa.insert(metadata_versions).values(
-            DataProductID=product_id,
-            VersionNumber=version,
-            Spec=payload,
-            SpecHash=spec_hash(payload),
-            AppliedAt=now,
-            AppliedBy=actor,
-            RestoresVersion=restores,
-        )
-    )
+    written = {
+        "DataProductID": product_id,
+        "VersionNumber": version,
+        "SpecHash": spec_hash(payload),
+        "AppliedAt": now,
+        "AppliedBy": actor,
+        "RestoresVersion": restores,
+    }
+    insert_version(connection, written, payload)
     write_authoring(connection, product_id, product)
     write_column_lineage(connection, product_id, version, product, given)
     write_schedules(connection, product_id, product.run.schedules, now=now)

@@ -5,16 +5,15 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from landfall.errors import LandfallError
 from landfall.metadata.scope import EVERYTHING, Scope
+from landfall.metadata.stored_specs import read_product
 from landfall.metadata.tables import data_products, data_sets, metadata_versions
 from landfall.spec.faults import nearest
 from landfall.spec.model import Dataset, Product
-from landfall.spec.payload import product_from_payload
 
 # Parsed products kept in memory; one takes some hundred kilobytes at a thousand nodes.
 _KEPT_PRODUCTS = 256
@@ -351,10 +350,12 @@ def _product(connection: sa.Connection, product_id: int, version: int, spec_hash
     known = _parsed.find(spec_hash)
     if known is not None:
         return known
-    spec: dict[str, Any] = connection.execute(
-        sa.select(metadata_versions.c.Spec).where(_is_version(product_id, version))
-    ).scalar_one()
-    product = product_from_payload(spec)
+    row = connection.execute(
+        sa.select(metadata_versions.c.MetadataVersionID, metadata_versions.c.Spec).where(
+            _is_version(product_id, version)
+        )
+    ).one()
+    product = read_product(connection, row.MetadataVersionID, row.Spec)
     _parsed.keep(spec_hash, product)
     return product
 

@@ -1,6 +1,5 @@
 """What was applied and when: the versions of products, and what each changed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from landfall.metadata.catalog import UnknownVersion, get_current_product, named
 from landfall.metadata.difference import Change, changes_between, objects_of
 from landfall.metadata.paging import PAGE_ROWS, Page, SortKey, read_page
 from landfall.metadata.scope import EVERYTHING, Scope
+from landfall.metadata.stored_specs import read_spec
 from landfall.metadata.tables import data_products, metadata_versions
 
 
@@ -84,10 +84,11 @@ def get_version_change(connection: sa.Connection, product: str, number: int) -> 
     ).all()
     if not rows or rows[0].VersionNumber != number:
         raise UnknownVersion(product_id, number)
-    spec: Mapping[str, Any] = rows[0].Spec
+    spec = read_spec(connection, rows[0].MetadataVersionID, rows[0].Spec)
     if len(rows) == 1:
         return VersionChange(_version(rows[0]), None, objects_of(spec))
-    return VersionChange(_version(rows[0]), rows[1].VersionNumber, changes_between(rows[1].Spec, spec))
+    before = read_spec(connection, rows[1].MetadataVersionID, rows[1].Spec)
+    return VersionChange(_version(rows[0]), rows[1].VersionNumber, changes_between(before, spec))
 
 
 def _versions() -> sa.Select[Any]:

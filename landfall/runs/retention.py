@@ -25,6 +25,7 @@ from landfall.metadata.tables import (
     landed_files,
     landing_set_files,
     landing_sets,
+    metadata_version_parts,
     metadata_versions,
     node_runs,
     operator_acts,
@@ -256,7 +257,11 @@ def purge_versions(
         .order_by(metadata_versions.c.VersionNumber)
     )
     numbers = find_batch(connection, query, RUNS_IN_ONE, dry_run)
-    rows: dict[str, int] = {}
+    ids = sa.select(metadata_versions.c.MetadataVersionID).where(
+        metadata_versions.c.DataProductID == product_id, metadata_versions.c.VersionNumber.in_(numbers)
+    )
+    parts = metadata_version_parts
+    rows = delete_chosen(connection, parts, parts.c.MetadataVersionID.in_(ids), dry_run)
     for table, number in (
         (column_lineage, column_lineage.c.MetadataVersion),
         (metadata_versions, metadata_versions.c.VersionNumber),

@@ -1,8 +1,10 @@
 """A product as plain JSON, the form in which versions of it are stored, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from functools import partial
+from itertools import chain
+from typing import Any, TypeVar
 
 from landfall.spec.copying import AfterCopy, Copy, Engine, Partitions, Watermark
 from landfall.spec.model import (
@@ -44,6 +46,14 @@ from landfall.spec.model import (
 # Raise it when a stored payload of today could no longer be read, and keep reading the older ones.
 PAYLOAD_VERSION = 1
 
+OBJECTS_OF_A_PART = 50
+"""Sources, datasets, transformations, ports or service levels that are stored in one value, at most."""
+
+# What of a payload grows with the product.
+_LISTS = ("sources", "datasets", "transformations", "ports", "service_levels")
+
+Value = TypeVar("Value", bound=Hashable)
+
 
 def product_to_payload(product: Product) -> dict[str, Any]:
     """Return a product as plain JSON: dicts, lists, texts, numbers, booleans and ``None``.
@@ -55,27 +65,70 @@ def product_to_payload(product: Product) -> dict[str, Any]:
     return {"payload_version": PAYLOAD_VERSION, **payload}
 
 
+def parts_of(payload: Mapping[str, Any]) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
+    """Return a payload apart, for a product of ten thousand nodes has megabytes: its head, and bounded parts.
+
+    The head is the payload without its objects; a part has some objects of one kind, ``{"datasets": [...]}``.
+    """
+    parts = (
+        {name: payload[name][first : first + OBJECTS_OF_A_PART]}
+        for name in _LISTS
+        for first in range(0, len(payload.get(name, ())), OBJECTS_OF_A_PART)
+    )
+    return {key: [] if key in _LISTS else value for key, value in payload.items()}, parts
+
+
+def whole_of(head: Mapping[str, Any], parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the payload that ``parts_of`` took apart."""
+    whole: dict[str, Any] = {key: list(value) if key in _LISTS else value for key, value in head.items()}
+    for name, items in _objects(parts):
+        whole[name].extend(items)
+    return whole
+
+
 def product_from_payload(payload: Mapping[str, Any]) -> Product:
     """Return the product that ``product_to_payload`` turned into ``payload``.
 
     Raises:
         ValueError: The payload was written by a later version of Landfall.
     """
-    version = payload["payload_version"]
+    return product_from_parts(*parts_of(payload))
+
+
+def product_from_parts(head: Mapping[str, Any], parts: Iterable[Mapping[str, Any]]) -> Product:
+    """Return the product whose payload ``parts_of`` took apart, made of one part after the other.
+
+    Equal values within the product are one value: thousands of nodes are written in one way.
+
+    Raises:
+        ValueError: The payload was written by a later version of Landfall.
+    """
+    version = head["payload_version"]
     if version != PAYLOAD_VERSION:
         raise ValueError(
             f"a product stored in form {version} cannot be read; this Landfall reads {PAYLOAD_VERSION}"
         )
-    run = payload["run"]
+    shared = _Shared()
+    readers: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+        "sources": _source,
+        "datasets": partial(_dataset, shared),
+        "transformations": partial(_transformation, shared),
+        "ports": _port,
+        "service_levels": lambda item: ServiceLevel(**item),
+    }
+    objects: dict[str, list[Any]] = {name: [] for name in _LISTS}
+    for name, items in _objects(parts):
+        objects[name].extend(map(readers[name], items))
+    run = head["run"]
     return Product(
-        domain=payload["domain"],
-        name=payload["name"],
-        owner=Owner(**payload["owner"]),
-        description=payload["description"],
-        sources=tuple(_source(item) for item in payload["sources"]),
-        datasets=tuple(_dataset(item) for item in payload["datasets"]),
-        transformations=tuple(_transformation(item) for item in payload["transformations"]),
-        ports=tuple(_port(item) for item in payload["ports"]),
+        domain=head["domain"],
+        name=head["name"],
+        owner=Owner(**head["owner"]),
+        description=head["description"],
+        sources=tuple(objects["sources"]),
+        datasets=tuple(objects["datasets"]),
+        transformations=tuple(objects["transformations"]),
+        ports=tuple(objects["ports"]),
         run=RunSettings(
             **{
                 **run,
@@ -85,8 +138,24 @@ def product_from_payload(payload: Mapping[str, Any]) -> Product:
                 "stated": tuple(run.get("stated", ())),
             }
         ),
-        service_levels=tuple(ServiceLevel(**item) for item in payload.get("service_levels", ())),
+        service_levels=tuple(objects["service_levels"]),
     )
+
+
+class _Shared:
+    """Gives an equal value that was there before in place of a further one."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[type, Hashable], Any] = {}
+
+    def __call__(self, value: Value) -> Value:
+        # By type as well: an enum's member equals its text.
+        shared: Value = self._values.setdefault((type(value), value), value)
+        return shared
+
+
+def _objects(parts: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+    return chain.from_iterable(part.items() for part in parts)
 
 
 def _plain(value: Any) -> Any:
@@ -112,14 +181,14 @@ def _source(item: Mapping[str, Any]) -> Source:
     )
 
 
-def _dataset(item: Mapping[str, Any]) -> Dataset:
+def _dataset(shared: _Shared, item: Mapping[str, Any]) -> Dataset:
     return Dataset(
-        name=DatasetName(item["name"]),
+        name=DatasetName(shared(item["name"])),
         layer=Layer(item["layer"]),
         source=item["source"],
         landing=item["landing"],
         complete=_complete(item["complete"]),
-        columns=tuple(Column(**column) for column in item["columns"]),
+        columns=tuple(shared(Column(**column)) for column in item["columns"]),
         quality=tuple(_rule(rule) for rule in item["quality"]),
         description=item["description"],
         max_quarantined_share=item["max_quarantined_share"],
@@ -159,34 +228,43 @@ def _rule(item: Mapping[str, Any]) -> QualityRule:
     )
 
 
-def _transformation(item: Mapping[str, Any]) -> Transformation:
-    output = item["output"]
+def _transformation(shared: _Shared, item: Mapping[str, Any]) -> Transformation:
+    output, run = item["output"], NodeSettings(**item.get("run", {}))
     return Transformation(
-        name=TransformationName(item["name"]),
-        inputs=tuple(map(_ref, item["inputs"])),
-        steps=tuple(Step(StepType(step["type"]), step["config"]) for step in item["steps"]),
+        name=TransformationName(shared(item["name"])),
+        inputs=tuple(_ref(shared, ref) for ref in item["inputs"]),
+        steps=tuple(_step(shared, step) for step in item["steps"]),
         output=Output(
-            DatasetName(output["dataset"]),
+            DatasetName(shared(output["dataset"])),
             Layer(output["layer"]),
-            _write(output["write"]),
+            shared(_write(output["write"])),
         ),
-        depends_on=tuple(TransformationName(name) for name in item["depends_on"]),
+        depends_on=tuple(TransformationName(shared(name)) for name in item["depends_on"]),
         description=item["description"],
-        load=_load(item["load"]),
-        run=NodeSettings(**item.get("run", {})),
+        load=shared(_load(shared, item["load"])),
+        run=_NO_SETTINGS if run == _NO_SETTINGS else run,
     )
 
 
-def _ref(item: Mapping[str, Any]) -> DatasetRef:
-    return DatasetRef(DatasetName(item["dataset"]), item["product"], item["version"])
+_NO_SETTINGS = NodeSettings()
 
 
-def _load(item: Mapping[str, Any]) -> Load:
+def _step(shared: _Shared, item: Mapping[str, Any]) -> Step:
+    step = Step(StepType(item["type"]), item["config"])
+    # Any other configuration is a list or an object, which has no hash.
+    return shared(step) if isinstance(step.config, str) else step
+
+
+def _ref(shared: _Shared, item: Mapping[str, Any]) -> DatasetRef:
+    return shared(DatasetRef(DatasetName(shared(item["dataset"])), item["product"], item["version"]))
+
+
+def _load(shared: _Shared, item: Mapping[str, Any]) -> Load:
     return Load(
         mode=LoadMode(item["mode"]),
         groups=tuple(item["groups"]),
         restate=None if item["restate"] is None else Restate(**item["restate"]),
-        tolerate=tuple(map(_ref, item["tolerate"])),
+        tolerate=tuple(_ref(shared, ref) for ref in item["tolerate"]),
     )
 
 

@@ -28,6 +28,7 @@ metadata_versions = Table(
     id_column("MetadataVersionID"),
     product_column(),
     Column("VersionNumber", sa.Integer, nullable=False),
+    # Without its objects, which are in MetadataVersionParts.
     *json_columns("Spec"),
     Column("SpecHash", sa.Unicode(64), nullable=False),
     Column("AppliedAt", UtcDateTime, nullable=False),
@@ -35,6 +36,22 @@ metadata_versions = Table(
     # Set when this version restores an older one.
     Column("RestoresVersion", sa.Integer),
     UniqueConstraint("DataProductID", "VersionNumber"),
+)
+
+# The sources, datasets, transformations, ports and service levels of a version, some in each part: read one after the
+# other, thousands of them are never in memory as text.
+metadata_version_parts = Table(
+    "MetadataVersionParts",
+    metadata,
+    Column(
+        "MetadataVersionID",
+        BigId,
+        ForeignKey("MetadataVersions.MetadataVersionID"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("Part", sa.Integer, primary_key=True, autoincrement=False),
+    *json_columns("Spec"),
 )
 
 data_sources = Table(

@@ -1,10 +1,12 @@
 """Migrations on SQLite: there and back, equal to the tables in code, and refused where they do not fit."""
 
+import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -25,7 +27,10 @@ from landfall.metadata.migrations import (
     upgrade,
 )
 from landfall.metadata.migrations.new import write_revision
-from landfall.metadata.tables import metadata, run_events
+from landfall.metadata.stored_specs import read_spec
+from landfall.metadata.tables import metadata, metadata_versions, run_events
+from landfall.runs.ids import RunID
+from landfall.runs.plans import read_plan
 from tests.loopback import PATIENCE_S
 
 ADD_A_COLUMN = '''"""Add a note to every run.
@@ -224,6 +229,98 @@ def test_runs_from_before_get_what_pages_are_read_by_since(empty_database: Datab
         ]
         rows = connection.exec_driver_sql("SELECT RowsRead, RowsPublished, RowsQuarantined FROM Runs")
         assert tuple(rows.one()) == (15, 21, 0)
+
+
+def test_plans_and_specs_are_taken_apart_and_put_together_again(empty_database: Database) -> None:
+    upgrade(empty_database.unguarded(), "0023")
+    port = {
+        "name": "airport",
+        "dataset": "airport",
+        "layer": "gold",
+        "product": "mobility/airports",
+        "version": 7,
+    }
+    own = {"name": "z", "dataset": "z", "layer": "silver", "product": "sales/orders", "version": None}
+    nodes = [
+        _planned("build_z", ["mobility/airports.airport@3"], [], [port]),
+        _planned("build_b", ["z"], ["build_z"], [own]),
+        _planned("build_a", ["z", "mobility/airports.airport@12"], ["build_z", "build_b"], [own, port]),
+    ]
+    head = {"product": "sales/orders", "metadata_version": 1, "changed": ["z"]}
+    plan = {**head, "nodes": nodes, "left_out": {"build_l": 'reads "x"; \u00fc'}}
+    spec = {
+        "payload_version": 1,
+        "domain": "sales",
+        "sources": [],
+        "datasets": [
+            {"name": f"d{number}", "share": 0.5, "keys": {"z": 1, "a": [2]}} for number in range(120)
+        ],
+        "transformations": [{"name": "\u00fc"}],
+        "ports": [],
+    }
+    with empty_database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO DataProducts VALUES (1, 'sales', 'orders', '', 't', 'e', 1, NULL)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO MetadataVersions (MetadataVersionID, DataProductID, VersionNumber, Spec, SpecHash, AppliedAt, "
+            "AppliedBy) VALUES (5, 1, 1, ?, 'h', '2026-01-01', 'ada')",
+            (_compact(spec),),
+        )
+        connection.exec_driver_sql(
+            'INSERT INTO Runs (RunID, DataProductID, MetadataVersion, "Trigger", State, NodeCount, OpenNodes, '
+            "ActiveNodes, MaxParallelNodes, Settings, CreatedAt) "
+            "VALUES ('r1', 1, 1, 'landing', 'succeeded', 3, 0, 0, 8, '{}', '2026-01-01')"
+        )
+        for node in nodes:
+            connection.exec_driver_sql(
+                "INSERT INTO NodeRuns (RunID, NodeKey, Kind, State, WaitingFor, Priority, Attempt, Definition, Layer) "
+                "VALUES ('r1', ?, 'transform', 'succeeded', 0, 1, 1, ?, 'silver')",
+                (node["key"], _compact(node["definition"])),
+            )
+            for upstream in node["depends_on"]:
+                connection.exec_driver_sql(
+                    "INSERT INTO NodeRunEdges VALUES ('r1', ?, ?)", (upstream, node["key"])
+                )
+        connection.exec_driver_sql("INSERT INTO RunPlans VALUES ('r1', ?, 'h')", (_compact(plan),))
+
+    upgrade(empty_database)
+    with empty_database.engine.begin() as connection:
+        read = read_plan(connection, RunID("r1"))
+        found = [(node.key, list(node.inputs), list(node.depends_on), node.definition) for node in read.nodes]
+        whole = read_spec(connection, 5, connection.execute(sa.select(metadata_versions.c.Spec)).scalar_one())
+        parts: int = connection.exec_driver_sql("SELECT count(*) FROM MetadataVersionParts").scalar_one()
+        left: str = connection.exec_driver_sql("SELECT Plan FROM RunPlans").scalar_one()
+    downgrade(empty_database, "0023")
+
+    assert found == [(node["key"], node["inputs"], node["depends_on"], node["definition"]) for node in nodes]
+    assert read.left_out == plan["left_out"]
+    assert json.loads(left) == head
+    assert _compact(whole) == _compact(spec)
+    assert parts == 4
+    with empty_database.engine.begin() as connection:
+        assert json.loads(connection.exec_driver_sql("SELECT Plan FROM RunPlans").scalar_one()) == plan
+        assert connection.exec_driver_sql("SELECT Spec FROM MetadataVersions").scalar_one() == _compact(spec)
+
+
+def _planned(
+    key: str, inputs: list[str], depends_on: list[str], reads: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a node as plans had it."""
+    output = key.removeprefix("build_")
+    return {
+        "key": key,
+        "kind": "transform",
+        "output": output,
+        "inputs": inputs,
+        "depends_on": depends_on,
+        "priority": 1,
+        "definition": {"inputs": reads, "output": {"dataset": output, "layer": "silver"}},
+    }
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def test_a_failing_migration_leaves_the_database_as_it_was(database: Database, next_release: Path) -> None:

@@ -78,11 +78,14 @@ PURGED = {
     "LandedFiles",
     "LandingSetFiles",
     "LandingSets",
+    "LeftOutNodes",
     "LineageEdges",
     "LineageOutbox",
+    "MetadataVersionParts",
     "MetadataVersions",
     "NodeAttempts",
     "NodeRunEdges",
+    "NodeRunPorts",
     "NodeRuns",
     "OpenSubmissions",
     "OperatorActs",
@@ -240,6 +243,10 @@ def _everything_happens(database: Database, number: int, at: datetime) -> None:
     def rest(connection: sa.Connection) -> None:
         pack = a_pack(run_id, pack_key(1), PackState.ENDED, priority=1)
         connection.execute(sa.insert(packs).values(pack))
+        left_out = {"RunID": run_id, "NodeKey": "build_more", "Reason": "r"}
+        connection.execute(sa.insert(tables.left_out_nodes).values(left_out))
+        port = {"RunID": run_id, "NodeKey": "build_orders", "Position": 0, "Version": 1}
+        connection.execute(sa.insert(tables.node_run_ports).values(port))
         for subject, of in ((f"of a product {number}", product_id), (f"of none {number}", None)):
             raise_alarm(
                 connection, AlarmName.SET_INCOMPLETE, product_id=of, subject=subject, detail="d", now=at
