@@ -12,6 +12,7 @@ from landfall.metadata.engine import Database
 from landfall.metadata.inserting import ROWS_AT_ONCE
 from landfall.metadata.tables import data_products, metadata, runs
 from landfall.planning.plan import Plan
+from landfall.planning.ranking import NOTHING_KNOWN, ranks
 from landfall.planning.select import make_plan
 from landfall.runs.ids import RunID
 from landfall.runs.plans import read_plan, write_plan
@@ -74,7 +75,6 @@ def test_a_plan_that_differs_in_anything_has_another_hash() -> None:
         replace(plan, changed=("z",)),
         replace(plan, left_out={}),
         replace(plan, nodes=tuple(before)),
-        replace(plan, nodes=(*before, replace(last, priority=2))),
         replace(plan, nodes=(*before, replace(last, pinned=lambda _: {**last.definition, "steps": []}))),
         plan.with_ports_at({AIRPORT: 8}),
     ]
@@ -166,7 +166,7 @@ def _written(database: Database, plan: Plan) -> Plan:
                 CreatedAt=NOW,
             )
         )
-        write_plan(connection, RUN, product_id, plan, {})
+        write_plan(connection, RUN, product_id, plan, {}, ranks(plan, NOTHING_KNOWN))
 
     database.transact(write)
     return plan
