@@ -33,7 +33,9 @@ EXAMPLE: Mapping[str, tuple[float, tuple[str, ...]]] = {
 def a_plan(waits_for: Mapping[str, Sequence[str]]) -> Plan:
     """Return a plan of nodes, each behind earlier ones."""
     nodes = tuple(
-        PlanNode(NodeKey(key), NodeKind.TRANSFORM, key, (), tuple(map(NodeKey, before)), {})
+        PlanNode(
+            NodeKey(key), NodeKind.TRANSFORM, key, (), tuple(map(NodeKey, before)), "silver", lambda _: {}
+        )
         for key, before in waits_for.items()
     )
     return Plan("sales/orders", 1, (), nodes, {})
