@@ -47,17 +47,33 @@ def run_on_classic(cases: Sequence[Case], folder: Path) -> Outcomes:
     return _run(CLASSIC_PYTHON, cases, folder / "classic")
 
 
+def run_blocks_on_classic(texts: Mapping[str, str], folder: Path) -> Outcomes:
+    """Return what came of texts that were read whole and in blocks; see ``blocks_runner``."""
+    given, found = folder / "texts.json", folder / "found.json"
+    given.write_text(json.dumps(texts))
+    _run_within(CLASSIC_PYTHON, "blocks_runner", folder, str(given), str(found))
+    outcomes: Outcomes = json.loads(found.read_text())
+    return outcomes
+
+
 def _run(python: Path, cases: Sequence[Case], folder: Path, *address: str) -> Outcomes:
     folder.mkdir()
-    (folder / "cases.json").write_text(json.dumps([case.document for case in cases]))
+    given, found = folder / "cases.json", folder / "found.json"
+    given.write_text(json.dumps([case.document for case in cases]))
+    _run_within(python, "runner", folder, str(given), str(found), *address)
+    outcomes = map(json.loads, found.read_text().splitlines())
+    return {item.pop("case"): item for item in outcomes}
+
+
+def _run_within(python: Path, module: str, folder: Path, *arguments: str) -> None:
+    """Run a module beside this one in the environment of an engine."""
     environment: Mapping[str, str] = {
         name: value for name, value in os.environ.items() if name not in ("SPARK_HOME", "SPARK_REMOTE")
     } | {"TZ": "UTC", "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'spark_runtime' / 'src'}"}
-    command = [python, "-m", "tests.contract.engines.runner", folder / "cases.json", folder / "found.json"]
     log = folder / "log"
     with log.open("wb") as output:
         ended = subprocess.run(
-            [*map(str, command), *address],
+            [str(python), "-m", f"tests.contract.engines.{module}", *arguments],
             cwd=folder,
             env=environment,
             stdout=output,
@@ -65,5 +81,3 @@ def _run(python: Path, cases: Sequence[Case], folder: Path, *address: str) -> Ou
             timeout=TIMEOUT_S,
         )
     assert ended.returncode == 0, log.read_text()[-3000:]
-    found = map(json.loads, (folder / "found.json").read_text().splitlines())
-    return {item.pop("case"): item for item in found}
