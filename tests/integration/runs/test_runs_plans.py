@@ -151,7 +151,7 @@ def _written(database: Database, plan: Plan) -> Plan:
     apply(database, a_product(a_transformation()))
 
     def write(connection: sa.Connection) -> None:
-        product_id = connection.execute(sa.select(data_products.c.DataProductID)).scalar_one()
+        product_id: int = connection.execute(sa.select(data_products.c.DataProductID)).scalar_one()
         connection.execute(
             sa.insert(runs).values(
                 RunID=RUN,
