@@ -94,6 +94,9 @@ class ParquetTables:
     def read(self, uri: str, *, version: int | None = None) -> DataFrame:
         return self._spark.read.parquet(uri)
 
+    def open(self, uri: str, *, version: int | None = None, fixed: bool = False) -> DataFrame:
+        return self.read(uri, version=version)
+
     def types(self, uri: str) -> dict[str, str] | None:
         try:
             fields = self.read(uri).schema.fields
