@@ -12,6 +12,7 @@ from uuid import uuid4
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
+from spark_runtime import old_versions
 from spark_runtime.casts import canonical_type, is_nested
 from spark_runtime.errors import CommitConflict, is_commit_conflict, is_missing_table
 from spark_runtime.sql import quoted, text_literal
@@ -76,6 +77,11 @@ class DeltaTables:
         )
 
     def read(self, uri: str, *, version: int | None = None) -> DataFrame:
+        if self._is_sail and version is not None:
+            return self.open(uri, version=version)
+        return self._load(uri, version)
+
+    def _load(self, uri: str, version: int | None) -> DataFrame:
         reader = self._spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
@@ -87,11 +93,19 @@ class DeltaTables:
                 # No commit has this key, so the newest is found.
                 commit = self.find_commit(uri, f"none-{uuid4().hex}")
                 version = None if commit is None else commit.version
-            return self.read(uri, version=version)
+            return self._load(uri, version)
         # Sail reads the log of a table for whatever is asked of a frame, three times over, its columns included. A view
         # stays with the version that was the newest when it was made, and opens nothing again.
         view = f"_lf_open_{uuid4().hex}"
-        self.read(uri, version=version).createOrReplaceTempView(view)
+        try:
+            self._load(uri, version).createOrReplaceTempView(view)
+        except PySparkException as error:
+            if version is None or not old_versions.is_not_found(error):
+                raise
+            rows = old_versions.put_together(self._spark, uri, version)
+            if rows is None:
+                raise
+            rows.createOrReplaceTempView(view)
         return self._spark.table(view)
 
     def types(self, uri: str) -> dict[str, str] | None:

@@ -18,8 +18,9 @@ from pyspark.sql import DataFrame
 from spark_runtime import readers
 from spark_runtime.casts import canonical_type, is_nested
 from spark_runtime.errors import FileTooLarge, UnsupportedOption
+from spark_runtime.file_addresses import findable
 from spark_runtime.job import Job
-from spark_runtime.large_texts import SPECIAL, blocks_frame
+from spark_runtime.large_texts import blocks_frame
 from spark_runtime.reader_options import null_texts, read_options
 from spark_runtime.readers.blocks import Cut, TextBlock
 from spark_runtime.readers.nested import NestedColumn, Spelling
@@ -51,11 +52,6 @@ _EXTRA: dict[Drift, Further] = {
     Drift.RESCUE: "keep",
     Drift.EVOLVE: "keep",
 }
-
-# A question mark stands for any one character on all engines, and what it matches too much is not in the list of files.
-_PATTERN_CHARACTERS = str.maketrans(dict.fromkeys(SPECIAL, "?"))
-# Sail finds nothing by a pattern below a folder such as ``day=1``, and reads addresses with escapes.
-_ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in SPECIAL})
 
 # The engine's Python may hold no copy of this package, or the one of an earlier release.
 cloudpickle.register_pickle_by_value(readers)  # type: ignore[no-untyped-call]
@@ -139,7 +135,7 @@ def _whole_files(
         if file.size_bytes > MAX_FILE_BYTES:
             raise FileTooLarge(file.uri, file.size_bytes, MAX_FILE_BYTES)
     for group in _groups(files):
-        paths = [_address(file.uri, escapes=not job.dialect.is_spark) for file in group]
+        paths = [findable(file.uri, escapes=not job.dialect.is_spark) for file in group]
         content = spark.read.format("binaryFile").load(paths).select("path", "content")
         # Sail returns a file from about 2 MB on once per scan partition. Of a file alone the first row will do,
         # without a copy of both; rows of several files meet by path in one partition, where the parser takes the
@@ -147,12 +143,6 @@ def _whole_files(
         alone = paths == [group[0].uri] and group[0].size_bytes >= ALONE_FROM_BYTES
         once = content.limit(1) if alone else content.repartition("path")
         yield once.mapInArrow(function, schema)
-
-
-def _address(uri: str, *, escapes: bool) -> str:
-    """Return an address by which an engine finds a file, whatever signs its name holds."""
-    folder = uri.rpartition("/")[0]
-    return uri.translate(_ESCAPES if escapes and "=" in folder and "://" in uri else _PATTERN_CHARACTERS)
 
 
 def _groups(files: Sequence[LandedFile]) -> Iterator[list[LandedFile]]:

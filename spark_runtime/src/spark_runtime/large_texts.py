@@ -9,6 +9,7 @@ from dataclasses import replace
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
+from spark_runtime.file_addresses import SPECIAL
 from spark_runtime.job import Job, log
 from spark_runtime.landed_tables import Landed
 from spark_runtime.reader_options import read_options
@@ -32,8 +33,6 @@ from spark_runtime.spec import FilesInput, LandedFile
 LARGE_FROM_BYTES = 64 << 20
 # What a task reads where the engine's reader does not cut the file. A file has few of them, a task holds a few lines.
 BLOCK_BYTES = 32 << 20
-SPECIAL = "*?[]{}%\\"
-"""What engines take for a pattern in an address, and Sail for the start of an escape."""
 _BOM_BYTES = 3
 
 
