@@ -33,6 +33,7 @@ _ROLES = {
         'this["host_tables"]': ("Storage Table Data Contributor", "stlandfallhostprdweulf01"),
         'this["landing"]': ("Storage Blob Data Reader", "containers/landing"),
         'this["control"]': ("Storage Blob Data Contributor", "containers/control"),
+        'this["lake"]': ("Storage Blob Data Reader", "containers/lake"),
         'this["secrets"]': ("Key Vault Secrets User", "kv-landfall-prdweulf01"),
         'this["telemetry"]': ("Monitoring Metrics Publisher", "appi-landfall-prd-weu-lf01"),
     },

@@ -55,19 +55,24 @@ data "azurerm_user_assigned_identity" "this" {
 }
 
 locals {
-  roles = {
+  roles = merge(local.needed_roles, var.rows_in_console ? { lake = local.sight_of_rows } : {})
+
+  needed_roles = {
     # Leases and keys of the host, and the package; queues and tables are those of Durable Functions and of the events.
     host_blobs  = { role = "Storage Blob Data Owner", scope = data.azurerm_storage_account.host.id }
     host_queues = { role = "Storage Queue Data Contributor", scope = data.azurerm_storage_account.host.id }
     host_tables = { role = "Storage Table Data Contributor", scope = data.azurerm_storage_account.host.id }
 
-    # It looks at what landed and exchanges specs and results with jobs. Tables only jobs touch.
+    # It looks at what landed and exchanges specs and results with jobs. Tables only jobs write.
     landing = { role = "Storage Blob Data Reader", scope = "${data.azurerm_storage_account.lake.id}/blobServices/default/containers/${local.containers.landing}" }
     control = { role = "Storage Blob Data Contributor", scope = "${data.azurerm_storage_account.lake.id}/blobServices/default/containers/${local.containers.control}" }
 
     secrets   = { role = "Key Vault Secrets User", scope = data.azurerm_key_vault.this.id }
     telemetry = { role = "Monitoring Metrics Publisher", scope = data.azurerm_application_insights.this.id }
   }
+
+  # Refused rows with their reasons, and the first rows of tables, are shown as the app reads them.
+  sight_of_rows = { role = "Storage Blob Data Reader", scope = "${data.azurerm_storage_account.lake.id}/blobServices/default/containers/${local.containers.lake}" }
 }
 
 resource "azurerm_role_assignment" "this" {

@@ -58,3 +58,9 @@ variable "durable_backend" {
     error_message = "durable_backend is azure-storage or task-scheduler."
   }
 }
+
+variable "rows_in_console" {
+  description = "Whether the console and the API show rows: those in quarantine, and the first ones of tables. The app then reads the container of the tables; who sees which rows follows the domains. Without it these pages and routes answer 503."
+  type        = bool
+  default     = true
+}

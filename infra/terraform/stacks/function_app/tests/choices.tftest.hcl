@@ -43,6 +43,28 @@ run "or_in_the_managed_scheduler_by_identity" {
   }
 }
 
+run "rows_are_shown_by_default" {
+  command = plan
+
+  assert {
+    condition     = azurerm_role_assignment.this["lake"].role_definition_name == "Storage Blob Data Reader"
+    error_message = "The app may not read the rows that its pages show, or may do more."
+  }
+}
+
+run "or_never_seen_by_the_app" {
+  command = plan
+
+  variables {
+    rows_in_console = false
+  }
+
+  assert {
+    condition     = !contains(keys(azurerm_role_assignment.this), "lake")
+    error_message = "The app may read tables although nobody is to see rows."
+  }
+}
+
 run "a_secret_is_a_reference_into_the_vault" {
   command = plan
 
