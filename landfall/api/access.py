@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from fastapi import Request
 
 from landfall.api.auditing import concerns
-from landfall.api.body import read_object
 from landfall.api.identity import Viewer, backend_of
 from landfall.errors import LandfallError
 from landfall.landing.queries import UnknownFile
@@ -91,13 +90,13 @@ async def of_files(
     concerns(request, domains.pop() if len(domains) == 1 else None)
 
 
-async def of_named_files(request: Request, body: bytes) -> None:
+async def of_named_files(request: Request, file_ids: Sequence[int]) -> None:
     """Note whose domain an act concerns that names its files by number, so that its people find it in the audit log."""
-    named = read_object(body)[0].get("file_ids")
-    ids = [item for item in named if isinstance(item, int)] if isinstance(named, list) else []
-    if ids:
+    if file_ids:
         database = backend_of(request).database
-        found = await asyncio.to_thread(database.read, lambda connection: domains_of_files(connection, ids))
+        found = await asyncio.to_thread(
+            database.read, lambda connection: domains_of_files(connection, file_ids)
+        )
         domains = set(found.values())
         concerns(request, domains.pop() if len(domains) == 1 else None)
 

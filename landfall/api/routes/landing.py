@@ -10,6 +10,7 @@ from landfall.api.access import of_filter, of_named_files
 from landfall.api.answering import act, problems, read, respond
 from landfall.api.answers import FilesReplayed, LettersActed
 from landfall.api.bodies import ActOnLetters, ReplayFiles
+from landfall.api.body import read_body
 from landfall.api.describing import takes
 from landfall.api.identity import Caller, backend_of
 from landfall.api.parameters import Cursor, FileID, Limit, Product, Since, instant
@@ -31,7 +32,9 @@ async def replay_files(request: Request, caller: Caller) -> Response:
     """Put landed files back to pending, matched anew against the current metadata."""
     scope = Scope(caller.domains(Role.OPERATOR))
     body = await request.body()
-    await of_named_files(request, body)
+    wanted, _ = read_body(ReplayFiles, body)
+    if wanted is not None:
+        await of_named_files(request, wanted.file_ids)
     return await act(request, caller, files.request_replay, body, scope=scope)
 
 

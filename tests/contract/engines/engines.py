@@ -68,7 +68,10 @@ def _run(python: Path, cases: Sequence[Case], folder: Path, *address: str) -> Ou
 def _run_within(python: Path, module: str, folder: Path, *arguments: str) -> None:
     """Run a module beside this one in the environment of an engine."""
     environment: Mapping[str, str] = {
-        name: value for name, value in os.environ.items() if name not in ("SPARK_HOME", "SPARK_REMOTE")
+        # Also without the marks that Spark Connect leaves in the environment once a test has used it.
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("SPARK_")
     } | {"TZ": "UTC", "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'spark_runtime' / 'src'}"}
     log = folder / "log"
     with log.open("wb") as output:

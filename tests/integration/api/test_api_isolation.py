@@ -282,6 +282,7 @@ def test_a_file_that_no_product_expected_is_its_folders_domains(tmp_path: Path) 
         return answer.status, [left["file_id"] for left in answer.json.get("left", ())]
 
     assert replayed("operator:finance", {"file_ids": [1]})[0] == 404
+    assert replayed("operator:sales", {"file_ids": [1, 2**63]})[0] == 400
     assert replayed("operator:sales", {"file_ids": [1]}) == (200, [1])
     assert replayed("operator:sales", {"state": "unmatched"}) == (200, [1])
     database.close()

@@ -29,14 +29,20 @@ def running(port: int, data: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_a_confirmed_blob_survives_a_kill_soon_after(tmp_path: Path) -> None:
     port = free_port()
-    index = tmp_path / "__azurite_db_blob__.json"
+    # What finds a blob, and what finds its content: saved one after the other.
+    blobs, contents = tmp_path / "__azurite_db_blob__.json", tmp_path / "__azurite_db_blob_extent__.json"
     service = BlobServiceClient(
         f"http://127.0.0.1:{port}/{azurite.ACCOUNT}", credential=azurite.ACCOUNT_KEY, retry_total=0
     )
     with running(port, tmp_path):
         service.create_container("landing")
         service.get_blob_client("landing", "kept.csv").upload_blob(b"kept")
-        wait_until(lambda: index.is_file() and "kept.csv" in index.read_text(), timeout_s=2)
+        wait_until(
+            lambda: (
+                blobs.is_file() and "kept.csv" in blobs.read_text() and '"data":[{' in contents.read_text()
+            ),
+            timeout_s=2,
+        )
 
     with running(port, tmp_path):
         assert service.get_blob_client("landing", "kept.csv").download_blob().readall() == b"kept"

@@ -38,6 +38,7 @@ def test_a_replay_answers_with_what_moved_and_what_stayed(database: Database) ->
         ({}, 400),
         ({"file_ids": []}, 400),
         ({"file_ids": [True]}, 400),
+        ({"file_ids": [2**63]}, 400),
         ({"file_ids": [1], "state": "done"}, 400),
         ({"state": "claimed"}, 400),
         ({"states": "done"}, 400),
