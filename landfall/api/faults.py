@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from landfall.api.answering import respond
 from landfall.api.errors import InternalFault, InvalidRequest, MethodNotAllowed, NoSuchRoute
+from landfall.api.headers import security_headers
 from landfall.api.reply import problem_of
 from landfall.errors import LandfallError
 
@@ -50,4 +51,7 @@ async def _of_framework(request: Request, error: Any) -> Response:
 
 async def _defect(request: Request, error: Exception) -> Response:
     log.error("%s %s met a defect", request.method, request.url.path, exc_info=error)
-    return await _refusal(request, InternalFault())
+    response = await _refusal(request, InternalFault())
+    # The framework answers a defect outside of all that is around the application, and so of what adds them.
+    response.headers.update(security_headers(request.url.scheme))
+    return response

@@ -1,6 +1,6 @@
 """Headers that every answer carries: what a browser may do with it, and who may keep it."""
 
-from collections.abc import MutableMapping
+from collections.abc import Collection, MutableMapping
 from typing import Any
 
 from landfall.api.bridge import AsgiApp, Message, Receive, Send
@@ -30,6 +30,17 @@ _ALWAYS = {
 # A caller may keep an answer, but asks each time whether it still holds.
 _UNLESS_SAID = {"cache-control": "private, no-cache"}
 _HTTPS = {"strict-transport-security": "max-age=31536000; includeSubDomains"}
+
+
+def security_headers(scheme: str, said: Collection[str] = ()) -> dict[str, str]:
+    """Return the headers of an answer.
+
+    Args:
+        scheme: ``https`` or ``http``, of the request.
+        said: Headers in small letters that the answer has already.
+    """
+    unsaid = {name: value for name, value in _UNLESS_SAID.items() if name not in said}
+    return _ALWAYS | (_HTTPS if scheme == "https" else {}) | unsaid
 
 
 class HeadAsGet:
@@ -62,9 +73,8 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                said = {name.lower() for name, _ in message["headers"]}
-                wanted = _ALWAYS | (_HTTPS if scope["scheme"] == "https" else {})
-                wanted |= {name: value for name, value in _UNLESS_SAID.items() if name.encode() not in said}
+                said = {name.lower().decode() for name, _ in message["headers"]}
+                wanted = security_headers(scope["scheme"], said)
                 own = [pair for pair in message["headers"] if pair[0].lower().decode() not in wanted]
                 message["headers"] = [*own, *((n.encode(), v.encode()) for n, v in wanted.items())]
             await send(message)

@@ -6,6 +6,7 @@ import azure.functions as func
 import pytest
 
 from landfall.api.bridge import AsgiApp, Message, Receive, Send, WebApp
+from landfall.api.headers import security_headers
 from landfall.metadata.engine import Database
 from tests.api_server import Api, ServerBackend
 from tests.builders import a_product, a_transformation
@@ -66,6 +67,7 @@ def test_a_defect_is_a_problem_that_gives_nothing_away(
 
     assert (answer.status, answer.json["code"]) == (500, "LF6127")
     assert "hunter2" not in answer.text
+    assert answer.headers.items() >= security_headers("http").items()
     assert "GET /api/runs met a defect" in caplog.text
 
 
