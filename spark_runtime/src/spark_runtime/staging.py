@@ -22,7 +22,6 @@ from spark_runtime.verdict import (
     Test,
     TestBit,
     any_failed,
-    apart,
     failed_names,
     mask_columns,
     masks_of,
@@ -227,7 +226,7 @@ def stage(
     first = place_bits([test for column in columns for test in _column_tests(column)], "_lf_b")
     second = place_bits(tests, "_lf_m")
     further = kept or {}
-    judged = _judge(job, df, columns, first, second, carried, further, origin, only_failing=only_failing)
+    judged = _judge(df, columns, first, second, carried, further, origin, only_failing=only_failing)
     uri = _staging_uri(job, number)
     started = perf_counter()
     writer = _written_plainly(judged.df)
@@ -294,7 +293,6 @@ class _Judged:
 
 
 def _judge(
-    job: Job,
     df: DataFrame,
     columns: Sequence[StagedColumn],
     first: tuple[TestBit, ...],
@@ -330,8 +328,6 @@ def _judge(
     kept |= {name: column.type for name, column in further.items()}
     kept |= dict.fromkeys(masks_of(first), "bigint")
     readable = f"_lf_kind = 0 AND {none_failed(first)}"
-    # All other engines than Spark work such a condition out for nothing.
-    made_if = f"{readable} AND {apart(names[0])}" if job.dialect.is_spark else readable
     filters = {f"_lf_t{at}": bit.test.filter for at, bit in enumerate(second) if bit.test.filter}
     tested = typed.selectExpr(
         *names,
@@ -339,7 +335,7 @@ def _judge(
         *kept,
         "_lf_kind",
         "_lf_raw",
-        *mask_columns(second, only_if=made_if),
+        *mask_columns(second, only_if=readable),
         *(f"CASE WHEN {readable} AND ({text}) THEN 1 ELSE 0 END AS {flag}" for flag, text in filters.items()),
     )
     kept |= dict.fromkeys(masks_of(second), "bigint") | dict.fromkeys(filters, "int")

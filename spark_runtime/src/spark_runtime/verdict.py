@@ -77,19 +77,6 @@ def mask_columns(bits: Sequence[TestBit], *, only_if: str | None = None) -> list
     return columns
 
 
-def apart(column: str) -> str:
-    """Return an SQL condition that always holds, and that makes Spark compile what is selected with it by itself.
-
-    Spark makes one method of all that it does with a row, and Java runs a method of more than 8,000 bytes without
-    compiling it, an instruction at a time: twenty tests are enough. What has a function as an argument takes no part
-    in that, and what is selected with it becomes many small methods.
-
-    Args:
-        column: SQL of any column.
-    """
-    return f"forall(array(({column}) IS NULL), _lf_is_null -> _lf_is_null IS NOT NULL)"
-
-
 def none_failed(bits: Sequence[TestBit]) -> str:
     """Return the SQL condition that no bit is set."""
     return " AND ".join(f"{mask} = 0L" for mask in masks_of(bits)) or "true"
