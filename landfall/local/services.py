@@ -171,8 +171,11 @@ def _destination(ports: Ports, events: EventsBy) -> tuple[str, str]:
 
 
 def job_slots() -> int:
-    """Return how many jobs run at once: the engine uses all cores for one, a second one hides its waiting."""
-    return max(2, os.cpu_count() or 2)
+    """Return how many jobs run at once: one more than cores, for while one waits for storage the others work.
+
+    Production starts every node that is ready, so what waits here waits for cores and not for its turn.
+    """
+    return (os.cpu_count() or 2) + 1
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:
