@@ -14,7 +14,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_runtime.casts import canonical_type
-from spark_runtime.delta import empty_frame
+from spark_runtime.empty_frames import empty_frame
 from spark_runtime.session import SETTINGS
 from spark_runtime.tables import Commit, LoggedCommit, MergeClause
 

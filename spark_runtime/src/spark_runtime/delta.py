@@ -14,6 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spark_runtime import old_versions
 from spark_runtime.casts import canonical_type, is_nested
+from spark_runtime.delta_log import commit_texts
+from spark_runtime.empty_frames import empty_frame
 from spark_runtime.errors import CommitConflict, is_commit_conflict, is_missing_table
 from spark_runtime.sql import quoted, text_literal
 from spark_runtime.tables import Action, Commit, LoggedCommit, MergeClause
@@ -36,17 +38,6 @@ def table_name(uri: str) -> str:
 
 def schema_text(types: Mapping[str, str]) -> str:
     return ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
-
-
-def empty_frame(spark: SparkSession, types: Mapping[str, str]) -> DataFrame:
-    """Return a frame without rows; its columns may be null, whatever an engine sees in them.
-
-    Not of ``createDataFrame``: Sail gives the fields of its nested types marks that stay in the table, and takes no
-    row of other make into it. Of a range and not of nothing: a branch that an optimiser sees to be empty leaves
-    its union, and takes with it what it said of nulls.
-    """
-    columns = [f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items()]
-    return spark.range(1).where("id < 0").selectExpr(*columns)
 
 
 class DeltaTables:
@@ -183,16 +174,12 @@ class DeltaTables:
         retry_conflicts(uri, once)
 
     def commits(self, uri: str, first: int, last: int) -> tuple[LoggedCommit, ...]:
-        files = [f"{uri}/_delta_log/{version:020d}.json" for version in range(first, last + 1)]
         try:
-            rows = self._spark.read.format("binaryFile").load(files)
-            texts = rows.selectExpr("path", "decode(content, 'UTF-8') AS text").collect()
+            found = commit_texts(self._spark, uri, range(first, last + 1))
         except PySparkException as error:
             if is_missing_table(error):
                 return ()
             raise
-        # By version: Sail gives large files twice.
-        found = {int(PurePosixPath(row["path"]).stem): row["text"] for row in texts}
         return tuple(_logged(version, found[version]) for version in sorted(found))
 
     def find_commit(self, uri: str, key: str) -> Commit | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pyspark.sql import DataFrame
 
 from spark_runtime.casts import is_nested
-from spark_runtime.delta import empty_frame
+from spark_runtime.empty_frames import empty_frame
 from spark_runtime.frame import Frame
 from spark_runtime.held_spec import Held
 from spark_runtime.job import Job, log

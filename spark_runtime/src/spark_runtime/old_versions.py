@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,6 +17,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
+from spark_runtime.delta_log import commit_texts
+from spark_runtime.empty_frames import empty_frame
 from spark_runtime.file_addresses import findable
 from spark_runtime.sql import quoted, text_literal
 
@@ -72,7 +73,7 @@ class _Version:
             spark.read.schema(stored).parquet(*paths).selectExpr(*self._columns(values))
             for values, paths in together.items()
         ]
-        none = spark.range(1).where("id < 0").selectExpr(*(self._null(field.name) for field in self.schema))
+        none = empty_frame(spark, {name: self._type(name) for name in self.schema.names})
         return reduce(DataFrame.union, parts, none)
 
     def _columns(self, values: Sequence[str | None]) -> Iterator[str]:
@@ -81,13 +82,9 @@ class _Version:
             text = texts.get(name)
             if name not in texts:
                 yield quoted(name)
-            elif text is None:
-                yield self._null(name)
             else:
-                yield f"CAST({text_literal(text)} AS {self._type(name)}) AS {quoted(name)}"
-
-    def _null(self, name: str) -> str:
-        return f"CAST(NULL AS {self._type(name)}) AS {quoted(name)}"
+                value = "NULL" if text is None else text_literal(text)
+                yield f"CAST({value} AS {self._type(name)}) AS {quoted(name)}"
 
     def _type(self, name: str) -> str:
         return self.schema[name].dataType.simpleString()
@@ -95,20 +92,16 @@ class _Version:
 
 def _actions(spark: SparkSession, uri: str, version: int) -> list[Mapping[str, Any]] | None:
     """Return the actions of the log that make up a version, oldest first; ``None`` if a commit is missing."""
-    log = f"{uri.rstrip('/')}/_delta_log"
     actions: list[Mapping[str, Any]] = []
     first, checkpoint = 0, version // CHECKPOINT_EVERY * CHECKPOINT_EVERY
     if checkpoint:
-        kept = spark.read.parquet(f"{log}/{checkpoint:020d}.checkpoint.parquet")
+        kept = spark.read.parquet(f"{uri}/_delta_log/{checkpoint:020d}.checkpoint.parquet")
         actions += [json.loads(row[0]) for row in kept.selectExpr("to_json(struct(metaData, add))").collect()]
         first = checkpoint + 1
     wanted = range(first, version + 1)
     if not wanted:
         return actions
-    files = [f"{log}/{number:020d}.json" for number in wanted]
-    rows = spark.read.format("binaryFile").load(files).selectExpr("path", "decode(content, 'UTF-8') AS text")
-    # By version: Sail gives large files twice.
-    texts = {int(PurePosixPath(row["path"]).stem): row["text"] for row in rows.collect()}
+    texts = commit_texts(spark, uri, wanted)
     if texts.keys() != set(wanted):
         return None
     for number in wanted:

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession, functions
 from pyspark.sql.types import StructType
 
 from spark_runtime.casts import canonical_type
-from spark_runtime.delta import empty_frame
+from spark_runtime.empty_frames import empty_frame
 from spark_runtime.sql import quoted
 from spark_runtime.tables import Action, Commit, LoggedCommit, MergeClause, When
 
