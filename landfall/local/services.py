@@ -26,11 +26,11 @@ SPARK_ENVIRONMENT: Final = {
     # Its allocator gives memory that lies free for a second or so back to the system, which clears it before it hands
     # it out again: on millions of rows that took up to a third of the engine's processor time. In milliseconds.
     "MIMALLOC_PURGE_DELAY": "15000",
+    # Longer than any pause between two statements: a session that was closed for idling cannot be revived.
+    "SAIL_SPARK__SESSION_TIMEOUT_SECS": str(7200),
     "TZ": "UTC",
     "RUST_LOG": "error",
 }
-# Longer than any pause inside a job: a session that was closed for idling cannot be revived.
-_SPARK_SESSION_TIMEOUT_S: Final = 7200
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,5 +194,4 @@ def _spark_environment(ports: Ports) -> dict[str, str]:
         # A job that needs more fails, instead of the laptop.
         "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
         "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(memory_bytes // 2),
-        "SAIL_SPARK__SESSION_TIMEOUT_SECS": str(_SPARK_SESSION_TIMEOUT_S),
     }

@@ -1,6 +1,7 @@
 """The engine of `landfall test` answers while it is wanted, and is gone afterwards."""
 
 import socket
+import time
 
 import pytest
 
@@ -15,6 +16,18 @@ def test_the_engine_ends_with_its_block() -> None:
 
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def test_a_session_lives_through_a_pause_as_long_as_the_setting_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = "SAIL_SPARK__SESSION_TIMEOUT_SECS"
+    assert int(engine.SPARK_ENVIRONMENT[setting]) >= 3600
+    monkeypatch.setitem(engine.SPARK_ENVIRONMENT, setting, "1")
+
+    with engine.spark_engine() as address, open_session(address) as spark:
+        assert spark.range(3).count() == 3
+        time.sleep(3)
+        with pytest.raises(Exception, match="is not running"):
+            spark.range(3).count()
 
 
 def test_an_engine_that_ends_at_once_is_told_with_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
