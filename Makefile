@@ -18,7 +18,7 @@ CHECKOV_STAMP := .landfall/tools/checkov/.landfall-setup
 POSTGRESQL_STAMP := .landfall/tools/postgresql/.landfall-setup
 BROWSER_STAMP := .landfall/tools/browser/.landfall-setup
 
-.PHONY: help setup classic-spark terraform-schemas data-factory azure-pipelines checkov postgresql browser demo test test-fast engines api-schema chaos fmt lint types up down bench plots migration histories docs requirements
+.PHONY: help setup classic-spark terraform-schemas data-factory azure-pipelines checkov postgresql browser demo test test-again test-fast engines api-schema chaos fmt lint types up down bench plots migration histories docs requirements
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,7 +70,10 @@ demo: setup  ## from nothing to gold tables: the example product on real data
 	@$(BIN)/landfall demo
 
 test: setup classic-spark terraform-schemas data-factory azure-pipelines checkov postgresql browser lint types  ## all that CI runs; where Java can be had, a share of the cases on Spark itself
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile || { test $$? = 1 && $(MAKE) --no-print-directory test-again; }
+
+test-again:  ## the tests that failed last, once more, alone
+	$(BIN)/pytest --last-failed --last-failed-no-failures none --maxfail 1
 
 engines: setup classic-spark  ## all cases on the laptop's engine and on Spark itself
 	LANDFALL_ENGINES=all $(BIN)/pytest tests/contract/engines
