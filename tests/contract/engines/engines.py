@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from landfall.local.services import SPARK_ENVIRONMENT
 from tests.contract.engines.catalogue import Case
 from tests.loopback import PATIENCE_S, free_port, wait_for_port
 
@@ -27,14 +28,9 @@ def classic_python() -> Path | None:
 
 def run_on_sail(cases: Sequence[Case], folder: Path) -> Outcomes:
     port = free_port()
-    environment = os.environ | {
-        "SAIL_RUNTIME__STACK_SIZE": str(64 << 20),
-        "TZ": "UTC",
-        "RUST_LOG": "error",
-    }
     command = [sys.executable, "-m", "pysail", "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
     with (folder / "sail.log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | SPARK_ENVIRONMENT)
     try:
         wait_for_port(port)
         return _run(Path(sys.executable), cases, folder / "sail", f"sc://127.0.0.1:{port}")

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from landfall.local.services import SPARK_ENVIRONMENT
 from tests.contract.jobs_server.serving import (
     Client,
     Server,
@@ -36,7 +37,7 @@ def engine() -> Iterator[tuple[str, psutil.Process]]:
     """A Spark Connect server: its address and its process."""
     port = free_port()
     command = [sys.executable, "-m", "pysail", "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | SPARK_ENVIRONMENT)
     wait_for_port(port)
     yield f"sc://127.0.0.1:{port}", psutil.Process(process.pid)
     process.kill()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from landfall.local import azurite
+from landfall.local.services import SPARK_ENVIRONMENT
 from tests.loopback import PATIENCE_S, free_port, wait_for_port
 
 
@@ -24,9 +25,7 @@ def an_engine(azurite_port: int, log: Path) -> Iterator[tuple[str, int]]:
         "AZURE_STORAGE_USE_EMULATOR": "true",
         "AZURITE_BLOB_STORAGE_URL": f"http://127.0.0.1:{azurite_port}",
         "AZURE_STORAGE_ACCOUNT_KEY": azurite.ACCOUNT_KEY,
-        "SAIL_RUNTIME__STACK_SIZE": str(64 << 20),
-        "TZ": "UTC",
-        "RUST_LOG": "error",
+        **SPARK_ENVIRONMENT,
     }
     command = [sys.executable, "-m", "pysail", "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as output:
