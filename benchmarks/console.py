@@ -5,7 +5,6 @@ list with its filters and orders, first page and a page far behind, then asks th
 console, and prints the 50th and 95th percentile of each. Ends with 1 if one of the latter is above a second.
 """
 
-import argparse
 import os
 import sys
 import time
@@ -20,7 +19,7 @@ from statistics import quantiles
 from typing import Any
 
 import sqlalchemy as sa
-from operators_store import DOMAINS, NOW, PRODUCTS, open_store, product_key, store_path
+from operators_store import DOMAINS, NOW, PRODUCTS, open_store, product_key, store_parser, store_path
 
 from landfall.landing.dead_letters import LetterFilter, LetterState, list_dead_letters
 from landfall.landing.queries import FileFilter, get_file, list_files
@@ -239,23 +238,13 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].partition(":")[0])
-    parser.add_argument(
-        "node_runs",
-        nargs="?",
-        default="1,000,000",
-        metavar="NODE_RUNS",
-        help="how many the store has (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--store", type=Path, metavar="FILE", help="where the database is kept, and used again"
-    )
+    parser = store_parser(__doc__.splitlines()[0].partition(":")[0])
     parser.add_argument("--only", default="", metavar="TEXT", help="only rows with this in their name")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="reads of each (default: %(default)s)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the table to this file too")
     arguments = parser.parse_args()
-    node_runs = int(arguments.node_runs.replace(",", ""))
-    store = arguments.store or store_path(node_runs)
+    node_runs = arguments.node_runs
+    store = store_path(arguments)
     database = open_database(store, node_runs)
     lines = [
         f"{node_runs:,} node runs, {arguments.repeats} reads each, {os.cpu_count()} cores, "

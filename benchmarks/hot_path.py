@@ -6,7 +6,6 @@ database makes of it, with statistics and without, and the instructions that SQL
 which do not depend on how busy the machine is. Ends with 1 if one reads a table that grows.
 """
 
-import argparse
 import contextlib
 import shutil
 import sqlite3
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from operators_store import open_store, store_path
+from operators_store import open_store, store_parser, store_path
 
 from landfall.metadata.engine import Database, create_engine
 from landfall.spec.model import ExecutionMode
@@ -70,28 +69,16 @@ class Compared:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "node_runs",
-        nargs="?",
-        default="1,000,000",
-        metavar="NODE_RUNS",
-        help="how many the store has (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--store", type=Path, metavar="FILE", help="where the database is kept, and used again"
-    )
+    parser = store_parser(__doc__)
     parser.add_argument(
         "--stories", nargs="+", choices=STORIES, default=list(STORIES), metavar="STORY", help="only these"
     )
     parser.add_argument("--show", type=int, default=8, help="statements to show (default: %(default)s)")
     arguments = parser.parse_args()
-    node_runs = int(arguments.node_runs.replace(",", ""))
+    node_runs = arguments.node_runs
     with tempfile.TemporaryDirectory(prefix="landfall-hot-path-") as name:
         folder = Path(name)
-        compared, wide = compare(
-            arguments.store or store_path(node_runs), node_runs, arguments.stories, folder
-        )
+        compared, wide = compare(store_path(arguments), node_runs, arguments.stories, folder)
     print(f"{len(compared)} statements in a store of {node_runs:,} node runs and in an empty one")
     for quantity, empty, full in (
         ("instructions", [one.empty.steps for one in compared], [one.full.steps for one in compared]),

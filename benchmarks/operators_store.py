@@ -5,6 +5,7 @@ from a few small tables, since a million rows take minutes any other way. What i
 the same arguments give the same database.
 """
 
+import argparse
 import json
 import sqlite3
 import sys
@@ -75,9 +76,27 @@ class Size:
         return self.runs * NODES
 
 
-def store_path(node_runs: int) -> Path:
-    """Return where the database with so many node runs is kept unless somebody says otherwise."""
-    return Path(f".landfall/benchmarks/console-{node_runs}.db")
+def store_parser(description: str) -> argparse.ArgumentParser:
+    """Return a command's arguments for the store: ``node_runs``, and ``store``, its file or ``None``."""
+    arguments = argparse.ArgumentParser(description=description)
+    arguments.add_argument(
+        "node_runs",
+        nargs="?",
+        type=lambda text: int(text.replace(",", "")),
+        default="1,000,000",
+        metavar="NODE_RUNS",
+        help="how many the store has (default: %(default)s)",
+    )
+    arguments.add_argument(
+        "--store", type=Path, metavar="FILE", help="where the database is kept, and used again"
+    )
+    return arguments
+
+
+def store_path(arguments: argparse.Namespace) -> Path:
+    """Return where the database is kept: as somebody says, or by its number of node runs."""
+    path: Path = arguments.store or Path(f".landfall/benchmarks/console-{arguments.node_runs}.db")
+    return path
 
 
 def open_store(path: Path, node_runs: int) -> Database:
