@@ -6,6 +6,7 @@ import time
 import pytest
 
 from landfall.local import spark_engine as engine
+from landfall.local.services import SPARK_ENVIRONMENT
 from landfall.testing.run import open_session
 
 
@@ -20,8 +21,8 @@ def test_the_engine_ends_with_its_block() -> None:
 
 def test_a_session_lives_through_a_pause_as_long_as_the_setting_says(monkeypatch: pytest.MonkeyPatch) -> None:
     setting = "SAIL_SPARK__SESSION_TIMEOUT_SECS"
-    assert int(engine.SPARK_ENVIRONMENT[setting]) >= 3600
-    monkeypatch.setitem(engine.SPARK_ENVIRONMENT, setting, "1")
+    assert int(SPARK_ENVIRONMENT[setting]) >= 3600
+    monkeypatch.setitem(SPARK_ENVIRONMENT, setting, "1")
 
     with engine.spark_engine() as address, open_session(address) as spark:
         assert spark.range(3).count() == 3
