@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from spark_runtime.portable.arguments import Different
 from spark_runtime.portable.parse import Node, Pieces, Token, Unreadable, parse
-from spark_runtime.portable.rewrite import ascii_classes, rewritten
+from spark_runtime.portable.patterns import ascii_classes
+from spark_runtime.portable.rewrite import rewritten
 from spark_runtime.portable.scope import Ask, Scope
 from spark_runtime.portable.types import SOME_DECIMAL, is_decimal
+from spark_runtime.portable.writer import Different
 
 # Aliases may build on each other; so many rounds find the types of all of them in any query worth reading.
 _ROUNDS = 5

@@ -1,34 +1,10 @@
-"""Functions whose arguments Sail takes otherwise than Spark: lengths below zero, first places, texts to put in."""
+"""Functions whose arguments Sail takes otherwise than Spark: lengths below zero, first places, fractions in JSON."""
 
-import re
 from collections.abc import Sequence
-from typing import Protocol
 
 from spark_runtime.portable.parse import Node, Pieces
-from spark_runtime.portable.scope import Scope
 from spark_runtime.portable.types import FRACTIONS
-
-# In a text that takes the place of what was found: a reference to a group that all engines take for one.
-_GROUP = re.compile(r"\$([0-9])(?![0-9])")
-
-
-class Different(Exception):
-    """The engine would come to another result than Spark; the message says what to write instead."""
-
-
-class Writer(Protocol):
-    """What writes the text anew around a function."""
-
-    @property
-    def scope(self) -> Scope: ...
-
-    def pieces(self, pieces: Pieces) -> str:
-        """Return the text of an argument."""
-        ...
-
-    def spliced(self, node: Node, changed: dict[int, str] | None = None) -> str:
-        """Return the text of a call, some of whose arguments may be changed."""
-        ...
+from spark_runtime.portable.writer import Different, Writer
 
 
 def leftmost(writer: Writer, _node: Node, arguments: Sequence[Pieces]) -> str | None:
@@ -71,40 +47,6 @@ def as_json(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | No
             f"{shown}: this engine writes fractions and instants in JSON otherwise; cast them to string before"
         )
     return None
-
-
-def with_marked_groups(replacement: str, pattern: str | None) -> str:
-    """Return a text literal that is put in for what was found, its groups written as Sail tells them from letters.
-
-    Args:
-        replacement: The literal.
-        pattern: The literal of the regular expression, ``None`` where it is no literal.
-
-    Raises:
-        Different: It has a backslash, a dollar that not just one digit follows, or a group that the pattern has not.
-    """
-    asked = [int(group) for group in _GROUP.findall(replacement)]
-    is_plain = "\\" not in replacement and "$" not in _GROUP.sub("", replacement)
-    if not is_plain or (asked and max(asked) > _groups_in(pattern)):
-        raise Different(
-            f"regexp_replace: this engine reads {replacement} otherwise; write $1 to $9 for a group of the pattern, "
-            "and put a dollar or a backslash in with replace"
-        )
-    return _GROUP.sub(r"${\1}", replacement)
-
-
-def _groups_in(pattern: str | None) -> int:
-    try:
-        # Escapes of the literal are taken away; what is left has as many groups in every dialect.
-        return re.compile((pattern or "").replace("\\\\", "\\")).groups if pattern is not None else 9
-    except re.error:
-        return 9
-
-
-def guarded_groups(value: str) -> str:
-    """Return SQL of a text that is put in for what was found and is refused where engines read it otherwise."""
-    message = "regexp_replace: a text with a backslash or a dollar is read otherwise by this engine"
-    return f"CASE WHEN ({value}) RLIKE '[$\\\\\\\\]' THEN raise_error('{message}') ELSE {value} END"
 
 
 def _not_negative(writer: Writer, argument: Pieces) -> str:

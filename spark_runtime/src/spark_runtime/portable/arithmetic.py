@@ -1,0 +1,111 @@
+"""Arithmetic with the values, types and refusals of Spark, on an engine that wraps whole numbers and cuts decimals."""
+
+from spark_runtime.portable import types
+from spark_runtime.portable.parse import Node, Pieces
+from spark_runtime.portable.types import FRACTIONS, WHOLE, Digits, is_decimal
+from spark_runtime.portable.writer import Different, Writer, as_type
+
+ALL_DIGITS = 38
+# Digits that the engine keeps behind the point of a quotient, beyond those of the dividend.
+QUOTIENT_DIGITS = 4
+_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
+
+
+def binary(writer: Writer, node: Node) -> str:
+    scope = writer.scope
+    left, right = (scope.type_of_pieces(side) for side in node.pieces)
+    if node.name not in {"+", "-", "*", "/", "%"}:
+        return writer.spliced(node)
+    first, second = (writer.pieces(side) for side in node.pieces)
+    if left in WHOLE and right in WHOLE:
+        return _of_whole(writer, node, first, second, str(types.common([left, right])))
+    if (is_decimal(left) or is_decimal(right)) and not {left, right} & set(FRACTIONS):
+        digits = scope.digits(node)
+        if digits is None and node.name == "/":
+            raise Different(
+                f"the digits of {scope.source(node)} cannot be told, and this engine divides decimals to others; "
+                "cast both sides to decimal(p,s)"
+            )
+        return writer.spliced(node) if digits is None else _of_decimals(node, digits, first, second)
+    if "float" in (left, right) and left != right:
+        return f"({as_type(first, 'double')} {node.name} {as_type(second, 'double')})"
+    if node.name == "-" and left == right == "date":
+        raise Different(f"{scope.source(node)} is an interval on Spark and a number here; use datediff")
+    if node.name in "+-*" and all(kind is None or kind in WHOLE for kind in (left, right)):
+        unknown = node.pieces[0 if left is None else 1]
+        shown = scope.text[unknown.items[0].start : unknown.items[-1].end]
+        raise Different(
+            f"the type of {shown} cannot be told, and this engine lets whole numbers overflow; write "
+            f"cast({shown} as …)"
+        )
+    return writer.spliced(node)
+
+
+def _of_whole(writer: Writer, node: Node, left: str, right: str, kind: str) -> str:
+    if node.name == "/":
+        return _divided(node, left, right)
+    if node.name == "%":
+        return f"({left} % {right})"
+    wide = "bigint" if kind != "bigint" else f"decimal({19 if node.name == '*' else 20},0)"
+    return narrowed(writer, node, f"({as_type(left, wide)} {node.name} {as_type(right, wide)})", wide, kind)
+
+
+def narrowed(writer: Writer, node: Node, value: str, wide: str, kind: str) -> str:
+    """Return a whole number counted in a wider type as what it is; one that does not fit is an error."""
+    narrow = as_type(value, kind)
+    if not writer.is_compared(node):
+        return narrow
+    least, most = -(1 << _BITS[kind] - 1), (1 << _BITS[kind] - 1) - 1
+    limits = f"CAST('{least}' AS {wide}) AND CAST('{most}' AS {wide})"
+    return f"CASE WHEN {value} NOT BETWEEN {limits} THEN raise_error('overflow: no {kind}') ELSE {narrow} END"
+
+
+def _divided(node: Node, left: str, right: str) -> str:
+    """Return a quotient that is null where the dividend is, whatever it is divided by."""
+    if node.pieces[0].only is not None and node.pieces[0].only.kind == "number":
+        return f"({left} / {right})"
+    return f"CASE WHEN ({left}) IS NOT NULL THEN ({left}) / ({right}) END"
+
+
+def _of_decimals(node: Node, digits: tuple[Digits, Digits], left: str, right: str) -> str:
+    result = types.arithmetic(node.name, *digits)
+    sides = [
+        as_type(text, str(of)) if _is_written(side) else text
+        for text, of, side in zip((left, right), digits, node.pieces, strict=True)
+    ]
+    if node.name == "/":
+        return _quotient(node, sides[0], sides[1], digits[0], result)
+    value = f"({sides[0]} {node.name} {sides[1]})"
+    return within(as_type(value, str(result)), result)
+
+
+def _quotient(node: Node, left: str, right: str, of: Digits, result: Digits) -> str:
+    """Return a quotient with one digit more than the result has, so that it is rounded and not cut.
+
+    Where a dividend may have too many digits for that, the further ones are tried.
+    """
+    wanted = result.scale + 1 - QUOTIENT_DIGITS
+    room = ALL_DIGITS - of.precision + of.scale
+    plain = min(wanted, room)
+    sure = as_type(left, str(Digits(ALL_DIGITS, plain))) if plain > of.scale else left
+    quotient = as_type(_divided(node, sure, right), str(result))
+    if wanted <= max(room, of.scale):
+        return quotient
+    tried = f"try_cast({left} AS {Digits(ALL_DIGITS, wanted)})"
+    return f"coalesce({as_type(_divided(node, tried, right), str(result))}, {quotient})"
+
+
+def within(value: str, digits: Digits, or_else: str = "false") -> str:
+    """Return a decimal that must not have more than 38 digits: the engine keeps a 39th."""
+    if digits.precision < ALL_DIGITS:
+        return value
+    most = "9" * (ALL_DIGITS - digits.scale) + ("." + "9" * digits.scale if digits.scale else "")
+    limits = f"CAST('-{most}' AS {digits}) AND CAST('{most}' AS {digits})"
+    message = f"overflow: more than {ALL_DIGITS} digits"
+    return (
+        f"CASE WHEN {value} NOT BETWEEN {limits} OR {or_else} THEN raise_error('{message}') ELSE {value} END"
+    )
+
+
+def _is_written(pieces: Pieces) -> bool:
+    return pieces.only is not None and pieces.only.kind == "number" and pieces.only.name.isdigit()

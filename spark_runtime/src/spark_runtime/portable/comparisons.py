@@ -1,0 +1,40 @@
+"""Which pieces of a row are compared with which."""
+
+from collections.abc import Sequence
+
+from spark_runtime.portable.parse import Node, Token
+
+_COMPARISONS = frozenset(
+    {"=", "==", "<=>", "<>", "!=", "<", "<=", ">", ">=", "in", "not", "between", "and", "is"}
+)
+_EQUALITIES = frozenset({"=", "==", "<=>", "<>", "!=", "<", "<=", ">", ">="})
+
+
+def is_compared(items: Sequence[Node | Token], number: int) -> bool:
+    """Return whether a piece of a row is an operand of a comparison."""
+    beside = [items[at] for at in (number - 1, number + 1) if 0 <= at < len(items)]
+    return any(isinstance(item, Token) and item.word in _COMPARISONS for item in beside)
+
+
+def compared_with(items: Sequence[Node | Token], number: int) -> list[Node]:
+    """Return the other operands of the comparison that a piece of a row is one of."""
+    near = [items[at] for at in range(max(number - 4, 0), min(number + 5, len(items))) if at != number]
+    beside = [items[at] for at in (number - 1, number + 1) if 0 <= at < len(items)]
+    if any(isinstance(item, Token) and item.word in {"between", "and", "not"} for item in beside):
+        words = [item.word if isinstance(item, Token) else "" for item in near]
+        if "between" in words:
+            return [item for item in near if isinstance(item, Node)]
+    found = []
+    for token, other in ((number - 1, number - 2), (number + 1, number + 2)):
+        if 0 <= other < len(items) and token >= 0:
+            sign, node = items[token], items[other]
+            if isinstance(sign, Token) and sign.word in _EQUALITIES and isinstance(node, Node):
+                found.append(node)
+    return found
+
+
+def tested(items: Sequence[Node | Token], number: int) -> Node | Token:
+    """Return what stands before IN or NOT IN, whose list is piece ``number``."""
+    before = items[number - 2]
+    is_negated = isinstance(before, Token) and before.word == "not" and number > 2
+    return items[number - 3] if is_negated else before
