@@ -67,6 +67,11 @@ def parse_abfss(uri: str) -> BlobAddress:
     return BlobAddress(account=account, container=container, path=path)
 
 
+def file_name(url: str) -> str:
+    """Return the last part of the path that a blob's URL has, as people read it."""
+    return unquote(url.rpartition("/")[2])
+
+
 def blob_url(endpoint: str, container: str, path: str) -> str:
     """Return the URL of a blob under a Blob service endpoint, its path percent-encoded.
 

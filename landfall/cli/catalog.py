@@ -9,6 +9,7 @@ import typer
 from landfall.cli.examples import examples
 from landfall.cli.output import Output, OutputFormat, note, show_rows
 from landfall.cli.project import invocation
+from landfall.wording import counted
 
 _COLUMNS = ("path", "kind", "bytes")
 
@@ -51,4 +52,4 @@ def export(
         target.write_text(file.text, encoding="utf-8")
     rows = [{"path": file.path, "kind": file.kind, "bytes": len(file.text.encode())} for file in files]
     show_rows(rows, _COLUMNS, output)
-    note(f"{len(files)} files are in {folder}")
+    note(f"{counted(len(files), 'file is', 'files are')} in {folder}")

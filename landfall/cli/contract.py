@@ -15,6 +15,7 @@ from landfall.cli.exit_codes import ExitCode
 from landfall.cli.output import Output, OutputFormat, note, show_json, show_rows
 from landfall.cli.project import Invocation, invocation
 from landfall.errors import LandfallError
+from landfall.wording import counted
 
 if TYPE_CHECKING:
     from landfall.contracts.contract import Contract
@@ -121,7 +122,8 @@ def check(
     if rows:
         note("raise the version of the port, and keep the old one until its consumers have moved")
         raise typer.Exit(ExitCode.REFUSED)
-    note(f"{len(after)} ports keep what {len(old)} contracts promise")
+    kept = counted(len(old), "contract promises", "contracts promise")
+    note(f"{counted(len(after), 'port keeps', 'ports keep')} what {kept}")
 
 
 def _load(here: Invocation, root: Path | None = None) -> "tuple[Product, ...]":

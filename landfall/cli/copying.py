@@ -12,6 +12,7 @@ from landfall.cli.examples import examples
 from landfall.cli.output import Output, OutputFormat, Row, note, show_rows
 from landfall.cli.project import invocation
 from landfall.cli.runs import Timeout
+from landfall.wording import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,7 +139,7 @@ class _Progress:
     def __call__(self, dataset: str, rows: int) -> None:
         if sys.stderr.isatty() and monotonic() >= self._next_at:
             self._next_at = monotonic() + _PROGRESS_EVERY_S
-            note(f"{dataset}: {rows:,} rows")
+            note(f"{dataset}: {counted(rows, 'row')}")
 
 
 def _copied_row(copied: "Copied", seconds: float) -> dict[str, Any]:

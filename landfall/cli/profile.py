@@ -10,6 +10,7 @@ from landfall.cli.completing import complete_dataset
 from landfall.cli.examples import examples
 from landfall.cli.output import Output, OutputFormat, note, show_rows
 from landfall.cli.project import invocation
+from landfall.wording import counted
 
 if TYPE_CHECKING:
     from landfall.profiling import Profile
@@ -57,7 +58,7 @@ def profile(
         print(as_yaml(read), end="")
     else:
         show_rows([_payload(item.rule, item.because) for item in read.proposals], _COLUMNS, output)
-    note(f"{product.key}.{found.name}: {read.rows:,} rows, table version {read.version}")
+    note(f"{product.key}.{found.name}: {counted(read.rows, 'row')}, table version {read.version}")
 
 
 def as_yaml(profile: "Profile") -> str:

@@ -10,6 +10,7 @@ from landfall.cli.listing import Cursor, Limit, note_more, one_of
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_json, show_rows
 from landfall.cli.project import invocation
 from landfall.cli.runs import RunArgument, resolve
+from landfall.wording import counted
 
 _EVENT_COLUMNS = ("occurred_at", "key", "before", "after", "actor", "detail")
 _EDGE_COLUMNS = ("before", "after")
@@ -144,9 +145,8 @@ def timeline(
             output,
         )
     if found["chain"]:
-        note(
-            f"{len(found['chain'])} nodes decided when it ended: {found['critical_s']:.1f} s from start to end"
-        )
+        nodes = counted(len(found["chain"]), "node")
+        note(f"{nodes} decided when it ended: {found['critical_s']:.1f} s from start to end")
     note_more(found["following"])
 
 

@@ -14,6 +14,7 @@ from landfall.cli.listing import Cursor, Limit, Since, instant_of, note_followin
 from landfall.cli.output import Output, OutputFormat, note, show_fields, show_json, show_rows
 from landfall.cli.project import invocation
 from landfall.concealing import conceal
+from landfall.wording import counted
 
 if TYPE_CHECKING:
     from landfall.metadata.engine import Database
@@ -394,8 +395,8 @@ def summary_line(detail: "RunDetail") -> str:
     quarantined = sum(node.rows_quarantined or 0 for node in detail.nodes)
     reason = f" ({run.reason})" if run.reason else ""
     return (
-        f"run {run.run_id} {run.state}{reason}: {run.nodes} nodes in {seconds:.1f} s, "
-        f"{published:,} rows published, {quarantined:,} quarantined"
+        f"run {run.run_id} {run.state}{reason}: {counted(run.nodes, 'node')} in {seconds:.1f} s, "
+        f"{counted(published, 'row')} published, {quarantined:,} quarantined"
     )
 
 

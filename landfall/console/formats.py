@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from urllib.parse import unquote
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -28,11 +27,6 @@ def count(number: float | None) -> str:
     if number is None:
         return ""
     return f"{number:,}" if isinstance(number, int) else f"{number:,.4g}"
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """Return a number with its noun: ``1 file``, ``1,204 files``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def size(number_bytes: int | None) -> str:
@@ -67,8 +61,3 @@ def shortened(text: str, most: int) -> str:
         return text
     before = (most - 1) * 3 // 5
     return f"{text[:before]}…{text[len(text) - (most - 1 - before) :]}"
-
-
-def file_name(url: str) -> str:
-    """Return the last part of the path of a blob's URL."""
-    return unquote(url.rpartition("/")[2])

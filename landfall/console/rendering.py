@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from landfall.addresses import file_name
 from landfall.api.cross_site import FIELD, keep_token, token_of
 from landfall.api.identity import Viewer
 from landfall.concealing import conceal
@@ -18,6 +19,7 @@ from landfall.console.command_lines import command
 from landfall.console.looks import look_of
 from landfall.console.navigation import ENTRIES
 from landfall.console.texts import told
+from landfall.wording import counted
 
 
 @cache
@@ -35,13 +37,13 @@ def templates() -> Environment:
         filter_.__name__: filter_
         for filter_ in (
             formats.count,
-            formats.counted,
             formats.duration,
-            formats.file_name,
             formats.pretty_json,
             formats.share,
             formats.shortened,
             formats.size,
+            counted,
+            file_name,
             told,
         )
     }

@@ -20,6 +20,7 @@ from landfall.runs.leases import lock_lease
 from landfall.runs.states import FileState
 from landfall.spec.landing_patterns import CapturedValue, captures_of_folders, match_path
 from landfall.spec.model import Dataset, Product
+from landfall.wording import counted
 
 _MOST_NAMES = 10
 
@@ -259,7 +260,7 @@ def _check_deadline(
     subject = alarm_subject(current.product.key, landing_set)
     detail = (
         f"{subject} is not complete at its deadline, {landing_set.deadline_at:%Y-%m-%d %H:%M:%S} UTC: "
-        f"{missing} did not come; {len(members)} files wait"
+        f"{missing} did not come; {counted(len(members), 'file waits', 'files wait')}"
     )
     is_new = raise_alarm(
         connection,
@@ -286,7 +287,7 @@ def missing_of(connection: sa.Connection, dataset: Dataset, landing_set: Landing
         return None if landing_set.closed_at else f"the marker {complete.marker}"
     if complete.count is not None:
         left = complete.count - count_waiting(connection, landing_set.set_id)
-        return f"{left} of {complete.count} files" if left > 0 else None
+        return f"{left} of {counted(complete.count, 'file')}" if left > 0 else None
     if complete.manifest is not None and landing_set.expected is None:
         return f"the manifest {complete.manifest}"
     names = landing_set.expected if complete.manifest is not None else complete.names

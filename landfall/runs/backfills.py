@@ -20,6 +20,7 @@ from landfall.runs.leases import LeaseState, lock_lease, set_lease
 from landfall.runs.requests import RequestState, Trigger, UnknownDataset
 from landfall.runs.states import RunState
 from landfall.spec.model import Product
+from landfall.wording import counted
 
 BackfillID = NewType("BackfillID", str)
 
@@ -181,7 +182,7 @@ def request_backfill(
         current.product_id,
         actor=actor,
         now=now,
-        detail=f"backfill {backfill_id}: {len(taken)} files in {len(chunks)} chunks",
+        detail=f"backfill {backfill_id}: {counted(len(taken), 'file')} in {counted(len(chunks), 'chunk')}",
     )
     start = request_next_chunk(connection, backfill_id, actor=actor, now=now)
     return Backfilling(backfill_id, len(taken), len(chunks), left, start=current.product if start else None)

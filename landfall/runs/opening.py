@@ -42,6 +42,7 @@ from landfall.runs.rerunning import Rerun, plan_rerun
 from landfall.runs.states import OPEN_RUN_STATES, FileState, PackState, RunState
 from landfall.runs.upstream import ports_with_news
 from landfall.spec.model import OnFailure, RunSettings
+from landfall.wording import counted
 
 # Event Grid delivers within seconds; whoever names a file that never lands is told so after this.
 _EVENTS_COME_WITHIN: Final = timedelta(minutes=15)
@@ -396,7 +397,7 @@ def _write_run(
         RunState.PENDING,
         now=now,
         actor=requests[0].requested_by if requests else "landing",
-        detail=f"{len(plan.nodes)} nodes, {len(files)} files",
+        detail=f"{counted(len(plan.nodes), 'node')}, {counted(len(files), 'file')}",
     )
     claim_files(connection, files, run_id, now)
     for request in requests:

@@ -18,6 +18,7 @@ from landfall.metadata.scope import EVERYTHING, Scope
 from landfall.metadata.service_levels import MILLION, LevelState, level_subject, overdue_before
 from landfall.metadata.tables import data_products, published_data_sets, runs, service_levels
 from landfall.runs.states import RunState
+from landfall.wording import counted
 
 # Runs leave the time that is looked back on without anything else happening.
 _LOOK_AGAIN = timedelta(hours=1)
@@ -224,7 +225,7 @@ def _success(row: sa.Row[Any], counts: Mapping[RunState, int], now: datetime) ->
     if not ended:
         return _Measured(LevelState.UNKNOWN, "no run has ended", next_due_at, 0, 0)
     detail = (
-        f"{good} of {ended} runs of the last {duration_text(row.WindowS)} succeeded, {good / ended:.1%}, "
+        f"{good} of {counted(ended, 'run')} of the last {duration_text(row.WindowS)} succeeded, {good / ended:.1%}, "
         f"and {row.MinSharePpm / MILLION:.4%} have to"
     )
     # In whole numbers: a share that is met exactly is met.

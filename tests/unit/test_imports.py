@@ -27,6 +27,7 @@ PURE = (
     "landfall.instants",
     "landfall.known_settings",
     "landfall.roles",
+    "landfall.wording",
     "landfall.spec",
     "landfall.planning",
     "landfall.lineage",

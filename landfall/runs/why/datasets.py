@@ -7,7 +7,8 @@ from landfall.runs.states import NodeState
 from landfall.runs.why.files import rejected
 from landfall.runs.why.products import scheduled, set_incomplete, waits
 from landfall.runs.why.runs import explain_node, left_out
-from landfall.runs.why.values import MOST_NAMES, Cause, DatasetEvidence, FileEvidence, Finding, counted, some
+from landfall.runs.why.values import MOST_NAMES, Cause, DatasetEvidence, FileEvidence, Finding, some
+from landfall.wording import counted
 
 
 def explain_dataset(evidence: DatasetEvidence, now: datetime) -> Iterable[Finding]:
@@ -45,12 +46,11 @@ def explain_dataset(evidence: DatasetEvidence, now: datetime) -> Iterable[Findin
 def _obstacles(evidence: DatasetEvidence, now: datetime) -> Iterable[Finding]:
     """Return what keeps a dataset from being newer than it is, or from being there at all."""
     for waiting in evidence.waiting:
-        about = f"{counted(waiting.count)} for {waiting.dataset}"
+        about = f"{counted(waiting.count, 'file')} for {waiting.dataset}"
         yield waits(about, evidence.product, waiting.since, now)
     if evidence.asked is not None:
         asked = evidence.asked
-        runs = "1 run" if asked.count == 1 else f"{asked.count:,} runs"
-        about = f"{runs} of {evidence.product.key}, the first asked for by {asked.by}"
+        about = f"{counted(asked.count, 'run')} of {evidence.product.key}, the first asked for by {asked.by}"
         yield waits(about, evidence.product, asked.since, now, settles=False)
     for found in evidence.open_sets:
         yield set_incomplete(found.dataset, found, now)
@@ -92,7 +92,7 @@ def _never_landed(evidence: DatasetEvidence) -> Finding:
     strays = ""
     if evidence.unmatched:
         strays = (
-            f"; unmatched in the product's folder: {counted(evidence.unmatched)} "
+            f"; unmatched in the product's folder: {counted(evidence.unmatched, 'file')} "
             f"(`landfall files list --product {evidence.product.key} --state unmatched`)"
         )
     return Finding(

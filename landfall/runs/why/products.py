@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from landfall.runs.leases import LeaseState
-from landfall.runs.why.values import Cause, Finding, OpenSet, ProductEvidence, counted
+from landfall.runs.why.values import Cause, Finding, OpenSet, ProductEvidence
+from landfall.wording import counted
 
 # A coordinator that is this late beyond its settle window was lost or cannot work.
 _LATE = timedelta(seconds=60)
@@ -36,7 +37,7 @@ def set_incomplete(about: str, found: OpenSet, now: datetime) -> Finding:
 
 
 def _waiting(files: int) -> str:
-    return f"{counted(files)} {'waits' if files == 1 else 'wait'}"
+    return counted(files, "file waits", "files wait")
 
 
 def scheduled(product: ProductEvidence, now: datetime) -> Iterable[Finding]:

@@ -247,10 +247,6 @@ class DatasetEvidence:
 Evidence = FileEvidence | RunEvidence | DatasetEvidence
 
 
-def counted(files: int) -> str:
-    return "1 file" if files == 1 else f"{files:,} files"
-
-
 def some(names: Sequence[str]) -> str:
     shown = ", ".join(names[:MOST_NAMES])
     more = len(names) - MOST_NAMES

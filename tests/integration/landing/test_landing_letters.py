@@ -108,7 +108,7 @@ async def test_a_late_set_is_an_alarm_and_why_names_what_is_missing_until_it_is_
     (cleared,) = answered(letters.show_alarms, zone.database, None, cleared=True).body["alarms"]
 
     assert (alarm["name"], alarm["cleared_at"]) == ("landing_set_incomplete", None)
-    assert "b.csv did not come; 1 files wait" in alarm["detail"]
+    assert "b.csv did not come; 1 file waits" in alarm["detail"]
     assert (finding["cause"], "b.csv did not come yet" in finding["says"]) == ("set_incomplete", True)
     assert "its deadline has passed" in finding["says"]
     assert (other, gone) == ([], [])

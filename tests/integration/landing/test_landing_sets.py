@@ -134,7 +134,7 @@ async def test_what_is_missing_at_the_deadline_is_one_alarm_that_ends_with_its_c
     (alarm,) = raised
     assert (alarm.name, alarm.product) == ("landing_set_incomplete", "sales/orders")
     assert alarm.subject == "sales/orders.orders_landed 2026-01-01"
-    assert "b.csv, c.csv did not come; 1 files wait" in alarm.detail
+    assert "b.csv, c.csv did not come; 1 file waits" in alarm.detail
     assert zone.files()["daily/2026-01-01/a.csv"] == "pending"
 
 
