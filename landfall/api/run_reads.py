@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from landfall.api.products import pause_object
@@ -204,9 +203,9 @@ def _summary(run: RunSummary) -> dict[str, Any]:
         "nodes": run.nodes,
         "open_nodes": run.open_nodes,
         "metadata_version": run.metadata_version,
-        "created_at": _text(run.created_at),
-        "started_at": _text(run.started_at),
-        "finished_at": _text(run.finished_at),
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
         "rerun_of": run.rerun_of,
     }
 
@@ -219,8 +218,8 @@ def _node(node: NodeSummary) -> dict[str, Any]:
         "attempt": node.attempt,
         "dataset": node.output,
         "layer": node.layer,
-        "started_at": _text(node.started_at),
-        "finished_at": _text(node.finished_at),
+        "started_at": node.started_at,
+        "finished_at": node.finished_at,
         "job_run_id": node.job_run_id,
         "pack": node.pack,
         "error_code": node.error_code,
@@ -230,7 +229,3 @@ def _node(node: NodeSummary) -> dict[str, Any]:
         "rows_quarantined": node.rows_quarantined,
         "stopped_by": [asdict(stop) for stop in node.stopped_by],
     }
-
-
-def _text(instant: datetime | None) -> str | None:
-    return instant.isoformat() if instant else None

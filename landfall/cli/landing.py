@@ -1,5 +1,6 @@
 """`landfall land` and `landfall files`: into the landing zone, and what became of it."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from landfall.addresses import file_name
 from landfall.cli.bulk import BulkAct, DryRun, Yes, act_on_all, given
 from landfall.cli.completing import complete_dataset, complete_file_state, complete_product, complete_run
 from landfall.cli.examples import examples
@@ -15,10 +17,12 @@ from landfall.cli.listing import Cursor, Limit, Since, instant_of, note_followin
 from landfall.cli.output import Output, OutputFormat, Row, note, show_rows
 from landfall.cli.project import invocation
 from landfall.cli.runs import Timeout, exit_code_of_run, resolve
+from landfall.wording import counted
 
 if TYPE_CHECKING:
     from landfall.lake import LandedBlob
     from landfall.metadata.engine import Database
+    from landfall.runs.file_history import FileVersion
 
 _LANDED_COLUMNS = ("dataset", "file", "size_bytes", "etag", "url")
 _FILE_COLUMNS = (
@@ -32,6 +36,8 @@ _FILE_COLUMNS = (
     "landed_at",
     "reason",
 )
+_ROW_COUNTS = ("rows_read", "rows_published", "rows_quarantined")
+_VERSION_COLUMNS = (*_FILE_COLUMNS, *_ROW_COUNTS, "event_count", "etag", "url")
 
 
 def register(app: typer.Typer) -> None:
@@ -115,7 +121,7 @@ def exit_code_of_files(
     taken = watch_files(database, product, etags, timeout_s=timeout_s)
     rejected = [file for file in taken.files if file.state is not FileState.DONE]
     for version in rejected:
-        note(f"{_name(version.url)} is {version.state}: {version.reason}")
+        note(f"{file_name(version.url)} is {version.state}: {version.reason}")
     codes = [exit_code_of_run(run) for run in taken.runs] + [ExitCode.REFUSED for _ in rejected]
     return next((code for code in codes if code is not ExitCode.DONE), ExitCode.DONE)
 
@@ -179,25 +185,46 @@ def show(
 ) -> None:
     """Show every version of a landed file and what became of it."""
     from landfall.landing.queries import get_file
-    from landfall.metadata.acts import acts_on_files
+    from landfall.runs.file_history import histories
 
-    database = invocation(context).database()
-    found = database.read(lambda connection: get_file(connection, file))
-    done_to = database.read(lambda connection: acts_on_files(connection, [item.file_id for item in found]))
-    acts = [done_to.get(item.file_id, ()) for item in found]
-    columns = (*_FILE_COLUMNS, "event_count", "etag", "url")
-    rows = [
-        {**asdict(version), "file": version.name, "acts": [asdict(act) for act in done]}
-        for version, done in zip(found, acts, strict=True)
-    ]
-    show_rows(rows, columns, output)
+    versions = (
+        invocation(context)
+        .database()
+        .read(lambda connection: histories(connection, get_file(connection, file)))
+    )
+    show_rows([_version_row(version) for version in versions], _VERSION_COLUMNS, output)
     if output is OutputFormat.TABLE:
-        for version, done in zip(found, acts, strict=True):
-            for act in done:
-                note(
-                    f"file {version.file_id}: {act.act} by {act.actor} at {act.occurred_at:%Y-%m-%d %H:%M:%S}Z, "
-                    f"was {act.before}" + (f": {act.detail}" if act.detail else "")
-                )
+        for version in versions:
+            _note_more(version)
+
+
+def _version_row(version: "FileVersion") -> Row:
+    """Return a version of a file with what its newest run made of it; JSON has all its runs, and acts on it."""
+    newest = asdict(version.intakes[0]) if version.intakes else {}
+    return {
+        **asdict(version.file),
+        "file": version.file.name,
+        **{name: newest.get(name) for name in _ROW_COUNTS},
+        "intakes": [asdict(intake) for intake in version.intakes],
+        "acts": [asdict(act) for act in version.acts],
+    }
+
+
+def _note_more(version: "FileVersion") -> None:
+    """Say what does not fit into the columns of a version."""
+    file = version.file
+    newest = version.intakes[0] if version.intakes else None
+    if newest is not None and newest.rows_quarantined and file.product is not None:
+        others = f", counted with {counted(newest.files - 1, 'other file')}" if newest.files > 1 else ""
+        note(
+            f"file {file.file_id}: {counted(newest.rows_quarantined, 'row')} refused{others}: "
+            f"landfall quarantine show {file.product}.{file.dataset} --file {shlex.quote(file.name)} --state all"
+        )
+    for act in version.acts:
+        note(
+            f"file {file.file_id}: {act.act} by {act.actor} at {act.occurred_at:%Y-%m-%d %H:%M:%S}Z, "
+            f"was {act.before}" + (f": {act.detail}" if act.detail else "")
+        )
 
 
 def replay(
@@ -265,12 +292,8 @@ def _replayed_rows(answer: Mapping[str, Any]) -> list[Row]:
 def _landed_row(dataset: str, blob: "LandedBlob") -> dict[str, object]:
     return {
         "dataset": dataset,
-        "file": _name(blob.url),
+        "file": file_name(blob.url),
         "size_bytes": blob.size_bytes,
         "etag": blob.etag,
         "url": blob.url,
     }
-
-
-def _name(url: str) -> str:
-    return url.rpartition("/")[2]

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 import sqlalchemy as sa
 
+from landfall.addresses import file_name
 from landfall.landing.events import BlobEvent
 from landfall.metadata.tables import landed_file_values, landed_files, landing_set_files, run_files
 from landfall.runs.ids import RunID
@@ -411,7 +411,7 @@ def _is_later(one: str | None, other: str | None) -> bool:
 
 def searched_name(url: str) -> str:
     """Return what files are looked for by: the last part of the path, in lower case, cut to what an index takes."""
-    return unquote(url.rpartition("/")[2]).lower()[:LONGEST_NAME]
+    return file_name(url).lower()[:LONGEST_NAME]
 
 
 def url_hash(url: str) -> str:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
+from landfall.addresses import file_name
 from landfall.errors import LandfallError
 from landfall.landing.ledger import searched_name
 from landfall.metadata.catalog import named
@@ -59,8 +61,8 @@ class LandedFile:
 
     @property
     def name(self) -> str:
-        """The last part of its path."""
-        return self.url.rpartition("/")[2]
+        """The last part of its path, as people read it."""
+        return file_name(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,9 @@ def list_files(
 def get_file(connection: sa.Connection, text: str, *, scope: Scope = EVERYTHING) -> tuple[LandedFile, ...]:
     """Return the file with the id ``text``, or every version of the file whose address ends in it.
 
+    Args:
+        text: An id, or the end of an address as people read it or as a URL has it.
+
     Raises:
         UnknownFile: There is none.
     """
@@ -121,7 +126,8 @@ def get_file(connection: sa.Connection, text: str, *, scope: Scope = EVERYTHING)
     else:
         # The name is looked up; only the few files that have it are compared with the rest of the path.
         query = _files().where(
-            landed_files.c.FileName == searched_name(text), landed_files.c.Url.endswith(text, autoescape=True)
+            landed_files.c.FileName == searched_name(text),
+            sa.or_(*(landed_files.c.Url.endswith(end, autoescape=True) for end in _ends(text))),
         )
     return _some(connection, query.where(_seen(scope)), text)
 
@@ -154,6 +160,11 @@ def count_files(
         .group_by(landed_files.c.State)
     )
     return {row.State: row.Files for row in rows}
+
+
+def _ends(text: str) -> Sequence[str]:
+    """Return how the address of a file may end; services differ in which characters of a path they encode."""
+    return sorted({text, quote(text), quote(text, safe="/!$&'()*+,;=:@~")})
 
 
 def _seen(scope: Scope) -> sa.ColumnElement[bool]:

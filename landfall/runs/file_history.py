@@ -56,7 +56,11 @@ def file_history(
     Raises:
         UnknownFile: No file has that id.
     """
-    files = versions_of_file(connection, file_id, scope=scope)
+    return histories(connection, versions_of_file(connection, file_id, scope=scope))
+
+
+def histories(connection: sa.Connection, files: Sequence[LandedFile]) -> tuple[FileVersion, ...]:
+    """Return landed files with the runs that claimed them and what people did to them, in the order given."""
     ids = [file.file_id for file in files]
     intakes = _intakes(connection, ids)
     acts = acts_on_files(connection, ids)

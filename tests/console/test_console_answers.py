@@ -288,3 +288,22 @@ def test_an_act_of_the_console_is_in_the_audit_log_by_its_name(
 
     (row,) = browser.get("/api/audit").json["acts"]
     assert (row["act"], row["via"]) == (act, "console")
+
+
+def test_a_file_is_called_as_people_call_it_and_leads_to_its_refused_rows(database: Database) -> None:
+    seeding.apply(database, seeding.SHOP, now=NOW)
+    event = a_blob_event("sales/orders/orders_landed/orders%202024%20zo%C3%AB.csv")
+    database.transact(lambda c: take_in(c, event, now=NOW))
+    opened = seeding.begin(database, now=NOW + timedelta(minutes=1))
+    ingest = "ingest.orders_landed"
+    seeding.submit(database, opened, ingest, now=NOW + timedelta(minutes=2))
+    refusing = seeding.succeeded(8, quarantined=2)
+    seeding.settle(database, opened, ingest, refusing, now=NOW + timedelta(minutes=3))
+    api = Api(ServerBackend(database))
+
+    listed = api.get("/console/files?q=orders+2024+z").text
+    shown = html.unescape(api.get("/console/files/1").text)
+
+    assert ">orders 2024 zoë.csv<" in listed
+    assert "orders 2024 zoë.csv" in re.findall(r"<h1>(.*?)<", shown)[0]
+    assert re.search(r'href="[^"]*quarantine[^"]*file=orders(%20|\+)2024(%20|\+)zo%C3%AB\.csv"', shown)

@@ -1,15 +1,17 @@
 """Why a landed file is as it is."""
 
+import shlex
 from datetime import datetime
 
 from landfall.runs.states import FileState
 from landfall.runs.why.products import set_incomplete, waits
 from landfall.runs.why.values import Cause, FileEvidence, Finding
+from landfall.wording import counted
 
 
 def explain_file(evidence: FileEvidence, now: datetime) -> Finding:
     file, product = evidence.file, evidence.product
-    about = f"file {file.file_id} ({file.url.rpartition('/')[2]})"
+    about = f"file {file.file_id} ({file.name})"
     match file.state:
         case FileState.PENDING if product is not None:
             return waits(about, product, file.landed_at, now)
@@ -23,18 +25,28 @@ def explain_file(evidence: FileEvidence, now: datetime) -> Finding:
                 f"`landfall runs watch {file.run_id}` follows it, `landfall why {file.run_id}` says where it is",
             )
         case FileState.DONE:
-            return Finding(
-                about,
-                Cause.DONE,
-                f"run {file.run_id} took it in for {file.dataset}"
-                if file.run_id
-                else file.reason or "taken in",
-                since=file.finished_at,
-            )
+            return _done(about, evidence)
         case FileState.UNMATCHED:
             return _unmatched(about, evidence)
         case _:
             return rejected(about, evidence)
+
+
+def _done(about: str, evidence: FileEvidence) -> Finding:
+    file, intake = evidence.file, evidence.intake
+    if file.run_id is None:
+        return Finding(about, Cause.DONE, file.reason or "taken in", since=file.finished_at)
+    says, do = f"run {file.run_id} took it in for {file.dataset}", None
+    if intake is not None and intake.rows_read is not None:
+        refused = intake.rows_quarantined or 0
+        others = f" with {counted(intake.files - 1, 'other file')}" if intake.files > 1 else ""
+        says += f"{others}: {counted(intake.rows_read, 'row')} read, {refused:,} refused"
+        if refused and file.product is not None:
+            dataset, name = f"{file.product}.{file.dataset}", shlex.quote(file.name)
+            do = (
+                f"`landfall quarantine show {dataset} --file {name} --state all` shows what was refused of it"
+            )
+    return Finding(about, Cause.DONE, says, do, file.finished_at)
 
 
 def rejected(about: str, evidence: FileEvidence) -> Finding:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from landfall.landing.queries import LandedFile
 from landfall.planning.plan import NodeKey
+from landfall.runs.file_history import Intake
 from landfall.runs.ids import RunID
 from landfall.runs.leases import Lease
 from landfall.runs.queries import RunDetail
@@ -122,6 +123,7 @@ class FileEvidence:
         expected_by: The dataset that expects it by the metadata applied now.
         newer: A later version of the same path.
         open_set: The set whose rest it waits for.
+        intake: What the run that claimed it made of it and of the files that it claimed with it.
     """
 
     file: LandedFile
@@ -129,6 +131,7 @@ class FileEvidence:
     expected_by: str | None
     newer: int | None
     open_set: OpenSet | None = None
+    intake: Intake | None = None
 
 
 @dataclass(frozen=True, slots=True)
