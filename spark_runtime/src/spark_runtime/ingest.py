@@ -211,6 +211,7 @@ def _stage(
         carried=(*looked.found, *repaired.carried),
         kept={**repaired.kept, **told, **(KEPT if job.spec.releases else {})},
         origin=origin,
+        keep=keys.keep,
     )
 
 

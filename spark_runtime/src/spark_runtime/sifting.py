@@ -16,7 +16,16 @@ from spark_runtime.job import Job
 from spark_runtime.rules import UniqueTest
 from spark_runtime.spec import Rule, Step, StepType
 from spark_runtime.sql import all_of, any_of, quoted
-from spark_runtime.staging import Kept, Origin, Rest, Staged, StagedColumn, stage
+from spark_runtime.staging import (
+    Kept,
+    Origin,
+    Rest,
+    Staged,
+    StagedColumn,
+    few,
+    repeated_keys,
+    stage,
+)
 from spark_runtime.verdict import Test
 
 # Steps that look at one row at a time, and so cost little the second time.
@@ -102,6 +111,7 @@ def sift(
         carried=looked,
         kept=kept,
         origin=origin,
+        keep=keep,
         number=number,
         only_failing=True,
     )
@@ -125,9 +135,7 @@ def _without(published: DataFrame, passing: DataFrame, staged: Staged, key: Sequ
     """
     aliases = {name: f"_lf_k{at}" for at, name in enumerate(key)}
     failing = staged.df.selectExpr(*(f"{quoted(name)} AS {alias}" for name, alias in aliases.items()))
-    # Says nothing new, but Sail reckons that a fifth of the rows meets a condition it knows nothing about. Else it
-    # takes these for too many to hold all of them beside each core, and copies every row to spread it by its key.
-    failing = failing.where(all_of([f"{alias} IS NOT NULL" for alias in aliases.values()]))
+    failing = few(failing, list(aliases.values()))
     condition = all_of([f"{quoted(name)} = {alias}" for name, alias in aliases.items()])
     has_key = all_of([f"{quoted(name)} IS NOT NULL" for name in key])
     names = [quoted(name) for name in published.columns]
@@ -148,10 +156,9 @@ def _with_repeated(
     conditions = [f"{quoted(key)} IS NOT NULL" for key in test.keys]
     if test.filter:
         conditions.append(f"coalesce(({test.filter}), false)")
-    chosen = published.where(all_of(conditions)).selectExpr(*(f"{quoted(k)} AS {a}" for k, a in keys.items()))
-    repeated = chosen.groupBy(*keys.values()).agg(functions.expr("count(1)").alias(flag)).where(f"{flag} > 1")
+    repeated = repeated_keys(published.where(all_of(conditions)), keys, flag, keep)
     condition = all_of([f"({values[key]}) = {alias}" for key, alias in keys.items()])
-    return rows.join(keep(repeated), on=functions.expr(condition), how="left").drop(*keys.values())
+    return rows.join(repeated, on=functions.expr(condition), how="left").drop(*keys.values())
 
 
 def _count(published: DataFrame, tests: Sequence[Test]) -> tuple[int, dict[str, int]]:

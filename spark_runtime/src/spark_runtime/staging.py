@@ -4,7 +4,7 @@ A job publishes valid rows and quarantines the others in two commits. Both are r
 from a second run of the plan, which could give other rows: expressions may be random, inputs may move on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -209,6 +209,7 @@ def stage(
     carried: Sequence[str] = (),
     kept: Mapping[str, Kept] | None = None,
     origin: Origin,
+    keep: Callable[[DataFrame], DataFrame],
     number: int = 0,
     only_failing: bool = False,
 ) -> Staged:
@@ -220,6 +221,7 @@ def stage(
         unique: Declared rules on keys.
         carried: Further columns of ``df`` that tests read; they are not staged.
         kept: Further columns of ``df`` to stage, by name.
+        keep: Writes few rows aside, so that the engine knows how many they are.
         number: Tells the stagings of one job apart.
         only_failing: Leave out the rows that fail no test.
     """
@@ -248,7 +250,7 @@ def stage(
         placed.append(PlacedTest(bit.test.name, bit.test.severity, bit.test.reason, bit.failed, checked))
     decided_by = ["_lf_part", *masks_of(first), *masks_of(second)]
     decided_by += [f"_lf_t{at}" for at, bit in enumerate(second) if bit.test.filter]
-    staged, flagged = _flag_keys(staged, judged.types, unique, reached)
+    staged, flagged = _flag_keys(staged, judged.types, unique, reached, keep)
     decided_by += [f"_lf_u{at}" for at in range(len(unique))]
     types = {column.name: column.type for column in columns}
     seconds = perf_counter() - started
@@ -435,7 +437,11 @@ def _staging_uri(job: Job, name: int | str) -> str:
 
 
 def _flag_keys(
-    rows: DataFrame, types: Mapping[str, str], unique: Sequence[UniqueTest], reached: str
+    rows: DataFrame,
+    types: Mapping[str, str],
+    unique: Sequence[UniqueTest],
+    reached: str,
+    keep: Callable[[DataFrame], DataFrame],
 ) -> tuple[DataFrame, list[PlacedTest]]:
     """Add, per test on keys, a column that is 1 in rows which fail it, 0 in others, -1 where it was not made."""
     df = rows
@@ -446,7 +452,13 @@ def _flag_keys(
         compared = all_of([checked, *(f"{quoted(key)} IS NOT NULL" for key in test.keys)])
         if test.keeps is None:
             columns = (*types, *(f"_lf_u{earlier}" for earlier in range(at)))
-            df = _flag_repeated(rows, df, columns, test, compared, checked, flag)
+            aliases = {key: f"{flag}_k{number}" for number, key in enumerate(test.keys)}
+            hit = f"{flag}_hit"
+            repeated = repeated_keys(rows.where(compared), aliases, hit, keep)
+            condition = all_of([compared, *(f"{quoted(key)} = {alias}" for key, alias in aliases.items())])
+            joined = df.join(repeated, on=functions.expr(condition), how="left")
+            failed = _as_flag(f"{hit} IS NOT NULL", checked)
+            df = joined.selectExpr(*map(quoted, columns), f"{failed} AS {flag}")
         else:
             keys = (comparable(quoted(key), types[key]) for key in test.keys)
             partition = ", ".join([f"({compared})", *keys])
@@ -456,23 +468,31 @@ def _flag_keys(
     return df, placed
 
 
-def _flag_repeated(
-    rows: DataFrame,
-    df: DataFrame,
-    columns: tuple[str, ...],
-    test: UniqueTest,
-    compared: str,
-    checked: str,
-    flag: str,
+def repeated_keys(
+    rows: DataFrame, aliases: Mapping[str, str], hit: str, keep: Callable[[DataFrame], DataFrame]
 ) -> DataFrame:
-    # Repeated keys are few: finding them reads the key columns only, and the join is with a small table.
-    aliases = {key: f"{flag}_k{at}" for at, key in enumerate(test.keys)}
-    keys = rows.where(compared).selectExpr(*(f"{quoted(key)} AS {alias}" for key, alias in aliases.items()))
-    hit = f"{flag}_hit"
-    repeated = keys.groupBy(*aliases.values()).agg(functions.expr("count(1)").alias(hit)).where(f"{hit} > 1")
-    condition = all_of([compared, *(f"{quoted(key)} = {alias}" for key, alias in aliases.items())])
-    joined = df.join(repeated, on=functions.expr(condition), how="left")
-    return joined.selectExpr(*map(quoted, columns), f"{_as_flag(f'{hit} IS NOT NULL', checked)} AS {flag}")
+    """Return the keys that more than one of the rows has: the columns ``aliases``, and ``hit``, which is not null.
+
+    They are few, and joined to all rows wherever these are read. Searched for there, each time, they would be rows of
+    which nobody knows how many they are, and an engine would rather hold the others in memory.
+
+    Args:
+        rows: Have no null in a key.
+        aliases: New name of each column of the key.
+    """
+    keys = rows.selectExpr(*(f"{quoted(key)} AS {alias}" for key, alias in aliases.items()))
+    counted = keys.groupBy(*aliases.values()).agg(functions.expr("count(1)").alias(hit))
+    return few(keep(counted.where(f"{hit} > 1")), [*aliases.values()])
+
+
+def few(keys: DataFrame, names: Sequence[str]) -> DataFrame:
+    """Return rows without a null in the columns ``names`` as ones that are to be held in memory in a join.
+
+    The condition says nothing new, but Sail reckons that a fifth of the rows meets one it knows nothing about. It
+    reckons so of the other side as well, and would take these for too many to hold all of them beside each core, or
+    for more than the rows they are joined to.
+    """
+    return keys.where(all_of([f"{name} IS NOT NULL" for name in names]))
 
 
 def _as_flag(failed: str, checked: str) -> str:

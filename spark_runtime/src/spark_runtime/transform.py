@@ -86,7 +86,15 @@ class _Stagings:
     ) -> Staged:
         origin, number = _origin(frame), len(self.staged)
         staged = stage(
-            self.job, frame.df, columns, *rules, carried=carried, kept=kept, origin=origin, number=number
+            self.job,
+            frame.df,
+            columns,
+            *rules,
+            carried=carried,
+            kept=kept,
+            origin=origin,
+            keep=self.keys.keep,
+            number=number,
         )
         self.staged.append(staged)
         return staged

@@ -71,23 +71,43 @@ def test_an_input_that_moves_on_is_read_as_it_was(shop: Workbench, monkeypatch: 
     assert all(row[0] < 500 for row in shop.rows("built", "id"))
 
 
-def test_rows_are_not_spread_by_their_key_to_leave_many_out(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench.save("many", "SELECT id, if(id % 2 = 0, id, -1L) AS amount FROM range(300000)")
-    plans = []
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Plans by which valid rows were published, as the engine tells them."""
+    told: list[str] = []
 
     def look_at_plan(job: Any, df: Any, types: Any) -> Any:
-        plans.append(df._explain_string(extended=True))
+        told.append(df._explain_string(extended=True))
         return publish(job, df, types)
 
     monkeypatch.setattr("spark_runtime.publishing.publish", look_at_plan)
+    return told
+
+
+def test_rows_are_not_spread_by_their_key_to_leave_many_out(bench: Workbench, plans: list[str]) -> None:
+    bench.save("many", "SELECT id, if(id % 2 = 0, id, -1L) AS amount FROM range(300000)")
     rules = [rule("paid", "range", column="amount", min=0), rule("one_each", "unique", columns=["id"])]
 
     result = bench.transform(rules=rules, inputs=("many",))
 
     assert counts(result) == (300_000, 150_000, 150_000)
     assert "mode=CollectLeft, join_type=RightAnti" in plans[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "refused"), [("id", 0), ("if(id < 20, 1L, id)", 20), ("id - id % 2", 300_000)]
+)
+def test_repeated_keys_are_held_in_memory_and_not_the_rows(
+    bench: Workbench, plans: list[str], key: str, refused: int
+) -> None:
+    bench.save("many", f"SELECT id, {key} AS key FROM range(300000)")  # noqa: S608 - a fixed text
+
+    result = bench.transform(rules=[rule("one_each", "unique", columns=["key"]), LOT], inputs=("many",))
+
+    assert counts(result) == (300_000, 300_000 - refused, refused)
+    # The side that is held is the left one, and all rows are kept of the right one.
+    assert "join_type=Right," in plans[0]
+    assert "join_type=Left," not in plans[0]
 
 
 @pytest.mark.parametrize(
