@@ -17,7 +17,7 @@ from landfall.cli.project import Invocation, invocation
 if TYPE_CHECKING:
     from landfall.spec.faults import Fault
     from landfall.spec.model import Product
-    from landfall.spec.product_tests import ProductTest
+    from landfall.spec.product_test_model import ProductTest
     from landfall.testing.fixtures import ShownRow
     from landfall.testing.run import ProductTestResult
 

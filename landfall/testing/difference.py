@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from landfall.spec.product_tests import RefusedRow
+from landfall.spec.product_test_model import RefusedRow
 from landfall.testing.fixtures import ShownRow
 
 # An instant as the JSON of a refused row has it.

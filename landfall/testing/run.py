@@ -12,20 +12,22 @@ from typing import Any
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from landfall.planning.definition import column_definition
 from landfall.planning.plan import NodeKind
 from landfall.spec.landing_patterns import captured_types
-from landfall.spec.model import TABLE_CHECKS, Column, Dataset, FileFormat, Product, Source
+from landfall.spec.model import TABLE_CHECKS, Dataset, Product
 from landfall.spec.model import Severity as DeclaredSeverity
-from landfall.spec.product_tests import Batch, Expectation, ProductTest, Row
+from landfall.spec.product_test_model import Batch, Expectation, Given, ProductTest, Row
 from landfall.testing.course import Course
 from landfall.testing.difference import Difference, compare_rows, expected_refusals, found_refusals
-from landfall.testing.fixtures import ShownRow, WrongFixture, file_text, frame_of, inferred_types, shown_rows
+from landfall.testing.fixtures import ShownRow, frame_of, shown_rows
+from landfall.testing.landed import landed_input
 from landfall.testing.nodes import Nodes
+from landfall.testing.places import Place, WrongFixture
+from landfall.testing.values import inferred_types
 from spark_runtime.delta import DeltaTables
 from spark_runtime.ingest import LOAD_TYPES
 from spark_runtime.repairs import CORRECTIONS, CORRECTIONS_TYPE
-from spark_runtime.result import NodeResult
+from spark_runtime.result import FileStatus, NodeResult
 from spark_runtime.run import run_node
 from spark_runtime.session import SETTINGS
 from spark_runtime.spec import parse_node_spec
@@ -108,14 +110,18 @@ class Bench:
         course = Course(self._spark, self._new_place(), of_several=several)
         for number, batch in enumerate(test.batches, 1):
             expect = batch.expect or Expectation()
-            result = self._build(nodes, test.subject, batch.given, course, table_rules=expect.stopped_by)
-            difference = self._compare_batch(result, batch, course)
+            result = self._build(
+                nodes, test.subject, batch, course, test_path=test.path, table_rules=expect.stopped_by
+            )
+            difference = self._compare_batch(result, batch, course, test.path)
             if difference:
                 return replace(difference, batch=number) if several else difference
             course.move_on(nodes.definition(test.subject), result)
         return Difference()
 
-    def _compare_batch(self, result: NodeResult, batch: Batch, course: Course) -> Difference:
+    def _compare_batch(self, result: NodeResult, batch: Batch, course: Course, test_path: str) -> Difference:
+        if batch.expect is not None and batch.expect.rejected:
+            return _compare_rejected(result, batch.expect.rejected)
         # A limit of the dataset has no rule, and is called what its key is called.
         stopped_by = sorted({stop.rule or stop.setting for stop in result.stopped_by})
         if result.error is not None and result.error.code not in _GATES_CLOSED:
@@ -128,7 +134,7 @@ class Bench:
         expect = batch.expect
         if expect is None:
             return Difference()
-        missing, unexpected = self._compare_rows(result, expect.rows or ())
+        missing, unexpected = self._compare_rows(result, expect, test_path)
         quarantined = self._quarantined(course, result)
         refused_missing, refused_unexpected = compare_rows(
             expected_refusals(expect.refused), found_refusals(quarantined, expect.refused)
@@ -136,8 +142,9 @@ class Bench:
         return Difference("", missing, unexpected, refused_missing, refused_unexpected)
 
     def _compare_rows(
-        self, result: NodeResult, expected: Sequence[Row]
+        self, result: NodeResult, expect: Expectation, test_path: str
     ) -> tuple[tuple[ShownRow, ...], tuple[ShownRow, ...]]:
+        expected = expect.rows or ()
         assert result.output is not None  # noqa: S101  a node that succeeded has one
         table = self._spark.read.format("delta").load(result.output.uri)
         types = dict(result.output.columns)
@@ -151,9 +158,8 @@ class Bench:
         unknown = sorted(named - {name.casefold() for name in types})
         if unknown:
             raise WrongFixture(f"the result has no column {', '.join(unknown)}; it has {', '.join(types)}")
-        wanted = (
-            shown_rows(frame_of(self._spark, expected, chosen, "expected rows"), chosen) if expected else []
-        )
+        place = Place("expected rows", test_path, expect.lines)
+        wanted = shown_rows(frame_of(self._spark, expected, chosen, place), chosen) if expected else []
         return compare_rows(wanted, shown_rows(table, chosen))
 
     def _quarantined(self, course: Course, result: NodeResult) -> list[tuple[str, list[str]]]:
@@ -172,31 +178,36 @@ class Bench:
         self,
         nodes: Nodes,
         subject: str,
-        given: Mapping[str, tuple[Row, ...] | str],
+        batch: Batch,
         course: Course,
         *,
+        test_path: str = "",
         table_rules: Sequence[str] = (),
     ) -> NodeResult:
         """Build one node from given rows; what is not given is empty.
 
         Args:
+            test_path: The file of the test.
             table_rules: Rules on the whole table to test; the few rows of other tests would break them all.
         """
         definition = nodes.definition(subject)
         output = nodes.dataset(definition["output"]["dataset"])
         uri = course.place / "tables" / output.name
         if definition["kind"] == NodeKind.INGEST:
-            inputs = [self._file(nodes.source(output), output, given.get(output.name, ()), course)]
+            place = _place(test_path, batch, output.name)
+            folder = course.place / "landed" / course.run_id
+            landed = batch.given.get(output.name, ())
+            inputs = [landed_input(self._spark, landed, output, nodes.source(output), folder, place)]
         else:
             inputs = [
-                self._table(nodes, definition, item, given.get(item["name"]), course)
+                self._table(nodes, definition, item, batch, course, test_path)
                 for item in definition["inputs"]
             ]
-            before = given.get(output.name, ())
+            before = batch.given.get(output.name, ())
             if before:
                 types = self._types_of(nodes, output.name)
                 DeltaTables(self._spark).create_if_missing(str(uri), types)
-                rows = frame_of(self._spark, _rows(before), types, f"given {output.name}")
+                rows = frame_of(self._spark, _rows(before), types, _place(test_path, batch, output.name))
                 rows.write.format("delta").mode("append").save(str(uri))
         spec = {
             "schema_version": 1,
@@ -232,11 +243,13 @@ class Bench:
         nodes: Nodes,
         definition: Mapping[str, Any],
         item: Mapping[str, Any],
-        given: tuple[Row, ...] | str | None,
+        batch: Batch,
         course: Course,
+        test_path: str,
     ) -> dict[str, Any]:
         """Write the rows given for one input and return its entry in the node spec; without any it stays as it is."""
         name = item["name"]
+        given = batch.given.get(name)
         entry = {"kind": "table", "name": name, "uri": course.table(name)}
         if given is None and course.number > 1:
             return entry
@@ -254,46 +267,9 @@ class Bench:
             if owner is nodes
             else is_first and definition["load"] is not None
         )
-        frame = frame_of(self._spark, rows, types, f"given {name}")
+        frame = frame_of(self._spark, rows, types, _place(test_path, batch, name))
         course.write(name, frame, types, adds=adds)
         return entry
-
-    def _file(
-        self, source: Source, dataset: Dataset, given: tuple[Row, ...] | str, course: Course
-    ) -> dict[str, Any]:
-        """Write what is given for a landed dataset as the file it would be and return the input of its node."""
-        where = f"given {dataset.name}"
-        file_format = source.format or FileFormat.CSV
-        path = course.place / "landed" / course.run_id / f"{dataset.name}.{file_format.value}"
-        path.parent.mkdir(parents=True)
-        if file_format is FileFormat.PARQUET:
-            path = self._parquet(_rows(given), dataset.columns, path, where)
-        else:
-            text = given if isinstance(given, str) else file_text(given, dataset.columns, source, where)
-            try:
-                path.write_text(text, encoding=str(source.options.get("encoding", "utf-8")), newline="")
-            except UnicodeEncodeError as error:
-                raise WrongFixture(f"{where}: {error}") from error
-        return {
-            "kind": "files",
-            "name": dataset.name,
-            "format": file_format.value,
-            "options": dict(source.options),
-            "files": [{"uri": f"file://{path}", "etag": "test", "size_bytes": path.stat().st_size}],
-            "columns": [column_definition(column) for column in dataset.columns],
-            "drift": dataset.schema_drift.value,
-            # What is given has no path to take values from.
-            "captured": [
-                {"name": name, "type": kind} for name, kind in captured_types(dataset.landing or "").items()
-            ],
-        }
-
-    def _parquet(self, rows: Sequence[Row], columns: Sequence[Column], path: Path, where: str) -> Path:
-        types = {column.name: column.type for column in columns} or inferred_types(rows)
-        written = {column.name: column.source_name or column.name for column in columns}
-        frame = frame_of(self._spark, rows, types, where).withColumnsRenamed(written)
-        frame.coalesce(1).write.parquet(str(path))
-        return next(file for file in path.iterdir() if file.suffix == ".parquet")
 
     def _types_of(self, nodes: Nodes, name: str) -> Mapping[str, str]:
         """Return the columns of a dataset's table: as declared, else as its node builds them from nothing."""
@@ -315,7 +291,7 @@ class Bench:
         builder = nodes.builder(dataset.name)
         if dataset.columns:
             return types | ({"_run_id": "string"} if nodes.appends(builder) else {})
-        result = self._build(nodes, builder, {}, Course(self._spark, self._new_place()))
+        result = self._build(nodes, builder, Batch({}, None), Course(self._spark, self._new_place()))
         if result.error is not None or result.output is None:
             reason = result.error.message if result.error is not None else "it says nothing"
             raise WrongFixture(f"the columns of '{dataset.name}' cannot be told: {reason}")
@@ -326,8 +302,22 @@ class Bench:
         return self._folder / str(self._places)
 
 
-def _rows(given: tuple[Row, ...] | str) -> tuple[Row, ...]:
-    return () if isinstance(given, str) else given
+def _rows(given: Given) -> tuple[Row, ...]:
+    return given if isinstance(given, tuple) else ()
+
+
+def _place(test_path: str, batch: Batch, dataset: str) -> Place:
+    return Place(f"given {dataset}", test_path, batch.lines.get(dataset, ()))
+
+
+def _compare_rejected(result: NodeResult, words: str) -> Difference:
+    reasons = [file.reason or "" for file in result.files if file.status is FileStatus.REJECTED]
+    if any(words.casefold() in reason.casefold() for reason in reasons):
+        return Difference()
+    if reasons:
+        return Difference(reason=f"rejected: {'; '.join(reasons)}; expected: {words}")
+    ended = "the file was taken in" if result.error is None else f"{result.error.code} {result.error.message}"
+    return Difference(reason=f"{ended}; expected: rejected, {words}")
 
 
 def _stopped(rules: Sequence[str]) -> str:

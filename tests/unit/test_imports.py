@@ -185,8 +185,10 @@ PARTS: Mapping[str, Part] = {
         never=("landfall.cli", "landfall.local"),
     ),
     "landfall.cli": Part(("landfall", "typer", "click", "rich")),
-    # Builds nodes as a job does, in a folder; the engine it uses is handed over.
-    "landfall.testing": Part((*PURE, "spark_runtime", "pyspark")),
+    # Builds nodes as a job does, in a folder; the engine it uses is handed over. The others write files that land.
+    "landfall.testing": Part(
+        (*PURE, "spark_runtime", "pyspark", "pyarrow", "deltalake", "fastavro", "openpyxl")
+    ),
     # The laptop's stand-ins load the function app by path, as Azure does.
     "landfall.local": Part(
         (

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from landfall.spec.load import load_products
+from landfall.spec.product_test_model import Expectation, GivenFile
 from landfall.spec.product_tests import check_product_tests
 from landfall.spec.scaffold import scaffold
 from tests.unit.spec.conftest import PRODUCT, PRODUCT_PATH, WriteProject
@@ -149,6 +150,84 @@ def test_a_mistake_is_found_where_it_stands(
     text = SOUND.replace(sound, broken, 1)
     assert text != SOUND
     root = write_project({FILE: text})
+
+    assert [found for found in faults(root) if fault in found] != [], faults(root)
+
+
+FILE_TEST = """\
+- name: broken
+  dataset: orders_landed
+  given:
+    orders_landed: {file: broken.csv}
+  expect: {rejected: cut off}
+"""
+
+
+def test_a_file_of_the_tests_lands_as_it_is(write_project: WriteProject) -> None:
+    root = write_project({FILE: FILE_TEST, "data_products/sales/orders/tests/broken.csv": "x"})
+    (product,) = load_products(root)
+
+    ((test,), found) = check_product_tests(root, product)
+
+    assert found == ()
+    (batch,) = test.batches
+    assert batch.given == {"orders_landed": GivenFile(root / "data_products/sales/orders/tests/broken.csv")}
+    assert batch.lines == {"orders_landed": (4,)}
+    assert batch.expect == Expectation(rejected="cut off")
+
+
+@pytest.mark.parametrize(
+    ("sound", "broken", "fault"),
+    [
+        ("file: broken.csv", "file: other.csv", "4: LF1042 no file 'other.csv'; put it below tests/ of the"),
+        ("file: broken.csv", "file: ../product.yml", "4: LF1030 '../product.yml' lies outside of tests/"),
+        ("file: broken.csv", "file: link.csv", "4: LF1030 'link.csv' lies outside of tests/"),
+        ("file: broken.csv", "file: /etc/hostname", "4: LF1030 '/etc/hostname' lies outside of tests/"),
+        ("file: broken.csv", 'file: "a\\0b"', "4: LF1021 'a\0b' is no path"),
+        ("file: broken.csv", "file: .", "4: LF1030 '.' lies outside of tests/"),
+        ("file: broken.csv", "file: broken.csv, text: x", "4: LF1020 unknown key 'text'"),
+        ("file: broken.csv", "path: broken.csv", "4: LF1021"),
+        (
+            "rejected: cut off",
+            "rejected: cut off, rows: []",
+            "LF1030 nothing comes of a file that is rejected",
+        ),
+        ("rejected: cut off", 'rejected: ""', "LF1021"),
+        (
+            "dataset: orders_landed\n  given:\n    orders_landed",
+            "transformation: clean_orders\n  given:\n    orders_landed",
+            "4: LF1021 'orders_landed' is a table here, so it is given as rows",
+        ),
+        (
+            "dataset: orders_landed\n  given:\n    orders_landed: {file: broken.csv}",
+            "transformation: clean_orders\n  given: {}",
+            "4: LF1030 'clean_orders' reads no files that could be rejected; remove rejected:",
+        ),
+    ],
+    ids=[
+        "missing",
+        "above",
+        "link",
+        "root",
+        "no path",
+        "folder",
+        "key",
+        "no key",
+        "rows",
+        "empty",
+        "table",
+        "none",
+    ],
+)
+def test_a_file_that_cannot_land_is_found_where_it_is_named(
+    sound: str, broken: str, fault: str, write_project: WriteProject
+) -> None:
+    text = FILE_TEST.replace(sound, broken, 1)
+    assert text != FILE_TEST
+    folder = "data_products/sales/orders/tests"
+    root = write_project({FILE: text, f"{folder}/broken.csv": "x"})
+    (root / folder / "link.csv").unlink(missing_ok=True)
+    (root / folder / "link.csv").symlink_to(root / "data_products/sales/orders/product.yml")
 
     assert [found for found in faults(root) if fault in found] != [], faults(root)
 
