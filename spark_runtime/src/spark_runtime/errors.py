@@ -110,8 +110,9 @@ class FileTooLarge(RuntimeFault):
 
     def __init__(self, uri: str, size_bytes: int, limit_bytes: int) -> None:
         super().__init__(
-            f"{uri} has {size_bytes} bytes; a file is read whole, and {limit_bytes} is the most an engine holds in "
-            "one value. Land it compressed or in parts."
+            f"{uri} has {size_bytes} bytes; this one is read whole, and {limit_bytes} is the most an engine holds in "
+            "one value. Land it compressed or in parts; of any size are CSV without escape, JSON lines and text of "
+            "fixed width in UTF-8 that is not compressed, which are read in blocks."
         )
         self.uri = uri
         self.size_bytes = size_bytes
