@@ -176,7 +176,7 @@ def test_a_nested_value_that_cannot_be_is_no_null(
 
     (found,) = differences(session, tmp_path, text).values()
 
-    assert found.reason == f"expected rows, {reason}"
+    assert found.reason == f"{FOLDER}/tests/carts.yml:3: expected rows, {reason}"
 
 
 def test_a_difference_in_a_part_shows_both_values(session: SparkSession, tmp_path: Path) -> None:
