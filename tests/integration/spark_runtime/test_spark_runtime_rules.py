@@ -236,7 +236,7 @@ def test_a_named_pattern_takes_its_form_and_no_other(
 
 
 def test_blank_texts_are_empty_and_null_is_not(bench: Workbench) -> None:
-    texts = ["", " ", "\t\n\r \x0b\x0c", "x", " x ", "\u00a0", None]
+    texts = ["", " ", "\t\n\r \x0b\x0c", "x", " x ", "\u00a0", None, "\x01", "!", " !"]
     rows = [(at, text, "y" if at else None) for at, text in enumerate(texts)]
     bench.spark.createDataFrame(rows, "id int, t string, u string").write.format("delta").save(
         bench.table("orders")
@@ -245,7 +245,7 @@ def test_blank_texts_are_empty_and_null_is_not(bench: Workbench) -> None:
     result = bench.transform(rules=[rule("r", "not_empty", columns=["t", "u"])])
 
     assert result["error"] is None
-    assert [row[0] for row in bench.rows("built", "id")] == [3, 4, 5, 6]
+    assert [row[0] for row in bench.rows("built", "id")] == [3, 4, 5, 6, 7, 8, 9]
 
 
 def test_lengths_count_characters(bench: Workbench) -> None:
