@@ -19,6 +19,7 @@ from spark_runtime.rules import UniqueTest
 from spark_runtime.spec import Check, Severity
 from spark_runtime.sql import all_of, any_of, comparable, quoted, text_literal
 from spark_runtime.verdict import (
+    Named,
     Test,
     TestBit,
     any_failed,
@@ -87,13 +88,18 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class PlacedTest:
-    """A test, and the SQL conditions over a staged row that it failed, and that it was made at all."""
+    """A test, and the SQL conditions over a staged row that it failed, and that it was made at all.
+
+    Attributes:
+        alone: What ``Staged.verdict`` is in a row that fails this test only; 0 where that does not tell.
+    """
 
     name: str
     severity: Severity
     reason: str
     failed: str
     checked: str
+    alone: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,7 @@ class Staged:
         rest: Rows that fail no test, where only the others lie staged.
         decided_by: The few columns of ``df``, beside whether ``_lf_fault`` is null, that the conditions of ``tests``
             read.
+        verdict: SQL of a number that tells most rows which fail one test only from all others.
     """
 
     df: DataFrame
@@ -123,6 +130,7 @@ class Staged:
     neutral: Mapping[str, str] = field(default_factory=dict)
     rest: "Rest | None" = None
     decided_by: tuple[str, ...] = ()
+    verdict: str = "0L"
 
     @property
     def refused(self) -> str:
@@ -142,8 +150,14 @@ class Staged:
 
     def warnings(self) -> str | None:
         """Return SQL of the names of the ``warn`` tests that a row fails; ``None`` if there are no such tests."""
-        named = [(test.failed, test.name) for test in self.tests if test.severity is Severity.WARN]
-        return failed_names(named) if named else None
+        flagging = [test for test in self.tests if test.severity is Severity.WARN]
+        return self.names_of(flagging) if flagging else None
+
+    def names_of(self, tests: Sequence[PlacedTest], names: Mapping[str, str] | None = None) -> str:
+        """Return SQL of the names of those of the tests that a row fails, or of what ``names`` has in their place."""
+        named = {test.name: test.name for test in tests} if names is None else names
+        told = [Named(test.failed, named.get(test.name, ""), test.alone) for test in tests]
+        return failed_names(told, self.verdict)
 
     def _flagged_and_rest(self, rest: DataFrame) -> DataFrame:
         names = [quoted(name) for name in self.types]
@@ -244,10 +258,11 @@ def stage(
             UNREADABLE, Severity.QUARANTINE, "", f"_lf_part = {REFUSED} AND _lf_fault IS NOT NULL", ROW
         )
     ]
-    placed += [PlacedTest(b.test.name, b.test.severity, b.test.reason, b.failed, ROW) for b in first]
+    masks = (*masks_of(second), *masks_of(first))
+    placed += [_placed(bit, ROW, masks) for bit in first]
     for at, bit in enumerate(second):
         checked = f"_lf_t{at} = 1" if bit.test.filter else reached
-        placed.append(PlacedTest(bit.test.name, bit.test.severity, bit.test.reason, bit.failed, checked))
+        placed.append(_placed(bit, checked, masks))
     decided_by = ["_lf_part", *masks_of(first), *masks_of(second)]
     decided_by += [f"_lf_t{at}" for at, bit in enumerate(second) if bit.test.filter]
     staged, flagged = _flag_keys(staged, judged.types, unique, reached, keep)
@@ -264,7 +279,22 @@ def stage(
         dict.fromkeys((*masks_of(first), *masks_of(second)), "0L")
         | {name: column.neutral for name, column in further.items()},
         decided_by=tuple(decided_by),
+        verdict=_verdict(masks, len(unique)),
     )
+
+
+def _placed(bit: TestBit, checked: str, masks: Sequence[str]) -> PlacedTest:
+    test = bit.test
+    alone = bit.value if bit.mask == masks[0] else 0
+    return PlacedTest(test.name, test.severity, test.reason, bit.failed, checked, alone)
+
+
+def _verdict(masks: Sequence[str], flags: int) -> str:
+    """Return SQL of the first mask, of 0 in rows that fail what it has no bit for; one that has a bit could be read."""
+    if not masks:
+        return "0L"
+    others = [f"{mask} = 0L" for mask in masks[1:]] + [f"_lf_u{at} < 1" for at in range(flags)]
+    return f"CASE WHEN {all_of(others)} THEN {masks[0]} ELSE 0L END" if others else masks[0]
 
 
 def _key_text(job: Job, types: Mapping[str, str]) -> str | None:

@@ -41,9 +41,14 @@ class TestBit:
     bit: int
 
     @property
+    def value(self) -> int:
+        """What the mask is where nothing else of it is set."""
+        return 1 << self.bit
+
+    @property
     def failed(self) -> str:
         """SQL condition over a staged row."""
-        return f"({self.mask} & {1 << self.bit}L) <> 0L"
+        return f"({self.mask} & {self.value}L) <> 0L"
 
 
 def place_bits(tests: Sequence[Test], prefix: str) -> tuple[TestBit, ...]:
@@ -66,9 +71,7 @@ def mask_columns(bits: Sequence[TestBit], *, only_if: str | None = None) -> list
     columns = []
     for mask in masks_of(bits):
         terms = [
-            f"CASE WHEN {bit.test.failing} THEN {1 << bit.bit}L ELSE 0L END"
-            for bit in bits
-            if bit.mask == mask
+            f"CASE WHEN {bit.test.failing} THEN {bit.value}L ELSE 0L END" for bit in bits if bit.mask == mask
         ]
         total = " + ".join(terms)
         columns.append(
@@ -86,21 +89,38 @@ def any_failed(bits: Sequence[TestBit], severities: frozenset[Severity]) -> str:
     """Return the SQL condition that a test of one of the severities failed."""
     conditions = []
     for mask in masks_of(bits):
-        wanted = sum(1 << bit.bit for bit in bits if bit.mask == mask and bit.test.severity in severities)
+        wanted = sum(bit.value for bit in bits if bit.mask == mask and bit.test.severity in severities)
         if wanted:
             conditions.append(f"({mask} & {wanted}L) <> 0L")
     return " OR ".join(conditions) or "false"
 
 
-def failed_names(conditions: Sequence[tuple[str, str]]) -> str:
-    """Return SQL of an array of the names whose condition holds, in order.
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What to call a test that a row fails.
+
+    Attributes:
+        failed: SQL condition that the row fails it.
+        alone: What the number that tells most rows apart is where the row fails nothing else; 0 if none says so.
+    """
+
+    failed: str
+    name: str
+    alone: int = 0
+
+
+def failed_names(tests: Sequence[Named], verdict: str = "0L") -> str:
+    """Return SQL of an array of the names of the tests that a row fails, in order.
 
     Args:
-        conditions: Pairs of SQL condition and name.
+        verdict: SQL of the number that ``Named.alone`` is about. Almost all rows that fail anything fail one thing, and
+            its name is ready, where putting a list together takes an engine a function over an array.
     """
-    if not conditions:
+    if not tests:
         return "CAST(array() AS array<string>)"
-    cases = ", ".join(
-        f"CASE WHEN {condition} THEN {text_literal(name)} END" for condition, name in conditions
+    cases = ", ".join(f"CASE WHEN {test.failed} THEN {text_literal(test.name)} END" for test in tests)
+    several = f"filter(array({cases}), name -> name IS NOT NULL)"
+    one = " ".join(
+        f"WHEN {test.alone}L THEN array({text_literal(test.name)})" for test in tests if test.alone
     )
-    return f"filter(array({cases}), name -> name IS NOT NULL)"
+    return f"CASE {verdict} {one} ELSE {several} END" if one else several

@@ -113,6 +113,12 @@ def test_a_quarantined_row_keeps_every_rule_with_its_version(bench: Workbench) -
     ]
 
 
+def test_what_no_rule_refused_has_no_version(bench: Workbench) -> None:
+    bench.ingest("id int; code string", bench.land("a.csv", b"id,code\n1,a\nx,c\n"))
+
+    assert bench.rows("quarantine/orders", "_rules", "_rule_versions") == [(["type:id"], [""])]
+
+
 def test_rules_that_mark_rows_may_come_and_go(bench: Workbench) -> None:
     warns = rule("low", "range", "warn", column="id", max=1)
     repairs = rule("high", "range", "correct", column="id", min=0, repair="clamp")
