@@ -54,8 +54,11 @@ def _named(name: str, sql: str, kind: str) -> str:
     # What else there is, such as doubles, engines write in ways of their own.
     alone = _by_engine([(name, sql, kind)])
     if base in {"float", "double"}:
-        # Named once, as it is made as often as it is named; a number has no brace of its own.
-        inside = f"trim(BOTH '{{}}' FROM {alone})"
+        # Numbers of usual size are the same text in JSON as anywhere, which is made faster. Others are named once, as
+        # they are made as often as they are named; a number has no brace of its own.
+        text = f"concat({text_literal(front)}, CAST({_readable(sql, kind, 0)} AS string))"
+        usual = f"abs({sql}) >= 0.001D AND abs({sql}) < 10000000D"
+        inside = f"CASE WHEN {usual} THEN {text} ELSE trim(BOTH '{{}}' FROM {alone}) END"
     else:
         inside = f"substring({alone}, 2, length({alone}) - 2)"
     return f"CASE WHEN {sql} IS NOT NULL THEN {inside} END"

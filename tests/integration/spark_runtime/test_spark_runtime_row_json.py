@@ -43,3 +43,22 @@ def test_a_row_without_values_is_an_object_without_fields(bench: Workbench) -> N
     )
 
     assert written.collect()[0]["row"] == "{}"
+
+
+def test_numbers_of_every_size_are_the_same_text(bench: Workbench) -> None:
+    numbers = bench.spark.sql("""
+        SELECT d, CAST(d AS float) AS f FROM (
+            SELECT CASE id % 7 WHEN 0 THEN CAST(id AS double) WHEN 1 THEN id / 7D WHEN 2 THEN id / 1000000D
+                WHEN 3 THEN 1 / (id + 1D) WHEN 4 THEN id * 12345.678D WHEN 5 THEN -id * 0.1D
+                ELSE (id - 3500) * 1e300D END AS d
+            FROM range(7000)
+            UNION ALL SELECT explode(array(0D, -0D, 0.001D, 0.00099999D, 9999999D, 9999999.999D, 1e7D, -1e7D, 5e-324D))
+        )
+    """)
+    ours = row_as_json([("d", "d", "double"), ("f", "f", "float")])
+    theirs = "to_json(named_struct('d', d, 'f', CAST(f AS double)))"
+
+    written = numbers.selectExpr(f"{ours} AS ours", f"{theirs} AS theirs").collect()
+
+    assert len(written) == 7009
+    assert [row for row in written if row["ours"] != row["theirs"]] == []
