@@ -8,8 +8,10 @@ from typing import Any
 from fastapi import Request, Response
 
 from landfall.api.answers import Problem
+from landfall.api.bodies import NoBody
+from landfall.api.body import read_body
 from landfall.api.identity import Viewer, backend_of
-from landfall.api.reply import Acted, Reply
+from landfall.api.reply import Acted, Reply, invalid
 
 
 async def read(request: Request, view: Callable[..., Reply], *args: Any, **more: Any) -> Response:
@@ -36,6 +38,14 @@ async def act(
 ) -> Response:
     """Answer with what comes of an act."""
     return respond(await perform(request, viewer, view, *args, **more))
+
+
+async def act_without_body(
+    request: Request, viewer: Viewer, view: Callable[..., Acted], *args: Any
+) -> Response:
+    """Answer with what comes of an act that takes no fields; what was sent all the same is refused, not passed over."""
+    _, faults = read_body(NoBody, await request.body())
+    return respond(invalid(faults).reply) if faults else await act(request, viewer, view, *args)
 
 
 async def perform(

@@ -76,7 +76,7 @@ def _fault(model: type[Body], fault: Mapping[str, Any]) -> str:
     key = str(place[0])
     known = {field.alias or name: field for name, field in model.model_fields.items()}
     if fault["type"] == "extra_forbidden":
-        return f"{key!r} is not known; known are {', '.join(known)}."
+        return f"{key!r} is not known; {'known are ' + ', '.join(known) if known else 'no field is taken'}."
     if fault["type"] == "missing":
         return f"{key!r} is missing."
     field = known.get(key)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from landfall.api import catalogue, versions
 from landfall.api.access import of_filter, of_product
-from landfall.api.answering import act, problems, read
+from landfall.api.answering import act_without_body, problems, read
 from landfall.api.bodies import NoBody
 from landfall.api.catalogue_answers import (
     AttentionAnswer,
@@ -186,4 +186,4 @@ async def show_version(
 async def roll_back(request: Request, caller: Caller, domain: str, product: str) -> Response:
     """Restore the version before, as a new one; runs in flight keep the one they were opened with."""
     key = of_product(caller, domain, product, Role.OWNER)
-    return await act(request, caller, versions.request_rollback, key)
+    return await act_without_body(request, caller, versions.request_rollback, key)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from landfall.api import backfills, copying, products, runs
 from landfall.api.access import of_product
-from landfall.api.answering import act, problems, read
+from landfall.api.answering import act, act_without_body, problems, read
 from landfall.api.answers import BackfillStarted, CopyPlanAnswer, PauseAnswer, ResumeAnswer, StartedRun
 from landfall.api.bodies import NoBody, PauseProduct, StartBackfill, StartRun
 from landfall.api.describing import takes
@@ -71,9 +71,8 @@ async def pause_product(request: Request, caller: Caller, domain: str, product: 
 @router.post("/resume", response_model=ResumeAnswer, responses=problems(404), openapi_extra=takes(NoBody))
 async def resume_product(request: Request, caller: Caller, domain: str, product: str) -> Response:
     """Let a paused product open runs again; what has waited starts one at once."""
-    return await act(
-        request, caller, products.request_resume, of_product(caller, domain, product, Role.OPERATOR)
-    )
+    key = of_product(caller, domain, product, Role.OPERATOR)
+    return await act_without_body(request, caller, products.request_resume, key)
 
 
 @router.post(

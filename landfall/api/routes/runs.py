@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from landfall.api import backfills, bulk, run_reads, runs
 from landfall.api.access import of_backfill, of_filter, of_request, of_run
-from landfall.api.answering import act, problems, read
+from landfall.api.answering import act, act_without_body, problems, read
 from landfall.api.answers import (
     BulkAnswer,
     CancelAnswer,
@@ -194,9 +194,8 @@ async def show_results(
 )
 async def cancel_run(request: Request, caller: Caller, run_id: str) -> Response:
     """Ask for the end of a run: nodes at work are stopped, waiting ones never start."""
-    return await act(
-        request, caller, runs.request_cancel, await of_run(request, caller, run_id, Role.OPERATOR)
-    )
+    known = await of_run(request, caller, run_id, Role.OPERATOR)
+    return await act_without_body(request, caller, runs.request_cancel, known)
 
 
 @router.post(
@@ -308,4 +307,4 @@ async def show_backfill(request: Request, caller: Caller, backfill_id: str) -> R
 async def change_backfill(request: Request, caller: Caller, backfill_id: str, act_: BackfillAct) -> Response:
     """Pause, resume or cancel a backfill; repeating one changes nothing."""
     known = await of_backfill(request, caller, backfill_id, Role.OPERATOR)
-    return await act(request, caller, backfills.change_backfill, known, act_)
+    return await act_without_body(request, caller, backfills.change_backfill, known, act_)
