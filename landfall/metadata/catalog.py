@@ -38,11 +38,11 @@ class UnknownVersion(LandfallError):
 
     code = "LF2102"
 
-    def __init__(self, product_id: int, version: int) -> None:
+    def __init__(self, product: str, version: int) -> None:
         super().__init__(
-            f"data product {product_id} has no version {version}; see MetadataVersions for those it has"
+            f"{product} has no version {version}. `landfall versions list --product {product}` shows those it has."
         )
-        self.product_id = product_id
+        self.product = product
         self.version = version
 
 
@@ -217,7 +217,7 @@ def get_product_version(connection: sa.Connection, product_id: int, version: int
         sa.select(metadata_versions.c.SpecHash).where(_is_version(product_id, version))
     ).scalar_one_or_none()
     if spec_hash is None:
-        raise UnknownVersion(product_id, version)
+        raise UnknownVersion(get_product_key(connection, product_id), version)
     return _product(connection, product_id, version, spec_hash)
 
 

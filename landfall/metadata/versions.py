@@ -83,7 +83,7 @@ def get_version_change(connection: sa.Connection, product: str, number: int) -> 
         .limit(2)
     ).all()
     if not rows or rows[0].VersionNumber != number:
-        raise UnknownVersion(product_id, number)
+        raise UnknownVersion(product, number)
     spec = read_spec(connection, rows[0].MetadataVersionID, rows[0].Spec)
     if len(rows) == 1:
         return VersionChange(_version(rows[0]), None, objects_of(spec))
