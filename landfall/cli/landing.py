@@ -199,12 +199,12 @@ def show(
 
 
 def _version_row(version: "FileVersion") -> Row:
-    """Return a version of a file with what its newest run made of it; JSON has all its runs, and acts on it."""
-    newest = asdict(version.intakes[0]) if version.intakes else {}
+    """Return a version of a file with what its run made of it; JSON has all its runs, and acts on it."""
+    counts = asdict(version.taken_in) if version.taken_in is not None else {}
     return {
         **asdict(version.file),
         "file": version.file.name,
-        **{name: newest.get(name) for name in _ROW_COUNTS},
+        **{name: counts.get(name) for name in _ROW_COUNTS},
         "intakes": [asdict(intake) for intake in version.intakes],
         "acts": [asdict(act) for act in version.acts],
     }
@@ -212,12 +212,11 @@ def _version_row(version: "FileVersion") -> Row:
 
 def _note_more(version: "FileVersion") -> None:
     """Say what does not fit into the columns of a version."""
-    file = version.file
-    newest = version.intakes[0] if version.intakes else None
-    if newest is not None and newest.rows_quarantined and file.product is not None:
-        others = f", counted with {counted(newest.files - 1, 'other file')}" if newest.files > 1 else ""
+    file, intake = version.file, version.taken_in
+    if intake is not None and intake.rows_quarantined and file.product is not None:
+        others = f", counted with {counted(intake.files - 1, 'other file')}" if intake.files > 1 else ""
         note(
-            f"file {file.file_id}: {counted(newest.rows_quarantined, 'row')} refused{others}: "
+            f"file {file.file_id}: {counted(intake.rows_quarantined, 'row')} refused{others}: "
             f"landfall quarantine show {file.product}.{file.dataset} --file {shlex.quote(file.name)} --state all"
         )
     for act in version.acts:

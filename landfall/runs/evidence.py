@@ -28,7 +28,7 @@ from landfall.metadata.tables import (
 from landfall.planning.graph import Graph, GraphNode, build_graph
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.runs.closing import UnknownRun
-from landfall.runs.file_history import Intake, histories
+from landfall.runs.file_history import histories
 from landfall.runs.ids import RunID
 from landfall.runs.product_evidence import product_evidence, waiting_requests
 from landfall.runs.published import foreign_ports, published_datasets
@@ -107,14 +107,8 @@ def file_evidence(connection: sa.Connection, text: str, *, now: datetime) -> Fil
         expected_by=expected.name if expected else None,
         newer=newer_versions(connection, [row]).get(file.file_id),
         open_set=_set_of(connection, current, row) if current else None,
-        intake=_intake_of(connection, file),
+        intake=histories(connection, [file])[0].taken_in,
     )
-
-
-def _intake_of(connection: sa.Connection, file: LandedFile) -> Intake | None:
-    """Return what the run that claimed a file last made of it, ``None`` if none has."""
-    (version,) = histories(connection, [file])
-    return next((intake for intake in version.intakes if intake.run_id == file.run_id), None)
 
 
 def dataset_evidence(connection: sa.Connection, product: str, name: str, *, now: datetime) -> DatasetEvidence:

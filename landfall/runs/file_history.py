@@ -47,6 +47,11 @@ class FileVersion:
     intakes: tuple[Intake, ...]
     acts: tuple[RecordedAct, ...]
 
+    @property
+    def taken_in(self) -> Intake | None:
+        """What the run that the file names made of it; runs that judged its refused rows again are others."""
+        return next((intake for intake in self.intakes if intake.run_id == self.file.run_id), None)
+
 
 def file_history(
     connection: sa.Connection, file_id: int, *, scope: Scope = EVERYTHING

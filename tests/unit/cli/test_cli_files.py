@@ -1,10 +1,13 @@
 """From the name of a file, as people write it, to what became of its rows, on the command line."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from landfall.metadata.engine import Database
+from landfall.runs.file_history import file_history
+from landfall.runs.ids import RunID
 from landfall.runs.states import NodeState
 from landfall.runs.verdict import Verdict
 from tests.builders import a_product, a_transformation
@@ -74,3 +77,11 @@ def test_a_node_has_its_instants_as_every_list_has_them(taken_in: Database, land
     listed = json.loads(landfall("runs", "list", "-o", "json").out)
 
     assert [node["started_at"][-5:], listed[0]["created_at"][-5:]] == [".000Z", ".000Z"]
+
+
+def test_a_file_keeps_its_counts_when_its_refused_rows_are_judged_again(taken_in: Database) -> None:
+    (version,) = taken_in.read(lambda connection: file_history(connection, 1))
+    (intake,) = version.intakes
+    judging = replace(intake, run_id=RunID("20260101-130000-bbbb"), rows_read=2, rows_quarantined=0)
+
+    assert replace(version, intakes=(judging, intake)).taken_in == intake
