@@ -1,5 +1,6 @@
 """The `landfall` command: the root, its global options, and the one place where errors become exit codes."""
 
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -127,6 +128,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def run() -> None:
     """The entry point of the console script."""
+    # What the terminal's encoding lacks is told by its number; a name that it lacks is no reason to end.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))
 
 

@@ -66,7 +66,13 @@ def show_fields(fields: Row, output: OutputFormat) -> None:
 
 
 def show_json(value: Any) -> None:
-    print(json.dumps(concealed(value), indent=2, ensure_ascii=False, default=_json_value))
+    plain = not _writes_unicode()
+    print(json.dumps(concealed(value), indent=2, ensure_ascii=plain, default=_json_value))
+
+
+def _writes_unicode() -> bool:
+    """Return whether stdout takes every character; where it takes ASCII only, JSON has escapes of its own."""
+    return "utf" in (sys.stdout.encoding or "utf-8").lower()
 
 
 def note(message: str = "") -> None:

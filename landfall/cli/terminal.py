@@ -24,6 +24,8 @@ _STYLES = {
     "held": "yellow",
     "left": "yellow",
 }
+# Characters of a terminal for each column, on average, below which a table cannot be read.
+_NARROWEST = 8
 # Columns whose words are states; a product may be called like one.
 _STATED = frozenset({"state", "ok", "outcome", "status", "run_state"})
 
@@ -36,7 +38,7 @@ def is_for_people() -> bool:
 def print_table(
     columns: Sequence[str], heading: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool]
 ) -> None:
-    """Print a table that fits the width of the terminal.
+    """Print a table that fits the width of the terminal; where words would break into pieces, a line for each field.
 
     Args:
         columns: Keys of the columns, in order.
@@ -49,15 +51,26 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(highlight=False)
+    widths = [max(map(len, column)) for column in zip(heading, *cells, strict=True)]
+    # As text: what a file is called must not be taken for markup.
+    rows = [
+        [
+            Text(text, style=_STYLES.get(text, "") if column in _STATED else "")
+            for column, text in zip(columns, row, strict=True)
+        ]
+        for row in cells
+    ]
+    if console.width < min(sum(widths) + 2 * len(widths), _NARROWEST * len(widths)):
+        widest = max(map(len, heading))
+        for row in rows:
+            for name, told in zip(heading, row, strict=True):
+                console.print(Text(f"{name:<{widest}}  ", style="bold") + told, soft_wrap=True)
+            console.print()
+        return
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
     for text, right in zip(heading, numeric, strict=True):
         table.add_column(text, justify="right" if right else "left", overflow="fold")
-    for row in cells:
-        table.add_row(
-            *(
-                # As text: what a file is called must not be taken for markup.
-                Text(text, style=_STYLES.get(text, "") if column in _STATED else "")
-                for column, text in zip(columns, row, strict=True)
-            )
-        )
-    Console(highlight=False).print(table)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

@@ -1,11 +1,13 @@
 """What the command prints: stable keys for programs, aligned text for people, stdout for data only."""
 
+import io
 import json
 from datetime import UTC, date, datetime
 
 import pytest
 
-from landfall.cli.output import OutputFormat, note, show_fields, show_rows, table_text
+from landfall.cli.output import OutputFormat, note, show_fields, show_json, show_rows, table_text
+from landfall.cli.terminal import print_table
 
 ROWS = [
     {"run_id": "r1", "rows": 12, "mean": 1.256, "at": datetime(2026, 1, 1, 12, tzinfo=UTC), "reason": None},
@@ -62,3 +64,29 @@ def test_what_is_not_data_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> 
 
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "hello\n")
+
+
+@pytest.mark.parametrize("columns", ["200", "40"])
+def test_a_terminal_too_narrow_for_a_table_has_a_line_for_each_field(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    names = ("run_id", "product", "state", "trigger", "created_at", "reason")
+    row = ("20260101-120000-aaaa", "sales/orders", "failed", "landing", "2026-01-01 12:00:00Z", "[b]no rows")
+
+    print_table(names, [name.upper() for name in names], [row], [False] * len(names))
+
+    # No value is broken into pieces, and none is taken for markup.
+    said = capsys.readouterr().out
+    assert all(text in said for text in (*row, "RUN_ID"))
+
+
+def test_json_says_what_stdout_cannot_write_in_escapes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii", write_through=True))
+
+    show_json({"file": "zoë.csv"})
+
+    assert json.loads(written.getvalue()) == {"file": "zoë.csv"}

@@ -65,6 +65,18 @@ def test_a_refusal_is_one_line_with_its_code(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_name_that_the_terminal_cannot_write_is_told_all_the_same(
+    project: Path, database: Database
+) -> None:
+    apply(database, a_product(a_transformation()))
+    open_a_run(database, "20260101-120000-aaaa", path="sales/orders/orders_landed/zo%C3%AB.csv")
+
+    done = _run("--project", str(project), "files", "list", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"zo\xeb.csv" in done.stdout
+
+
 def test_a_defect_ends_with_3_and_shows_its_traceback_when_asked(project: Path) -> None:
     # Nobody thought of a folder in the place of this file.
     env = project / ".landfall" / "laptop.env"
