@@ -11,6 +11,8 @@ from landfall.settings import Settings
 # Somebody waits for the answer; what is down stays so for longer than this.
 _PATIENCE_S = 5
 _LONGEST_S = 60.0
+# As the Azure libraries call it; which of them is met is the adapter's business.
+_WITHOUT_TOKEN = frozenset({"ClientAuthenticationError", "CredentialUnavailableError"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,20 @@ def _asked(name: str, check: Callable[[Settings], Finding], remedy: str, setting
         return check(settings)
     except LandfallError as error:
         # Most of our errors say what to do; what goes for this service is said beside.
-        return Finding(name, False, f"{error.code} {error}", remedy)
+        signs_in = f"sign in, for example with `az login`, then {remedy}"
+        return Finding(name, False, f"{error.code} {error}", signs_in if has_no_token(error) else remedy)
     except ValueError as error:
         # A library takes a setting for none, such as an address without encryption where one signs in.
         return Finding(name, False, str(error), "check what landfall.yml and the environment say of it")
+
+
+def has_no_token(error: BaseException | None) -> bool:
+    """Return whether something failed because no credential gave a token, whoever met that first."""
+    while error is not None:
+        if type(error).__name__ in _WITHOUT_TOKEN:
+            return True
+        error = error.__cause__
+    return False
 
 
 def _database(settings: Settings) -> Finding:

@@ -10,8 +10,10 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from azure.core.exceptions import ClientAuthenticationError
 
-from landfall.checking import Finding, check_services
+from landfall.checking import Finding, check_services, has_no_token
+from landfall.jobs.errors import JobsUnreachable
 from landfall.metadata.engine import Database
 from landfall.settings import Settings
 from tests.loopback import PATIENCE_S
@@ -50,6 +52,15 @@ def test_what_does_not_answer_is_told_with_a_remedy_and_hides_nothing_else(setti
     assert "LF4202" in findings["storage"].found
     assert "LF4003" in findings["databricks"].found
     assert "LF6302" in findings["function app"].found
+
+
+def test_who_is_not_signed_in_is_told_apart_from_who_does_not_get_through() -> None:
+    unreachable = JobsUnreachable(NOWHERE, "sign in with Entra ID", "no credential gave a token")
+    assert not has_no_token(unreachable)
+
+    unreachable.__cause__ = ClientAuthenticationError("no credential gave a token")
+
+    assert has_no_token(unreachable)
 
 
 def test_a_database_of_another_revision_is_to_be_upgraded(settings: Settings, tmp_path: Path) -> None:
