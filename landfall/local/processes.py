@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -16,16 +17,21 @@ def die_with_parent() -> Callable[[], None] | None:
     """Return what a new child runs first so that the kernel ends it when its parent dies; Linux only."""
     if _libc is None:
         return None
-    parent = os.getpid()
-    prctl = _libc.prctl
+    return partial(end_with_parent, os.getpid())
 
-    def run_in_child() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        # The parent may have died before the kernel was told.
-        if os.getppid() != parent:
-            os._exit(1)
 
-    return run_in_child
+def end_with_parent(parent: int) -> None:
+    """Have the kernel end this process when its parent dies; Linux only.
+
+    Args:
+        parent: Number of the parent's process.
+    """
+    if _libc is None:
+        return
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    # It may have died before the kernel was told.
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def process_runs(pid: int, *, started_by: float) -> bool:

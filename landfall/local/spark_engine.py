@@ -12,13 +12,18 @@ from typing import IO, Final
 
 from landfall.errors import ErrorKind, LandfallError
 from landfall.local.layout import LOOPBACK
-from landfall.local.processes import die_with_parent
 from landfall.local.services import SPARK_ENVIRONMENT
 
 _START_TIMEOUT_S: Final = 60.0
 _PROBE_EVERY_S: Final = 0.02
 _STOP_TIMEOUT_S: Final = 5.0
 _LOG_TAIL_BYTES: Final = 2000
+# The engine itself has the kernel end it with its parent. A function run in the child before that has a program of its
+# own would come after gRPC's handlers for forks, which abort the child where this process has a session already.
+_ENGINE: Final = (
+    "import sys; from landfall.local.processes import end_with_parent; end_with_parent(int(sys.argv.pop(1))); "
+    "from pysail.cli import main; main()"
+)
 
 
 class EngineNotStarted(LandfallError):
@@ -42,16 +47,16 @@ def spark_engine() -> Iterator[str]:
         EngineNotStarted: It ended at once, or did not answer within a minute.
     """
     port = _free_port()
+    arguments = ["spark", "server", "--ip", LOOPBACK, "--port", str(port)]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pysail", "spark", "server", "--ip", LOOPBACK, "--port", str(port)],
+            [sys.executable, "-c", _ENGINE, str(os.getpid()), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env={**os.environ, **SPARK_ENVIRONMENT},
             # An interrupt is for the command, which then ends the engine itself.
             start_new_session=True,
-            preexec_fn=die_with_parent(),
         )
         try:
             _wait_until_it_answers(process, port, log)
