@@ -17,6 +17,8 @@ from spark_runtime.verdict import Test
 
 # Spelt out, because \s is ASCII for Java and Unicode for Rust.
 _NOT_BLANK = r"[^ \t\n\x0B\f\r]"
+# All numbers of so many digits fit into 64 bits.
+_LONG_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,4 +309,10 @@ def _exact(value: object, kind: str) -> str | None:
     if not isinstance(exponent, int):
         return None
     scale, whole = max(scale, -exponent, 0), max(precision - scale, len(digits) + exponent)
-    return f"CAST('{number:f}' AS decimal({whole + scale},{scale}))" if whole + scale <= 38 else None
+    if whole + scale > 38:
+        return None
+    # Of a text or a fraction Spark makes a decimal of any length, and then compares each row with it as such; of a
+    # whole number one of 64 bits, as those of the rows are.
+    is_short = number == int(number) and whole <= _LONG_DIGITS
+    written = f"{int(number)}L" if is_short else f"'{number:f}'"
+    return f"CAST({written} AS decimal({whole + scale},{scale}))"
