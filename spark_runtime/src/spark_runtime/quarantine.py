@@ -59,7 +59,7 @@ def quarantine_rows(job: Job, staged: Staged, *, rejected: Sequence[int] = ()) -
     )
     if TOLD in staged.neutral:
         reasons += f", {TOLD}"
-    row = row_as_json([(name, quoted(name), kind) for name, kind in staged.types.items()])
+    row = row_as_json([(name, quoted(name), kind) for name, kind in staged.types.items()], job.dialect)
     values = {
         "_run_id": literal(spec.run_id),
         "_node": literal(spec.node),

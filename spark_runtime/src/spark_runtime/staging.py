@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, DataFrameWriter, functions
 from spark_runtime.casts import Conversion
 from spark_runtime.frame import find_name
 from spark_runtime.job import Job, log
+from spark_runtime.portable.dialect import Dialect
 from spark_runtime.row_json import row_as_json
 from spark_runtime.rules import UniqueTest
 from spark_runtime.spec import Check, Severity
@@ -242,7 +243,9 @@ def stage(
     first = place_bits([test for column in columns for test in _column_tests(column)], "_lf_b")
     second = place_bits(tests, "_lf_m")
     further = kept or {}
-    judged = _judge(df, columns, first, second, carried, further, origin, only_failing=only_failing)
+    judged = _judge(
+        job.dialect, df, columns, first, second, carried, further, origin, only_failing=only_failing
+    )
     uri = _staging_uri(job, number)
     started = perf_counter()
     writer = _written_plainly(judged.df)
@@ -325,6 +328,7 @@ class _Judged:
 
 
 def _judge(
+    dialect: Dialect,
     df: DataFrame,
     columns: Sequence[StagedColumn],
     first: tuple[TestBit, ...],
@@ -381,9 +385,8 @@ def _judge(
     is_read = origin.kind == Origin().kind and all(
         (column.source, column.source_type) == (column.conversion.value, column.type) for column in columns
     )
-    as_read = (
-        f"CASE WHEN _lf_kind = 1 THEN _lf_raw WHEN _lf_kind = 0 AND {refused} THEN {row_as_json(fields)} END"
-    )
+    written = row_as_json(fields, dialect)
+    as_read = f"CASE WHEN _lf_kind = 1 THEN _lf_raw WHEN _lf_kind = 0 AND {refused} THEN {written} END"
     judged = tested.selectExpr(
         *names,
         *kept,

@@ -1,5 +1,6 @@
 """A refused row is the same JSON, whichever way it is written, and can be read again."""
 
+from spark_runtime.portable.dialect import Dialect
 from spark_runtime.row_json import row_as_json
 from tests.integration.spark_runtime.workbench import Workbench
 
@@ -18,6 +19,7 @@ ROWS = r"""
         UNION ALL SELECT 7, '{"a": [1]}', '/' UNION ALL SELECT 8, char(127), '}' UNION ALL SELECT 9, '}', '{'
     ) AS texts ON texts.at = id
 """
+SAIL = Dialect(is_spark=False)
 BY_ENGINE = """to_json(named_struct('id', id, 'text', text, 'other', other, 'flag', flag, 'small', small,
     'amount', CAST(amount AS string), 'weight', weight, 'day', day,
     'moment', concat(replace(CAST(moment AS string), ' ', 'T'), 'Z'), 'parts', parts))"""
@@ -27,7 +29,7 @@ def test_a_row_is_written_as_the_engine_would_write_it(bench: Workbench) -> None
     rows = bench.spark.sql(ROWS)
     fields = [(field.name, field.name, field.dataType.simpleString()) for field in rows.schema.fields]
 
-    written = rows.selectExpr(f"{row_as_json(fields)} AS ours", f"{BY_ENGINE} AS theirs").collect()
+    written = rows.selectExpr(f"{row_as_json(fields, SAIL)} AS ours", f"{BY_ENGINE} AS theirs").collect()
 
     assert len(written) == 10
     assert [row["ours"] for row in written] == [row["theirs"] for row in written]
@@ -38,9 +40,8 @@ def test_a_row_without_values_is_an_object_without_fields(bench: Workbench) -> N
         "SELECT CAST(NULL AS int) AS a, CAST(NULL AS string) AS b, CAST(NULL AS double) AS c"
     )
 
-    written = rows.selectExpr(
-        f"{row_as_json([('a', 'a', 'int'), ('b', 'b', 'string'), ('c', 'c', 'double')])} AS row"
-    )
+    fields = [("a", "a", "int"), ("b", "b", "string"), ("c", "c", "double")]
+    written = rows.selectExpr(f"{row_as_json(fields, SAIL)} AS row")
 
     assert written.collect()[0]["row"] == "{}"
 
