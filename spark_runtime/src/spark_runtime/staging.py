@@ -421,11 +421,13 @@ class AsideKeys:
 
 def _written_plainly(df: DataFrame) -> DataFrameWriter:
     # Sail leaves NaN out of a file's statistics, and where they then tell of one value, it reads that for NaN too.
-    # What is read once or twice and then removed is not worth packing well: that takes longer than all tests.
+    # What is read once or twice and then removed is not worth packing well: that takes longer than all tests. Each
+    # engine has a name of its own for doing without dictionaries, and passes over the other's.
     return (
         df.write.mode("overwrite")
         .option("statistics_enabled", "none")
         .option("dictionary_enabled", "false")
+        .option("parquet.enable.dictionary", "false")
         .option("compression", "snappy")
     )
 
