@@ -447,3 +447,34 @@ def test_a_foreign_key_to_a_table_that_the_steps_join(shop: Workbench) -> None:
 
     assert result["error"] is None
     assert shop.rows("built", "id", "rank") == [(1, 1), (4, None)]
+
+
+@pytest.mark.parametrize(
+    ("tested", "refused"),
+    [
+        (rule("r", "range", column="price", min=-5, max=100000), [3, 5]),
+        (rule("r", "range", column="price", min=-5.0, max=99999.5), [2, 3, 5]),
+        (rule("r", "range", column="narrow", min=-100000, max=1000000000000), []),
+        (rule("r", "range", column="wide", min=-10000000000000000000, max=10000000000000000000), [3, 5]),
+        (rule("r", "range", column="wide", max=999999999999999999), [2, 3]),
+        (rule("r", "accepted_values", column="price", values=[-5, 100000, 0.01, -5.01]), [3]),
+    ],
+    ids=["whole", "fraction", "wider than the column", "beyond 64 bits", "all of 18 digits", "listed"],
+)
+def test_bounds_of_decimals_hold_to_the_last_digit(
+    bench: Workbench, tested: dict[str, Any], refused: list[int]
+) -> None:
+    bench.save(
+        "prices",
+        """SELECT id, CAST(price AS decimal(12,2)) AS price, CAST(id - 3 AS decimal(4,2)) AS narrow,
+            CAST(wide AS decimal(38,2)) AS wide
+        FROM VALUES (1, '-5.00', '-10000000000000000000.00'), (2, '100000.00', '10000000000000000000.00'),
+            (3, '100000.01', '10000000000000000000.01'), (4, '0.01', '999999999999999999.00'),
+            (5, '-5.01', '-10000000000000000000.01') AS t(id, price, wide)""",
+    )
+
+    result = bench.transform(rules=[tested], inputs=("prices",))
+
+    assert result["error"] is None
+    assert rule_counts(result) == {"r": (5, len(refused))}
+    assert [row[0] for row in bench.rows("built", "id")] == [at for at in range(1, 6) if at not in refused]
