@@ -28,6 +28,7 @@ def row_as_json(fields: Sequence[Field], dialect: Dialect) -> str:
 
     Args:
         fields: Name, SQL and type of each field.
+        dialect: The engine: Spark's own function is its fastest way, and on Sail joining texts is.
     """
     if dialect.is_spark:
         return _by_engine(fields)

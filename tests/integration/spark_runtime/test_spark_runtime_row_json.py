@@ -56,7 +56,7 @@ def test_numbers_of_every_size_are_the_same_text(bench: Workbench) -> None:
             UNION ALL SELECT explode(array(0D, -0D, 0.001D, 0.00099999D, 9999999D, 9999999.999D, 1e7D, -1e7D, 5e-324D))
         )
     """)
-    ours = row_as_json([("d", "d", "double"), ("f", "f", "float")])
+    ours = row_as_json([("d", "d", "double"), ("f", "f", "float")], SAIL)
     theirs = "to_json(named_struct('d', d, 'f', CAST(f AS double)))"
 
     written = numbers.selectExpr(f"{ours} AS ours", f"{theirs} AS theirs").collect()
