@@ -244,6 +244,7 @@ def logs(
     from landfall.jobs.client import connect
     from landfall.jobs.protocol import JobRunID
     from landfall.runs.queries import get_run
+    from landfall.runs.run_nodes import NodeNotInRun
 
     here = invocation(context)
     database = here.database()
@@ -251,7 +252,7 @@ def logs(
     detail = database.read(lambda connection: get_run(connection, run_id))
     chosen = [found for found in detail.nodes if node in (None, found.key)]
     if not chosen:
-        raise typer.BadParameter(f"run {run_id} has no node {node!r}", param_hint="NODE")
+        raise NodeNotInRun(run_id, str(node))
     jobs = connect(here.settings(), patience_s=5)
     rows = []
     for found in chosen:
@@ -391,12 +392,13 @@ def summary_line(detail: "RunDetail") -> str:
     """Return one sentence on how a run ended."""
     run = detail.run
     seconds = (run.finished_at - run.created_at).total_seconds() if run.finished_at else 0.0
+    read = sum(node.rows_read or 0 for node in detail.nodes)
     published = sum(node.rows_published or 0 for node in detail.nodes)
     quarantined = sum(node.rows_quarantined or 0 for node in detail.nodes)
     reason = f" ({run.reason})" if run.reason else ""
     return (
         f"run {run.run_id} {run.state}{reason}: {counted(run.nodes, 'node')} in {seconds:.1f} s, "
-        f"{counted(published, 'row')} published, {quarantined:,} quarantined"
+        f"{counted(read, 'row')} read, {published:,} published, {quarantined:,} quarantined"
     )
 
 

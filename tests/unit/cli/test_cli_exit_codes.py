@@ -115,7 +115,7 @@ TABLE: Mapping[str, Mapping[int, str]] = {
     "runs graph": {0: "@last", 1: "2030"},
     "runs lineage": {0: FAILED_RUN, 1: "2030"},
     "runs list": {0: ""},
-    "runs logs": {1: "2030", 4: "20260101-11"},
+    "runs logs": {1: "@last nothing", 4: "20260101-11"},
     "runs node": {0: "@last build_orders", 1: "@last nothing"},
     "runs replay": {1: "2030", 4: "20260101-11"},
     "runs rerun": {1: "2030", 4: "20260101-11"},
