@@ -51,6 +51,7 @@ ANSWERED_OTHERWISE: Mapping[str, str] = {
     "planning.draw:to_text": "draws files of a project",
     "planning.explain:reasons": "explains files of a project",
     "planning.select:make_plan": "plans files of a project",
+    "runs.file_history:histories": "of several files of a name at once: /api/files/{file_id} has that of each",
     "runs.evidence:find_evidence": "finds out what a name means, then asks as /api/why does",
     "runs.product_evidence:waiting_requests": "/api/requests?state=pending",
     "runs.queries:get_run": "/api/runs/{run_id} and its nodes and rules in one",
