@@ -1,6 +1,5 @@
 """`landfall land` and `landfall files`: into the landing zone, and what became of it."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -217,7 +216,7 @@ def _note_more(version: "FileVersion") -> None:
         others = f", counted with {counted(intake.files - 1, 'other file')}" if intake.files > 1 else ""
         note(
             f"file {file.file_id}: {counted(intake.rows_quarantined, 'row')} refused{others}: "
-            f"landfall quarantine show {file.product}.{file.dataset} --file {shlex.quote(file.name)} --state all"
+            f"{file.refused_rows_command}"
         )
     for act in version.acts:
         note(

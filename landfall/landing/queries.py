@@ -1,5 +1,6 @@
 """What operators read of the landing ledger."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,6 +64,12 @@ class LandedFile:
     def name(self) -> str:
         """The last part of its path, as people read it."""
         return file_name(self.url)
+
+    @property
+    def refused_rows_command(self) -> str:
+        """The command that shows the rows refused of it, also those that were judged again since."""
+        dataset = f"{self.product}.{self.dataset}"
+        return f"landfall quarantine show {dataset} --file {shlex.quote(self.name)} --state all"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Why a landed file is as it is."""
 
-import shlex
 from datetime import datetime
 
 from landfall.runs.states import FileState
@@ -42,10 +41,7 @@ def _done(about: str, evidence: FileEvidence) -> Finding:
         others = f" with {counted(intake.files - 1, 'other file')}" if intake.files > 1 else ""
         says += f"{others}: {counted(intake.rows_read, 'row')} read, {refused:,} refused"
         if refused and file.product is not None:
-            dataset, name = f"{file.product}.{file.dataset}", shlex.quote(file.name)
-            do = (
-                f"`landfall quarantine show {dataset} --file {name} --state all` shows what was refused of it"
-            )
+            do = f"`{file.refused_rows_command}` shows what was refused of it"
     return Finding(about, Cause.DONE, says, do, file.finished_at)
 
 

@@ -36,6 +36,13 @@ def faults(root: Path) -> list[str]:
     return [str(fault).removeprefix(f"{FILE}:") for fault in check_product_tests(root, product)[1]]
 
 
+def spoilt(text: str, sound: str, broken: str) -> str:
+    """Return a text with one mistake in it."""
+    found = text.replace(sound, broken, 1)
+    assert found != text
+    return found
+
+
 def test_sound_tests_are_read_with_their_places(write_project: WriteProject) -> None:
     root = write_project({FILE: SOUND})
     (product,) = load_products(root)
@@ -147,8 +154,7 @@ def test_a_product_without_tests_has_none(write_project: WriteProject) -> None:
 def test_a_mistake_is_found_where_it_stands(
     sound: str, broken: str, fault: str, write_project: WriteProject
 ) -> None:
-    text = SOUND.replace(sound, broken, 1)
-    assert text != SOUND
+    text = spoilt(SOUND, sound, broken)
     root = write_project({FILE: text})
 
     assert [found for found in faults(root) if fault in found] != [], faults(root)
@@ -222,8 +228,7 @@ def test_a_file_of_the_tests_lands_as_it_is(write_project: WriteProject) -> None
 def test_a_file_that_cannot_land_is_found_where_it_is_named(
     sound: str, broken: str, fault: str, write_project: WriteProject
 ) -> None:
-    text = FILE_TEST.replace(sound, broken, 1)
-    assert text != FILE_TEST
+    text = spoilt(FILE_TEST, sound, broken)
     folder = "data_products/sales/orders/tests"
     root = write_project({FILE: text, f"{folder}/broken.csv": "x"})
     (root / folder / "link.csv").unlink(missing_ok=True)
