@@ -1,4 +1,4 @@
-"""Landed files of formats that know types, made from the rows of a case: the same bytes in every process."""
+"""Landed files of formats that know types, made from the rows of a case: the same rows in every process."""
 
 import io
 import json
@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import fastavro
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import orc
@@ -20,13 +21,20 @@ _MARK = bytes(16)
 
 
 def content_of(file: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a Parquet, ORC or Avro file, as its name ends.
+    """Return the bytes of a Parquet, ORC, Avro or Excel file, as its name ends.
 
     Args:
         file: ``rows``; of Parquet and ORC ``types``, as ``id bigint; s struct<a:int>``, and rows as lists; of Avro
-            ``fields`` as its schema has them, and rows as mappings. A map is a list of pairs.
+            ``fields`` as its schema has them, and rows as mappings; of Excel rows as lists, the header first. A map
+            is a list of pairs.
     """
     out = io.BytesIO()
+    if file["name"].endswith(".xlsx"):
+        workbook = openpyxl.Workbook()
+        for row in file["rows"]:
+            workbook.worksheets[0].append(row)
+        workbook.save(out)
+        return out.getvalue()
     if file["name"].endswith(".avro"):
         schema = fastavro.parse_schema({"type": "record", "name": "row", "fields": file["fields"]})
         fastavro.writer(out, schema, file["rows"], sync_marker=_MARK, strict=False)

@@ -63,11 +63,11 @@ def test_all_faults_of_a_value_are_told_at_once_the_first_five_in_words() -> Non
     assert str(found.told[0]).count(" is not ") == 5
 
 
-def test_further_fields_are_kept_by_the_place_they_stand_at() -> None:
-    found = read({"items": [{}, {"price": 1, "cost": {"x": 1}}], "new": None}, further="keep")
+def test_further_fields_with_a_value_are_kept_by_the_place_they_stand_at() -> None:
+    found = read({"items": [{}, {"price": 1, "cost": {"x": 1}}], "new": None, "old": 0}, further="keep")
 
     assert found.misfits.to_pylist() == [None]
-    assert found.further == {0: {"o.items[1].cost": {"x": "1"}, "o.new": None}}
+    assert found.further == {0: {"o.items[1].cost": {"x": "1"}, "o.old": "0"}}
 
 
 def test_further_fields_are_passed_over_or_fail_the_file() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from spark_runtime.readers.further_json import with_further
 from spark_runtime.readers.nested import NestedColumn, Spelling, as_nested
-from spark_runtime.readers.parse import with_further
 
 
 @dataclass(frozen=True, slots=True)

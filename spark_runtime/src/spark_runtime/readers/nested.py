@@ -249,11 +249,12 @@ class _Value:
             return self._misfit(part, value, f"has unexpected field '{names[0]}'")
         if surplus and self._spelling.further != "ignore":
             front = self._place(part)
-            # What a typed format has as null is no value that it gave.
+            # A null is nothing to keep, and in a typed format no field that the value has.
+            passes_nulls = self._spelling.encoded or self._spelling.further == "keep"
             self.further |= {
                 f"{front}.{key}": item
                 for key, item in value.items()
-                if str(key).casefold() in surplus and not (item is None and self._spelling.encoded)
+                if str(key).casefold() in surplus and not (item is None and passes_nulls)
             }
         return {name: self._part(found.get(name.casefold()), inner) for name, inner in part.fields}
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from spark_runtime.readers.blocks import BlockChanged, Cut, TextBlock, chunks_of
 from spark_runtime.readers.containers import as_utf8, open_members
 from spark_runtime.readers.csv_grammar import CsvLayout
+from spark_runtime.readers.further_json import with_further, without_nulls
 from spark_runtime.readers.nested import PLAIN, NestedColumn, Spelling, as_nested, nested_arrow_type
 from spark_runtime.readers.read_avro import avro_columns, read_avro
 from spark_runtime.readers.read_columnar import columns_of, read_columnar
@@ -25,8 +26,6 @@ from spark_runtime.readers.records import (
     TextArray,
     UnreadableFile,
     Wanted,
-    as_json,
-    as_sound,
     loads,
 )
 from spark_runtime.readers.type_tree import Part, type_tree
@@ -282,23 +281,10 @@ def _good_rows(parsed: Parsed, number: int, plan: ReadPlan) -> pa.RecordBatch:
             further.setdefault(row, {}).update(fields)
     if parsed.lines is not None:
         values["_lf_line"] = parsed.lines
-    extra = with_further(parsed.extra, further, parsed.good)
+    extra = with_further(without_nulls(parsed.extra), further, parsed.good)
     if extra is not None:
         values["_lf_extra"] = extra
     return _batch(parsed.good, number, GOOD, plan, values)
-
-
-def with_further(
-    extra: "TextArray | None", further: Mapping[int, Mapping[str, Any]], rows: int
-) -> "TextArray | None":
-    """Return what is kept of each row as JSON, with fields beside it that were found later."""
-    if not further:
-        return extra
-    texts: list[Any] = extra.to_pylist() if extra is not None else [None] * rows
-    for row, fields in further.items():
-        kept: dict[str, Any] = loads(texts[row]) if texts[row] else {}
-        texts[row] = as_sound(as_json({**kept, **fields}))
-    return pa.array(texts, pa.string())
 
 
 def _parsed(path: str, content: pa.Buffer, file: ExpectedFile, plan: ReadPlan) -> Iterator[Parsed]:
