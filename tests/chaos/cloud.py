@@ -30,8 +30,8 @@ from landfall.lake import StoredBlob
 from landfall.local.functions_host.hub import Conflict, Refused, TaskHub
 from landfall.local.functions_host.instances import Filter, StartRequest
 from landfall.metadata.engine import Database
-from spark_runtime.errors import Failure as NodeFailure
 from spark_runtime.errors import FaultKind
+from spark_runtime.failures import Failure as NodeFailure
 from spark_runtime.pack import PackSpec, parse_pack_spec, run_pack
 from spark_runtime.result import FileResult, FileStatus, NodeResult, NodeStatus, OutputResult
 from spark_runtime.spec import FilesInput, NodeSpec, parse_node_spec

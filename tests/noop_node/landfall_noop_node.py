@@ -11,7 +11,8 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from landfall.addresses import BlobAddress, parse_abfss
-from spark_runtime.errors import Failure, FaultKind
+from spark_runtime.errors import FaultKind
+from spark_runtime.failures import Failure
 from spark_runtime.pack import parse_pack_spec, run_pack
 from spark_runtime.result import FileResult, FileStatus, NodeResult, NodeStatus, OutputResult
 from spark_runtime.spec import FilesInput, NodeSpec, parse_node_spec

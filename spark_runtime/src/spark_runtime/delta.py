@@ -16,7 +16,8 @@ from spark_runtime import old_versions
 from spark_runtime.casts import canonical_type, is_nested
 from spark_runtime.delta_log import commit_texts
 from spark_runtime.empty_frames import empty_frame
-from spark_runtime.errors import CommitConflict, is_commit_conflict, is_missing_table
+from spark_runtime.errors import CommitConflict
+from spark_runtime.failures import is_commit_conflict, is_missing_table
 from spark_runtime.sql import quoted, text_literal
 from spark_runtime.tables import Action, Commit, LoggedCommit, MergeClause
 

@@ -9,7 +9,7 @@ from time import perf_counter
 
 from pyspark.sql import SparkSession
 
-from spark_runtime.errors import Failure
+from spark_runtime.failures import Failure
 from spark_runtime.portable.dialect import Dialect
 from spark_runtime.result import (
     FileResult,

@@ -6,7 +6,9 @@ import sys
 
 from pyspark.sql import SparkSession
 
-from spark_runtime.errors import InvalidNodeSpec, RuntimeFault, describe_failure, words_for_a_log
+from spark_runtime.errors import InvalidNodeSpec, RuntimeFault
+from spark_runtime.failures import describe_failure
+from spark_runtime.log_words import words_for_a_log
 from spark_runtime.pack import PackSpec, find_pack, run_pack
 from spark_runtime.result import NodeResult
 from spark_runtime.run import run_node

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from spark_runtime.errors import Failure, FaultKind, InvalidNodeSpec
+from spark_runtime.errors import FaultKind, InvalidNodeSpec
+from spark_runtime.failures import Failure
 from spark_runtime.result import NodeResult, NodeStatus
 from spark_runtime.spec import NodeSpec, TableInput, parse_node_spec
 

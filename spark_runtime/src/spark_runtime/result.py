@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from spark_runtime.errors import Failure
+from spark_runtime.failures import Failure
 from spark_runtime.load_spec import TableState
 from spark_runtime.spec import NodeSpec, Severity
 

@@ -8,11 +8,12 @@ from uuid import uuid4
 from pyspark.sql import SparkSession
 
 from spark_runtime.delta import DeltaTables
-from spark_runtime.errors import Failure, describe_failure, words_for_a_log
+from spark_runtime.failures import Failure, describe_failure
 from spark_runtime.held_rows import discard_held
 from spark_runtime.held_spec import HeldAct
 from spark_runtime.ingest import ingest
 from spark_runtime.job import Findings, Job, log
+from spark_runtime.log_words import words_for_a_log
 from spark_runtime.portable.dialect import Dialect
 from spark_runtime.result import NodeResult
 from spark_runtime.spec import FilesInput, NodeKind, NodeSpec, TableInput

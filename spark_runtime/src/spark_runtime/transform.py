@@ -9,14 +9,8 @@ from pyspark.sql import DataFrame
 
 from spark_runtime.casts import asked_for, canonical_type, to_declared
 from spark_runtime.contracts import keep_contracts
-from spark_runtime.errors import (
-    ColumnMismatch,
-    FaultKind,
-    MissingTable,
-    StepRefused,
-    describe_failure,
-    is_missing_table,
-)
+from spark_runtime.errors import ColumnMismatch, FaultKind, MissingTable, StepRefused
+from spark_runtime.failures import describe_failure, is_missing_table
 from spark_runtime.frame import LOAD_COLUMNS, Frame, find_name
 from spark_runtime.held_rows import KEPT, ORIGIN, lenient, look_up_published, read_held
 from spark_runtime.held_spec import Held

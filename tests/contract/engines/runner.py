@@ -19,7 +19,7 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql.types import StructField, StructType
 
 from spark_runtime.delta import DeltaTables
-from spark_runtime.errors import describe_failure
+from spark_runtime.failures import describe_failure
 from spark_runtime.frame import types_of
 from spark_runtime.run import run_node
 from spark_runtime.session import SETTINGS

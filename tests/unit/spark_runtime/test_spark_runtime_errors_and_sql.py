@@ -7,7 +7,8 @@ import pytest
 from pyspark.errors import AnalysisException, IllegalArgumentException, PySparkException
 
 from spark_runtime.casts import asked_for, canonical_type, from_text, to_declared
-from spark_runtime.errors import FaultKind, MissingTable, UnsupportedOption, describe_failure
+from spark_runtime.errors import FaultKind, MissingTable, UnsupportedOption
+from spark_runtime.failures import describe_failure
 from spark_runtime.readers.parse import bare_path
 from spark_runtime.sql import literal, text_literal, timestamp_literal
 

@@ -16,7 +16,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql.connect.proto import FetchErrorDetailsResponse
 
 from spark_runtime import main, run
-from spark_runtime.errors import FaultKind, words_for_a_log
+from spark_runtime.errors import FaultKind
+from spark_runtime.log_words import words_for_a_log
 from spark_runtime.portable.dialect import Dialect
 from spark_runtime.spec import NodeSpec, parse_node_spec
 from tests.unit.spark_runtime.test_spark_runtime_node_spec import a_document

@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator
 import spark_runtime
 from landfall.planning.definition import definition_hash
 from landfall.planning.increments import BuiltFrom, load_of
-from spark_runtime.errors import Failure, FaultKind, InvalidNodeSpec
+from spark_runtime.errors import FaultKind, InvalidNodeSpec
+from spark_runtime.failures import Failure
 from spark_runtime.load_spec import TableState
 from spark_runtime.result import FileResult, FileStatus, NodeResult, NodeStatus, OutputResult, RuleResult
 from spark_runtime.spec import FilesInput, NodeKind, Severity, parse_node_spec

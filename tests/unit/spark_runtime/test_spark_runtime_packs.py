@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 
 import spark_runtime
-from spark_runtime.errors import Failure, FaultKind, InvalidNodeSpec
+from spark_runtime.errors import FaultKind, InvalidNodeSpec
+from spark_runtime.failures import Failure
 from spark_runtime.pack import PackNode, PackSpec, pack_result, parse_pack_spec, run_pack
 from spark_runtime.result import NodeResult, NodeStatus, OutputResult
 from spark_runtime.spec import NodeKind, NodeSpec, Output, TableInput
