@@ -32,9 +32,10 @@ from landfall.local.functions_host.instances import Filter, StartRequest
 from landfall.metadata.engine import Database
 from spark_runtime.errors import FaultKind
 from spark_runtime.failures import Failure as NodeFailure
+from spark_runtime.input_spec import FilesInput
 from spark_runtime.pack import PackSpec, parse_pack_spec, run_pack
 from spark_runtime.result import FileResult, FileStatus, NodeResult, NodeStatus, OutputResult
-from spark_runtime.spec import FilesInput, NodeSpec, parse_node_spec
+from spark_runtime.spec import NodeSpec, parse_node_spec
 from tests.chaos.moments import Moments
 
 ACCOUNT = "chaos"

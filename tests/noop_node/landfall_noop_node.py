@@ -13,9 +13,10 @@ from urllib.parse import quote, urlsplit
 from landfall.addresses import BlobAddress, parse_abfss
 from spark_runtime.errors import FaultKind
 from spark_runtime.failures import Failure
+from spark_runtime.input_spec import FilesInput
 from spark_runtime.pack import parse_pack_spec, run_pack
 from spark_runtime.result import FileResult, FileStatus, NodeResult, NodeStatus, OutputResult
-from spark_runtime.spec import FilesInput, NodeSpec, parse_node_spec
+from spark_runtime.spec import NodeSpec, parse_node_spec
 
 ROWS_PER_FILE = 1
 # A request that storage does not answer well is made again, as the SDKs do.

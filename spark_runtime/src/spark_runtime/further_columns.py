@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping
 
 from spark_runtime.casts import canonical_type
+from spark_runtime.column_spec import Column
 from spark_runtime.errors import UnsupportedOption
 from spark_runtime.frame import LOAD_COLUMNS, MARKS, find_name
+from spark_runtime.input_spec import Drift, FilesInput
 from spark_runtime.job import Job
 from spark_runtime.landed_files import find_columns
 from spark_runtime.reader_options import read_options
 from spark_runtime.readers.blocks import TextBlock
 from spark_runtime.readers.records import clean_name
-from spark_runtime.spec import Column, Drift, FilesInput, NodeSpec
+from spark_runtime.spec import NodeSpec
 
 RESCUED = "_rescued"
 _WHOLE = ("tinyint", "smallint", "int", "bigint")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from spark_runtime.errors import QualityGateClosed, TooManyRefused
 from spark_runtime.job import Job
 from spark_runtime.result import Limit, RuleResult, Stop
-from spark_runtime.spec import Rule, Severity
+from spark_runtime.rule_spec import Rule, Severity
 from spark_runtime.table_rules import TableVerdict
 
 

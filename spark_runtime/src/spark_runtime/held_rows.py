@@ -28,9 +28,9 @@ from spark_runtime.quarantine import (
 )
 from spark_runtime.references import Looked, look_up
 from spark_runtime.result import ReleasedFrom
+from spark_runtime.rule_spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.rules import UniqueTest
 from spark_runtime.slices import RUN_COLUMN, is_one_of
-from spark_runtime.spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.sql import all_of, any_of, quoted, text_literal, timestamp_literal
 from spark_runtime.staging import UNREADABLE, Kept, Staged, StagedColumn
 

@@ -12,11 +12,11 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
 from spark_runtime.frame import Frame, find_name
+from spark_runtime.input_spec import TableInput
 from spark_runtime.job import Job
 from spark_runtime.load_spec import Load, TableState
 from spark_runtime.result import LoadMode, LoadResult
 from spark_runtime.slices import RUN_COLUMN
-from spark_runtime.spec import TableInput
 from spark_runtime.sql import any_of, quoted, text_literal
 from spark_runtime.tables import LoggedCommit
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 from pyspark.sql import DataFrame
 
 from spark_runtime.casts import Conversion, canonical_type, from_text, is_nested, or_typed
+from spark_runtime.column_spec import Column
 from spark_runtime.contracts import keep_contracts
 from spark_runtime.errors import AllFilesRejected, FilesMissing, RowsUnaccounted, SchemaDrifted
 from spark_runtime.further_columns import RESCUED, further_columns, kept_columns
 from spark_runtime.held_rows import KEPT, ORIGIN, lenient, look_up_published, read_held
 from spark_runtime.held_spec import Held
+from spark_runtime.input_spec import Drift, FilesInput
 from spark_runtime.job import Job, log
 from spark_runtime.landed_files import comes_typed, knows_types, nested_of, read_landed_files, spelling_of
 from spark_runtime.landed_tables import Landed, landed_files_of
@@ -26,8 +28,8 @@ from spark_runtime.readers.type_tree import type_tree
 from spark_runtime.references import Looked
 from spark_runtime.repairs import compile_repairs, repair_rows
 from spark_runtime.result import FileResult, FileStatus
+from spark_runtime.rule_spec import Rule
 from spark_runtime.rules import compile_rules, portable_rules
-from spark_runtime.spec import Column, Drift, FilesInput, Rule
 from spark_runtime.sql import quoted, text_literal, timestamp_literal
 from spark_runtime.staging import (
     TOLD,

@@ -17,8 +17,10 @@ from pyspark.sql import DataFrame
 
 from spark_runtime import readers
 from spark_runtime.casts import canonical_type, is_nested
+from spark_runtime.column_spec import Column
 from spark_runtime.errors import FileTooLarge, UnsupportedOption
 from spark_runtime.file_addresses import findable
+from spark_runtime.input_spec import Drift, FileFormat, FilesInput, LandedFile
 from spark_runtime.job import Job
 from spark_runtime.large_texts import blocks_frame
 from spark_runtime.reader_options import null_texts, read_options
@@ -36,7 +38,6 @@ from spark_runtime.readers.parse import (
 )
 from spark_runtime.readers.records import Further, Wanted
 from spark_runtime.readers.typed_values import may_come_typed
-from spark_runtime.spec import Column, Drift, FileFormat, FilesInput, LandedFile
 
 # One batch carries the bytes of several files; pyarrow's arrays of bytes end at 2 GiB, and memory before that.
 GROUP_BYTES = 256 << 20

@@ -15,10 +15,10 @@ from urllib.parse import unquote
 from pyspark.sql import SparkSession
 
 from spark_runtime.errors import FilesMissing, FileTooLarge
+from spark_runtime.input_spec import FileFormat, FilesInput, LandedFile
 from spark_runtime.reader_options import takes_rewrites
 from spark_runtime.readers.blocks import TextBlock
 from spark_runtime.readers.parse import bare_path
-from spark_runtime.spec import FileFormat, FilesInput, LandedFile
 
 # A commit is read by the job itself; one of this size adds some hundred thousand files.
 MAX_COMMIT_BYTES = 256 << 20

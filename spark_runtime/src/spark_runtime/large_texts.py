@@ -10,6 +10,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
 from spark_runtime.file_addresses import SPECIAL
+from spark_runtime.input_spec import FilesInput, LandedFile
 from spark_runtime.job import Job, log
 from spark_runtime.landed_tables import Landed
 from spark_runtime.reader_options import read_options
@@ -27,7 +28,6 @@ from spark_runtime.readers.csv_grammar import CsvLayout
 from spark_runtime.readers.parse import JsonLayout, Layout
 from spark_runtime.readers.ranges import RANGES, make_range_reader
 from spark_runtime.readers.read_fixed import FixedLayout
-from spark_runtime.spec import FilesInput, LandedFile
 
 # From here on the look at a file that finds its blocks costs less than holding it whole.
 LARGE_FROM_BYTES = 64 << 20

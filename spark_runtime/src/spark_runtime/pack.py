@@ -8,8 +8,9 @@ from typing import Any
 
 from spark_runtime.errors import FaultKind, InvalidNodeSpec
 from spark_runtime.failures import Failure
+from spark_runtime.input_spec import TableInput
 from spark_runtime.result import NodeResult, NodeStatus
-from spark_runtime.spec import NodeSpec, TableInput, parse_node_spec
+from spark_runtime.spec import NodeSpec, parse_node_spec
 
 SCHEMA_VERSION = 1
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from spark_runtime.casts import canonical_type
+from spark_runtime.column_spec import Column
 from spark_runtime.errors import UnsupportedOption
+from spark_runtime.input_spec import FileFormat, FilesInput
 from spark_runtime.readers.csv_grammar import CsvLayout
 from spark_runtime.readers.parse import JsonLayout, Layout
 from spark_runtime.readers.read_excel import ExcelLayout
 from spark_runtime.readers.read_fixed import FixedLayout
 from spark_runtime.readers.read_xml import XmlLayout
-from spark_runtime.spec import Column, FileFormat, FilesInput
 from spark_runtime.text_formats import TextFormat
 
 _OF_VALUES = {"null_value", "date_format", "timestamp_format", "decimal", "thousands"}

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, functions
 from spark_runtime.casts import canonical_type
 from spark_runtime.errors import RuleRefused
 from spark_runtime.frame import Frame, find_name
-from spark_runtime.spec import Check, Rule
+from spark_runtime.rule_spec import Check, Rule
 from spark_runtime.sql import all_of, quoted
 from spark_runtime.staging import StagedColumn
 from spark_runtime.verdict import Test

@@ -7,7 +7,8 @@ from typing import Any
 
 from spark_runtime.failures import Failure
 from spark_runtime.load_spec import TableState
-from spark_runtime.spec import NodeSpec, Severity
+from spark_runtime.rule_spec import Severity
+from spark_runtime.spec import NodeSpec
 
 
 class NodeStatus(StrEnum):

@@ -11,7 +11,7 @@ from spark_runtime.frame import find_name
 from spark_runtime.patterns import PATTERNS
 from spark_runtime.portable import ascii_classes
 from spark_runtime.portable.dialect import Dialect, Different
-from spark_runtime.spec import TABLE_CHECKS, Check, Rule, Severity
+from spark_runtime.rule_spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.sql import comparable, literal, quoted, text_literal
 from spark_runtime.verdict import Test
 

@@ -12,11 +12,12 @@ from spark_runtime.failures import Failure, describe_failure
 from spark_runtime.held_rows import discard_held
 from spark_runtime.held_spec import HeldAct
 from spark_runtime.ingest import ingest
+from spark_runtime.input_spec import FilesInput, TableInput
 from spark_runtime.job import Findings, Job, log
 from spark_runtime.log_words import words_for_a_log
 from spark_runtime.portable.dialect import Dialect
 from spark_runtime.result import NodeResult
-from spark_runtime.spec import FilesInput, NodeKind, NodeSpec, TableInput
+from spark_runtime.spec import NodeKind, NodeSpec
 from spark_runtime.steps.context import ViewNames
 from spark_runtime.tables import Tables
 from spark_runtime.transform import transform

@@ -13,8 +13,8 @@ from time import perf_counter
 from pyspark.sql import DataFrame, functions
 
 from spark_runtime.job import Job
+from spark_runtime.rule_spec import Rule
 from spark_runtime.rules import UniqueTest
-from spark_runtime.spec import Rule, Step, StepType
 from spark_runtime.sql import all_of, any_of, quoted
 from spark_runtime.staging import (
     Kept,
@@ -26,6 +26,7 @@ from spark_runtime.staging import (
     repeated_keys,
     stage,
 )
+from spark_runtime.step_spec import Step, StepType
 from spark_runtime.verdict import Test
 
 # Steps that look at one row at a time, and so cost little the second time.

@@ -16,8 +16,8 @@ from spark_runtime.frame import find_name
 from spark_runtime.job import Job, log
 from spark_runtime.portable.dialect import Dialect
 from spark_runtime.row_json import row_as_json
+from spark_runtime.rule_spec import Check, Severity
 from spark_runtime.rules import UniqueTest
-from spark_runtime.spec import Check, Severity
 from spark_runtime.sql import all_of, any_of, comparable, quoted, text_literal
 from spark_runtime.verdict import (
     Named,

@@ -19,8 +19,8 @@ from spark_runtime.errors import RuleRefused
 from spark_runtime.frame import Frame, find_name, types_of
 from spark_runtime.portable.dialect import Dialect
 from spark_runtime.result import Limit, RuleResult, Stop
+from spark_runtime.rule_spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.rules import existing_column, typed_bound
-from spark_runtime.spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.sql import quoted
 from spark_runtime.staging import Staged
 from spark_runtime.totals import Limits, differ, totals_of

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, functions
 
 from spark_runtime.errors import RuleRefused
 from spark_runtime.portable.dialect import Dialect, Different
-from spark_runtime.spec import Rule
+from spark_runtime.rule_spec import Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
 from spark_runtime.casts import asked_for, canonical_type, to_declared
+from spark_runtime.column_spec import Column
 from spark_runtime.contracts import keep_contracts
 from spark_runtime.errors import ColumnMismatch, FaultKind, MissingTable, StepRefused
 from spark_runtime.failures import describe_failure, is_missing_table
@@ -15,6 +16,7 @@ from spark_runtime.frame import LOAD_COLUMNS, Frame, find_name
 from spark_runtime.held_rows import KEPT, ORIGIN, lenient, look_up_published, read_held
 from spark_runtime.held_spec import Held
 from spark_runtime.increments import read_increment, table_state
+from spark_runtime.input_spec import TableInput
 from spark_runtime.job import Job, log
 from spark_runtime.publishing import publish_directly, publish_staged
 from spark_runtime.references import look_up
@@ -23,9 +25,9 @@ from spark_runtime.result import InputResult
 from spark_runtime.rules import compile_rules, portable_rules
 from spark_runtime.sifting import can_be_read_again, can_be_sifted, sift
 from spark_runtime.slices import added_columns
-from spark_runtime.spec import Column, Step, StepType, TableInput
 from spark_runtime.sql import quoted
 from spark_runtime.staging import AsideKeys, Kept, Origin, Staged, StagedColumn, discard_staged, stage
+from spark_runtime.step_spec import Step, StepType
 from spark_runtime.steps import STEPS, StepContext
 from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
 from spark_runtime.tally import Tally, count_staged

@@ -8,7 +8,7 @@ table and the quarantine, or into neither.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spark_runtime.spec import Severity
+from spark_runtime.rule_spec import Severity
 from spark_runtime.sql import text_literal
 
 # A bigint has 63 bits beside its sign.

@@ -14,7 +14,7 @@ from landfall.spec.step_checks import Path
 from landfall.spec.step_columns import frame_after
 from spark_runtime.errors import StepRefused
 from spark_runtime.frame import Frame
-from spark_runtime.spec import StepType
+from spark_runtime.step_spec import StepType
 from spark_runtime.steps import STEPS, StepContext
 from spark_runtime.steps.context import ViewNames
 

@@ -6,7 +6,7 @@ import pytest
 
 from spark_runtime.publishing import publish_staged
 from spark_runtime.sifting import can_be_read_again
-from spark_runtime.spec import Step, StepType
+from spark_runtime.step_spec import Step, StepType
 from spark_runtime.write import publish
 from tests.integration.spark_runtime.workbench import Workbench, counts, rule, rule_counts
 

@@ -15,10 +15,11 @@ import pytest
 from pyarrow import orc
 
 from spark_runtime import ingest, landed_files
+from spark_runtime.column_spec import Column
+from spark_runtime.input_spec import Drift, FileFormat, FilesInput, LandedFile
 from spark_runtime.portable.dialect import Dialect
 from spark_runtime.readers.records import TextArray
 from spark_runtime.readers.typed_values import typed_values
-from spark_runtime.spec import Column, Drift, FileFormat, FilesInput, LandedFile
 from spark_runtime.staging import StagedColumn
 from tests.integration.spark_runtime.workbench import Workbench
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from spark_runtime.column_spec import Column
 from spark_runtime.errors import FileTooLarge
+from spark_runtime.input_spec import FileFormat, FilesInput, LandedFile
 from spark_runtime.job import Findings, Job
 from spark_runtime.landed_files import MAX_FILE_BYTES, read_landed_files
 from spark_runtime.portable.dialect import Dialect
-from spark_runtime.spec import Column, FileFormat, FilesInput, LandedFile
 
 NO_ENGINE: Any = None
 

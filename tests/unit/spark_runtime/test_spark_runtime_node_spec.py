@@ -12,9 +12,11 @@ from landfall.planning.definition import definition_hash
 from landfall.planning.increments import BuiltFrom, load_of
 from spark_runtime.errors import FaultKind, InvalidNodeSpec
 from spark_runtime.failures import Failure
+from spark_runtime.input_spec import FilesInput
 from spark_runtime.load_spec import TableState
 from spark_runtime.result import FileResult, FileStatus, NodeResult, NodeStatus, OutputResult, RuleResult
-from spark_runtime.spec import FilesInput, NodeKind, Severity, parse_node_spec
+from spark_runtime.rule_spec import Severity
+from spark_runtime.spec import NodeKind, parse_node_spec
 from spark_runtime.write_spec import WriteMode
 
 SCHEMAS = Path(spark_runtime.__file__).parent / "schemas"

@@ -10,9 +10,11 @@ import pytest
 import spark_runtime
 from spark_runtime.errors import FaultKind, InvalidNodeSpec
 from spark_runtime.failures import Failure
+from spark_runtime.input_spec import TableInput
+from spark_runtime.output_spec import Output
 from spark_runtime.pack import PackNode, PackSpec, pack_result, parse_pack_spec, run_pack
 from spark_runtime.result import NodeResult, NodeStatus, OutputResult
-from spark_runtime.spec import NodeKind, NodeSpec, Output, TableInput
+from spark_runtime.spec import NodeKind, NodeSpec
 from spark_runtime.write_spec import Write, WriteMode
 
 SCHEMAS = Path(spark_runtime.__file__).parent / "schemas"

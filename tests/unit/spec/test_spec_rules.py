@@ -7,8 +7,8 @@ import pytest
 from landfall.spec.fields import _NOT_SHARED
 from landfall.spec.model import Check, NamedPattern, Severity
 from spark_runtime.patterns import PATTERNS
-from spark_runtime.spec import Check as RuntimeCheck
-from spark_runtime.spec import Severity as RuntimeSeverity
+from spark_runtime.rule_spec import Check as RuntimeCheck
+from spark_runtime.rule_spec import Severity as RuntimeSeverity
 
 
 def test_the_runtime_knows_every_check_severity_and_pattern() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from spark_runtime.frame import Frame
-from spark_runtime.spec import StepType
+from spark_runtime.step_spec import StepType
 from spark_runtime.steps.aggregate import aggregate
 from spark_runtime.steps.columns import derive, drop, rename, select
 from spark_runtime.steps.context import StepContext
