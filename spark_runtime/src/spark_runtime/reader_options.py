@@ -109,7 +109,7 @@ def _layout(source: FilesInput, options: Mapping[str, Any], faults: list[str]) -
     if source.format is FileFormat.XML:
         if not options.get("row_tag"):
             faults.append("row_tag is missing, the name of the elements that are rows")
-        return XmlLayout(str(options.get("row_tag")), options.get("encoding"))
+        return XmlLayout(str(options.get("row_tag")), options.get("encoding"), nulls)
     if source.format is FileFormat.EXCEL:
         return ExcelLayout(options.get("sheet", 1), bool(options.get("header", True)), skip_lines, nulls)
     return None

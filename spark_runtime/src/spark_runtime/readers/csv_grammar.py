@@ -84,7 +84,7 @@ class Grammar:
                 re.DOTALL,
             )
         self._record = re.compile(
-            rb"(?:" + field + rb")(?:" + delimiter + field + rb")*(?:\r?\n|\r?\Z)",
+            rb"(?:" + field + rb")(?:" + delimiter + field + rb")*(?:\r\n?|\n|\Z)",
             re.DOTALL,
         )
         marks = [
@@ -136,7 +136,7 @@ class Grammar:
                 kept_from = at = line_end
                 continue
             record = self._record.match(data, start)
-            if record and (complete or record.group().endswith(b"\n")):
+            if record and (complete or record.end() < len(data) or record.group().endswith(b"\n")):
                 at = record.end()
                 multi_line = multi_line or at > line_end
                 continue

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from spark_runtime.readers.records import Drifted, Further, TextArray, as_sound, as_text, loads
+from spark_runtime.readers.records import Drifted, Further, Repeating, TextArray, as_sound, as_text, loads
 from spark_runtime.readers.type_tree import Part, type_tree
 
 _BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
@@ -212,7 +212,7 @@ class _Value:
 
     def _map(self, value: Any, part: Part) -> Any:
         if isinstance(value, dict):
-            pairs: Sequence[Any] = list(value.items())
+            pairs: Sequence[Any] = value.pairs if isinstance(value, Repeating) else list(value.items())
         # Parquet, ORC and Avro hand over the entries of a map.
         elif isinstance(value, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in value):
             pairs = value
@@ -241,7 +241,7 @@ class _Value:
         if not isinstance(value, dict):
             return self._misfit(part, value)
         found = {str(key).casefold(): item for key, item in value.items()}
-        if len(found) < len(value):
+        if len(found) < len(value) or isinstance(value, Repeating):
             return self._misfit(part, value, "has a field twice")
         surplus = found.keys() - {name.casefold() for name, _ in part.fields}
         if surplus and self._spelling.further == "refuse":

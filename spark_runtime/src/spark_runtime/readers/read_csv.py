@@ -1,8 +1,7 @@
 """CSV: text of one file in, columns of text out, every record accounted for."""
 
-import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -101,15 +100,35 @@ def _header_of(record: str, layout: CsvLayout, wanted: Wanted) -> _Header:
 
 
 def _fields(record: str, layout: CsvLayout) -> list[str]:
-    return next(
-        csv.reader(
-            io.StringIO(record, newline=""),
-            delimiter=layout.delimiter,
-            quotechar=layout.quote,
-            escapechar=layout.escape,
-            quoting=csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE,
+    # Without an end of line it would be no block for the parser.
+    text = record.encode() + b"\n"
+    table = arrow_csv.read_csv(
+        io.BytesIO(text),
+        read_options=arrow_csv.ReadOptions(
+            autogenerate_column_names=True, use_threads=False, block_size=len(text) + 1
         ),
-        [],
+        parse_options=_parse_options(layout, multi_line=True),
+        # Its own names of columns are f0, f1 and so on.
+        convert_options=arrow_csv.ConvertOptions(
+            column_types={f"f{at}": pa.string() for at in range(text.count(layout.delimiter.encode()) + 1)}
+        ),
+    )
+    return [str(column[0]) for column in table.columns]
+
+
+def _parse_options(
+    layout: CsvLayout,
+    *,
+    multi_line: bool,
+    refuse: Callable[[arrow_csv.InvalidRow], Literal["skip"]] | None = None,
+) -> arrow_csv.ParseOptions:
+    return arrow_csv.ParseOptions(
+        delimiter=layout.delimiter,
+        quote_char=layout.quote or False,
+        double_quote=layout.quote is not None,
+        escape_char=layout.escape or False,
+        newlines_in_values=multi_line,
+        invalid_row_handler=refuse,
     )
 
 
@@ -136,14 +155,7 @@ def _parse(
         io.BytesIO(text),
         # One block: the text is already cut to size, and pyarrow must not cut it within a record.
         read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(text) + 1),
-        parse_options=arrow_csv.ParseOptions(
-            delimiter=layout.delimiter,
-            quote_char=layout.quote or False,
-            double_quote=layout.quote is not None,
-            escape_char=layout.escape or False,
-            newlines_in_values=multi_line,
-            invalid_row_handler=refuse,
-        ),
+        parse_options=_parse_options(layout, multi_line=multi_line, refuse=refuse),
         convert_options=arrow_csv.ConvertOptions(
             check_utf8=False,
             column_types={name: pa.string() for name in names},

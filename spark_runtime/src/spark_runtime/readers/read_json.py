@@ -7,6 +7,7 @@ from spark_runtime.readers.records import (
     THE_START,
     Drifted,
     Parsed,
+    Repeating,
     Rows,
     Start,
     UnreadableFile,
@@ -87,6 +88,9 @@ class _Objects:
     def read(self, document: Any, number: int, text: str) -> None:
         if not isinstance(document, dict):
             self.rows.refuse(text, "not a JSON object", number)
+            return
+        if isinstance(document, Repeating):
+            self.rows.refuse(text, f"field '{document.repeated}' comes twice", number)
             return
         values: list[str | None] = [None] * len(self._wanted.names)
         extra: dict[str, Any] = {}

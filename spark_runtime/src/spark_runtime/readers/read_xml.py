@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 
+from spark_runtime.readers.containers import as_utf8
 from spark_runtime.readers.records import Drifted, Parsed, Rows, UnreadableFile, Wanted, as_json, as_text
 
 BATCH_RECORDS = 20_000
@@ -17,10 +18,12 @@ class XmlLayout:
     Attributes:
         row_tag: Name of the elements that are rows, without a namespace.
         encoding: Declared encoding; ``None`` takes what the file itself says.
+        null_values: Texts that mean null, besides the empty one.
     """
 
     row_tag: str
     encoding: str | None
+    null_values: frozenset[str] = frozenset()
 
 
 def read_xml(chunks: Iterator[bytes], layout: XmlLayout, wanted: Wanted) -> Iterator[Parsed]:
@@ -32,9 +35,15 @@ def read_xml(chunks: Iterator[bytes], layout: XmlLayout, wanted: Wanted) -> Iter
         UnreadableFile: The text is not well-formed XML, or ends too early.
     """
     rows = Rows(wanted)
-    reader = _Reader(layout.row_tag, rows)
-    parser = expat.ParserCreate(layout.encoding)
+    reader = _Reader(layout, rows)
+    parser = expat.ParserCreate("utf-8" if layout.encoding else None)
+    if layout.encoding:
+        # The parser knows few encodings by itself, and Python all that can be declared.
+        chunks = as_utf8(chunks, layout.encoding)
     parser.buffer_text = True
+    # Without these the parser leaves out, without a word, what stands in another file.
+    parser.ExternalEntityRefHandler = lambda context, *_: _refuse_entity(context)
+    parser.SkippedEntityHandler = lambda name, _: _refuse_entity(name)
     parser.StartElementHandler = lambda name, attributes: reader.start(
         name, attributes, parser.CurrentLineNumber
     )
@@ -48,7 +57,19 @@ def read_xml(chunks: Iterator[bytes], layout: XmlLayout, wanted: Wanted) -> Iter
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise UnreadableFile(f"not well-formed XML ({error}); land the file again") from error
+    except RecursionError as error:
+        raise UnreadableFile("its elements are nested too deeply") from error
+    # How the parser reports an encoding that the file names.
+    except (ValueError, LookupError) as error:
+        message = f"the encoding that it names cannot be read ({error}); declare it in the source's options"
+        raise UnreadableFile(message) from error
     yield rows.take()
+
+
+def _refuse_entity(name: str) -> int:
+    raise UnreadableFile(
+        f"the text of its entity '{name}' is not in the file; land it with the text in place"
+    )
 
 
 @dataclass(slots=True)
@@ -74,8 +95,9 @@ class _Element:
 
 
 class _Reader:
-    def __init__(self, row_tag: str, rows: Rows) -> None:
-        self._row_tag = row_tag
+    def __init__(self, layout: XmlLayout, rows: Rows) -> None:
+        self._row_tag = layout.row_tag
+        self._nulls = layout.null_values
         self._rows = rows
         self._keys = {key: at for at, key in enumerate(rows.wanted.keys())}
         self._open: list[_Element] = []
@@ -86,7 +108,8 @@ class _Reader:
             return
         element = _Element(name, line)
         for key, value in attributes.items():
-            if not key.startswith("xmlns"):
+            # Marked as null, an element is empty, which says the same.
+            if not key.startswith("xmlns") and key != "xsi:nil":
                 element.put(_local(key), value)
         self._open.append(element)
 
@@ -111,10 +134,16 @@ class _Reader:
             members = {**members, "_value": text}
         values: list[str | None] = [None] * len(wanted.names)
         extra: dict[str, Any] = {}
+        seen: set[int] = set()
         for name, value in members.items():
             at = wanted.position_of(name, self._keys)
+            if at in seen:
+                self._rows.refuse(as_json(members), f"element '{name}' comes twice", element.line)
+                return
             if at is not None:
-                values[at] = as_text(value)
+                seen.add(at)
+                found = as_text(value)
+                values[at] = None if found in self._nulls else found
             elif wanted.extra == "keep":
                 extra[name] = value
             elif wanted.extra == "fail":

@@ -252,13 +252,40 @@ class Number(str):
     __slots__ = ()
 
 
+class Repeating(dict[str, Any]):
+    """A JSON object in which a name comes twice, so that it does not say what its value is.
+
+    Attributes:
+        pairs: All names and values, as they are written.
+    """
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
+
+    @property
+    def repeated(self) -> str:
+        """The first name that comes again."""
+        names = [name for name, _ in self.pairs]
+        return next(name for at, name in enumerate(names) if name in names[:at])
+
+
 def loads(text: str | bytes) -> Any:
-    """Return what a JSON text says, its numbers as ``Number``.
+    """Return what a JSON text says, its numbers as ``Number``, objects that repeat a name as ``Repeating``.
 
     Raises:
         ValueError: It is not JSON.
     """
-    return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=Number)
+    return json.loads(
+        text, parse_float=Number, parse_int=Number, parse_constant=Number, object_pairs_hook=_as_object
+    )
+
+
+def _as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else Repeating(pairs)
 
 
 def as_text(value: Any) -> str | None:
@@ -273,13 +300,9 @@ def as_json(value: Any) -> str:
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, dict):
-        return (
-            "{"
-            + ",".join(
-                f"{json.dumps(key, ensure_ascii=False)}:{as_json(item)}" for key, item in value.items()
-            )
-            + "}"
-        )
+        pairs = value.pairs if isinstance(value, Repeating) else value.items()
+        members = (f"{json.dumps(key, ensure_ascii=False)}:{as_json(item)}" for key, item in pairs)
+        return "{" + ",".join(members) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(as_json, value)) + "]"
     return json.dumps(value, ensure_ascii=False, default=str)
