@@ -111,8 +111,25 @@ def _layout(source: FilesInput, options: Mapping[str, Any], faults: list[str]) -
             faults.append("row_tag is missing, the name of the elements that are rows")
         return XmlLayout(str(options.get("row_tag")), options.get("encoding"), nulls)
     if source.format is FileFormat.EXCEL:
-        return ExcelLayout(options.get("sheet", 1), bool(options.get("header", True)), skip_lines, nulls)
+        return ExcelLayout(
+            sheet=options.get("sheet", 1),
+            header=bool(options.get("header", True)),
+            skip_lines=skip_lines,
+            null_values=nulls,
+            decimal=str(options.get("decimal", ".")),
+            patterns=_patterns(source),
+        )
     return None
+
+
+def _patterns(source: FilesInput) -> dict[int, str]:
+    """Return the pattern of each column of dates or timestamps that has one."""
+    found: dict[int, str] = {}
+    for at, column in enumerate(source.columns):
+        pattern = text_format(source, column).pattern
+        if pattern is not None and canonical_type(column.type) in ("date", "timestamp", "timestamp_ntz"):
+            found[at] = pattern
+    return found
 
 
 def _csv(options: Mapping[str, Any], nulls: tuple[str, ...], skip_lines: int, faults: list[str]) -> CsvLayout:

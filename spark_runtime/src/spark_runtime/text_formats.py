@@ -7,6 +7,7 @@ parts are put together anew as ISO text.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from spark_runtime.sql import text_literal
 
@@ -103,6 +104,55 @@ def iso_text(column: str, pattern: str) -> str:
         if "offset" in part:
             pieces.append(_offset(part["offset"]))
     return f"CASE WHEN {text} RLIKE {literal} THEN concat({', '.join(pieces)}) END"
+
+
+def written(moment: datetime, pattern: str) -> str | None:
+    """Return a moment as a pattern writes it, ``None`` where it would not tell all of it.
+
+    Args:
+        moment: Without a zone; it is UTC where the pattern has an offset.
+
+    Raises:
+        UnknownPattern: The pattern cannot be understood, or gives no whole date.
+    """
+    _, places = _expression(pattern)
+    runs = list(_runs(pattern))
+    digits = sum(len(run) for run, quoted in runs if not quoted and run.startswith("S"))
+    has_hour = bool(places.keys() & {"hour", "half_hour"})
+    told = moment.replace(
+        hour=moment.hour if has_hour else 0,
+        minute=moment.minute if "minute" in places else 0,
+        second=moment.second if "second" in places else 0,
+        microsecond=moment.microsecond // 10 ** (6 - digits) * 10 ** (6 - digits),
+    )
+    if told != moment or ("short_year" in places and moment.year // 100 != 20):
+        return None
+    return "".join(run if quoted or not run[0].isalpha() else _part(moment, run) for run, quoted in runs)
+
+
+def _part(moment: datetime, run: str) -> str:
+    """Return what letters of a pattern stand for."""
+    name = _PARTS[run][1]
+    if name == "month_name":
+        month = _MONTHS[moment.month - 1]
+        return month if run == "MMMM" else month[:3]
+    if name == "half":
+        return "AM" if moment.hour < 12 else "PM"
+    if name == "fraction":
+        return f"{moment.microsecond:06}"[: len(run)]
+    if name == "offset":
+        return "Z"
+    numbers = {
+        "year": moment.year,
+        "short_year": moment.year % 100,
+        "month": moment.month,
+        "day": moment.day,
+        "hour": moment.hour,
+        "half_hour": moment.hour % 12 or 12,
+        "minute": moment.minute,
+        "second": moment.second,
+    }
+    return f"{numbers[name]:0{len(run)}}"
 
 
 def _expression(pattern: str) -> tuple[str, dict[str, int]]:

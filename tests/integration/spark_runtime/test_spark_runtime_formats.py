@@ -234,6 +234,34 @@ def test_a_sheet_of_a_workbook(bench: Workbench) -> None:
     assert [file["status"] for file in result["files"]] == ["done", "rejected"]
 
 
+def test_numbers_and_dates_of_a_workbook_are_read_whatever_texts_look_like(bench: Workbench) -> None:
+    rows: list[list[Any]] = [
+        ["Day", "At", "Amount", "Share"],
+        [date(2024, 5, 6), datetime(2024, 5, 6, 13, 30), 1.234, 1e-7],
+        ["06.05.2024", "2024-06-05 13:30", "1.234,5", "0,5"],
+        [datetime(2024, 5, 6, 10), datetime(2024, 5, 6, 13, 30, 59), 1e16, "1.5"],
+    ]
+    options = {
+        "decimal": ",",
+        "thousands": ".",
+        "date_format": "dd.MM.yyyy",
+        "timestamp_format": "yyyy-dd-MM HH:mm",
+    }
+    columns = "day date; at timestamp; amount decimal(20,3); share double"
+
+    result = bench.ingest(columns, bench.land("a.xlsx", workbook(rows)), format="excel", options=options)
+
+    assert counts(result) == (3, 2, 1)
+    assert bench.rows("orders", "day", "amount", "share") == [
+        (date(2024, 5, 6), Decimal("1.234"), 1e-7),
+        (date(2024, 5, 6), Decimal("1234.500"), 0.5),
+    ]
+    assert bench.epochs("orders", "at") == [datetime(2024, 5, 6, 13, 30, tzinfo=UTC).timestamp()] * 2
+    (refused,) = bench.refused_lines()
+    assert refused[0] == 4
+    assert "amount" not in refused[1]
+
+
 def test_elements_of_an_xml_file(bench: Workbench) -> None:
     content = (
         "<?xml version='1.0' encoding='ISO-8859-1'?><f:orders xmlns:f='urn:x'><head><row>no</row></head>\n"

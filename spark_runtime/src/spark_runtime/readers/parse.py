@@ -15,7 +15,7 @@ from spark_runtime.readers.nested import PLAIN, NestedColumn, Spelling, as_neste
 from spark_runtime.readers.read_avro import avro_columns, read_avro
 from spark_runtime.readers.read_columnar import columns_of, read_columnar
 from spark_runtime.readers.read_csv import header_names, read_csv
-from spark_runtime.readers.read_excel import ExcelLayout, read_excel, sheet_rows
+from spark_runtime.readers.read_excel import ExcelLayout, names_in, read_excel, sheet_rows
 from spark_runtime.readers.read_fixed import FixedLayout, read_fixed
 from spark_runtime.readers.read_json import read_json_document, read_json_lines
 from spark_runtime.readers.read_xml import XmlLayout, read_xml
@@ -337,7 +337,7 @@ def _found_columns(
         yield from ((name, "string") for name in avro_columns(content))
     elif isinstance(layout, ExcelLayout):
         first = next(sheet_rows(content, layout), (0, []))[1]
-        yield from ((name or f"_c{at}", "string") for at, name in enumerate(first))
+        yield from ((name or f"_c{at}", "string") for at, name in enumerate(names_in(first)))
     elif isinstance(layout, CsvLayout):
         for member in open_members(path, content):
             names = header_names(as_utf8(member, plan.encoding), layout)

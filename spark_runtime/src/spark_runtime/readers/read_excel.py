@@ -1,13 +1,15 @@
 """Excel workbooks (xlsx): bytes of one file in, the rows of one sheet as columns of text out."""
 
 import datetime
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
 from spark_runtime.readers.records import Match, Parsed, Rows, UnreadableFile, Wanted, as_json, match_columns
+from spark_runtime.text_formats import written
 
 BATCH_RECORDS = 10_000
 
@@ -21,12 +23,16 @@ class ExcelLayout:
         header: Whether a row names the columns.
         skip_lines: Rows before the header, or before the first record.
         null_values: Texts that mean null, besides empty cells.
+        decimal: Character before the fraction of numbers that are written as text.
+        patterns: By number of a declared column, how its moments are written as text.
     """
 
     sheet: str | int
     header: bool
     skip_lines: int
     null_values: frozenset[str]
+    decimal: str = "."
+    patterns: Mapping[int, str] = field(default_factory=dict)
 
 
 def read_excel(content: pa.Buffer, layout: ExcelLayout, wanted: Wanted) -> Iterator[Parsed]:
@@ -40,25 +46,30 @@ def read_excel(content: pa.Buffer, layout: ExcelLayout, wanted: Wanted) -> Itera
     rows = Rows(wanted)
     match: Match | None = None
     width = 0
-    for number, values in sheet_rows(content, layout):
+    for number, cells in sheet_rows(content, layout):
         if match is None:
-            names = values if layout.header else [None] * len(values)
-            width = max((at + 1 for at, name in enumerate(values) if name is not None), default=0)
+            names = names_in(cells) if layout.header else [""] * len(cells)
+            width = max((at + 1 for at, cell in enumerate(cells) if cell is not None), default=0)
             match = match_columns(
-                [name or "" for name in names[:width]],
+                names[:width],
                 wanted
                 if layout.header
                 else Wanted(wanted.names, by_position=True, extra=wanted.extra, fills_missing=True),
             )
             if layout.header:
                 continue
-        _take(values, number, match, width, layout, rows)
+        _take(_texts(cells, match, layout), number, match, width, layout, rows)
         if len(rows) >= BATCH_RECORDS:
             yield rows.take()
     yield rows.take()
 
 
-def sheet_rows(content: pa.Buffer, layout: ExcelLayout) -> Iterator[tuple[int, list[str | None]]]:
+def names_in(cells: Sequence[Any]) -> list[str]:
+    """Return the names in a header; that of an empty cell is empty."""
+    return [_as_text(cell) or "" for cell in cells]
+
+
+def sheet_rows(content: pa.Buffer, layout: ExcelLayout) -> Iterator[tuple[int, Sequence[Any]]]:
     """Yield number and cells of each row that has a value.
 
     Raises:
@@ -77,9 +88,8 @@ def sheet_rows(content: pa.Buffer, layout: ExcelLayout) -> Iterator[tuple[int, l
         for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
             if number <= layout.skip_lines:
                 continue
-            texts = [_as_text(cell) for cell in cells]
-            if any(text is not None for text in texts):
-                yield number, texts
+            if any(cell is not None for cell in cells):
+                yield number, cells
     except (IndexError, KeyError) as error:
         raise UnreadableFile(f"the workbook has no sheet {layout.sheet!r} ({error})") from error
     # The library lets through whatever zip and XML raise on damaged bytes.
@@ -104,14 +114,31 @@ def _take(
     rows.add([None if at is None else values[at] for at in match.positions], number, extra)
 
 
-def _as_text(cell: Any) -> str | None:
+def _texts(cells: Sequence[Any], match: Match, layout: ExcelLayout) -> list[str | None]:
+    """Return cells as the texts of their columns are written, so that they are read as what they are."""
+    patterns = {at: layout.patterns.get(own) for own, at in enumerate(match.positions) if at is not None}
+    return [_as_text(cell, layout.decimal, patterns.get(at)) for at, cell in enumerate(cells)]
+
+
+def _as_text(cell: Any, decimal: str = ".", pattern: str | None = None) -> str | None:
     if cell is None or isinstance(cell, str):
         return cell
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
-        return str(int(cell))
+    if isinstance(cell, float):
+        return _number(cell).replace(".", decimal)
     if isinstance(cell, datetime.datetime):
+        as_written = None if pattern is None else written(cell, pattern)
+        if as_written is not None:
+            return as_written
         # A day without a time of day is kept like this too.
         return cell.date().isoformat() if cell.time() == datetime.time() else cell.isoformat(sep=" ")
     return str(cell)
+
+
+def _number(value: float) -> str:
+    """Return a number without an exponent, which no whole number and no decimal of a text may have."""
+    digits = Decimal(repr(value))
+    if digits == digits.to_integral_value():
+        return f"{digits.to_integral_value():f}"
+    return f"{digits:f}"

@@ -1,0 +1,68 @@
+"""Cells that a workbook knows as numbers and moments, where texts of its columns are written as a country does."""
+
+import io
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+import openpyxl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spark_runtime.readers.read_excel import ExcelLayout, read_excel
+from spark_runtime.readers.records import Wanted
+from spark_runtime.text_formats import written
+
+
+def texts(*cells: Any, decimal: str = ".", patterns: Mapping[int, str] | None = None) -> list[Any]:
+    """Return the texts of a column of cells."""
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for cell in ("v", *cells):
+        book.active.append([cell])
+    out = io.BytesIO()
+    book.save(out)
+    layout = ExcelLayout(1, True, 0, frozenset(), decimal, patterns or {})
+    (parsed,) = read_excel(pa.py_buffer(out.getvalue()), layout, Wanted(("v",)))
+    found: list[Any] = parsed.columns[0].to_pylist()
+    return found
+
+
+def test_numbers_are_written_with_the_declared_point_and_without_an_exponent() -> None:
+    cells = (1.234, 1e-7, 1e16, -2.5e-9, 7, 0.1, True, "1.234,5")
+
+    assert texts(*cells, decimal=",") == [
+        "1,234", "0,0000001", "10000000000000000", "-0,0000000025", "7", "0,1", "true", "1.234,5",
+    ]  # fmt: skip
+
+
+def test_moments_are_written_as_texts_of_their_column_are() -> None:
+    cells = (date(2024, 5, 6), datetime(2024, 5, 6, 13, 7, 5), "06.05.2024")
+
+    assert texts(*cells, patterns={0: "dd.MM.yyyy"}) == ["06.05.2024", "2024-05-06 13:07:05", "06.05.2024"]
+    assert texts(*cells) == ["2024-05-06", "2024-05-06 13:07:05", "06.05.2024"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("yyyy-dd-MM HH:mm:ss.SSS", "2024-06-05 13:07:05.120"),
+        ("MMMM d, yy 'at' h:mm:ss.SS a XXX", "May 6, 24 at 1:07:05.12 PM Z"),
+        ("d MMM yyyy H:m:s.SSSSSS", "6 May 2024 13:7:5.120000"),
+        ("dd/MM/yyyy HH:mm:ss", None),
+        ("dd/MM/yyyy", None),
+    ],
+)
+def test_a_pattern_writes_all_of_a_moment_or_nothing(pattern: str, text: str | None) -> None:
+    assert written(datetime(2024, 5, 6, 13, 7, 5, 120_000), pattern) == text
+
+
+@given(st.datetimes(min_value=datetime(1, 1, 1)))
+def test_what_a_pattern_writes_is_the_moment(moment: datetime) -> None:
+    assert written(moment, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS") == moment.isoformat(timespec="microseconds")
+
+
+def test_years_of_two_digits_are_those_of_this_century() -> None:
+    assert written(datetime(1999, 1, 2), "dd.MM.yy") is None
