@@ -1,6 +1,6 @@
 """Parquet and ORC: bytes of one file in, columns of text out, so that types are given in one place for all formats."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -58,9 +58,13 @@ def read_columnar(
         shapes = [shape_of_arrow(found) for found in [*schema.types, *(pa.string() for _ in partition)]]
         nested = {at: part for at, part in enumerate(declared) if part.base in ("array", "map", "struct")}
         match = match_fields(match, shapes, nested, wanted)
+        binary = {
+            at for own, at in enumerate(match.positions) if at is not None and declared[own].base == "binary"
+        }
         number = 1
         for batch in batches:
-            yield _parsed(_with_partition(batch, partition), match, number, declared, dict(typed))
+            plain_batch = _with_partition(_with_plain_types(batch, binary), partition)
+            yield _parsed(plain_batch, match, number, declared, dict(typed))
             number += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise UnreadableFile(f"not a complete {label} file ({error}); land the file again") from error
@@ -124,6 +128,30 @@ def _stripes(file: Any) -> Iterator[pa.RecordBatch]:
         stripe = file.read_stripe(number)
         for start in range(0, stripe.num_rows, BATCH_ROWS):
             yield stripe.slice(start, BATCH_ROWS)
+
+
+def _with_plain_types(batch: pa.RecordBatch, binary: Collection[int]) -> pa.RecordBatch:
+    """Return a batch whose columns are of types that everything here knows: a UUID is its text.
+
+    Args:
+        binary: Numbers of the columns that are declared as binary, where a UUID is its bytes.
+    """
+    arrays: list[Any] = []
+    columns: list[Any] = batch.columns
+    for at, values in enumerate(columns):
+        kind = values.type
+        if isinstance(kind, pa.BaseExtensionType):
+            is_text = kind.extension_name == "arrow.uuid" and at not in binary
+            values = _spelt(values) if is_text else values.storage
+        elif str(kind) == "binary_view":
+            # No function takes rows out of it.
+            values = pc.cast(values, pa.binary())
+        arrays.append(values)
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def _spelt(values: Any) -> TextArray:
+    return pa.array([None if item is None else str(item) for item in values.to_pylist()], pa.string())
 
 
 def _with_partition(batch: pa.RecordBatch, partition: Sequence[tuple[str, str | None]]) -> pa.RecordBatch:
@@ -254,6 +282,7 @@ def _leaves_changed(kind: Any, change: Callable[[Any], Any]) -> Any:
         return pa.struct([pa.field(field.name, _leaves_changed(field.type, change)) for field in fields])
     if pa.types.is_map(kind):
         return pa.map_(_leaves_changed(kind.key_type, change), _leaves_changed(kind.item_type, change))
-    if pa.types.is_list(kind):
+    if pa.types.is_nested(kind) and kind.num_fields == 1 and hasattr(kind, "value_type"):
+        # Lists of any kind, such as those of fixed size.
         return pa.list_(_leaves_changed(kind.value_type, change))
     return change(kind)
