@@ -1,5 +1,7 @@
 """Lineage over HTTP: the edges that lead to a dataset or column, or away from it; the files behind a version."""
 
+from dataclasses import asdict
+
 from landfall.api.reply import Reply
 from landfall.metadata.engine import Database
 from landfall.metadata.lineage import Direction
@@ -32,6 +34,4 @@ def show_files_behind(
 ) -> Reply:
     """Answer ``GET /api/lineage/files?of=DATASET&version=N``."""
     found = database.read(lambda connection: files_behind(connection, dataset, version=version, scope=scope))
-    return Reply(
-        200, {"dataset": dataset, "version": version, "files": [file.to_payload() for file in found]}
-    )
+    return Reply(200, {"dataset": dataset, "version": version, "files": [asdict(file) for file in found]})

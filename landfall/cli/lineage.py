@@ -1,5 +1,6 @@
 """`landfall lineage`: where a dataset or column comes from, what is made of it, and by which files and runs."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -97,6 +98,6 @@ def _show_files(context: typer.Context, subject: str, version: int | None, outpu
         .database()
         .read(lambda connection: files_behind(connection, subject, version=version))
     )
-    show_rows([file.to_payload() for file in found], _FILE_COLUMNS, output)
+    show_rows([asdict(file) for file in found], _FILE_COLUMNS, output)
     if len(found) == FILES_SHOWN:
         note(f"only the newest {FILES_SHOWN} files are shown")

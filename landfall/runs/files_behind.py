@@ -56,17 +56,6 @@ class FileBehind:
     landed_at: datetime
     run_id: str
 
-    def to_payload(self) -> dict[str, Any]:
-        """Return the file as API and command show it."""
-        return {
-            "file_id": self.file_id,
-            "dataset": self.dataset,
-            "url": self.url,
-            "size_bytes": self.size_bytes,
-            "landed_at": self.landed_at.isoformat(),
-            "run_id": self.run_id,
-        }
-
 
 def files_behind(
     connection: sa.Connection,

@@ -53,7 +53,7 @@ class Provenance:
     origins: tuple[Origin, ...]
 
     def to_payload(self) -> dict[str, Any]:
-        """Return the answer as API and command show it."""
+        """Return the answer as API and command show it, who write instants each in their way."""
         return {
             "subject": str(self.subject),
             "direction": str(self.direction),
@@ -67,9 +67,7 @@ class Provenance:
                 }
                 for link in self.links
             ],
-            "origins": [
-                {**asdict(origin), "published_at": origin.published_at.isoformat()} for origin in self.origins
-            ],
+            "origins": [asdict(origin) for origin in self.origins],
         }
 
 

@@ -73,7 +73,7 @@ class LevelReport:
         return f"{self.min_share:.4g} of runs succeed over {duration_text(self.window_s)}"
 
     def to_payload(self) -> dict[str, Any]:
-        """Return how it stands as API and command show it."""
+        """Return how it stands as API and command show it, who write instants each in their way."""
         return {
             "product": self.product,
             "name": self.name,
@@ -82,10 +82,10 @@ class LevelReport:
             "window_s": self.window_s,
             "min_share": self.min_share,
             "state": str(self.state),
-            "since": self.since.isoformat(),
+            "since": self.since,
             "age_s": None if self.age_s is None else round(self.age_s, 1),
             "share": None if self.share is None else round(self.share, 6),
-            "measured_at": None if self.measured_at is None else self.measured_at.isoformat(),
+            "measured_at": self.measured_at,
             "owner_team": self.owner_team,
             "owner_email": self.owner_email,
         }
