@@ -1,6 +1,5 @@
 """The kinds of value that a project's files hold, as annotated types with the fault each one raises."""
 
-import codecs
 import re
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -185,15 +184,16 @@ def _check_number(value: Any) -> Any:
 
 
 def _check_character(value: str) -> str:
-    if len(value.encode()) != 1:
-        message = f"'{value}' must be one ASCII character"
+    if len(value.encode()) != 1 or value in "\r\n":
+        message = f"'{value}' must be one ASCII character that ends no line"
         raise fault("LF1021", message, 'write one character in quotes; a tab is "\\t"')
     return value
 
 
 def _check_encoding(value: str) -> str:
     try:
-        codecs.lookup(value)
+        # Python knows encodings of other things than text, too, such as base64.
+        "".encode(value)
     except (LookupError, ValueError) as error:
         raise fault(
             "LF1021", f"encoding '{value}' is not known", "write utf-8, latin-1 or the like"

@@ -1,7 +1,8 @@
 """Checks of sources, and of the columns their files are read into."""
 
 from collections.abc import Mapping
-from typing import Final
+from itertools import combinations
+from typing import Any, Final
 
 from landfall.spec.draft import Draft
 from landfall.spec.landing_patterns import table_of
@@ -25,6 +26,8 @@ OPTIONS: Final[Mapping[FileFormat, frozenset[str]]] = {
 }
 # What reads a format in the engine's Python, where that is not part of every engine.
 PACKAGES: Final[Mapping[FileFormat, str]] = {FileFormat.AVRO: "fastavro", FileFormat.EXCEL: "openpyxl"}
+# What the characters of CSV are where a source does not say.
+_CHARACTERS: Final[Mapping[str, str]] = {"delimiter": ",", "quote": '"', "escape": "", "comment": ""}
 _MOMENTS = ("date", "timestamp", "timestamp_ntz")
 
 
@@ -59,10 +62,36 @@ def check_sources(draft: Draft, product: Product) -> None:
 
 def _check_options(draft: Draft, index: int, source: Source) -> None:
     file_format = source.format or FileFormat.CSV
+    if file_format is FileFormat.CSV:
+        _check_characters(draft, index, source.options)
     for option in source.options:
         if option not in OPTIONS[file_format]:
             message = f"option '{option}' means nothing for format {file_format.value}"
             draft.report(("sources", index, "options", option), "LF1030", message, "remove it")
+
+
+def _check_characters(draft: Draft, index: int, options: Mapping[str, Any]) -> None:
+    """Add to the draft which characters of a CSV source mean two things, so that no reader could tell them apart."""
+    at = ("sources", index, "options")
+    given = {name: str(options.get(name, usual) or "") for name, usual in _CHARACTERS.items()}
+    # A quote that escapes itself is a doubled one, which is read anyway.
+    apart = (pair for pair in combinations(given, 2) if pair != ("quote", "escape"))
+    for first, second in apart:
+        if given[first] and given[first] == given[second]:
+            named = second if second in options else first
+            message = f"{first} and {second} are the same character"
+            draft.report((*at, named), "LF1030", message, "change one of them")
+    if given["escape"] and given["escape"] != given["quote"]:
+        nulls = options.get("null_value", ())
+        for text in [nulls] if isinstance(nulls, str) else nulls:
+            if given["escape"] in text:
+                message = (
+                    f"null_value '{text}' holds the escape character, which is gone before it is compared"
+                )
+                remedy = (
+                    f"write it as files have it without the escape, '{text.replace(given['escape'], '')}'"
+                )
+                draft.report((*at, "null_value"), "LF1030", message, f"{remedy}, or leave escape out")
 
 
 def check_landed_columns(draft: Draft, index: int, dataset: Dataset, source: Source) -> None:

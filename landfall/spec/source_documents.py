@@ -41,8 +41,9 @@ def _check_pattern(value: str) -> str:
 
 
 def _check_separator(value: str) -> str:
-    if len(value) != 1 or value.isalnum():
-        message = f"'{value}' must be one character that is neither letter nor digit"
+    # A sign among the digits would be taken out of a number with the separators.
+    if len(value) != 1 or value.isalnum() or value in "+-":
+        message = f"'{value}' must be one character that is neither letter nor digit nor sign"
         raise fault("LF1021", message, "write one character in quotes")
     return value
 

@@ -57,9 +57,13 @@ def read_options(source: FilesInput) -> Options:
     faults = [f"unknown option '{name}'" for name in sorted(options.keys() - OPTIONS[source.format])]
     encoding = str(options.get("encoding") or "utf-8")
     try:
+        # Python knows encodings of other things than text, too, such as base64.
+        "".encode(encoding)
         encoding = codecs.lookup(encoding).name
-    except LookupError:
+    except (LookupError, ValueError):
         faults.append(f"encoding '{encoding}' is not known")
+    if options.get("thousands") in ("+", "-"):
+        faults.append("thousands is a sign")
     if options.get("decimal", ".") == options.get("thousands"):
         faults.append("decimal and thousands are the same character")
     if options.get("removed_rows", "reject") not in ("reject", "ignore"):
@@ -135,12 +139,20 @@ def _patterns(source: FilesInput) -> dict[int, str]:
 def _csv(options: Mapping[str, Any], nulls: tuple[str, ...], skip_lines: int, faults: list[str]) -> CsvLayout:
     quote = _character(options, "quote", '"', faults)
     escape = _character(options, "escape", None, faults)
+    escape = None if escape == quote else escape
+    delimiter = _character(options, "delimiter", ",", faults) or ","
+    comment = _character(options, "comment", None, faults)
+    characters = [item for item in (delimiter, quote, escape, comment) if item is not None]
+    if len(set(characters)) < len(characters):
+        faults.append("delimiter, quote, escape and comment must be different characters")
+    if escape is not None and any(escape in text for text in nulls):
+        faults.append("null_value holds the escape character, which is gone before it is compared")
     return CsvLayout(
         header=bool(options.get("header", True)),
-        delimiter=_character(options, "delimiter", ",", faults) or ",",
+        delimiter=delimiter,
         quote=quote,
-        escape=None if escape == quote else escape,
-        comment=_character(options, "comment", None, faults),
+        escape=escape,
+        comment=comment,
         null_values=nulls,
         multi_line=bool(options.get("multi_line", True)),
         skip_lines=skip_lines,
@@ -154,7 +166,7 @@ def _character(options: Mapping[str, Any], name: str, default: str | None, fault
     if value is None or value == "":
         return None
     text = "\t" if value == "\\t" else str(value)
-    if len(text.encode()) != 1:
-        faults.append(f"{name} {text!r} is not a single ASCII character")
+    if len(text.encode()) != 1 or text in "\r\n":
+        faults.append(f"{name} {text!r} is not a single ASCII character that ends no line")
         return default
     return text

@@ -124,3 +124,37 @@ def test_validation_and_runtime_know_the_same_options() -> None:
 
     assert declared == {file_format.value: options for file_format, options in RUNTIME_OPTIONS.items()}
     assert set(declared) == {file_format.value for file_format in FileFormat}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("{delimiter: '\"'}", "delimiter and quote are the same character"),
+        ("{comment: ','}", "delimiter and comment are the same character"),
+        ("{delimiter: ';', escape: ';'}", "delimiter and escape are the same character"),
+        ("{quote: '#', comment: '#'}", "quote and comment are the same character"),
+        ("{delimiter: '\n\n'}", "must be one ASCII character that ends no line"),
+        (r"{escape: '\', null_value: [NA, '\N']}", r"null_value '\N' holds the escape character"),
+        ("{thousands: '-'}", "'-' must be one character that is neither letter nor digit nor sign"),
+        ("{encoding: base64}", "encoding 'base64' is not known"),
+    ],
+)
+def test_options_by_which_a_file_could_be_read_in_two_ways_are_refused(
+    options: str, message: str, write_project: WriteProject
+) -> None:
+    root = write_project({PRODUCT_PATH: PRODUCT.replace("{header: true}", options)})
+
+    _, faults = check_products(root)
+
+    assert [message in fault.message for fault in faults] == [True]
+
+
+@pytest.mark.parametrize("options", ["{quote: '\"', escape: '\"'}", "{quote: '', comment: '\"'}"])
+def test_a_quote_that_escapes_itself_or_is_turned_off_is_no_conflict(
+    options: str, write_project: WriteProject
+) -> None:
+    root = write_project({PRODUCT_PATH: PRODUCT.replace("{header: true}", options)})
+
+    _, faults = check_products(root)
+
+    assert faults == ()
