@@ -13,20 +13,38 @@ import pyarrow as pa
 from spark_runtime.readers.records import UnreadableFile
 
 CHUNK_BYTES = 4 << 20
-PACKED = (".zip", ".gz", ".bz2", ".xz")
+PACKED = (".zip", ".gz", ".bz2", ".xz", ".zst")
 """How the names of files end, in small letters, that are not what is in them."""
+_NOT_UNPACKED = (
+    ".tar",
+    ".tar.gz",
+    ".tgz",
+    ".tar.bz2",
+    ".tar.xz",
+    ".tar.zst",
+    ".7z",
+    ".rar",
+    ".lz4",
+    ".snappy",
+    ".br",
+)
 
 
 def open_members(name: str, content: pa.Buffer) -> Iterator[Iterator[bytes]]:
     """Yield each data file inside a landed file as chunks of bytes; a plain file is its own only member.
 
-    Compression follows the name: ``.gz``, ``.bz2``, ``.xz``, ``.zip``. Folders and the metadata that macOS
+    Compression follows the name: ``.gz``, ``.bz2``, ``.xz``, ``.zst``, ``.zip``. Folders and the metadata that macOS
     adds to a zip are passed over.
 
     Raises:
-        UnreadableFile: The archive is broken, cut off or encrypted; also while the chunks are read.
+        UnreadableFile: The archive is broken, cut off, encrypted, or none that is unpacked; also while the chunks are
+            read.
     """
     lowered = name.lower()
+    if lowered.endswith(_NOT_UNPACKED):
+        # In an encoding that knows every byte it would be read as rows of nonsense.
+        ending = max((ending for ending in _NOT_UNPACKED if lowered.endswith(ending)), key=len)
+        raise UnreadableFile(f"{ending} files are not unpacked; land one of {', '.join(PACKED)}")
     if lowered.endswith(".zip"):
         yield from _zip_members(content)
     elif lowered.endswith(".gz"):
@@ -35,6 +53,8 @@ def open_members(name: str, content: pa.Buffer) -> Iterator[Iterator[bytes]]:
         yield _decompress(content, bz2.BZ2Decompressor, "bzip2")
     elif lowered.endswith(".xz"):
         yield _decompress(content, lzma.LZMADecompressor, "xz")
+    elif lowered.endswith(".zst"):
+        yield _expand(content)
     else:
         yield _slices(content)
 
@@ -128,6 +148,18 @@ def _inflate(content: pa.Buffer) -> Iterator[bytes]:
                     break
     if not inflater.eof:
         raise UnreadableFile("the gzip data ends too early: the file was cut off; land it again")
+
+
+def _expand(content: pa.Buffer) -> Iterator[bytes]:
+    """Decompress Zstandard, one frame after the other."""
+    if not content.size:
+        raise UnreadableFile("the zst data ends too early: the file was cut off; land it again")
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                yield chunk
+    except OSError as error:
+        raise UnreadableFile(f"not zst, damaged or cut off ({error}); land the file again") from error
 
 
 def _decompress(content: pa.Buffer, begin: Callable[[], Any], label: str) -> Iterator[bytes]:
