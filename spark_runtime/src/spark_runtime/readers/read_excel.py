@@ -48,8 +48,11 @@ def read_excel(content: pa.Buffer, layout: ExcelLayout, wanted: Wanted) -> Itera
     width = 0
     for number, cells in sheet_rows(content, layout):
         if match is None:
-            names = names_in(cells) if layout.header else [""] * len(cells)
             width = max((at + 1 for at, cell in enumerate(cells) if cell is not None), default=0)
+            if not layout.header:
+                # The last cells of the first row may be empty where those of later rows are not.
+                width = max(width, len(wanted.names))
+            names = names_in(cells) if layout.header else [""] * width
             match = match_columns(
                 names[:width],
                 wanted
@@ -111,6 +114,8 @@ def _take(
     values = [None if value in layout.null_values else value for value in values]
     values += [None] * (width - len(values))
     extra = {name: values[at] for name, at in match.extra if values[at] is not None}
+    if rows.wanted.extra == "keep":
+        extra |= {f"_c{at}": value for at, value in enumerate(values) if at >= width and value is not None}
     rows.add([None if at is None else values[at] for at in match.positions], number, extra)
 
 
