@@ -15,6 +15,7 @@ from spark_runtime.empty_frames import empty_frame
 from spark_runtime.frame import Frame
 from spark_runtime.held_spec import Held
 from spark_runtime.job import Job, log
+from spark_runtime.lookups import Lookup
 from spark_runtime.quarantine import (
     DISCARDED,
     QUARANTINE_TYPES,
@@ -26,7 +27,7 @@ from spark_runtime.quarantine import (
     quarantine_rows,
     replace_quarantined,
 )
-from spark_runtime.references import Looked, look_up
+from spark_runtime.references import look_up
 from spark_runtime.result import ReleasedFrom
 from spark_runtime.rule_spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.rules import UniqueTest
@@ -80,14 +81,14 @@ def look_up_published(
     columns: Sequence[StagedColumn],
     unique: Sequence[UniqueTest],
     keep: Callable[[DataFrame], DataFrame],
-) -> Looked:
-    """Return tests that no row has a key that is published already, for rows that come after the others.
+) -> tuple[Lookup, ...]:
+    """Return what to look up so that no row has a key that is published already, for rows that come after the others.
 
     Args:
         df: Rows that hold the sources of ``columns``.
     """
     if not unique or job.tables.types(job.spec.output.uri) is None:
-        return Looked(df, (), ())
+        return ()
     # Rows of an earlier attempt are these rows; rows of runs that came to nothing are taken away.
     gone = is_one_of(RUN_COLUMN, (job.spec.run_id, *job.spec.output.discard_runs))
     published = job.tables.read(job.spec.output.uri).where(f"NOT {gone}")
@@ -102,12 +103,16 @@ def look_up_published(
         config = {"columns": list(test.keys), "references": name}
         rules.append(Rule(name, Check.FORBIDDEN_VALUES, test.severity, config, test.filter))
         inputs[name] = Frame(found, test.keys)
-    looked = look_up(df, columns, rules, inputs, keep, flag="_lf_p")
-    tests = (
-        replace(test, reason=f"{rule.name}: a row with this {', '.join(one.keys)} is in the table")
-        for test, rule, one in zip(looked.tests, rules, unique, strict=True)
+    lookups = look_up(columns, rules, inputs, keep, flag="_lf_p")
+    return tuple(
+        replace(
+            lookup,
+            test=replace(
+                lookup.test, reason=f"{rule.name}: a row with this {', '.join(one.keys)} is in the table"
+            ),
+        )
+        for lookup, rule, one in zip(lookups, rules, unique, strict=True)
     )
-    return replace(looked, tests=tuple(tests))
 
 
 def write_judged(job: Job, held: Held, staged: Staged) -> None:

@@ -17,6 +17,7 @@ from spark_runtime.job import Job, log
 from spark_runtime.landed_files import comes_typed, knows_types, nested_of, read_landed_files, spelling_of
 from spark_runtime.landed_tables import Landed, landed_files_of
 from spark_runtime.large_texts import in_blocks
+from spark_runtime.lookups import Lookup, find_all
 from spark_runtime.publishing import publish_staged
 from spark_runtime.quarantine import before
 from spark_runtime.reader_options import null_texts, text_format
@@ -25,7 +26,6 @@ from spark_runtime.readers.nested import FENCE, NestedColumn
 from spark_runtime.readers.parse import nested_columns
 from spark_runtime.readers.records import DRIFTED
 from spark_runtime.readers.type_tree import type_tree
-from spark_runtime.references import Looked
 from spark_runtime.repairs import compile_repairs, repair_rows
 from spark_runtime.result import FileResult, FileStatus
 from spark_runtime.rule_spec import Rule
@@ -192,9 +192,9 @@ def _stage(
         told = {TOLD: Kept("string", "CAST(NULL AS string)")}
         origins = (*origins, TOLD, *(f"_lf_e{column.at}" for column in nested))
     repaired = repair_rows(records, columns, compile_repairs(rules, types), keep=origins)
-    looked = Looked(repaired.df, (), ())
+    lookups: tuple[Lookup, ...] = ()
     if job.spec.releases:
-        looked = look_up_published(job, repaired.df, repaired.columns, unique, keys.keep)
+        lookups = look_up_published(job, repaired.df, repaired.columns, unique, keys.keep)
     origin = Origin(
         kind="_lf_kind",
         file="_lf_file",
@@ -206,11 +206,11 @@ def _stage(
     )
     return stage(
         job,
-        looked.df,
+        find_all(repaired.df, lookups),
         repaired.columns,
-        (*tests, *looked.tests, *repaired.tests),
+        (*tests, *(lookup.test for lookup in lookups), *repaired.tests),
         unique,
-        carried=(*looked.found, *repaired.carried),
+        carried=(*(lookup.flag for lookup in lookups), *repaired.carried),
         kept={**repaired.kept, **told, **(KEPT if job.spec.releases else {})},
         origin=origin,
         keep=keys.keep,

@@ -1,79 +1,71 @@
-"""Rules on rows that look values up in another table: its keys are joined to the rows before they are tested.
+"""Rules on rows that look values up in another table, whose keys are joined to the rows before they are tested.
 
 The join is part of the one evaluation that stages the rows, because the other table may change while this job runs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import DataFrame, functions
+from pyspark.sql import DataFrame
 
 from spark_runtime.casts import canonical_type
 from spark_runtime.errors import RuleRefused
 from spark_runtime.frame import Frame, find_name
+from spark_runtime.lookups import Lookup
 from spark_runtime.rule_spec import Check, Rule
 from spark_runtime.sql import all_of, quoted
 from spark_runtime.staging import StagedColumn
 from spark_runtime.verdict import Test
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """Rows with what was found for them.
-
-    Attributes:
-        df: The rows, each once, and the columns ``found``.
-        found: One column per rule, true where the row's values are in the other table, else null.
-        tests: One test per rule, over the staged columns and ``found``.
-    """
-
-    df: DataFrame
-    found: tuple[str, ...]
-    tests: tuple[Test, ...]
-
-
 def look_up(
-    df: DataFrame,
     columns: Sequence[StagedColumn],
     rules: Sequence[Rule],
     inputs: Mapping[str, Frame],
     keep: Callable[[DataFrame], DataFrame],
     *,
     flag: str = "_lf_r",
-) -> Looked:
-    """Join the keys of other tables to rows and return the tests that they were found.
+) -> tuple[Lookup, ...]:
+    """Return what to look up for each of the rules.
 
     Args:
-        df: Rows that hold the sources of ``columns``.
+        columns: Columns of the rows.
         rules: Rules that look up: ``foreign_key``, and lists of values that stand in a table. A null among a row's
             values passes, as in SQL.
         inputs: The node's tables by name.
         keep: Writes the keys of another table aside, so that the engine knows how many they are.
-        flag: What the columns ``found`` begin with, where rows are looked up more than once.
+        flag: What the columns begin with that say what was found, where rows are looked up more than once.
 
     Raises:
         RuleRefused: A rule names a table or column that is not there, or compares text with something else.
     """
-    found, tests = [], []
+    found = []
     for at, rule in enumerate(rules):
         hit = f"{flag}{at}"
         own, keys = _compared(rule, columns, inputs)
-        aliases = [f"{hit}_k{number}" for number in range(len(own))]
+        aliases = tuple(f"{hit}_k{number}" for number in range(len(own)))
         known = keys.selectExpr(
             *(f"{quoted(name)} AS {alias}" for name, alias in zip(keys.columns, aliases, strict=True))
         )
         # Each key once, or a row would come back as often as its key is there.
         distinct = keep(known.where(all_of([f"{alias} IS NOT NULL" for alias in aliases])).distinct())
-        condition = all_of(
-            [f"({column.conversion.value}) = {alias}" for column, alias in zip(own, aliases, strict=True)]
+        names = tuple(column.name for column in own)
+        found.append(
+            Lookup(
+                names=names,
+                known=distinct.selectExpr("*", f"true AS {hit}"),
+                aliases=aliases,
+                flag=hit,
+                condition=all_of(
+                    [
+                        f"({column.conversion.value}) = {alias}"
+                        for column, alias in zip(own, aliases, strict=True)
+                    ]
+                ),
+                test=_test(rule, names, hit),
+            )
         )
-        df = df.join(
-            distinct.selectExpr("*", f"true AS {hit}"), on=functions.expr(condition), how="left"
-        ).drop(*aliases)
-        found.append(hit)
-        tests.append(_test(rule, [column.name for column in own], hit))
-    return Looked(df, tuple(found), tuple(tests))
+    return tuple(found)
 
 
 def _compared(

@@ -13,6 +13,8 @@ from time import perf_counter
 from pyspark.sql import DataFrame, functions
 
 from spark_runtime.job import Job
+from spark_runtime.lookups import Lookup, find_all, may_fail
+from spark_runtime.repeated_keys import INTEGERS, crowded_rows, few, repeated_keys
 from spark_runtime.rule_spec import Rule
 from spark_runtime.rules import UniqueTest
 from spark_runtime.sql import all_of, any_of, quoted
@@ -22,8 +24,6 @@ from spark_runtime.staging import (
     Rest,
     Staged,
     StagedColumn,
-    few,
-    repeated_keys,
     stage,
 )
 from spark_runtime.step_spec import Step, StepType
@@ -54,6 +54,8 @@ _FICKLE = re.compile(
     r"localtimestamp|unix_timestamp|input_file_\w+|over)\s*\(|\bcurrent_\w+|\w`?\.`?\w+`?\s*\(",
     re.IGNORECASE,
 )
+# From here on it pays to ask a table some questions about few columns before all columns are read.
+_MANY_ROWS = 500_000
 
 
 def can_be_read_again(steps: Sequence[Step], rules: Sequence[Rule]) -> bool:
@@ -77,7 +79,7 @@ def sift(
     tests: Sequence[Test],
     unique: Sequence[UniqueTest],
     *,
-    plain: DataFrame,
+    lookups: Sequence[Lookup],
     carried: Sequence[str],
     kept: Mapping[str, Kept],
     origin: Origin,
@@ -89,24 +91,33 @@ def sift(
     Takes what ``staging.stage`` takes, as far as ``can_be_sifted`` allows.
 
     Args:
-        plain: The rows of ``df`` without what was looked up for them.
+        tests: Declared rules on single rows, with those of ``lookups``.
+        lookups: What is looked up for the rows; ``df`` does not hold it.
         keep: Writes few rows aside, so that the engine knows how many they are.
     """
     started = perf_counter()
     values = {column.name: column.conversion.value for column in columns}
-    published = plain.selectExpr(*(f"{value} AS {quoted(name)}" for name, value in values.items()))
-    rows, flags = df, []
-    for at, test in enumerate(unique):
-        rows = _with_repeated(rows, published, test, values, f"_lf_d{at}", keep)
-        failing = f"(_lf_d{at} IS NOT NULL)"
-        if test.filter:
-            failing = f"(coalesce(({test.filter}), false) AND {failing})"
-        flags.append(Test(test.name, test.severity, failing, test.reason, test.filter))
-    everything = (*tests, *flags)
-    looked = [*carried, *(f"_lf_d{at}" for at in range(len(unique)))]
+    types = {column.name: column.type for column in columns}
+    typed = [f"{value} AS {quoted(name)}" for name, value in values.items()]
+    published = df.selectExpr(*typed)
+    total, filtered = _count(published, (*tests, *unique))
+    has_many = total >= _MANY_ROWS
+    repeated = [
+        _repeated(published, test, values, types, f"_lf_d{at}", keep, has_many=has_many)
+        for at, test in enumerate(unique)
+    ]
+    everything = (*tests, *(lookup.test for lookup in repeated))
+    looking_up = [lookup.test for lookup in lookups]
+    alone = [test for test in tests if test not in looking_up]
+    suspects = df
+    if (lookups or repeated) and has_many:
+        # Fewer rows share a key than refer to the same row of another table.
+        suspects = may_fail(df, values, types, alone, (*repeated, *lookups), carried=carried, keep=keep)
+    lookups = (*lookups, *repeated)
+    looked = [*carried, *(lookup.flag for lookup in lookups)]
     staged = stage(
         job,
-        rows,
+        find_all(suspects, lookups),
         columns,
         everything,
         carried=looked,
@@ -116,9 +127,8 @@ def sift(
         number=number,
         only_failing=True,
     )
-    total, filtered = _count(published, everything)
     key = next((test.keys for test in unique if test.filter is None), ())
-    tested = rows.selectExpr(*(f"{value} AS {quoted(name)}" for name, value in values.items()), *looked)
+    tested = find_all(df, lookups).selectExpr(*typed, *looked)
     passing = f"NOT ({any_of([test.failing for test in everything]) or 'false'})"
     rest = _without(published, tested.where(passing), staged, key) if key else tested.where(passing)
     rest = rest.selectExpr(*map(quoted, values))
@@ -144,25 +154,38 @@ def _without(published: DataFrame, passing: DataFrame, staged: Staged, key: Sequ
     return keyed.selectExpr(*names).union(passing.where(f"NOT ({has_key})").selectExpr(*names))
 
 
-def _with_repeated(
-    rows: DataFrame,
+def _repeated(
     published: DataFrame,
     test: UniqueTest,
     values: Mapping[str, str],
+    types: Mapping[str, str],
     flag: str,
     keep: Callable[[DataFrame], DataFrame],
-) -> DataFrame:
-    """Join, to rows whose key occurs more than once, a column ``flag`` that is not null there."""
-    keys = {key: f"{flag}_k{at}" for at, key in enumerate(test.keys)}
+    *,
+    has_many: bool,
+) -> Lookup:
+    """Return the keys that occur more than once, as what a row must not have."""
+    aliases = {key: f"{flag}_k{at}" for at, key in enumerate(test.keys)}
     conditions = [f"{quoted(key)} IS NOT NULL" for key in test.keys]
+    failing = f"({flag} IS NOT NULL)"
     if test.filter:
         conditions.append(f"coalesce(({test.filter}), false)")
-    repeated = repeated_keys(published.where(all_of(conditions)), keys, flag, keep)
-    condition = all_of([f"({values[key]}) = {alias}" for key, alias in keys.items()])
-    return rows.join(repeated, on=functions.expr(condition), how="left").drop(*keys.values())
+        failing = f"(coalesce(({test.filter}), false) AND {failing})"
+    rows = published.where(all_of(conditions))
+    if has_many and len(test.keys) == 1 and types[test.keys[0]] in INTEGERS:
+        rows = crowded_rows(rows, test.keys[0], keep)
+    return Lookup(
+        names=test.keys,
+        known=repeated_keys(rows, aliases, flag, keep),
+        aliases=tuple(aliases.values()),
+        flag=flag,
+        condition=all_of([f"({values[key]}) = {alias}" for key, alias in aliases.items()]),
+        test=Test(test.name, test.severity, failing, test.reason, test.filter),
+        are_own=True,
+    )
 
 
-def _count(published: DataFrame, tests: Sequence[Test]) -> tuple[int, dict[str, int]]:
+def _count(published: DataFrame, tests: Sequence[Test | UniqueTest]) -> tuple[int, dict[str, int]]:
     """Return how many rows there are, and how many of them each filter of a test lets through."""
     filters = {test.name: test.filter for test in tests if test.filter}
     if not filters:

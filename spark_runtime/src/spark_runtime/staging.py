@@ -15,6 +15,7 @@ from spark_runtime.casts import Conversion
 from spark_runtime.frame import find_name
 from spark_runtime.job import Job, log
 from spark_runtime.portable.dialect import Dialect
+from spark_runtime.repeated_keys import repeated_keys
 from spark_runtime.row_json import row_as_json
 from spark_runtime.rule_spec import Check, Severity
 from spark_runtime.rules import UniqueTest
@@ -501,33 +502,6 @@ def _flag_keys(
             df = df.selectExpr("*", f"{_as_flag(f'{compared} AND {number} > 1', checked)} AS {flag}")
         placed.append(PlacedTest(test.name, test.severity, test.reason, f"{flag} = 1", f"{flag} >= 0"))
     return df, placed
-
-
-def repeated_keys(
-    rows: DataFrame, aliases: Mapping[str, str], hit: str, keep: Callable[[DataFrame], DataFrame]
-) -> DataFrame:
-    """Return the keys that more than one of the rows has: the columns ``aliases``, and ``hit``, which is not null.
-
-    They are few, and joined to all rows wherever these are read. Searched for there, each time, they would be rows of
-    which nobody knows how many they are, and an engine would rather hold the others in memory.
-
-    Args:
-        rows: Have no null in a key.
-        aliases: New name of each column of the key.
-    """
-    keys = rows.selectExpr(*(f"{quoted(key)} AS {alias}" for key, alias in aliases.items()))
-    counted = keys.groupBy(*aliases.values()).agg(functions.expr("count(1)").alias(hit))
-    return few(keep(counted.where(f"{hit} > 1")), [*aliases.values()])
-
-
-def few(keys: DataFrame, names: Sequence[str]) -> DataFrame:
-    """Return rows without a null in the columns ``names`` as ones that are to be held in memory in a join.
-
-    The condition says nothing new, but Sail reckons that a fifth of the rows meets one it knows nothing about. It
-    reckons so of the other side as well, and would take these for too many to hold all of them beside each core, or
-    for more than the rows they are joined to.
-    """
-    return keys.where(all_of([f"{name} IS NOT NULL" for name in names]))
 
 
 def _as_flag(failed: str, checked: str) -> str:

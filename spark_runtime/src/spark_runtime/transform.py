@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
 
 from spark_runtime.casts import asked_for, canonical_type, to_declared
 from spark_runtime.column_spec import Column
@@ -18,6 +17,7 @@ from spark_runtime.held_spec import Held
 from spark_runtime.increments import read_increment, table_state
 from spark_runtime.input_spec import TableInput
 from spark_runtime.job import Job, log
+from spark_runtime.lookups import Lookup, find_all
 from spark_runtime.publishing import publish_directly, publish_staged
 from spark_runtime.references import look_up
 from spark_runtime.repairs import compile_repairs, repair_rows
@@ -100,7 +100,7 @@ class _Stagings:
         frame: Frame,
         columns: Sequence[StagedColumn],
         *rules: Any,
-        plain: DataFrame,
+        lookups: Sequence[Lookup],
         carried: Sequence[str],
         kept: Mapping[str, Kept],
     ) -> Staged:
@@ -111,7 +111,7 @@ class _Stagings:
             frame.df,
             columns,
             *rules,
-            plain=plain,
+            lookups=lookups,
             carried=carried,
             kept=kept,
             origin=origin,
@@ -265,8 +265,8 @@ def _write(
     releases = job.spec.releases
     if releases:
         rules = lenient(rules)
-    lookups = [rule for rule in rules if rule.looks_up]
-    tests, unique = compile_rules([rule for rule in rules if rule not in lookups], tested)
+    looking_up = [rule for rule in rules if rule.looks_up]
+    tests, unique = compile_rules([rule for rule in rules if rule not in looking_up], tested)
     around = Surroundings(job.started_at, job.spec.former_rows, inputs, job.dialect)
     table_rules = compile_table_rules(rules, tested, around)
     source = find_name("_source_file", frame.columns)
@@ -274,15 +274,15 @@ def _write(
     keep += ORIGIN if releases else ()
     repaired = repair_rows(frame.df, columns, compile_repairs(rules, tested), keep=keep)
     columns = list(repaired.columns)
-    looked = look_up(repaired.df, columns, lookups, inputs, stagings.keys.keep)
-    tests = (*tests, *looked.tests, *repaired.tests)
-    carried = (*looked.found, *repaired.carried)
+    lookups = look_up(columns, looking_up, inputs, stagings.keys.keep)
+    tests = (*tests, *(lookup.test for lookup in lookups), *repaired.tests)
     kept = dict(repaired.kept)
     if releases:
         kept |= KEPT
-        looked = look_up_published(job, looked.df, columns, unique, stagings.keys.keep)
-        tests, carried = (*tests, *looked.tests), (*carried, *looked.found)
-    frame = replace(frame, df=looked.df)
+        published = look_up_published(job, repaired.df, columns, unique, stagings.keys.keep)
+        tests = (*tests, *(lookup.test for lookup in published))
+        lookups = (*lookups, *published)
+    frame = replace(frame, df=repaired.df)
     mode = job.spec.output.write.mode
     extra, extra_types = added_columns(job)
     keep_contracts(job, tested | extra_types)
@@ -299,15 +299,11 @@ def _write(
         with job.findings.phase("check"):
             if mode in ONE_PASS and _may_be_sifted(job) and can_be_sifted(columns, unique):
                 staged = stagings.sift(
-                    frame,
-                    columns,
-                    tests,
-                    unique,
-                    plain=repaired.df,
-                    carried=carried,
-                    kept=kept,
+                    frame, columns, tests, unique, lookups=lookups, carried=repaired.carried, kept=kept
                 )
             else:
+                carried = (*repaired.carried, *(lookup.flag for lookup in lookups))
+                frame = replace(frame, df=find_all(frame.df, lookups))
                 staged = stagings.stage(frame, columns, tests, unique, carried=carried, kept=kept)
             tally = count_staged(staged, declared=job.spec.rules)
             verdicts = judge_table(staged, table_rules, around, rejected=tally.rejected)

@@ -21,7 +21,9 @@ RULES = [
     rule("small_here", "range", "warn", filter="region = 'r1'", column="amount", max=5),
     rule("odd", "expression", "warn", expression="id % 2 = 1"),
     rule("known", "foreign_key", columns=["region"], references="regions"),
+    rule("not_barred", "forbidden_values", "warn", column="id", references="barred", to=["id"]),
 ]
+INPUTS = ("orders", "regions", "barred")
 UNIQUE = rule("one_each", "unique", columns=["key"])
 # Lets every row pass, and forbids a second look.
 LOT = rule("lot", "expression", expression="rand() >= 0")
@@ -31,9 +33,11 @@ LOT = rule("lot", "expression", expression="rand() >= 0")
 def shop(bench: Workbench) -> Workbench:
     bench.save("orders", ROWS)
     bench.save("regions", "SELECT * FROM VALUES ('r0'), ('r1'), ('r1') AS t(region)")
+    bench.save("barred", "SELECT * FROM VALUES (3L), (17L), (17L), (NULL) AS t(id)")
     return bench
 
 
+@pytest.mark.parametrize("many", [1, 1_000_000], ids=["many", "few"])
 @pytest.mark.parametrize(
     "more",
     [
@@ -42,13 +46,17 @@ def shop(bench: Workbench) -> Workbench:
         [UNIQUE | {"severity": "warn"}],
         [UNIQUE | {"filter": "region = 'r0'"}],
         [rule("pairs", "unique", columns=["amount", "region"], filter="id < 20"), UNIQUE],
+        [rule("names", "unique", columns=["region"], filter="id < 3")],
     ],
 )
-def test_a_second_look_publishes_what_staging_would(shop: Workbench, more: list[dict[str, Any]]) -> None:
+def test_a_second_look_publishes_what_staging_would(
+    shop: Workbench, more: list[dict[str, Any]], many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spark_runtime.sifting._MANY_ROWS", many)
     rules = [*RULES, *more]
 
-    seen_twice = shop.transform(rules=rules, inputs=("orders", "regions"), dataset="twice")
-    staged = shop.transform(rules=[*rules, LOT], inputs=("orders", "regions"), dataset="staged")
+    seen_twice = shop.transform(rules=rules, inputs=INPUTS, dataset="twice")
+    staged = shop.transform(rules=[*rules, LOT], inputs=INPUTS, dataset="staged")
 
     assert seen_twice["error"] is None
     assert counts(seen_twice) == counts(staged)
@@ -64,7 +72,7 @@ def test_an_input_that_moves_on_is_read_as_it_was(shop: Workbench, monkeypatch: 
 
     monkeypatch.setattr("spark_runtime.transform.publish_staged", move_on)
 
-    result = shop.transform(rules=[*RULES, UNIQUE], inputs=("orders", "regions"))
+    result = shop.transform(rules=[*RULES, UNIQUE], inputs=INPUTS)
 
     assert result["error"] is None
     assert counts(result)[0] == 500
