@@ -10,6 +10,8 @@ _SIMPLE = {
 }  # fmt: skip
 _DECIMALS = ("decimal", "dec", "numeric")
 KNOWN_TYPES = (*sorted(set(_SIMPLE.values())), "decimal(p,s)", "array<…>", "map<…,…>", "struct<name:type,…>")
+# Stands where a file says a type that there is not, so that nothing is found wrong with its column beside that.
+UNKNOWN_TYPE = "struct<unknown_type:string>"
 _TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[<>(),:])")
 _MAX_PRECISION = 38
 _MAX_DEPTH = 16

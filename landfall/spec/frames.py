@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from landfall.spec.column_types import UnknownTypeError, canonical_type
+from landfall.spec.column_types import UNKNOWN_TYPE, UnknownTypeError, canonical_type
 from landfall.spec.model import Column
 from landfall.spec.sql_text import DIALECT
 
@@ -32,7 +32,8 @@ class Frame:
 
     @classmethod
     def declared(cls, columns: Iterable[Column], *, has_load_columns: bool = False) -> "Frame":
-        return cls({column.name: column.type for column in columns}, has_load_columns)
+        types = {column.name: None if column.type == UNKNOWN_TYPE else column.type for column in columns}
+        return cls(types, has_load_columns)
 
     def __contains__(self, name: str) -> bool:
         return name.casefold() in self._names or (self.has_load_columns and name.casefold() in LOAD_COLUMNS)

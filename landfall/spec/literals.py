@@ -29,6 +29,33 @@ def key_problem(text: str, kind: str | None) -> str | None:
     return literal_problem(_of_text(text, kind), kind) and f"'{text}' is no value of type {kind}"
 
 
+def limit_problem(value: object, kind: str | None) -> str | None:
+    """Return why no value of a type can be compared with a limit, or an accepted value, of a rule.
+
+    A number may have digits that the column has not: no value is then equal to it, but each is more or less. Where
+    engines would cast the column instead, or not take the comparison at all, it is refused.
+    """
+    if kind is None or _is_comparable(value, kind):
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and kind == "string":
+        return f"{value!r} is a number and no text"
+    return f"{value!r} cannot be compared with {kind}"
+
+
+def _is_comparable(value: object, kind: str) -> bool:
+    if kind in ("string", "binary"):
+        return isinstance(value, str)
+    if kind in _WHOLE_BITS and isinstance(value, str):
+        return re.fullmatch(r"-?\d+", value) is not None
+    if kind in ("float", "double") and isinstance(value, str):
+        return re.fullmatch(r"-?(\d+(\.\d+)?([eE][+-]?\d+)?|Infinity)|NaN", value) is not None
+    if kind.startswith("decimal(") and isinstance(value, str):
+        return re.fullmatch(r"-?\d+(\.\d+)?", value) is not None
+    if kind in _WHOLE_BITS or kind in ("float", "double") or kind.startswith("decimal("):
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return kind in ("boolean", "date", "timestamp", "timestamp_ntz") and _fits(value, kind)
+
+
 def _of_text(text: str, kind: str) -> object:
     if kind == "boolean":
         return {"true": True, "false": False}.get(text)

@@ -7,6 +7,7 @@ from landfall.spec.column_types import canonical_type
 from landfall.spec.expression_columns import misplaced_windows, ungrouped_columns
 from landfall.spec.faults import nearest_remedy
 from landfall.spec.frames import Frame
+from landfall.spec.literals import limit_problem
 from landfall.spec.model import Check, Measure, QualityRule, Repair
 from landfall.spec.sql_text import SqlProblem
 from landfall.spec.step_checks import (
@@ -22,6 +23,7 @@ from landfall.spec.value_steps import check_key, check_literal
 _OF_TEXT = frozenset({Check.LENGTH, Check.NOT_EMPTY, Check.PATTERN, Check.PARSEABLE})
 _MOMENTS = frozenset({"date", "timestamp", "timestamp_ntz"})
 _NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "float", "double"})
+_OF_VALUES = frozenset({Check.RANGE, Check.ACCEPTED_VALUES, Check.FORBIDDEN_VALUES})
 
 
 def check_rule(rule: QualityRule, frame: Frame | None, referenced: Frame | None, report: Report) -> None:
@@ -68,6 +70,38 @@ def _check_named_columns(rule: QualityRule, frame: Frame | None, report: Report)
         _check_kind(columns, frame, key, report, _MOMENTS, "a date or timestamp")
     if rule.check is Check.AGGREGATE and rule.config["measure"] in (Measure.SUM, Measure.AVG):
         _check_kind(columns, frame, key, report, _NUMBERS, "a number")
+    if rule.check in (Check.UNIQUE, Check.AGGREGATE, Check.FOREIGN_KEY):
+        # All columns break ties where only the first of some rows stays.
+        compared = [*columns, *frame] if rule.config.get("order_by") else columns
+        _refuse_maps(compared, frame, key, report)
+    if rule.check in _OF_VALUES or rule.config.get("measure") in (Measure.MIN, Measure.MAX):
+        _check_limits(rule.config, columns[0], frame, report)
+
+
+def _refuse_maps(names: Sequence[str], frame: Frame, key: str, report: Report) -> None:
+    """Engines that compare maps at all do not agree about it."""
+    for name in dict.fromkeys(names):
+        kind = frame.type_of(name)
+        if kind is not None and "map<" in kind:
+            message = f"column '{name}' is {kind}, and maps cannot be compared"
+            report((key,), SqlProblem("LF1029", message, "turn it into map_entries(…) in a step, or drop it"))
+            return
+
+
+def _check_limits(config: Mapping[str, Any], column: str, frame: Frame, report: Report) -> None:
+    """Check that limits and listed values are of the column's kind, or engines would cast the column to theirs."""
+    listed = enumerate(config.get("values") or ())
+    limits: list[tuple[Path, Any]] = [(("values", number), value) for number, value in listed]
+    limits += [((name,), config[name]) for name in ("min", "max") if config.get(name) is not None]
+    for at, value in limits:
+        problem = limit_problem(value, frame.type_of(column))
+        if problem is not None:
+            remedy = (
+                f"write '{value}' in quotes" if frame.type_of(column) == "string" else "write such a value"
+            )
+            report(
+                at, SqlProblem("LF1029", f"column '{column}' is {frame.type_of(column)}: {problem}", remedy)
+            )
 
 
 def _check_repair(rule: QualityRule, frame: Frame | None, report: Report) -> None:
@@ -136,12 +170,19 @@ def _check_reference(
     check_columns(other, referenced, (key,), report)
     for number, (mine, theirs) in enumerate(zip(own, other, strict=True)):
         kinds = (frame and frame.type_of(mine), referenced.type_of(theirs))
-        if None not in kinds and ("string" in kinds) and kinds[0] != kinds[1]:
+        if None not in kinds and len({_family(str(kind)) for kind in kinds}) > 1:
             message = (
                 f"column '{mine}' is {kinds[0]} and '{theirs}' of '{config['references']}' is {kinds[1]}"
             )
             at: Path = (key,) if single else (key, number)
             report(at, SqlProblem("LF1029", message, "cast one of them in a step"))
+
+
+def _family(kind: str) -> str:
+    """Return as what values of a type are compared with others."""
+    if kind in _NUMBERS or kind.startswith("decimal("):
+        return "number"
+    return "moment" if kind in _MOMENTS else kind
 
 
 def _check_totals(

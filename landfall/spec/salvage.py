@@ -7,6 +7,7 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from landfall.spec.column_types import UNKNOWN_TYPE
 from landfall.spec.yaml_source import Key, Location, Mark
 
 _LISTS = ("sources", "datasets", "transformations", "ports", "service_levels")
@@ -17,7 +18,6 @@ _PLACEHOLDERS: Mapping[str, Any] = {
     "name": "unknown",
     "owner": {"team": "unknown", "email": "unknown@unknown.example"},
 }
-_PLACEHOLDER_TYPE = "string"
 
 
 def without_faulty(
@@ -40,7 +40,7 @@ def without_faulty(
             case (str(section), int(index), "quality", int(number), *_):
                 dropped.add((section, index, "quality", number))
             case ("datasets", int(index), "columns", int(number), "type"):
-                sound["datasets"][index]["columns"][number]["type"] = _PLACEHOLDER_TYPE
+                sound["datasets"][index]["columns"][number]["type"] = UNKNOWN_TYPE
             case (str(section), int(index), *_) if section in _LISTS:
                 dropped.add((section, index))
             case (str(section), *_) if section in _PLACEHOLDERS:

@@ -57,7 +57,7 @@ class Parsed:
 @lru_cache(maxsize=16384)
 def read_expression(text: str) -> Parsed:
     """Return one SQL expression: a condition, a value, or a value with its alias."""
-    problem = _token_problem(text)
+    problem = _token_problem(text) or _ending_problem(text)
     if problem is not None:
         return Parsed(None, (problem,))
     try:
@@ -113,10 +113,27 @@ def _token_problem(text: str) -> SqlProblem | None:
         tokens = sqlglot.tokenize(text, read=DIALECT)
     except TokenError as error:
         return _syntax_problem(text, error)
+    if not tokens:
+        return SqlProblem("LF1050", "the SQL text is nothing but a comment", "write an expression")
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
         refused = _refused_token(text, token, following)
         if refused is not None:
             return SqlProblem("LF1053", *refused, line=token.line)
+    return None
+
+
+def _ending_problem(text: str) -> SqlProblem | None:
+    """Return what is wrong with the end of an expression, behind which the runtime goes on writing."""
+    last = sqlglot.tokenize(text, read=DIALECT)[-1]
+    behind = re.sub(r"/\*.*?\*/", "", text[last.end + 1 :], flags=re.DOTALL)
+    if re.search(r"--[^\n]*\Z", behind):
+        message = "a comment at the end of an expression takes away what comes behind it"
+        return SqlProblem(
+            "LF1053", message, "put the comment between /* and */, or behind a # of YAML", last.line
+        )
+    if last.token_type is TokenType.SEMICOLON:
+        message = "an expression cannot end with a semicolon"
+        return SqlProblem("LF1053", message, "leave it out", last.line)
     return None
 
 

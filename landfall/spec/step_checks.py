@@ -8,7 +8,7 @@ from sqlglot import exp
 from landfall.spec.expression_columns import misplaced_aggregates, misplaced_windows, unknown_columns
 from landfall.spec.faults import nearest_remedy
 from landfall.spec.fields import COLUMN_PATTERN
-from landfall.spec.frames import ColumnType, Frame
+from landfall.spec.frames import ColumnType, Frame, type_of_expression
 from landfall.spec.sql_text import SqlProblem, read_expression
 
 Path = tuple[str | int, ...]
@@ -77,6 +77,10 @@ def check_condition(text: str, frame: Frame | None, path: Path, report: Report, 
     """Report what is wrong in a condition, which is tested row by row and so neither sums up nor looks around."""
     tree = check_value(text, frame, path, report, where)
     if tree is not None:
+        kind = type_of_expression(tree, frame)
+        if kind not in (None, "boolean"):
+            message = f"{where} is a condition, and this is {kind}"
+            report(path, SqlProblem("LF1030", message, "compare it with something, as in x > 0"))
         for problem in (*misplaced_aggregates(tree, where), *misplaced_windows(tree, where)):
             report(path, problem)
 

@@ -44,6 +44,24 @@ def typed_key(text: str, kind: str) -> str:
     return typed_literal(value, kind)
 
 
+def is_comparable(value: object, kind: str) -> bool:
+    """Return whether values of a type can be compared with one from JSON as what they are.
+
+    Engines would cast a column of text to a number, for example, or count the days of a date.
+    """
+    if kind in {"string", "binary"}:
+        return isinstance(value, str)
+    if kind in _WHOLE_BITS and isinstance(value, str):
+        return re.fullmatch(r"-?\d+", value) is not None
+    if kind in {"float", "double"} and isinstance(value, str):
+        return re.fullmatch(r"-?(\d+(\.\d+)?([eE][+-]?\d+)?|Infinity)|NaN", value) is not None
+    if kind.startswith("decimal(") and isinstance(value, str):
+        return _NUMBER.fullmatch(value) is not None
+    if kind in _WHOLE_BITS or kind in {"float", "double"} or kind.startswith("decimal("):
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return kind in {"boolean", "date", "timestamp", "timestamp_ntz"} and _text_of(value, kind) is not None
+
+
 def _text_of(value: object, kind: str) -> str | None:
     if kind == "string":
         return value if isinstance(value, str) else None

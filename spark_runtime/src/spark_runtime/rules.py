@@ -1,6 +1,6 @@
 """Quality rules as SQL: each becomes a condition under which a row fails, or a search for repeated keys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from spark_runtime.casts import asked_for
 from spark_runtime.errors import RuleRefused, UnsupportedOption
 from spark_runtime.frame import find_name
+from spark_runtime.literals import is_comparable
 from spark_runtime.patterns import PATTERNS
 from spark_runtime.portable import ascii_classes
 from spark_runtime.portable.dialect import Dialect, Different
@@ -249,11 +250,13 @@ _CONDITIONS = {
 
 def _unique(rule: Rule, types: Mapping[str, str]) -> UniqueTest:
     keys = tuple(_columns(rule, types))
+    refuse_maps(rule, keys, types)
     keeps = None
     if rule.config.get("keep") == "first":
         order = rule.config.get("order_by")
         if not order:
             raise RuleRefused(f"rule '{rule.name}': keep: first needs order_by, or which row stays is chance")
+        refuse_maps(rule, types, types)
         rest = [quoted(name) for name in types if name not in keys]
         keeps = ", ".join([*([order] if isinstance(order, str) else order), *rest])
     return UniqueTest(rule.name, rule.severity, keys, rule.filter, keeps)
@@ -288,20 +291,39 @@ def existing_column(rule: Rule, name: Any, types: Mapping[str, str]) -> str:
     return found
 
 
+def refuse_maps(rule: Rule, names: Iterable[str], types: Mapping[str, str]) -> None:
+    """Refuse to compare maps: Spark does not, and Sail takes the same entries in another order for another map.
+
+    Raises:
+        RuleRefused: A column is a map, or has one within.
+    """
+    for name in names:
+        if "map<" in types[name]:
+            raise RuleRefused(
+                f"rule '{rule.name}': column '{name}' is {types[name]}, and maps cannot be compared; turn it into "
+                "map_entries(…) in a step, or drop it"
+            )
+
+
 def typed_bound(value: object, kind: str, rule: Rule) -> str:
-    """Return the literal of a bound or value, typed as the column where the file could only write a text."""
-    try:
-        text = literal(value)
-    except ValueError as error:
-        raise RuleRefused(f"rule '{rule.name}': {error}") from error
-    if isinstance(value, str) and kind != "string":
-        return f"CAST({text} AS {kind})"
-    return _exact(value, kind) or text
+    """Return the literal of a bound or value, typed as the column where the file could only write a text.
+
+    Raises:
+        RuleRefused: Values of the column are not of its kind.
+    """
+    if not is_comparable(value, kind):
+        raise RuleRefused(f"rule '{rule.name}': {value!r} cannot be compared with {kind}")
+    exact = _exact(value, kind)
+    if exact is not None:
+        return exact
+    return (
+        f"CAST({literal(value)} AS {kind})" if isinstance(value, str) and kind != "string" else literal(value)
+    )
 
 
 def _exact(value: object, kind: str) -> str | None:
     """Return a number to compare a decimal with, digit by digit; as doubles engines compare them differently."""
-    if not kind.startswith("decimal") or isinstance(value, bool) or not isinstance(value, int | float):
+    if not kind.startswith("decimal") or not isinstance(value, int | float | str):
         return None
     precision, scale = (int(number) for number in kind[len("decimal(") : -1].split(","))
     number = Decimal(str(value))

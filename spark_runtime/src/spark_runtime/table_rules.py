@@ -20,7 +20,7 @@ from spark_runtime.frame import Frame, find_name, types_of
 from spark_runtime.portable.dialect import Dialect
 from spark_runtime.result import Limit, RuleResult, Stop
 from spark_runtime.rule_spec import TABLE_CHECKS, Check, Rule, Severity
-from spark_runtime.rules import existing_column, typed_bound
+from spark_runtime.rules import existing_column, refuse_maps, typed_bound
 from spark_runtime.sql import quoted
 from spark_runtime.staging import Staged
 from spark_runtime.totals import Limits, differ, totals_of
@@ -254,6 +254,7 @@ def _aggregate(rule: Rule, types: Mapping[str, str], _around: Surroundings) -> T
     measure = str(rule.config.get("measure"))
     if measure not in _MEASURES:
         raise RuleRefused(f"rule '{rule.name}': measure '{measure}' is not one of {', '.join(_MEASURES)}")
+    refuse_maps(rule, [column], types)
     kind = types[column]
     value, aggregate, bound_kind = _MEASURES[measure](quoted(column), kind)
     bounds = {

@@ -478,3 +478,38 @@ def test_bounds_of_decimals_hold_to_the_last_digit(
     assert result["error"] is None
     assert rule_counts(result) == {"r": (5, len(refused))}
     assert [row[0] for row in bench.rows("built", "id")] == [at for at in range(1, 6) if at not in refused]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        rule("r", "range", column="day", min=5),
+        rule("r", "range", column="day", min="2023-02-29"),
+        rule("r", "range", column="code", min=5),
+        rule("r", "range", column="flag", max=1),
+        rule("r", "accepted_values", column="code", values=[1, 2]),
+        rule("r", "accepted_values", column="id", values=["EUR"]),
+        rule("r", "accepted_values", column="tags", values=["a"]),
+        rule("r", "aggregate", "fail", column="code", measure="max", max=5),
+        rule("r", "aggregate", "fail", column="tags", measure="distinct", max=5),
+        rule("r", "unique", columns=["tags"]),
+        rule("r", "unique", columns=["id"], keep="first", order_by=["day"]),
+    ],
+    ids=str,
+)
+def test_what_engines_compare_differently_is_refused(bench: Workbench, wrong: dict[str, Any]) -> None:
+    bench.save(
+        "orders", "SELECT 1 AS id, 'a' AS code, date'2024-01-01' AS day, true AS flag, map('a', 1) AS tags"
+    )
+
+    result = bench.transform(rules=[wrong])
+
+    assert result["error"]["code"] == "LF4506"
+
+
+def test_a_limit_of_a_decimal_that_is_written_as_text_keeps_its_digits(bench: Workbench) -> None:
+    bench.save("orders", "SELECT CAST(x AS decimal(4,2)) AS x FROM VALUES (10.56), (10.57) AS t(x)")
+
+    result = bench.transform(rules=[rule("r", "range", column="x", max="10.567")])
+
+    assert counts(result) == (2, 1, 1)

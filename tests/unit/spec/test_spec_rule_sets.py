@@ -150,7 +150,7 @@ def test_a_faulty_set_is_told_once_and_its_uses_are_not(
 
 
 def test_an_unknown_parameter_is_told_in_the_set(write_project: WriteProject) -> None:
-    files = used("{rule_set: money, with: {column: amount}}")
+    files = used("{rule_set: money, with: {column: customer}}")
     files[SET_PATH] = SET.replace("${param.most}", "${param.msot}")
 
     assert faults_of(write_project, files) == [
