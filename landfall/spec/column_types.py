@@ -12,6 +12,18 @@ _DECIMALS = ("decimal", "dec", "numeric")
 KNOWN_TYPES = (*sorted(set(_SIMPLE.values())), "decimal(p,s)", "array<…>", "map<…,…>", "struct<name:type,…>")
 # Stands where a file says a type that there is not, so that nothing is found wrong with its column beside that.
 UNKNOWN_TYPE = "struct<unknown_type:string>"
+_NESTED = frozenset({"array", "map", "struct"})
+_NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "float", "double", "decimal"})
+_MOMENTS = frozenset({"date", "timestamp", "timestamp_ntz"})
+# As Spark with ANSI has them, but for what is or becomes text.
+_CASTS = {
+    "number": ("number", "boolean", "timestamp"),
+    "boolean": ("number", "boolean"),
+    "date": ("date", "timestamp", "timestamp_ntz"),
+    "timestamp": ("number", "date", "timestamp", "timestamp_ntz"),
+    "timestamp_ntz": ("date", "timestamp", "timestamp_ntz"),
+    "binary": ("binary",),
+}
 _TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[<>(),:])")
 _MAX_PRECISION = 38
 _MAX_DEPTH = 16
@@ -44,6 +56,31 @@ def canonical_type(text: str) -> str:
     result = reader.read_type(depth=0)
     reader.expect_end()
     return result
+
+
+def has_cast(actual: str, kind: str) -> bool:
+    """Return whether Spark has a cast between two types, each in its one spelling."""
+    base, target = (re.split(r"[<(]", name)[0] for name in (actual, kind))
+    if kind in (actual, "string"):
+        return True
+    if _NESTED & {base, target}:
+        return base == target
+    return base == "string" or _family(target) in _CASTS[_family(base)]
+
+
+def are_compared(left: str, right: str) -> bool:
+    """Return whether Spark compares values of two types, each in its one spelling; a text is read as the other."""
+    if "map<" in left + right:
+        return False
+    bases = [re.split(r"[<(]", name)[0] for name in (left, right)]
+    if left == right or ("string" in bases and not _NESTED & {*bases}):
+        return True
+    families = ["moment" if base in _MOMENTS else _family(base) for base in bases]
+    return families[0] == families[1]
+
+
+def _family(base: str) -> str:
+    return "number" if base in _NUMBERS else base
 
 
 def parts_inside(text: str) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from landfall.spec.column_types import are_compared
 from landfall.spec.expression_columns import misplaced_aggregates, misplaced_windows
 from landfall.spec.faults import nearest_remedy
 from landfall.spec.frames import Frame
@@ -25,6 +26,15 @@ def check_defaults(config: Mapping[str, Any], right: Frame | None, report: Repor
         problem = literal_problem(value, right.type_of(named[name]) if right is not None else None)
         if problem is not None:
             report(path, SqlProblem("LF1030", problem, "write a value of that type"))
+
+
+def check_key_types(pairs: Mapping[str, str], frame: Frame, right: Frame, report: Report) -> None:
+    """Report the pairs of key columns that Spark does not compare; Sail takes days of a date for a number."""
+    for mine, theirs in pairs.items():
+        own, other = frame.type_of(mine), right.type_of(theirs)
+        if own is not None and other is not None and not are_compared(own, other):
+            message = f"column '{mine}' is {own} and '{theirs}' of the other input is {other}"
+            report(("on",), SqlProblem("LF1030", message, "cast one of them in a step before"))
 
 
 def check_join_condition(

@@ -6,10 +6,15 @@ from typing import Any
 
 from sqlglot import exp
 
-from landfall.spec.column_types import canonical_type
+from landfall.spec.column_types import canonical_type, has_cast
 from landfall.spec.expression_columns import misplaced_aggregates, misplaced_windows, ungrouped_columns
 from landfall.spec.frames import ColumnType, Frame, type_of_expression
-from landfall.spec.input_steps import check_defaults, check_join_condition, check_set_operation
+from landfall.spec.input_steps import (
+    check_defaults,
+    check_join_condition,
+    check_key_types,
+    check_set_operation,
+)
 from landfall.spec.model import Step, StepType
 from landfall.spec.python_steps import python_frame
 from landfall.spec.query_columns import query_frame
@@ -135,6 +140,8 @@ class _StepColumns:
             for name in names
         ):
             return None
+        if frame is not None and right is not None:
+            check_key_types(pairs, frame, right, report)
         if config.get("condition") is not None:
             check_join_condition(config["condition"], frame, right, config["with"], ("condition",), report)
         brought = config.get("columns")
@@ -232,11 +239,20 @@ class _StepColumns:
         types: dict[str, ColumnType] = {}
         for name, target in config.items():
             check_columns([name], frame, (name,), report)
-            types[name] = canonical_type(target["type"] if isinstance(target, Mapping) else target)
+            kind = types[name] = canonical_type(target["type"] if isinstance(target, Mapping) else target)
             has_format = isinstance(target, Mapping) and target.get("format") is not None
             if has_format and types[name] not in ("date", "timestamp", "timestamp_ntz"):
                 message = f"a format is for dates and timestamps, not for {types[name]}"
                 report((name,), SqlProblem("LF1030", message, "remove format:"))
+            actual = frame.type_of(name) if frame is not None else None
+            if actual is not None and has_format and actual != "string":
+                message = f"column '{name}' is {actual}, and a format says how text is read"
+                report((name,), SqlProblem("LF1030", message, "remove format:"))
+            elif actual is not None and not has_cast(actual, kind):
+                message = f"column '{name}' is {actual}, and there is no cast to {kind}"
+                report(
+                    (name,), SqlProblem("LF1030", message, "derive it by a function that says what is meant")
+                )
         if frame is None:
             return None
         return frame.with_columns({name: kind for name, kind in types.items() if name in frame})

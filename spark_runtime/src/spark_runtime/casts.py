@@ -156,11 +156,35 @@ def to_declared(column: str, actual: str, declared: str) -> Conversion:
         return from_text(column, declared)
     if declared == "string" or (actual, declared) in _WIDENINGS or actual in {"void", "null"}:
         return Conversion(f"CAST({column} AS {declared})", None)
+    _require_cast(actual, declared)
+    if is_nested(declared):
+        # A part that does not fit stops the node: tried, it would become a null that nobody sees.
+        return Conversion(f"CAST({column} AS {declared})", None)
     value = _try_cast(column, actual, declared)
     lost = f"({column} IS NOT NULL AND ({value}) IS NULL)"
     if declared in _INTEGERS and (actual in _FRACTIONS or actual.startswith("decimal")):
         lost = f"({column} IS NOT NULL AND coalesce({column} <> {value}, true))"
     return Conversion(value, lost)
+
+
+def _require_cast(actual: str, kind: str) -> None:
+    """Refuse what Spark has no cast for: Sail makes days of a number, for example, or null of all dates.
+
+    Raises:
+        UnsupportedOption: There is no such cast.
+    """
+    if is_nested(actual) or is_nested(kind):
+        has_cast = kind == "string" or actual.partition("<")[0] == kind.partition("<")[0]
+    else:
+        has_cast = _family(kind) in _CASTS[_family(actual)]
+    if not has_cast:
+        raise UnsupportedOption(
+            f"there is no cast from {actual} to {kind}; write a function that says what is meant"
+        )
+
+
+def _family(kind: str) -> str:
+    return "number" if kind in _INTEGERS | _FRACTIONS or kind.startswith("decimal") else kind
 
 
 def _try_cast(column: str, actual: str, kind: str) -> str:
@@ -185,6 +209,17 @@ _WIDENINGS = {
 } | {("date", "timestamp")}
 
 
+# As Spark with ANSI has them, but for what is text.
+_CASTS = {
+    "number": {"number", "boolean", "timestamp", "string"},
+    "boolean": {"number", "boolean", "string"},
+    "date": {"date", "timestamp", "timestamp_ntz", "string"},
+    "timestamp": {"number", "date", "timestamp", "timestamp_ntz", "string"},
+    "timestamp_ntz": {"date", "timestamp", "timestamp_ntz", "string"},
+    "binary": {"binary", "string"},
+}
+
+
 def asked_for(column: str, actual: str, target: str, pattern: str | None) -> Conversion:
     """Return the conversion of a ``cast`` step, which the product's author asked for: fractions may be cut.
 
@@ -201,5 +236,8 @@ def asked_for(column: str, actual: str, target: str, pattern: str | None) -> Con
     elif kind == "string" or canonical_type(actual) == kind or (canonical_type(actual), kind) in _WIDENINGS:
         return Conversion(f"CAST({column} AS {kind})", None)
     else:
+        _require_cast(canonical_type(actual), kind)
+        if is_nested(kind):
+            return Conversion(f"CAST({column} AS {kind})", None)
         value = _try_cast(column, canonical_type(actual), kind)
     return Conversion(value, f"({column} IS NOT NULL AND ({value}) IS NULL)")

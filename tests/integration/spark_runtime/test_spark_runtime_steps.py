@@ -221,3 +221,32 @@ def test_a_missing_table_is_named(shop: Workbench) -> None:
 
     assert (result["error"]["code"], result["error"]["kind"]) == ("LF4502", "definition")
     assert "nosuch" in result["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("value", "target"),
+    [
+        ("1", "date"),
+        ("1", "binary"),
+        ("date'2024-02-29'", "int"),
+        ("date'2024-02-29'", "double"),
+        ("timestamp'2024-02-29 10:00:00'", "boolean"),
+    ],
+)
+def test_what_spark_does_not_cast_is_refused(bench: Workbench, value: str, target: str) -> None:
+    bench.save("orders", f"SELECT {value} AS x")
+
+    asked = bench.transform({"cast": {"x": target}})
+    declared = bench.transform(columns=f"x {target}")
+
+    assert [result["error"]["code"] for result in (asked, declared)] == ["LF4505", "LF4505"]
+
+
+def test_a_part_that_cannot_be_cast_does_not_become_null(bench: Workbench) -> None:
+    bench.save("orders", "SELECT array('1', 'one') AS xs")
+
+    asked = bench.transform({"cast": {"xs": "array<int>"}})
+    declared = bench.transform(columns="xs array<int>")
+
+    assert [result["error"]["code"] for result in (asked, declared)] == ["LF4571", "LF4571"]
+    assert asked["error"]["kind"] == "data"

@@ -109,7 +109,10 @@ def test_a_delta_table_that_cannot_land_is_refused(
 def test_a_struct_that_cannot_hold_what_lands_is_refused(
     kind: str, drift: str, fault: str | None, write_project: WriteProject
 ) -> None:
-    text = product_of("json").replace("{name: customer, type: string", f'{{name: customer, type: "{kind}"', 1)
+    text = product_of("json").replace(
+        '{name: amount, type: "decimal(10,2)"', f'{{name: amount, type: "{kind}"', 1
+    )
+    text = text.replace("check: range, column: amount, min: 0", "check: not_null, columns: [amount]", 1)
     text = text.replace("    source: files\n", f"    source: files\n    schema_drift: {drift}\n", 1)
 
     _, faults = check_products(write_project({PRODUCT_PATH: text}))

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from landfall.spec.frames import Frame
+from landfall.spec.input_steps import check_key_types
 from landfall.spec.model import Step, StepType
 from landfall.spec.sql_text import SqlProblem
 from landfall.spec.step_checks import Path
@@ -352,3 +353,70 @@ def test_rows_with_maps_cannot_be_compared(kind: str, config: Any) -> None:
 def test_settings_that_contradict_each_other_are_refused(kind: str, config: Any, part: str) -> None:
     with pytest.raises(ValidationError, match=part):
         StepDocument.model_validate({kind: config})
+
+
+@pytest.mark.parametrize(
+    ("config", "fault"),
+    [
+        ({"placed_on": "int"}, "column 'placed_on' is date, and there is no cast to int"),
+        ({"placed_on": "boolean"}, "column 'placed_on' is date, and there is no cast to boolean"),
+        ({"id": "date"}, "column 'id' is int, and there is no cast to date"),
+        ({"id": "binary"}, "column 'id' is int, and there is no cast to binary"),
+        ({"is_paid": "timestamp"}, "column 'is_paid' is boolean, and there is no cast to timestamp"),
+        ({"xs": "int"}, "column 'xs' is array<int>, and there is no cast to int"),
+        ({"customer": "array<int>"}, "column 'customer' is string, and there is no cast to array<int>"),
+        (
+            {"id": {"type": "date", "format": "yyyyMMdd"}},
+            "column 'id' is int, and a format says how text is read",
+        ),
+    ],
+    ids=str,
+)
+def test_a_cast_that_there_is_not_is_told(config: dict[str, Any], fault: str) -> None:
+    _, found = run("cast", config)
+
+    assert [(code, message) for _, code, message in found] == [("LF1030", fault)]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"id": "boolean"},
+        {"id": "timestamp"},
+        {"amount": "int"},
+        {"placed_on": "timestamp"},
+        {"is_paid": "decimal(1,0)"},
+        {"xs": "array<bigint>"},
+        {"xs": "string"},
+        {"customer": "binary"},
+    ],
+    ids=str,
+)
+def test_a_cast_that_there_is_passes(config: dict[str, Any]) -> None:
+    assert run("cast", config)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "is_told"),
+    [
+        ("date", "int", True),
+        ("boolean", "int", True),
+        ("timestamp", "bigint", True),
+        ("map<string,int>", "map<string,int>", True),
+        ("array<int>", "int", True),
+        ("array<int>", "string", True),
+        ("date", "timestamp", False),
+        ("int", "decimal(10,2)", False),
+        ("string", "bigint", False),
+        ("struct<a:int>", "struct<a:int>", False),
+    ],
+)
+def test_keys_of_a_join_are_of_kinds_that_are_compared(left: str, right: str, *, is_told: bool) -> None:
+    found: list[str] = []
+
+    def report(_path: Path, problem: SqlProblem) -> None:
+        found.append(problem.code)
+
+    check_key_types({"mine": "theirs"}, Frame({"mine": left}), Frame({"theirs": right}), report)
+
+    assert found == (["LF1030"] if is_told else [])
