@@ -276,16 +276,21 @@ def _has_limits(column: ColumnProfile) -> bool:
 def _bound(value: Any, rounding: str) -> Any:
     """Return a limit as YAML has it; fractions are rounded outwards to whole numbers, instants to days."""
     if isinstance(value, datetime | date):
-        return (
-            value.strftime("%Y-%m-%d") if rounding == ROUND_FLOOR or type(value) is date else _next_day(value)
-        )
+        return _day(value) if rounding == ROUND_FLOOR or type(value) is date else _next_day(value)
     if isinstance(value, float | Decimal):
         return int(Decimal(str(value)).to_integral_value(rounding))
     return value
 
 
+def _day(value: date) -> str:
+    # Not strftime, which writes the year 1 with one digit.
+    return date(value.year, value.month, value.day).isoformat()
+
+
 def _next_day(value: date) -> str:
-    return date.fromordinal(min(value.toordinal() + 1, date.max.toordinal())).isoformat()
+    if value.toordinal() == date.max.toordinal():
+        return f"{date.max} 23:59:59.999999"
+    return date.fromordinal(value.toordinal() + 1).isoformat()
 
 
 def _rounded_up(share: float) -> float:

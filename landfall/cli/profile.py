@@ -1,5 +1,6 @@
 """`landfall profile`: quality rules that the rows of a table suggest."""
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -78,4 +79,10 @@ def _flow(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_flow, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    # What YAML takes only as an escape, and what product files take for a variable.
+    text = re.sub("[\x7f-\x9f\ufeff\ufffe\uffff]", _escaped, json.dumps(value, ensure_ascii=False))
+    return text.replace("${", "$${")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"

@@ -31,7 +31,10 @@ ROWS = """
         CASE WHEN id = 5 THEN double('NaN') ELSE CAST(id AS double) END AS odd, CAST(id - 100 AS float) * 1.5F AS part,
         date_add(date'1582-10-01', CAST(id % 28 AS int)) AS day, CASE WHEN id % 2 = 0 THEN ' ' END AS note,
         timestamp'1969-12-31 23:59:59.5' + make_dt_interval(CAST(id % 28 AS int)) AS moment,
-        9223372036854775807 - id AS large, CAST(NULL AS int) AS nothing, one.text AS code
+        9223372036854775807 - id AS large, CAST(NULL AS int) AS nothing, one.text AS code,
+        CASE WHEN id % 2 = 0 THEN date'0001-01-01' ELSE date'9999-12-31' END AS era,
+        CASE WHEN id % 2 = 0 THEN timestamp'0001-01-02 00:00:00' ELSE timestamp'9999-12-31 23:59:59.5' END AS ages,
+        CASE WHEN id % 2 = 0 THEN '${var.x}' ELSE '\x7f\ufeff' END AS sign
     FROM range(200) CROSS JOIN (SELECT '123e4567-e89b-12d3-a456-426614174000' AS text) AS one
 """
 PRODUCT = """\
