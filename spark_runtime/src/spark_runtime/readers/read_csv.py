@@ -144,6 +144,9 @@ def _parse(
     text = b"".join(piece for piece, _ in pieces)
     if not text.strip(b"\r\n"):
         return Parsed((), tuple(refused))
+    if not text.endswith((b"\n", b"\r")):
+        # An empty field right at the end of the text would count as quoted if the one before it is.
+        text += b"\n"
     ragged: list[arrow_csv.InvalidRow] = []
 
     def refuse(row: arrow_csv.InvalidRow) -> Literal["skip"]:
