@@ -11,7 +11,7 @@ from spark_runtime.readers.nested import NestedColumn, Spelling, as_nested
 from spark_runtime.readers.read_csv import header_names, read_csv
 from spark_runtime.readers.read_json import read_json_document, read_json_lines
 from spark_runtime.readers.read_xml import XmlLayout, read_xml
-from spark_runtime.readers.records import Parsed, UnreadableFile, Wanted
+from spark_runtime.readers.records import Further, Parsed, UnreadableFile, Wanted
 
 LAYOUT = CsvLayout(header=True, delimiter=",", quote='"', escape=None, comment=None, null_values=())
 WANTED = Wanted(("id", "name"))
@@ -130,3 +130,22 @@ def test_elements_that_are_marked_or_written_as_null_are_null() -> None:
     content = b"<rows xmlns:xsi='u'><row><id xsi:nil='true'/><name>NA</name></row></rows>"
 
     assert xml_rows(content, XmlLayout("row", None, frozenset({"NA"}))) == ([(None, None)], [])
+
+
+@pytest.mark.parametrize("extra", ["refuse", "keep"])
+@pytest.mark.parametrize("name", ["id", "other"])
+def test_a_line_nested_deeper_than_can_be_told_is_refused_alone(name: str, extra: Further) -> None:
+    deep = f'{{"{name}":' + "[" * 900 + "]" * 900 + "}"
+    content = f'{{"id":1}}\n{deep}\n{{"id":2}}\n'.encode()
+
+    rows, refused = gathered(read_json_lines(iter([content]), Wanted(("id",), extra=extra)))
+
+    assert rows == [("1",), ("2",)]
+    assert [text for text, _ in refused] == [deep]
+
+
+def test_a_document_nested_deeper_than_can_be_told_is_rejected() -> None:
+    content = b'[{"id":' + b"[" * 900 + b"]" * 900 + b"}]"
+
+    with pytest.raises(UnreadableFile, match="nested too deeply"):
+        gathered(read_json_document(iter([content]), WANTED))

@@ -1,5 +1,8 @@
 """Packed files: what is in them comes out, and what cannot be unpacked is never taken for text."""
 
+import io
+import zipfile
+
 import pyarrow as pa
 import pytest
 
@@ -29,3 +32,14 @@ def test_zstandard_that_is_not_whole_is_rejected(content: bytes) -> None:
 def test_an_archive_that_is_not_unpacked_is_rejected_by_its_name(ending: str) -> None:
     with pytest.raises(UnreadableFile, match=rf"^{ending} files are not unpacked"):
         unpacked(f"a.csv{ending}", b"id\n1\n")
+
+
+def test_a_damaged_member_of_a_zip_is_rejected_however_it_is_packed() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.csv", b"id\n1\n")
+    content = bytearray(out.getvalue())
+    content[45] ^= 255
+
+    with pytest.raises(UnreadableFile, match="cannot be unpacked"):
+        unpacked("a.zip", bytes(content))

@@ -15,6 +15,7 @@ from spark_runtime.readers.records import UnreadableFile
 CHUNK_BYTES = 4 << 20
 PACKED = (".zip", ".gz", ".bz2", ".xz", ".zst")
 """How the names of files end, in small letters, that are not what is in them."""
+_UNZIPPING = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 _NOT_UNPACKED = (
     ".tar",
     ".tar.gz",
@@ -119,7 +120,7 @@ def _unzip(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]
             while chunk := stream.read(CHUNK_BYTES):
                 yield chunk
     # RuntimeError is how the library reports a member that needs a password.
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
+    except (*_UNZIPPING, EOFError, RuntimeError, NotImplementedError, OSError) as error:
         raise UnreadableFile(
             f"'{member.filename}' in the zip archive cannot be unpacked ({error})"
         ) from error

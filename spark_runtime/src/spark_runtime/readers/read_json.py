@@ -60,7 +60,10 @@ def read_json_document(chunks: Iterator[bytes], wanted: Wanted) -> Iterator[Pars
     del text
     reader = _Objects(wanted)
     for number, item in enumerate(document if isinstance(document, list) else [document], 1):
-        reader.read(item, number, as_json(item))
+        try:
+            reader.read(item, number, as_json(item))
+        except RecursionError as error:
+            raise UnreadableFile(f"a value of object {number} is nested too deeply") from error
         if len(reader.rows) >= BATCH_RECORDS:
             yield reader.rows.take()
     yield reader.rows.take()
@@ -83,7 +86,10 @@ class _Objects:
         except (ValueError, RecursionError) as error:
             self.rows.refuse(text, f"not JSON: {error}", number)
             return
-        self.read(document, number, text)
+        try:
+            self.read(document, number, text)
+        except RecursionError:
+            self.rows.refuse(text, "a value is nested too deeply", number)
 
     def read(self, document: Any, number: int, text: str) -> None:
         if not isinstance(document, dict):

@@ -143,9 +143,11 @@ class Rows:
     refused: list[RefusedRecord] = field(default_factory=list)
 
     def add(self, values: list[str | None], line: int, extra: dict[str, Any] | None = None) -> None:
+        # First what may fail, so that the three stay of one length.
+        kept = as_json(extra) if extra else None
         self.values.append(values)
         self.lines.append(line)
-        self.extra.append(as_json(extra) if extra else None)
+        self.extra.append(kept)
 
     def refuse(self, text: str, reason: str, line: int | None) -> None:
         self.refused.append(RefusedRecord(as_sound(text), as_sound(reason), line))
