@@ -7,7 +7,7 @@ are read at one version, nothing draws lots), the first look keeps what fails, a
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 from pyspark.sql import DataFrame, functions
@@ -100,8 +100,9 @@ def sift(
     types = {column.name: column.type for column in columns}
     typed = [f"{value} AS {quoted(name)}" for name, value in values.items()]
     published = df.selectExpr(*typed)
-    total, filtered = _count(published, (*tests, *unique))
-    has_many = total >= _MANY_ROWS
+    key = next((test.keys for test in unique if test.filter is None), ())
+    counted = _count(published, (*tests, *unique), key)
+    has_many = counted.rows >= _MANY_ROWS
     repeated = [
         _repeated(published, test, values, types, f"_lf_d{at}", keep, has_many=has_many)
         for at, test in enumerate(unique)
@@ -110,7 +111,8 @@ def sift(
     looking_up = [lookup.test for lookup in lookups]
     alone = [test for test in tests if test not in looking_up]
     suspects = df
-    if (lookups or repeated) and has_many:
+    # Spark compiles joins and tests to one loop, in which handing columns on costs nothing.
+    if (lookups or repeated) and has_many and not job.dialect.is_spark:
         # Fewer rows share a key than refer to the same row of another table.
         suspects = may_fail(df, values, types, alone, (*repeated, *lookups), carried=carried, keep=keep)
     lookups = (*lookups, *repeated)
@@ -127,19 +129,20 @@ def sift(
         number=number,
         only_failing=True,
     )
-    key = next((test.keys for test in unique if test.filter is None), ())
     tested = find_all(df, lookups).selectExpr(*typed, *looked)
-    passing = f"NOT ({any_of([test.failing for test in everything]) or 'false'})"
-    rest = _without(published, tested.where(passing), staged, key) if key else tested.where(passing)
+    passing = tested.where(f"NOT ({any_of([test.failing for test in everything]) or 'false'})")
+    rest = _without(published, passing, staged, key, all_have_one=not counted.keyless) if key else passing
     rest = rest.selectExpr(*map(quoted, values))
     return replace(
         staged,
-        rest=Rest(rest, total, filtered),
+        rest=Rest(rest, counted.rows, counted.filtered),
         seconds=perf_counter() - started,
     )
 
 
-def _without(published: DataFrame, passing: DataFrame, staged: Staged, key: Sequence[str]) -> DataFrame:
+def _without(
+    published: DataFrame, passing: DataFrame, staged: Staged, key: Sequence[str], *, all_have_one: bool
+) -> DataFrame:
     """Return the rows that do not lie staged, found by a key that no two rows share unless all of them are staged.
 
     A join with the few keys that fail is cheaper than testing all rows again; rows without a key are tested again.
@@ -148,10 +151,13 @@ def _without(published: DataFrame, passing: DataFrame, staged: Staged, key: Sequ
     failing = staged.df.selectExpr(*(f"{quoted(name)} AS {alias}" for name, alias in aliases.items()))
     failing = few(failing, list(aliases.values()))
     condition = all_of([f"{quoted(name)} = {alias}" for name, alias in aliases.items()])
-    has_key = all_of([f"{quoted(name)} IS NOT NULL" for name in key])
     names = [quoted(name) for name in published.columns]
-    keyed = published.where(has_key).join(failing, on=functions.expr(condition), how="left_anti")
-    return keyed.selectExpr(*names).union(passing.where(f"NOT ({has_key})").selectExpr(*names))
+    # A row without a key has none of these.
+    keyed = published.join(failing, on=functions.expr(condition), how="left_anti").selectExpr(*names)
+    if all_have_one:
+        return keyed
+    has_key = all_of([f"{quoted(name)} IS NOT NULL" for name in key])
+    return keyed.where(has_key).union(passing.where(f"NOT ({has_key})").selectExpr(*names))
 
 
 def _repeated(
@@ -185,17 +191,21 @@ def _repeated(
     )
 
 
-def _count(published: DataFrame, tests: Sequence[Test | UniqueTest]) -> tuple[int, dict[str, int]]:
-    """Return how many rows there are, and how many of them each filter of a test lets through."""
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """How many rows there are, how many each filter of a test lets through, by its name, and how many have no key."""
+
+    rows: int
+    filtered: Mapping[str, int]
+    keyless: int
+
+
+def _count(published: DataFrame, tests: Sequence[Test | UniqueTest], key: Sequence[str]) -> _Counts:
     filters = {test.name: test.filter for test in tests if test.filter}
-    if not filters:
-        return published.count(), {}
-    counted = published.selectExpr(
-        "1L AS total",
-        *(f"CASE WHEN {text} THEN 1L ELSE 0L END AS f{at}" for at, text in enumerate(filters.values())),
-    )
-    names = ["total", *(f"f{at}" for at in range(len(filters)))]
-    sums = counted.agg(
-        *(functions.expr(f"coalesce(sum({name}), 0L)").alias(name) for name in names)
-    ).collect()[0]
-    return sums["total"], {name: sums[f"f{at}"] for at, name in enumerate(filters)}
+    met = [f"count(CASE WHEN {text} THEN 1 END) AS f{at}" for at, text in enumerate(filters.values())]
+    # Of one column a table knows how many values it has, without a look at them.
+    whole = f"CASE WHEN {all_of([f'{quoted(name)} IS NOT NULL' for name in key])} THEN 1 END"
+    keyed = quoted(key[0]) if len(key) == 1 else whole if key else "1"
+    found = published.selectExpr("count(1) AS total", f"count({keyed}) AS keyed", *met).collect()[0]
+    filtered = {name: found[f"f{at}"] for at, name in enumerate(filters)}
+    return _Counts(found["total"], filtered, found["total"] - found["keyed"])

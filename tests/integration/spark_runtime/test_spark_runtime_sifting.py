@@ -47,6 +47,8 @@ def shop(bench: Workbench) -> Workbench:
         [UNIQUE | {"filter": "region = 'r0'"}],
         [rule("pairs", "unique", columns=["amount", "region"], filter="id < 20"), UNIQUE],
         [rule("names", "unique", columns=["region"], filter="id < 3")],
+        [rule("both", "unique", columns=["key", "region"])],
+        [rule("ids", "unique", columns=["id"])],
     ],
 )
 def test_a_second_look_publishes_what_staging_would(
