@@ -17,6 +17,9 @@ from spark_runtime.sql import all_of, quoted
 from spark_runtime.staging import StagedColumn
 from spark_runtime.verdict import Test
 
+_NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "float", "double"})
+_MOMENTS = frozenset({"date", "timestamp", "timestamp_ntz"})
+
 
 def look_up(
     columns: Sequence[StagedColumn],
@@ -37,7 +40,7 @@ def look_up(
         flag: What the columns begin with that say what was found, where rows are looked up more than once.
 
     Raises:
-        RuleRefused: A rule names a table or column that is not there, or compares text with something else.
+        RuleRefused: A rule names a table or column that is not there, or compares values of two kinds.
     """
     found = []
     for at, rule in enumerate(rules):
@@ -85,14 +88,21 @@ def _compared(
     own = [by_name[_existing(rule, name, by_name)] for name in names]
     theirs = [_existing(rule, name, types, of=f" in {table}") for name in others]
     for column, name in zip(own, theirs, strict=True):
-        # Engines that compare text with a number convert one of them, and not all the same one.
+        # Engines that compare what is of two kinds convert one of them, and not all the same one.
         kind = types[name]
-        if (column.type == "string") != (kind == "string"):
+        if _compared_as(column.type) != _compared_as(kind):
             raise RuleRefused(
                 f"rule '{rule.name}': column '{column.name}' is {column.type} and '{name}' of {table} is {kind}; "
                 "cast one of them in a step"
             )
     return own, inputs[table].df.select(*theirs)
+
+
+def _compared_as(kind: str) -> str:
+    """Return what values of a type can be compared with: their like."""
+    if kind in _NUMBERS or kind.startswith("decimal("):
+        return "number"
+    return "moment" if kind in _MOMENTS else kind
 
 
 def _listed(rule: Rule, *keys: str) -> Any:

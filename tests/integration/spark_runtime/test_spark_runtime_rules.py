@@ -352,15 +352,19 @@ def test_a_foreign_key_on_a_computed_and_converted_column(shop: Workbench) -> No
         ({"references": "nosuch"}, "there is no input 'nosuch'"),
         ({"references": "codes", "to": ["nosuch"]}, "there is no column 'nosuch' in codes"),
         ({"references": "codes", "to": ["number"]}, "column 'code' is string and 'number' of codes is int"),
+        (
+            {"columns": ["id"], "references": "codes", "to": ["day"]},
+            "column 'id' is int and 'day' of codes is date",
+        ),
     ],
 )
 def test_a_foreign_key_that_leads_nowhere_is_refused(
     shop: Workbench, config: dict[str, Any], message: str
 ) -> None:
-    shop.save("codes", "SELECT 'a' AS code, 1 AS number")
+    shop.save("codes", "SELECT 'a' AS code, 1 AS number, date'1970-01-02' AS day")
 
     result = shop.transform(
-        rules=[rule("r", "foreign_key", columns=["code"], **config)], inputs=("orders", "codes")
+        rules=[rule("r", "foreign_key", **{"columns": ["code"], **config})], inputs=("orders", "codes")
     )
 
     assert result["error"]["kind"] == "definition"
