@@ -40,24 +40,27 @@ def few(keys: DataFrame, names: Sequence[str]) -> DataFrame:
     return keys.where(all_of([f"{name} IS NOT NULL" for name in names]))
 
 
+def lie_close(rows: int, lowest: int | None, highest: int | None) -> bool:
+    """Return whether integer keys of so many rows lie close enough to one another for ``crowded_rows``.
+
+    Args:
+        lowest: The lowest key; ``None`` if there is none.
+    """
+    if lowest is None or highest is None:
+        return False
+    return (highest - lowest) >> _SLOT_BITS <= rows // _KEYS_PER_SLOT
+
+
 def crowded_rows(rows: DataFrame, key: str, keep: Callable[[DataFrame], DataFrame]) -> DataFrame:
     """Return those of many rows whose integer key others may have, too.
 
-    A group for each key is as large as the column. Integers lie close to one another where they are counted up, and so
-    64 in a row are one group: it has as many rows as different keys, or one of them is repeated. Where they do not lie
-    close, all rows come back.
+    A group for each key is as large as the column. Where integers lie close to one another, 64 in a row are one group:
+    it has as many rows as different keys, or one of them is repeated.
 
     Args:
         rows: Have no null in ``key``.
     """
     number = f"CAST({quoted(key)} AS bigint)"
-    counted = rows.selectExpr(f"{number} AS n").selectExpr(
-        "count(1) AS total", "min(n) AS lowest", "max(n) AS highest"
-    )
-    found = counted.collect()[0]
-    most_slots = found["total"] // _KEYS_PER_SLOT
-    if not found["total"] or (found["highest"] - found["lowest"]) >> _SLOT_BITS > most_slots:
-        return rows
     places = rows.selectExpr(
         f"shiftright({number}, {_SLOT_BITS}) AS _lf_slot",
         f"shiftleft(1L, CAST({number} & {(1 << _SLOT_BITS) - 1}L AS int)) AS _lf_place",

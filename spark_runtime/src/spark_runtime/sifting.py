@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, functions
 
 from spark_runtime.job import Job
 from spark_runtime.lookups import Lookup, find_all, may_fail
-from spark_runtime.repeated_keys import INTEGERS, crowded_rows, few, repeated_keys
+from spark_runtime.repeated_keys import INTEGERS, crowded_rows, few, lie_close, repeated_keys
 from spark_runtime.rule_spec import Rule
 from spark_runtime.rules import UniqueTest
 from spark_runtime.sql import all_of, any_of, quoted
@@ -101,20 +101,23 @@ def sift(
     typed = [f"{value} AS {quoted(name)}" for name, value in values.items()]
     published = df.selectExpr(*typed)
     key = next((test.keys for test in unique if test.filter is None), ())
-    counted = _count(published, (*tests, *unique), key)
+    alone = [test.keys[0] for test in unique if len(test.keys) == 1 and types[test.keys[0]] in INTEGERS]
+    counted = _count(published, (*tests, *unique), key, alone)
     has_many = counted.rows >= _MANY_ROWS
     repeated = [
-        _repeated(published, test, values, types, f"_lf_d{at}", keep, has_many=has_many)
+        _repeated(published, test, values, f"_lf_d{at}", keep, close=has_many and test.keys in counted.close)
         for at, test in enumerate(unique)
     ]
     everything = (*tests, *(lookup.test for lookup in repeated))
     looking_up = [lookup.test for lookup in lookups]
-    alone = [test for test in tests if test not in looking_up]
+    by_themselves = [test for test in tests if test not in looking_up]
     suspects = df
     # Spark compiles joins and tests to one loop, in which handing columns on costs nothing.
     if (lookups or repeated) and has_many and not job.dialect.is_spark:
         # Fewer rows share a key than refer to the same row of another table.
-        suspects = may_fail(df, values, types, alone, (*repeated, *lookups), carried=carried, keep=keep)
+        suspects = may_fail(
+            df, values, types, by_themselves, (*repeated, *lookups), carried=carried, keep=keep
+        )
     lookups = (*lookups, *repeated)
     looked = [*carried, *(lookup.flag for lookup in lookups)]
     staged = stage(
@@ -164,13 +167,16 @@ def _repeated(
     published: DataFrame,
     test: UniqueTest,
     values: Mapping[str, str],
-    types: Mapping[str, str],
     flag: str,
     keep: Callable[[DataFrame], DataFrame],
     *,
-    has_many: bool,
+    close: bool,
 ) -> Lookup:
-    """Return the keys that occur more than once, as what a row must not have."""
+    """Return the keys that occur more than once, as what a row must not have.
+
+    Args:
+        close: There are many, and they are integers close to one another.
+    """
     aliases = {key: f"{flag}_k{at}" for at, key in enumerate(test.keys)}
     conditions = [f"{quoted(key)} IS NOT NULL" for key in test.keys]
     failing = f"({flag} IS NOT NULL)"
@@ -178,7 +184,7 @@ def _repeated(
         conditions.append(f"coalesce(({test.filter}), false)")
         failing = f"(coalesce(({test.filter}), false) AND {failing})"
     rows = published.where(all_of(conditions))
-    if has_many and len(test.keys) == 1 and types[test.keys[0]] in INTEGERS:
+    if close:
         rows = crowded_rows(rows, test.keys[0], keep)
     return Lookup(
         names=test.keys,
@@ -193,19 +199,45 @@ def _repeated(
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """How many rows there are, how many each filter of a test lets through, by its name, and how many have no key."""
+    """What is known of the rows before they are looked at.
+
+    Attributes:
+        rows: How many there are.
+        filtered: How many of them each filter of a test lets through, by the test's name.
+        keyless: How many have no key.
+        close: Keys of one column whose integers lie close to one another.
+    """
 
     rows: int
     filtered: Mapping[str, int]
     keyless: int
+    close: frozenset[tuple[str, ...]]
 
 
-def _count(published: DataFrame, tests: Sequence[Test | UniqueTest], key: Sequence[str]) -> _Counts:
+def _count(
+    published: DataFrame,
+    tests: Sequence[Test | UniqueTest],
+    key: Sequence[str],
+    integers: Sequence[str],
+) -> _Counts:
+    """Count the rows, those without ``key`` and those that filters let through, and look how close ``integers`` lie."""
     filters = {test.name: test.filter for test in tests if test.filter}
     met = [f"count(CASE WHEN {text} THEN 1 END) AS f{at}" for at, text in enumerate(filters.values())]
-    # Of one column a table knows how many values it has, without a look at them.
+    # Of one column a table knows how many values it has, and the ends of them, without a look at them.
     whole = f"CASE WHEN {all_of([f'{quoted(name)} IS NOT NULL' for name in key])} THEN 1 END"
     keyed = quoted(key[0]) if len(key) == 1 else whole if key else "1"
-    found = published.selectExpr("count(1) AS total", f"count({keyed}) AS keyed", *met).collect()[0]
-    filtered = {name: found[f"f{at}"] for at, name in enumerate(filters)}
-    return _Counts(found["total"], filtered, found["total"] - found["keyed"])
+    ends = [
+        f"{end}({quoted(name)}) AS {end}{at}" for at, name in enumerate(integers) for end in ("min", "max")
+    ]
+    found = published.selectExpr("count(1) AS total", f"count({keyed}) AS keyed", *met, *ends).collect()[0]
+    rows = found["total"]
+    return _Counts(
+        rows=rows,
+        filtered={name: found[f"f{at}"] for at, name in enumerate(filters)},
+        keyless=rows - found["keyed"],
+        close=frozenset(
+            (name,)
+            for at, name in enumerate(integers)
+            if lie_close(rows, found[f"min{at}"], found[f"max{at}"])
+        ),
+    )
