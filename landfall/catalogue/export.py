@@ -51,7 +51,8 @@ def export_catalogue(
         story = declared_story(connection, key, now=now)
         lines += [json.dumps(Serde.to_dict(event), sort_keys=True) for event in teller.declared(story)]
     shown = [level.to_payload() for level in levels]
-    files.append(ExportedFile(FRESHNESS_FILE, "service levels", f"{json.dumps(shown, indent=2)}\n"))
+    freshness = json.dumps(shown, indent=2, default=datetime.isoformat)
+    files.append(ExportedFile(FRESHNESS_FILE, "service levels", f"{freshness}\n"))
     files.append(ExportedFile(LINEAGE_FILE, "OpenLineage", "".join(f"{line}\n" for line in lines)))
     return tuple(files)
 
