@@ -75,12 +75,16 @@ def are_compared(left: str, right: str) -> bool:
     bases = [re.split(r"[<(]", name)[0] for name in (left, right)]
     if left == right or ("string" in bases and not _NESTED & {*bases}):
         return True
-    families = ["moment" if base in _MOMENTS else _family(base) for base in bases]
-    return families[0] == families[1]
+    return compared_as(bases[0]) == compared_as(bases[1])
 
 
-def _family(base: str) -> str:
-    return "number" if base in _NUMBERS else base
+def compared_as(kind: str) -> str:
+    """Return as what values of a type, in its one spelling, are compared with others."""
+    return "moment" if kind in _MOMENTS else _family(kind)
+
+
+def _family(kind: str) -> str:
+    return "number" if kind.partition("(")[0] in _NUMBERS else kind
 
 
 def parts_inside(text: str) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from landfall.spec.column_types import canonical_type
+from landfall.spec.column_types import canonical_type, compared_as
 from landfall.spec.expression_columns import misplaced_windows, ungrouped_columns
 from landfall.spec.faults import nearest_remedy
 from landfall.spec.frames import Frame
@@ -170,19 +170,12 @@ def _check_reference(
     check_columns(other, referenced, (key,), report)
     for number, (mine, theirs) in enumerate(zip(own, other, strict=True)):
         kinds = (frame and frame.type_of(mine), referenced.type_of(theirs))
-        if None not in kinds and len({_family(str(kind)) for kind in kinds}) > 1:
+        if None not in kinds and len({compared_as(str(kind)) for kind in kinds}) > 1:
             message = (
                 f"column '{mine}' is {kinds[0]} and '{theirs}' of '{config['references']}' is {kinds[1]}"
             )
             at: Path = (key,) if single else (key, number)
             report(at, SqlProblem("LF1029", message, "cast one of them in a step"))
-
-
-def _family(kind: str) -> str:
-    """Return as what values of a type are compared with others."""
-    if kind in _NUMBERS or kind.startswith("decimal("):
-        return "number"
-    return "moment" if kind in _MOMENTS else kind
 
 
 def _check_totals(

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, functions
 
-from spark_runtime.repeated_keys import INTEGERS, few
+from spark_runtime.portable.types import WHOLE, is_decimal
+from spark_runtime.repeated_keys import few
 from spark_runtime.sql import any_of, quoted
 from spark_runtime.verdict import Test
 
 # Types of which equal values have equal hashes, the same on every engine.
-_HASHED = INTEGERS | {"string", "date", "timestamp", "timestamp_ntz", "boolean"}
+_HASHED = frozenset({*WHOLE, "string", "date", "timestamp", "timestamp_ntz", "boolean"})
 _NUMBER = "_lf_number"
 # The number of all rows that may fail for reasons of their own.
 _OWN_REASONS = "-7046029254386353131L"
@@ -77,10 +78,9 @@ def may_fail(
     names = next((lookup.names for lookup in lookups if _has_number(lookup.names, types)), None)
     if names is None:
         return df
-    numbers = [_failing_numbers(df, values, types, lookup, names) for lookup in lookups]
     sought = df.sparkSession.range(1).selectExpr(f"{_OWN_REASONS} AS {_NUMBER}")
-    for found in numbers:
-        sought = sought.union(found)
+    for lookup in lookups:
+        sought = sought.union(_failing_numbers(df, values, types, lookup, names))
     known = few(keep(sought.distinct()), [_NUMBER])
     # Tests read typed columns, which may have the names of others.
     own = {f"_lf_in{at}": name for at, name in enumerate(df.columns)}
@@ -117,11 +117,11 @@ def _failing_numbers(
 
 
 def _has_number(names: Sequence[str], types: Mapping[str, str]) -> bool:
-    return all(types[name] in _HASHED or types[name].startswith("decimal(") for name in names)
+    return all(types[name] in _HASHED or is_decimal(types[name]) for name in names)
 
 
 def _number(names: Sequence[str], types: Mapping[str, str]) -> str:
     """Return SQL of a number that equal keys share; other keys may have it as well."""
-    if len(names) == 1 and types[names[0]] in INTEGERS:
+    if len(names) == 1 and types[names[0]] in WHOLE:
         return f"CAST({quoted(names[0])} AS bigint)"
     return f"xxhash64({', '.join(map(quoted, names))})"

@@ -12,12 +12,12 @@ from spark_runtime.casts import canonical_type
 from spark_runtime.errors import RuleRefused
 from spark_runtime.frame import Frame, find_name
 from spark_runtime.lookups import Lookup
+from spark_runtime.portable.types import FRACTIONS, WHOLE, is_decimal
 from spark_runtime.rule_spec import Check, Rule
 from spark_runtime.sql import all_of, quoted
 from spark_runtime.staging import StagedColumn
 from spark_runtime.verdict import Test
 
-_NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "float", "double"})
 _MOMENTS = frozenset({"date", "timestamp", "timestamp_ntz"})
 
 
@@ -100,7 +100,7 @@ def _compared(
 
 def _compared_as(kind: str) -> str:
     """Return what values of a type can be compared with: their like."""
-    if kind in _NUMBERS or kind.startswith("decimal("):
+    if kind in (*WHOLE, *FRACTIONS) or is_decimal(kind):
         return "number"
     return "moment" if kind in _MOMENTS else kind
 

@@ -6,7 +6,6 @@ from pyspark.sql import DataFrame, functions
 
 from spark_runtime.sql import all_of, quoted
 
-INTEGERS = frozenset({"tinyint", "smallint", "int", "bigint"})
 # As many integers in a row as a bigint has bits share one number that says which of them there are.
 _SLOT_BITS = 6
 # Slots are worth their while where so many keys share one, at least.

@@ -14,7 +14,8 @@ from pyspark.sql import DataFrame, functions
 
 from spark_runtime.job import Job
 from spark_runtime.lookups import Lookup, find_all, may_fail
-from spark_runtime.repeated_keys import INTEGERS, crowded_rows, few, lie_close, repeated_keys
+from spark_runtime.portable.types import WHOLE
+from spark_runtime.repeated_keys import crowded_rows, few, lie_close, repeated_keys
 from spark_runtime.rule_spec import Rule
 from spark_runtime.rules import UniqueTest
 from spark_runtime.sql import all_of, any_of, quoted
@@ -101,7 +102,7 @@ def sift(
     typed = [f"{value} AS {quoted(name)}" for name, value in values.items()]
     published = df.selectExpr(*typed)
     key = next((test.keys for test in unique if test.filter is None), ())
-    alone = [test.keys[0] for test in unique if len(test.keys) == 1 and types[test.keys[0]] in INTEGERS]
+    alone = [test.keys[0] for test in unique if len(test.keys) == 1 and types[test.keys[0]] in WHOLE]
     counted = _count(published, (*tests, *unique), key, alone)
     has_many = counted.rows >= _MANY_ROWS
     repeated = [
