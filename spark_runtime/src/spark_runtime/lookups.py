@@ -6,10 +6,11 @@ first, and one join that hands on few rows keeps those that may fail.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame, functions
 
+from spark_runtime.key_slots import is_taken, slots_to_join
 from spark_runtime.portable.types import WHOLE, is_decimal
 from spark_runtime.repeated_keys import few
 from spark_runtime.sql import any_of, quoted
@@ -52,6 +53,35 @@ def find_all(df: DataFrame, lookups: Sequence[Lookup]) -> DataFrame:
     for lookup in lookups:
         df = lookup.find(df)
     return df
+
+
+def by_slots(
+    lookup: Lookup,
+    values: Mapping[str, str],
+    types: Mapping[str, str],
+    keep: Callable[[DataFrame], DataFrame],
+) -> Lookup:
+    """Return a lookup that compares slots of integer keys where these lie close, and else the one given.
+
+    Args:
+        values: SQL of the rows' typed columns, by name.
+        types: Their types.
+        keep: Writes few rows aside.
+    """
+    (name, *others), alias = lookup.names, lookup.aliases[0]
+    known = lookup.known.schema[alias].dataType.simpleString()
+    if others or types[name] not in WHOLE or known not in WHOLE:
+        return lookup
+    names = (alias, f"{alias}_taken")
+    slots = slots_to_join(lookup.known, alias, names, keep)
+    if slots is None:
+        return lookup
+    return replace(
+        lookup,
+        known=few(slots, [alias]).selectExpr("*", f"true AS {lookup.flag}"),
+        aliases=names,
+        condition=is_taken(f"({values[name]})", names),
+    )
 
 
 def may_fail(

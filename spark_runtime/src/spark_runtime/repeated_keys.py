@@ -4,12 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pyspark.sql import DataFrame, functions
 
+from spark_runtime.key_slots import bit, slot
 from spark_runtime.sql import all_of, quoted
-
-# As many integers in a row as a bigint has bits share one number that says which of them there are.
-_SLOT_BITS = 6
-# Slots are worth their while where so many keys share one, at least.
-_KEYS_PER_SLOT = 4
 
 
 def repeated_keys(
@@ -39,36 +35,22 @@ def few(keys: DataFrame, names: Sequence[str]) -> DataFrame:
     return keys.where(all_of([f"{name} IS NOT NULL" for name in names]))
 
 
-def lie_close(rows: int, lowest: int | None, highest: int | None) -> bool:
-    """Return whether integer keys of so many rows lie close enough to one another for ``crowded_rows``.
-
-    Args:
-        lowest: The lowest key; ``None`` if there is none.
-    """
-    if lowest is None or highest is None:
-        return False
-    return (highest - lowest) >> _SLOT_BITS <= rows // _KEYS_PER_SLOT
-
-
 def crowded_rows(rows: DataFrame, key: str, keep: Callable[[DataFrame], DataFrame]) -> DataFrame:
     """Return those of many rows whose integer key others may have, too.
 
-    A group for each key is as large as the column. Where integers lie close to one another, 64 in a row are one group:
-    it has as many rows as different keys, or one of them is repeated.
+    A group for each key is as large as the column. Where integers lie close to one another, a slot of them is one
+    group: it has as many rows as different keys, or one of them is repeated.
 
     Args:
         rows: Have no null in ``key``.
     """
-    number = f"CAST({quoted(key)} AS bigint)"
-    places = rows.selectExpr(
-        f"shiftright({number}, {_SLOT_BITS}) AS _lf_slot",
-        f"shiftleft(1L, CAST({number} & {(1 << _SLOT_BITS) - 1}L AS int)) AS _lf_place",
-    )
+    number = quoted(key)
+    places = rows.selectExpr(f"{slot(number)} AS _lf_slot", f"{bit(number)} AS _lf_place")
     counts = (
         functions.expr("count(1)").alias("_lf_rows"),
         functions.expr("bit_or(_lf_place)").alias("_lf_taken"),
     )
     crowded = places.groupBy("_lf_slot").agg(*counts).where("_lf_rows <> bit_count(_lf_taken)")
     slots = few(keep(crowded.selectExpr("_lf_slot AS _lf_crowded")), ["_lf_crowded"])
-    met = functions.expr(f"shiftright({number}, {_SLOT_BITS}) = _lf_crowded")
+    met = functions.expr(f"{slot(number)} = _lf_crowded")
     return rows.join(slots, on=met, how="left_semi")

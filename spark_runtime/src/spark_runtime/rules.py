@@ -165,11 +165,13 @@ def _length(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
     low, high = rule.config.get("min"), rule.config.get("max")
     if low is None and high is None:
         raise RuleRefused(f"rule '{rule.name}': a length needs min, max or both")
-    bounds = [
-        f"length({quoted(name)}) {operator} {int(bound)}"
-        for operator, bound in ((">=", low), ("<=", high))
-        if bound is not None
-    ]
+    text = quoted(name)
+    bounds = []
+    # Spark counts characters by a walk through the text, while it knows how many bytes there are: 1 to 4 a character.
+    if low is not None:
+        bounds.append(f"(octet_length({text}) >= {4 * int(low)} OR length({text}) >= {int(low)})")
+    if high is not None:
+        bounds.append(f"(octet_length({text}) <= {int(high)} OR length({text}) <= {int(high)})")
     limits = f"{low if low is not None else 0} to {high if high is not None else 'any'}"
     return " AND ".join(bounds), f"{name} does not have {limits} characters"
 

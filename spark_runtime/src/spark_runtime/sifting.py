@@ -13,9 +13,10 @@ from time import perf_counter
 from pyspark.sql import DataFrame, functions
 
 from spark_runtime.job import Job
-from spark_runtime.lookups import Lookup, find_all, may_fail
+from spark_runtime.key_slots import lie_within
+from spark_runtime.lookups import Lookup, by_slots, find_all, may_fail
 from spark_runtime.portable.types import WHOLE
-from spark_runtime.repeated_keys import crowded_rows, few, lie_close, repeated_keys
+from spark_runtime.repeated_keys import crowded_rows, few, repeated_keys
 from spark_runtime.rule_spec import Rule
 from spark_runtime.rules import UniqueTest
 from spark_runtime.sql import all_of, any_of, quoted
@@ -57,6 +58,8 @@ _FICKLE = re.compile(
 )
 # From here on it pays to ask a table some questions about few columns before all columns are read.
 _MANY_ROWS = 500_000
+# Repeated keys are searched for by slots where so many share one, at least.
+_KEYS_PER_SLOT = 4
 
 
 def can_be_read_again(steps: Sequence[Step], rules: Sequence[Rule]) -> bool:
@@ -113,8 +116,10 @@ def sift(
     looking_up = [lookup.test for lookup in lookups]
     by_themselves = [test for test in tests if test not in looking_up]
     suspects = df
-    # Spark compiles joins and tests to one loop, in which handing columns on costs nothing.
-    if (lookups or repeated) and has_many and not job.dialect.is_spark:
+    if has_many and job.dialect.is_spark:
+        # Spark compiles joins and tests to one loop, in which handing columns on costs nothing.
+        lookups = [by_slots(lookup, values, types, keep) for lookup in lookups]
+    elif has_many and (lookups or repeated):
         # Fewer rows share a key than refer to the same row of another table.
         suspects = may_fail(
             df, values, types, by_themselves, (*repeated, *lookups), carried=carried, keep=keep
@@ -239,6 +244,6 @@ def _count(
         close=frozenset(
             (name,)
             for at, name in enumerate(integers)
-            if lie_close(rows, found[f"min{at}"], found[f"max{at}"])
+            if lie_within(rows // _KEYS_PER_SLOT, found[f"min{at}"], found[f"max{at}"])
         ),
     )

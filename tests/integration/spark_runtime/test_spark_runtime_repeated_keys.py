@@ -2,12 +2,11 @@
 
 from collections import Counter
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_runtime.repeated_keys import crowded_rows, lie_close
+from spark_runtime.repeated_keys import crowded_rows
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 STARTS = st.sampled_from([LOWEST, -64, -1, 0, 63, 10**12, HIGHEST - 300])
@@ -46,20 +45,3 @@ def test_keys_without_a_repeated_one_near_them_are_passed_over(spark: SparkSessi
 
 def test_keys_at_both_ends_of_a_bigint_do_not_overflow(spark: SparkSession) -> None:
     assert sorted(_crowded(spark, [LOWEST, HIGHEST, 0, 0])) == [0, 0]
-
-
-@pytest.mark.parametrize(
-    ("rows", "lowest", "highest", "close"),
-    [
-        (100, 0, 1599, True),
-        (100, 0, 1664, False),
-        (100, LOWEST, HIGHEST, False),
-        (0, None, None, False),
-        (4, None, None, False),
-        (4, HIGHEST - 64, HIGHEST, True),
-    ],
-)
-def test_keys_lie_close_where_four_share_a_slot(
-    rows: int, lowest: int | None, highest: int | None, close: bool
-) -> None:
-    assert lie_close(rows, lowest, highest) is close
