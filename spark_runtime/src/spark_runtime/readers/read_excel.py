@@ -8,10 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from spark_runtime.readers.formulas import has_formula, not_calculated
 from spark_runtime.readers.records import Match, Parsed, Rows, UnreadableFile, Wanted, as_json, match_columns
 from spark_runtime.text_formats import written
 
 BATCH_RECORDS = 10_000
+# What stands for a cell whose formula was saved without a value; an empty cell is none.
+NOT_CALCULATED = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class ExcelLayout:
 def read_excel(content: pa.Buffer, layout: ExcelLayout, wanted: Wanted) -> Iterator[Parsed]:
     """Yield the rows of one sheet; rows without any value are no rows. The line of a record is its row in the sheet.
 
-    Formulas count with the value that was saved with them.
+    Formulas count with the value that was saved with them; a row is refused where one of a column has none.
 
     Raises:
         UnreadableFile: It is not a workbook, has no such sheet, or the engine's Python cannot read workbooks.
@@ -61,7 +64,14 @@ def read_excel(content: pa.Buffer, layout: ExcelLayout, wanted: Wanted) -> Itera
             )
             if layout.header:
                 continue
-        _take(_texts(cells, match, layout), number, match, width, layout, rows)
+        lost = [at for at in match.positions if at is not None and _cell(cells, at) is NOT_CALCULATED]
+        texts = _texts(cells, match, layout)
+        if lost and match.fault is None:
+            places = " and ".join(f"cell {_letters(at)}{number}" for at in lost)
+            reason = f"{places}: a formula without its value; open the workbook in Excel or LibreOffice and save it"
+            rows.refuse(as_json(texts), reason, number)
+        else:
+            _take(texts, number, match, width, layout, rows)
         if len(rows) >= BATCH_RECORDS:
             yield rows.take()
     yield rows.take()
@@ -73,7 +83,7 @@ def names_in(cells: Sequence[Any]) -> list[str]:
 
 
 def sheet_rows(content: pa.Buffer, layout: ExcelLayout) -> Iterator[tuple[int, Sequence[Any]]]:
-    """Yield number and cells of each row that has a value.
+    """Yield number and cells of each row that has a value, or would have one if its formulas had been calculated.
 
     Raises:
         UnreadableFile: See ``read_excel``.
@@ -88,9 +98,12 @@ def sheet_rows(content: pa.Buffer, layout: ExcelLayout) -> Iterator[tuple[int, S
         wanted = names[layout.sheet - 1] if isinstance(layout.sheet, int) else layout.sheet
         sheet = book[wanted]
         sheet.reset_dimensions()
+        missing = _not_calculated(sheet)
         for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
             if number <= layout.skip_lines:
                 continue
+            if places := missing.get(number):
+                cells = [NOT_CALCULATED if at in places else cell for at, cell in enumerate(cells)]
             if any(cell is not None for cell in cells):
                 yield number, cells
     except (IndexError, KeyError) as error:
@@ -98,6 +111,29 @@ def sheet_rows(content: pa.Buffer, layout: ExcelLayout) -> Iterator[tuple[int, S
     # The library lets through whatever zip and XML raise on damaged bytes.
     except Exception as error:
         raise UnreadableFile(f"not a complete xlsx workbook ({error}); land the file again") from error
+
+
+def _not_calculated(sheet: Any) -> Mapping[int, frozenset[int]]:
+    # The library knows the formulas or the values of a workbook, and where its sheets are.
+    with sheet._get_source() as source:
+        if not has_formula(source):
+            return {}
+    with sheet._get_source() as source:
+        return not_calculated(source)
+
+
+def _cell(cells: Sequence[Any], at: int) -> Any:
+    return cells[at] if at < len(cells) else None
+
+
+def _letters(at: int) -> str:
+    """Return the name of a column, by its place from 0."""
+    letters = ""
+    number = at + 1
+    while number:
+        number, digit = divmod(number - 1, 26)
+        letters = chr(ord("A") + digit) + letters
+    return letters
 
 
 def _take(
@@ -126,7 +162,9 @@ def _texts(cells: Sequence[Any], match: Match, layout: ExcelLayout) -> list[str 
 
 
 def _as_text(cell: Any, decimal: str = ".", pattern: str | None = None) -> str | None:
-    if cell is None or isinstance(cell, str):
+    if cell is None or cell is NOT_CALCULATED:
+        return None
+    if isinstance(cell, str):
         return cell
     if isinstance(cell, bool):
         return "true" if cell else "false"
