@@ -5,16 +5,34 @@ part 1, 18.3.1.4): ``<c r="B2"><f>A2*2</f><v>4</v></c>``, an empty text as ``<c 
 """
 
 import re
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
 from xml.etree import ElementTree
+
+from openpyxl.utils.cell import coordinate_to_tuple, get_column_letter
 
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s>/]")
 _CHUNK_BYTES = 1 << 20
-_REFERENCE = re.compile(r"([A-Z]+)([0-9]+)")
 
 
-def has_formula(sheet: IO[bytes]) -> bool:
+def not_calculated(sheet: Any) -> Mapping[int, Mapping[int, str]]:
+    """Return the cells without the value of their formula.
+
+    Args:
+        sheet: A sheet of a workbook that openpyxl opened to be read only.
+
+    Returns:
+        Names of the cells, such as ``B2``, by their place in the row, from 0, by the number of the row, from 1.
+    """
+    # The library tells of a cell either the formula or the value.
+    with sheet._get_source() as source:
+        if not _has_formula(source):
+            return {}
+    with sheet._get_source() as source:
+        return _by_row(source)
+
+
+def _has_formula(sheet: IO[bytes]) -> bool:
     """Return whether the XML of a sheet holds a formula, or what looks like one; cheaper than parsing."""
     end = b""
     while chunk := sheet.read(_CHUNK_BYTES):
@@ -24,9 +42,8 @@ def has_formula(sheet: IO[bytes]) -> bool:
     return False
 
 
-def not_calculated(sheet: IO[bytes]) -> dict[int, frozenset[int]]:
-    """Return the cells without the value of their formula: places from 0, by the number of their row from 1."""
-    found: dict[int, frozenset[int]] = {}
+def _by_row(sheet: IO[bytes]) -> dict[int, dict[int, str]]:
+    found: dict[int, dict[int, str]] = {}
     rows: ElementTree.Element | None = None
     row = 0
     # The library that gives the values reads the same bytes in the same way; expat bounds what entities grow to.
@@ -36,8 +53,8 @@ def not_calculated(sheet: IO[bytes]) -> dict[int, frozenset[int]]:
             rows = element if name == "sheetData" else rows
         elif name == "row" and rows is not None:
             row = int(element.get("r", row + 1))
-            if places := frozenset(_places(element)):
-                found[row] = places
+            if places := list(_places(element)):
+                found[row] = {at: f"{get_column_letter(at + 1)}{row}" for at in places}
             # Rows that were looked at would lie in memory to the end of the sheet.
             rows.clear()
     return found
@@ -46,20 +63,13 @@ def not_calculated(sheet: IO[bytes]) -> dict[int, frozenset[int]]:
 def _places(row: ElementTree.Element) -> Iterator[int]:
     at = -1
     for cell in row:
-        place = _REFERENCE.fullmatch(cell.get("r", ""))
-        at = _column(place[1]) if place else at + 1
+        name = cell.get("r")
+        at = coordinate_to_tuple(name)[1] - 1 if name else at + 1
         parts = {_local(part): part for part in cell}
         value = parts.get("v")
         is_empty_text = value is not None and cell.get("t") == "str"
         if "f" in parts and not is_empty_text and (value is None or not value.text):
             yield at
-
-
-def _column(letters: str) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number - 1
 
 
 def _local(element: ElementTree.Element) -> str:

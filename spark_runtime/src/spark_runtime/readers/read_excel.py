@@ -8,13 +8,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from spark_runtime.readers.formulas import has_formula, not_calculated
 from spark_runtime.readers.records import Match, Parsed, Rows, UnreadableFile, Wanted, as_json, match_columns
 from spark_runtime.text_formats import written
 
 BATCH_RECORDS = 10_000
-# What stands for a cell whose formula was saved without a value; an empty cell is none.
-NOT_CALCULATED = object()
+
+
+@dataclass(frozen=True, slots=True)
+class NotCalculated:
+    """Stands for a cell whose formula was saved without a value; an empty cell is ``None``.
+
+    Attributes:
+        cell: Its name, such as ``B2``.
+    """
+
+    cell: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +72,7 @@ def read_excel(content: pa.Buffer, layout: ExcelLayout, wanted: Wanted) -> Itera
             )
             if layout.header:
                 continue
-        lost = [at for at in match.positions if at is not None and _cell(cells, at) is NOT_CALCULATED]
-        texts = _texts(cells, match, layout)
-        if lost and match.fault is None:
-            places = " and ".join(f"cell {_letters(at)}{number}" for at in lost)
-            reason = f"{places}: a formula without its value; open the workbook in Excel or LibreOffice and save it"
-            rows.refuse(as_json(texts), reason, number)
-        else:
-            _take(texts, number, match, width, layout, rows)
+        _take(cells, number, match, width, layout, rows)
         if len(rows) >= BATCH_RECORDS:
             yield rows.take()
     yield rows.take()
@@ -92,18 +93,23 @@ def sheet_rows(content: pa.Buffer, layout: ExcelLayout) -> Iterator[tuple[int, S
         import openpyxl
     except ImportError as error:
         raise UnreadableFile("the engine's Python has no openpyxl, which reads workbooks") from error
+    from spark_runtime.readers.formulas import not_calculated
+
     try:
         book = openpyxl.load_workbook(pa.BufferReader(content), read_only=True, data_only=True)
         names = book.sheetnames
         wanted = names[layout.sheet - 1] if isinstance(layout.sheet, int) else layout.sheet
         sheet = book[wanted]
         sheet.reset_dimensions()
-        missing = _not_calculated(sheet)
+        missing = not_calculated(sheet)
         for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
             if number <= layout.skip_lines:
                 continue
-            if places := missing.get(number):
-                cells = [NOT_CALCULATED if at in places else cell for at, cell in enumerate(cells)]
+            if names_by_place := missing.get(number):
+                cells = [
+                    NotCalculated(names_by_place[at]) if at in names_by_place else cell
+                    for at, cell in enumerate(cells)
+                ]
             if any(cell is not None for cell in cells):
                 yield number, cells
     except (IndexError, KeyError) as error:
@@ -113,34 +119,22 @@ def sheet_rows(content: pa.Buffer, layout: ExcelLayout) -> Iterator[tuple[int, S
         raise UnreadableFile(f"not a complete xlsx workbook ({error}); land the file again") from error
 
 
-def _not_calculated(sheet: Any) -> Mapping[int, frozenset[int]]:
-    # The library knows the formulas or the values of a workbook, and where its sheets are.
-    with sheet._get_source() as source:
-        if not has_formula(source):
-            return {}
-    with sheet._get_source() as source:
-        return not_calculated(source)
-
-
-def _cell(cells: Sequence[Any], at: int) -> Any:
-    return cells[at] if at < len(cells) else None
-
-
-def _letters(at: int) -> str:
-    """Return the name of a column, by its place from 0."""
-    letters = ""
-    number = at + 1
-    while number:
-        number, digit = divmod(number - 1, 26)
-        letters = chr(ord("A") + digit) + letters
-    return letters
-
-
 def _take(
-    values: list[str | None], number: int, match: Match, width: int, layout: ExcelLayout, rows: Rows
+    cells: Sequence[Any], number: int, match: Match, width: int, layout: ExcelLayout, rows: Rows
 ) -> None:
+    values = _texts(cells, match, layout)
     if match.fault is not None:
         rows.refuse(as_json([value for value in values if value is not None]), match.fault, number)
+        return
+    lost = [
+        cell for at, cell in enumerate(cells) if isinstance(cell, NotCalculated) and at in match.positions
+    ]
+    if lost:
+        places = " and ".join(f"cell {each.cell}" for each in lost)
+        reason = (
+            f"{places}: a formula without its value; open the workbook in Excel or LibreOffice and save it"
+        )
+        rows.refuse(as_json(values), reason, number)
         return
     beyond = [value for value in values[width:] if value is not None]
     if beyond and rows.wanted.extra not in ("ignore", "keep"):
@@ -162,7 +156,7 @@ def _texts(cells: Sequence[Any], match: Match, layout: ExcelLayout) -> list[str 
 
 
 def _as_text(cell: Any, decimal: str = ".", pattern: str | None = None) -> str | None:
-    if cell is None or cell is NOT_CALCULATED:
+    if cell is None or isinstance(cell, NotCalculated):
         return None
     if isinstance(cell, str):
         return cell
