@@ -19,8 +19,8 @@ from spark_runtime.verdict import Test
 # Types of which equal values have equal hashes, the same on every engine.
 _HASHED = frozenset({*WHOLE, "string", "date", "timestamp", "timestamp_ntz", "boolean"})
 _NUMBER = "_lf_number"
-# The number of all rows that may fail for reasons of their own.
-_OWN_REASONS = "-7046029254386353131L"
+# The number of all rows that may fail for reasons of their own, with all bits set.
+_OWN_REASONS = "-1L"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,8 @@ def may_fail(
         *carried,
     )
     alone = any_of([*(test.failing for test in tests), *(f"{quoted(name)} IS NULL" for name in names)])
-    number = f"CASE WHEN {alone} THEN {_OWN_REASONS} ELSE {_number(names, types)} END"
+    # To choose one of two columns, Sail copies all that the condition reads.
+    number = f"coalesce({_number(names, types)}, 0L) | CASE WHEN {alone} THEN {_OWN_REASONS} ELSE 0L END"
     numbered = typed.selectExpr(*own, f"{number} AS _lf_own_number")
     rows = numbered.join(known, on=functions.expr(f"_lf_own_number = {_NUMBER}"), how="left_semi")
     return rows.selectExpr(*(f"{alias} AS {quoted(name)}" for alias, name in own.items()))
