@@ -33,7 +33,8 @@ from spark_runtime.rule_spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.rules import UniqueTest
 from spark_runtime.slices import RUN_COLUMN, is_one_of
 from spark_runtime.sql import all_of, any_of, quoted, text_literal, timestamp_literal
-from spark_runtime.staging import UNREADABLE, Kept, Staged, StagedColumn
+from spark_runtime.staged import UNREADABLE, Staged
+from spark_runtime.staged_column import Kept, StagedColumn
 
 # Where rows came from, next to those that are judged again.
 ORIGIN = tuple(before(name) for name in QUARANTINE_TYPES)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from pyspark.sql import DataFrame
 
+from spark_runtime.aside import AsideKeys, discard_aside
 from spark_runtime.casts import Conversion, canonical_type, from_text, is_nested, or_typed
 from spark_runtime.column_spec import Column
 from spark_runtime.contracts import keep_contracts
@@ -31,17 +32,9 @@ from spark_runtime.result import FileResult, FileStatus
 from spark_runtime.rule_spec import Rule
 from spark_runtime.rules import compile_rules, portable_rules
 from spark_runtime.sql import quoted, text_literal, timestamp_literal
-from spark_runtime.staging import (
-    TOLD,
-    AsideKeys,
-    Kept,
-    LosingPart,
-    Origin,
-    Staged,
-    StagedColumn,
-    discard_staged,
-    stage,
-)
+from spark_runtime.staged import TOLD, Staged
+from spark_runtime.staged_column import Kept, LosingPart, StagedColumn
+from spark_runtime.staging import Origin, stage
 from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
 from spark_runtime.tally import Tally, count_staged
 
@@ -94,7 +87,7 @@ def ingest(job: Job, source: FilesInput) -> None:
         }
         publish_staged(job, staged, tally, verdicts, refused_before=(), extra=extra, extra_types=LOAD_TYPES)
     finally:
-        discard_staged(job)
+        discard_aside(job)
 
 
 def _records_of_held(job: Job, held: Held, source: FilesInput, found: Sequence[Column]) -> DataFrame:

@@ -16,7 +16,7 @@ from spark_runtime.quarantine import quarantine_rows, write_quarantine
 from spark_runtime.repairs import CORRECTIONS, CORRECTIONS_TYPE, FIXES
 from spark_runtime.result import OutputResult
 from spark_runtime.sql import quoted
-from spark_runtime.staging import Staged
+from spark_runtime.staged import Staged
 from spark_runtime.table_rules import TableVerdict
 from spark_runtime.tally import Tally
 from spark_runtime.write import Publication, publish

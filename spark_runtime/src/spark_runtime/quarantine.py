@@ -12,7 +12,7 @@ from spark_runtime.row_json import row_as_json
 from spark_runtime.slices import is_one_of, replaced_rows
 from spark_runtime.spec import NodeSpec
 from spark_runtime.sql import all_of, any_of, literal, quoted, text_literal, timestamp_literal
-from spark_runtime.staging import REFUSING, TOLD, UNREADABLE, Staged
+from spark_runtime.staged import REFUSING, TOLD, UNREADABLE, Staged
 from spark_runtime.verdict import failed_names
 from spark_runtime.write_spec import WriteMode
 

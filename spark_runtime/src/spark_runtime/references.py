@@ -15,7 +15,7 @@ from spark_runtime.lookups import Lookup
 from spark_runtime.portable.types import FRACTIONS, WHOLE, is_decimal
 from spark_runtime.rule_spec import Check, Rule
 from spark_runtime.sql import all_of, quoted
-from spark_runtime.staging import StagedColumn
+from spark_runtime.staged_column import StagedColumn
 from spark_runtime.verdict import Test
 
 _MOMENTS = frozenset({"date", "timestamp", "timestamp_ntz"})

@@ -23,7 +23,7 @@ from spark_runtime.patterns import WHITE_SPACE
 from spark_runtime.rule_spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.rules import existing_column, row_test
 from spark_runtime.sql import quoted, text_literal
-from spark_runtime.staging import Kept, StagedColumn
+from spark_runtime.staged_column import Kept, StagedColumn
 from spark_runtime.verdict import Test
 
 CORRECTIONS = "_corrections"

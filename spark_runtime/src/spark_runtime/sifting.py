@@ -20,14 +20,9 @@ from spark_runtime.repeated_keys import crowded_rows, few, repeated_keys
 from spark_runtime.rule_spec import Rule
 from spark_runtime.rules import UniqueTest
 from spark_runtime.sql import all_of, any_of, quoted
-from spark_runtime.staging import (
-    Kept,
-    Origin,
-    Rest,
-    Staged,
-    StagedColumn,
-    stage,
-)
+from spark_runtime.staged import Rest, Staged
+from spark_runtime.staged_column import Kept, StagedColumn
+from spark_runtime.staging import Origin, stage
 from spark_runtime.step_spec import Step, StepType
 from spark_runtime.verdict import Test
 

@@ -5,191 +5,31 @@ from a second run of the plan, which could give other rows: expressions may be r
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 
-from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, DataFrameWriter, functions
+from pyspark.sql import DataFrame, functions
 
-from spark_runtime.casts import Conversion
+from spark_runtime.aside import write_aside
 from spark_runtime.frame import find_name
-from spark_runtime.job import Job, log
+from spark_runtime.job import Job
 from spark_runtime.portable.dialect import Dialect
 from spark_runtime.repeated_keys import repeated_keys
 from spark_runtime.row_json import row_as_json
 from spark_runtime.rule_spec import Check, Severity
 from spark_runtime.rules import UniqueTest
 from spark_runtime.sql import all_of, any_of, comparable, quoted, text_literal
+from spark_runtime.staged import CLOSING, REFUSED, REFUSING, ROW, UNREADABLE, VALID, PlacedTest, Staged
+from spark_runtime.staged_column import Kept, StagedColumn, column_tests
 from spark_runtime.verdict import (
-    Named,
     Test,
     TestBit,
     any_failed,
-    failed_names,
     mask_columns,
     masks_of,
     none_failed,
     place_bits,
 )
-
-# Where a staged row goes: rows that single-row tests pass, rows that one of them refuses, closing rows of files.
-VALID, REFUSED, CLOSING = 0, 1, 2
-
-REFUSING = frozenset({Severity.QUARANTINE, Severity.FAIL})
-UNREADABLE = "readable_row"
-ROW = f"_lf_part <> {CLOSING}"
-
-
-# Holds, in staged rows, in words which parts of nested values do not fit.
-TOLD = "_lf_told"
-
-
-@dataclass(frozen=True, slots=True)
-class LosingPart:
-    """A part of a nested column: its path, its type, and SQL (never null) of whether the conversion lost it."""
-
-    path: str
-    type: str
-    lost: str
-
-
-@dataclass(frozen=True, slots=True)
-class StagedColumn:
-    """A column to stage: its name, its type, and the conversion of the column ``source`` that gives it.
-
-    Attributes:
-        nullable: Whether null is a value; where not, a null refuses the row.
-        lost_as: Name of the built-in test that refuses a row whose value the conversion lost.
-        source_type: Type of the column ``source``; what is read from files is text.
-        tells_text: Whether the value tells what the row had where ``source`` is null.
-        parts: Parts of the column, each with a test of its own in place of the one on the whole.
-    """
-
-    name: str
-    type: str
-    source: str
-    conversion: Conversion
-    nullable: bool
-    lost_as: str
-    source_type: str = "string"
-    tells_text: bool = False
-    parts: tuple[LosingPart, ...] = ()
-
-    def as_read(self, source: str, value: str) -> str:
-        """Return SQL of what the row had, given SQL of the source and of the value."""
-        return f"coalesce({source}, CAST({value} AS string))" if self.tells_text else source
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A further column that is staged with the rows: its type, and SQL of its value in a row that fails nothing."""
-
-    type: str
-    neutral: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedTest:
-    """A test, and the SQL conditions over a staged row that it failed, and that it was made at all.
-
-    Attributes:
-        alone: What ``Staged.verdict`` is in a row that fails this test only; 0 where that does not tell.
-    """
-
-    name: str
-    severity: Severity
-    reason: str
-    failed: str
-    checked: str
-    alone: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """Rows that lie staged: read them as often as needed.
-
-    Attributes:
-        df: The columns of ``types``, and the runtime's own: ``_lf_part``, ``_lf_file``, ``_lf_fault``, ``_lf_row``
-            (the row as JSON or raw text, if a single-row test refuses it), ``_lf_rows`` and the verdict.
-        tests: Every test that can fail here, in the order in which reasons are told.
-        source_file: SQL of the address of the file a row came from.
-        key_text: SQL of the key of a row as text, such as ``order_id=7``; ``None`` if no key is known.
-        seconds: What typing, testing and writing the rows took.
-        neutral: SQL of what a row that fails nothing has in the further columns of ``df`` that are read when rows
-            are published, by their names.
-        rest: Rows that fail no test, where only the others lie staged.
-        decided_by: The few columns of ``df``, beside whether ``_lf_fault`` is null, that the conditions of ``tests``
-            read.
-        verdict: SQL of a number that tells most rows which fail one test only from all others.
-    """
-
-    df: DataFrame
-    types: Mapping[str, str]
-    tests: tuple[PlacedTest, ...]
-    source_file: str
-    key_text: str | None = None
-    seconds: float = 0.0
-    neutral: Mapping[str, str] = field(default_factory=dict)
-    rest: "Rest | None" = None
-    decided_by: tuple[str, ...] = ()
-    verdict: str = "0L"
-
-    @property
-    def refused(self) -> str:
-        """SQL condition that a staged row is not published."""
-        return any_of([test.failed for test in self.tests if test.severity in REFUSING]) or "false"
-
-    def valid_rows(self, *, rejected: Sequence[int] = ()) -> DataFrame:
-        """Return the rows to publish, without those of rejected files; all columns."""
-        if self.rest is not None:
-            return self._flagged_and_rest(self.rest.df)
-        # The partition says almost all of it, and lets the engine pass over the other files.
-        return self._rows(f"_lf_part = {VALID} AND NOT ({self.refused})", rejected)
-
-    def refused_rows(self, *, rejected: Sequence[int] = ()) -> DataFrame:
-        """Return the rows to quarantine, without those of rejected files; all columns."""
-        return self._rows(f"_lf_part <> {CLOSING} AND ({self.refused})", rejected)
-
-    def warnings(self) -> str | None:
-        """Return SQL of the names of the ``warn`` tests that a row fails; ``None`` if there are no such tests."""
-        flagging = [test for test in self.tests if test.severity is Severity.WARN]
-        return self.names_of(flagging) if flagging else None
-
-    def names_of(self, tests: Sequence[PlacedTest], names: Mapping[str, str] | None = None) -> str:
-        """Return SQL of the names of those of the tests that a row fails, or of what ``names`` has in their place."""
-        named = {test.name: test.name for test in tests} if names is None else names
-        told = [Named(test.failed, named.get(test.name, ""), test.alone) for test in tests]
-        return failed_names(told, self.verdict)
-
-    def _flagged_and_rest(self, rest: DataFrame) -> DataFrame:
-        names = [quoted(name) for name in self.types]
-        if all(test.severity in REFUSING for test in self.tests):
-            return rest.selectExpr(*names)
-        flagged = self.df.where(f"NOT ({self.refused})").selectExpr(*names, *self.neutral)
-        return rest.selectExpr(*names, *(f"{sql} AS {name}" for name, sql in self.neutral.items())).union(
-            flagged
-        )
-
-    def _rows(self, condition: str, rejected: Sequence[int]) -> DataFrame:
-        rows = self.df.where(condition)
-        if rejected:
-            rows = rows.where(f"_lf_file NOT IN ({', '.join(map(str, rejected))})")
-        return rows
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Rows that fail no test and do not lie staged.
-
-    Attributes:
-        df: The rows, read anew each time; holds the published columns.
-        total: How many they are together with those that lie staged.
-        filtered: Rows that each test with a filter was made on, staged ones included, by the test's name.
-    """
-
-    df: DataFrame
-    total: int
-    filtered: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,20 +81,15 @@ def stage(
         number: Tells the stagings of one job apart.
         only_failing: Leave out the rows that fail no test.
     """
-    first = place_bits([test for column in columns for test in _column_tests(column)], "_lf_b")
+    first = place_bits([test for column in columns for test in column_tests(column)], "_lf_b")
     second = place_bits(tests, "_lf_m")
     further = kept or {}
     judged = _judge(
         job.dialect, df, columns, first, second, carried, further, origin, only_failing=only_failing
     )
-    uri = _staging_uri(job, number)
     started = perf_counter()
-    writer = _written_plainly(judged.df)
     # All rows are read by their part. A few are read as a whole, by all cores: Sail writes one file per part.
-    (writer if only_failing else writer.partitionBy("_lf_part")).parquet(uri)
-    staged = job.spark.read.schema(
-        ", ".join(f"{quoted(n)} {kind}" for n, kind in judged.types.items())
-    ).parquet(uri)
+    staged = write_aside(job, judged.df, str(number), judged.types, part=None if only_failing else "_lf_part")
 
     reached = f"(_lf_part <> {CLOSING} AND _lf_fault IS NULL AND {none_failed(first)})"
     placed = [
@@ -396,80 +231,6 @@ def _judge(
     )
     types = {column.name: column.type for column in columns} | kept | {"_lf_row": "string", "_lf_part": "int"}
     return _Judged(judged, types)
-
-
-@dataclass(slots=True)
-class AsideKeys:
-    """Keys that one job writes aside: engines join in memory only with a side of which they know how many rows it has.
-
-    Attributes:
-        kept: How often keys were written aside.
-    """
-
-    job: Job
-    kept: int = 0
-
-    def keep(self, df: DataFrame) -> DataFrame:
-        """Write few rows aside that are joined to many, and return them."""
-        uri = _staging_uri(self.job, f"keys{self.kept}")
-        self.kept += 1
-        types = ", ".join(
-            f"{quoted(field.name)} {field.dataType.simpleString()}" for field in df.schema.fields
-        )
-        _written_plainly(df).parquet(uri)
-        return self.job.spark.read.schema(types).parquet(uri)
-
-
-def _written_plainly(df: DataFrame) -> DataFrameWriter:
-    # Sail leaves NaN out of a file's statistics, and where they then tell of one value, it reads that for NaN too.
-    # What is read once or twice and then removed is not worth packing well: that takes longer than all tests. Each
-    # engine has a name of its own for doing without dictionaries, and passes over the other's.
-    return (
-        df.write.mode("overwrite")
-        .option("statistics_enabled", "none")
-        .option("dictionary_enabled", "false")
-        .option("parquet.enable.dictionary", "false")
-        .option("compression", "snappy")
-    )
-
-
-def discard_staged(job: Job) -> None:
-    """Remove all that the job has written aside; what a killed job leaves is removed by the lake's life cycle rule."""
-    uri = _staging_folder(job)
-    try:
-        # Overwriting a folder removes the folders in it, too.
-        job.spark.createDataFrame([], "done string").write.mode("overwrite").parquet(uri)
-    except PySparkException as error:
-        # The node's own outcome is what counts; an engine that died is told by whatever met it first.
-        log.warning("staged rows stay behind at %s: %s", uri, error)
-
-
-def _column_tests(column: StagedColumn) -> list[Test]:
-    tests = []
-    lost, value = column.conversion.lost, column.conversion.value
-    for part in column.parts:
-        reason = f"type:{part.path}: {part.path} cannot be read as {part.type}"
-        tests.append(Test(f"type:{part.path}", Severity.QUARANTINE, part.lost, reason))
-    if lost is not None and not column.parts:
-        reason = f"{column.name} cannot be read as {column.type}"
-        tests.append(Test(column.lost_as, Severity.QUARANTINE, f"({lost})", f"{column.lost_as}: {reason}"))
-    if not column.nullable:
-        name = f"not_null:{column.name}"
-        missing = f"({value}) IS NULL" + (f" AND NOT ({lost})" if lost is not None else "")
-        tests.append(
-            Test(name, Severity.QUARANTINE, missing, f"{name}: null in a column that must have a value")
-        )
-    return tests
-
-
-def _staging_folder(job: Job) -> str:
-    output = job.spec.output
-    folder, _, _ = output.uri.rpartition("/")
-    return f"{folder}/_staging/{output.name}/{job.spec.idempotency_key}-{job.token}"
-
-
-def _staging_uri(job: Job, name: int | str) -> str:
-    return f"{_staging_folder(job)}/{name}"
 
 
 def _flag_keys(

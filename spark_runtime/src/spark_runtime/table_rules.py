@@ -22,7 +22,7 @@ from spark_runtime.result import Limit, RuleResult, Stop
 from spark_runtime.rule_spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.rules import existing_column, refuse_maps, typed_bound
 from spark_runtime.sql import quoted
-from spark_runtime.staging import Staged
+from spark_runtime.staged import Staged
 from spark_runtime.totals import Limits, differ, totals_of
 
 FORMER_RUNS = 5

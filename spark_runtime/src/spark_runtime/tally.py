@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame, functions
 
 from spark_runtime.result import RuleResult
 from spark_runtime.rule_spec import Rule, Severity
-from spark_runtime.staging import CLOSING, ROW, PlacedTest, Staged
+from spark_runtime.staged import CLOSING, ROW, PlacedTest, Staged
 
 # Keys of failing rows that a result names per rule, at most.
 SAMPLES = 5

@@ -6,6 +6,7 @@ from typing import Any
 
 from pyspark.errors import PySparkException
 
+from spark_runtime.aside import AsideKeys, discard_aside
 from spark_runtime.casts import asked_for, canonical_type, to_declared
 from spark_runtime.column_spec import Column
 from spark_runtime.contracts import keep_contracts
@@ -26,7 +27,9 @@ from spark_runtime.rules import compile_rules, portable_rules
 from spark_runtime.sifting import can_be_read_again, can_be_sifted, sift
 from spark_runtime.slices import added_columns
 from spark_runtime.sql import quoted
-from spark_runtime.staging import AsideKeys, Kept, Origin, Staged, StagedColumn, discard_staged, stage
+from spark_runtime.staged import Staged
+from spark_runtime.staged_column import Kept, StagedColumn
+from spark_runtime.staging import Origin, stage
 from spark_runtime.step_spec import Step, StepType
 from spark_runtime.steps import STEPS, StepContext
 from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
@@ -123,7 +126,7 @@ class _Stagings:
 
     def discard(self) -> None:
         if self.staged or self.keys.kept:
-            discard_staged(self.job)
+            discard_aside(self.job)
 
 
 def _origin(frame: Frame) -> Origin:

@@ -20,7 +20,7 @@ from spark_runtime.input_spec import Drift, FileFormat, FilesInput, LandedFile
 from spark_runtime.portable.dialect import Dialect
 from spark_runtime.readers.records import TextArray
 from spark_runtime.readers.typed_values import typed_values
-from spark_runtime.staging import StagedColumn
+from spark_runtime.staged_column import StagedColumn
 from tests.integration.spark_runtime.workbench import Workbench
 
 EPOCH = datetime(1970, 1, 1)
