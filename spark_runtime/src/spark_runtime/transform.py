@@ -13,17 +13,15 @@ from spark_runtime.contracts import keep_contracts
 from spark_runtime.errors import ColumnMismatch, FaultKind, MissingTable, StepRefused
 from spark_runtime.failures import describe_failure, is_missing_table
 from spark_runtime.frame import LOAD_COLUMNS, Frame, find_name
-from spark_runtime.held_rows import KEPT, ORIGIN, lenient, look_up_published, read_held
+from spark_runtime.held_rows import ORIGIN, read_held
 from spark_runtime.held_spec import Held
 from spark_runtime.increments import read_increment, table_state
 from spark_runtime.input_spec import TableInput
 from spark_runtime.job import Job, log
+from spark_runtime.judgement import Judgement, judge_by
 from spark_runtime.lookups import Lookup, find_all
 from spark_runtime.publishing import publish_directly, publish_staged
-from spark_runtime.references import look_up
-from spark_runtime.repairs import compile_repairs, repair_rows
 from spark_runtime.result import InputResult
-from spark_runtime.rules import compile_rules, portable_rules
 from spark_runtime.sifting import can_be_read_again, can_be_sifted, sift
 from spark_runtime.slices import added_columns
 from spark_runtime.sql import quoted
@@ -32,7 +30,7 @@ from spark_runtime.staged_column import Kept, StagedColumn
 from spark_runtime.staging import Origin, stage
 from spark_runtime.step_spec import Step, StepType
 from spark_runtime.steps import STEPS, StepContext
-from spark_runtime.table_rules import Surroundings, compile_table_rules, judge_table
+from spark_runtime.table_rules import judge_table
 from spark_runtime.tally import Tally, count_staged
 from spark_runtime.write import ONE_PASS
 
@@ -264,65 +262,40 @@ def _write(
     """Test and publish the frame; without a test that could refuse a row, it is written in one pass."""
     columns = _output_columns(job, frame, types)
     tested = {column.name: column.type for column in columns}
-    rules = portable_rules(job.spec.rules, tested, job.dialect)
-    releases = job.spec.releases
-    if releases:
-        rules = lenient(rules)
-    looking_up = [rule for rule in rules if rule.looks_up]
-    tests, unique = compile_rules([rule for rule in rules if rule not in looking_up], tested)
-    around = Surroundings(job.started_at, job.spec.former_rows, inputs, job.dialect)
-    table_rules = compile_table_rules(rules, tested, around)
-    source = find_name("_source_file", frame.columns)
-    keep = [] if source is None or source in tested else [quoted(source)]
-    keep += ORIGIN if releases else ()
-    repaired = repair_rows(frame.df, columns, compile_repairs(rules, tested), keep=keep)
-    columns = list(repaired.columns)
-    lookups = look_up(columns, looking_up, inputs, stagings.keys.keep)
-    tests = (*tests, *(lookup.test for lookup in lookups), *repaired.tests)
-    kept = dict(repaired.kept)
-    if releases:
-        kept |= KEPT
-        published = look_up_published(job, repaired.df, columns, unique, stagings.keys.keep)
-        tests = (*tests, *(lookup.test for lookup in published))
-        lookups = (*lookups, *published)
-    frame = replace(frame, df=repaired.df)
-    mode = job.spec.output.write.mode
+    judgement = judge_by(job, frame, columns, inputs, stagings.keys.keep)
+    spec = job.spec
     extra, extra_types = added_columns(job)
     keep_contracts(job, tested | extra_types)
-    can_refuse = any(column.conversion.lost is not None or not column.nullable for column in columns)
-    has_rules = tests or unique or table_rules
-    if (
-        can_refuse
-        or has_rules
-        or releases
-        or stagings.refused
-        or job.spec.attempt > 1
-        or mode not in ONE_PASS
-    ):
-        with job.findings.phase("check"):
-            if mode in ONE_PASS and _may_be_sifted(job) and can_be_sifted(columns, unique):
-                staged = stagings.sift(
-                    frame, columns, tests, unique, lookups=lookups, carried=repaired.carried, kept=kept
-                )
-            else:
-                carried = (*repaired.carried, *(lookup.flag for lookup in lookups))
-                frame = replace(frame, df=find_all(frame.df, lookups))
-                staged = stagings.stage(frame, columns, tests, unique, carried=carried, kept=kept)
-            tally = count_staged(staged, declared=job.spec.rules)
-            verdicts = judge_table(staged, table_rules, around, rejected=tally.rejected)
-        publish_staged(
-            job,
-            staged,
-            tally,
-            verdicts,
-            refused_before=stagings.refused,
-            extra=extra,
-            extra_types=extra_types,
-        )
+    is_certain = not (judgement.can_refuse or spec.releases or stagings.refused)
+    if is_certain and spec.attempt == 1 and spec.output.write.mode in ONE_PASS:
+        values = {column.name: column.conversion.value for column in judgement.columns} | extra
+        df = judgement.frame.df.selectExpr(*(f"{value} AS {quoted(name)}" for name, value in values.items()))
+        publish_directly(job, df, tested | extra_types)
         return
-    values = {column.name: column.conversion.value for column in columns} | extra
-    df = frame.df.selectExpr(*(f"{value} AS {quoted(name)}" for name, value in values.items()))
-    publish_directly(job, df, tested | extra_types)
+    with job.findings.phase("check"):
+        staged = _staged(job, judgement, stagings)
+        tally = count_staged(staged, declared=spec.rules)
+        verdicts = judge_table(staged, judgement.table_rules, judgement.around, rejected=tally.rejected)
+    publish_staged(
+        job,
+        staged,
+        tally,
+        verdicts,
+        refused_before=stagings.refused,
+        extra=extra,
+        extra_types=extra_types,
+    )
+
+
+def _staged(job: Job, judgement: Judgement, stagings: _Stagings) -> Staged:
+    frame, columns, tests, unique = judgement.frame, judgement.columns, judgement.tests, judgement.unique
+    lookups, carried, kept = judgement.lookups, judgement.carried, judgement.kept
+    is_one_pass = job.spec.output.write.mode in ONE_PASS
+    if is_one_pass and _may_be_sifted(job) and can_be_sifted(columns, unique):
+        return stagings.sift(frame, columns, tests, unique, lookups=lookups, carried=carried, kept=kept)
+    carried = (*carried, *(lookup.flag for lookup in lookups))
+    frame = replace(frame, df=find_all(frame.df, lookups))
+    return stagings.stage(frame, columns, tests, unique, carried=carried, kept=kept)
 
 
 def _output_columns(job: Job, frame: Frame, types: dict[str, str]) -> list[StagedColumn]:
