@@ -39,9 +39,9 @@ def test_numbers_are_written_with_the_declared_point_and_without_an_exponent() -
     ]  # fmt: skip
 
 
-def _parsed(book: bytes, *names: str) -> Parsed:
+def _parsed(book: bytes, *names: str, extra: str = "ignore") -> Parsed:
     layout = ExcelLayout(1, True, 0, frozenset())
-    (parsed,) = read_excel(pa.py_buffer(book), layout, Wanted(names, extra="ignore"))
+    (parsed,) = read_excel(pa.py_buffer(book), layout, Wanted(names, extra=extra))
     return parsed
 
 
@@ -85,6 +85,14 @@ def test_a_formula_without_its_value_in_a_column_nobody_wants_is_passed_over() -
     parsed = _parsed(_saved(["a", "b"], [1, "=A2*2"]), "a")
 
     assert (parsed.columns[0].to_pylist(), parsed.refused) == (["1"], ())
+
+
+@pytest.mark.parametrize("row", [[1, "=A2*2"], [1, "x", "=A2*2"]])
+def test_a_formula_without_its_value_is_refused_where_further_cells_are_kept(row: list[Any]) -> None:
+    parsed = _parsed(_saved(["a", "b"], row, [3, 4, 5]), "a", extra="keep")
+
+    assert parsed.columns[0].to_pylist() == ["3"]
+    assert [record.line for record in parsed.refused] == [2]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class ExcelLayout:
 def read_excel(content: pa.Buffer, layout: ExcelLayout, wanted: Wanted) -> Iterator[Parsed]:
     """Yield the rows of one sheet; rows without any value are no rows. The line of a record is its row in the sheet.
 
-    Formulas count with the value that was saved with them; a row is refused where one of a column has none.
+    Formulas count with the value that was saved with them; a row is refused where one that is wanted has none.
 
     Raises:
         UnreadableFile: It is not a workbook, has no such sheet, or the engine's Python cannot read workbooks.
@@ -126,8 +126,11 @@ def _take(
     if match.fault is not None:
         rows.refuse(as_json([value for value in values if value is not None]), match.fault, number)
         return
+    keeps_all = rows.wanted.extra == "keep"
     lost = [
-        cell for at, cell in enumerate(cells) if isinstance(cell, NotCalculated) and at in match.positions
+        cell
+        for at, cell in enumerate(cells)
+        if isinstance(cell, NotCalculated) and (keeps_all or at in match.positions)
     ]
     if lost:
         places = " and ".join(f"cell {each.cell}" for each in lost)
@@ -144,7 +147,7 @@ def _take(
     values = [None if value in layout.null_values else value for value in values]
     values += [None] * (width - len(values))
     extra = {name: values[at] for name, at in match.extra if values[at] is not None}
-    if rows.wanted.extra == "keep":
+    if keeps_all:
         extra |= {f"_c{at}": value for at, value in enumerate(values) if at >= width and value is not None}
     rows.add([None if at is None else values[at] for at in match.positions], number, extra)
 
