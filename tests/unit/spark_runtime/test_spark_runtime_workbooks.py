@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_runtime.readers.read_excel import ExcelLayout, read_excel
-from spark_runtime.readers.records import Parsed, Wanted
+from spark_runtime.readers.records import Further, Parsed, Wanted
 from spark_runtime.text_formats import written
 
 
@@ -39,7 +39,7 @@ def test_numbers_are_written_with_the_declared_point_and_without_an_exponent() -
     ]  # fmt: skip
 
 
-def _parsed(book: bytes, *names: str, extra: str = "ignore") -> Parsed:
+def _parsed(book: bytes, *names: str, extra: Further = "ignore") -> Parsed:
     layout = ExcelLayout(1, True, 0, frozenset())
     (parsed,) = read_excel(pa.py_buffer(book), layout, Wanted(names, extra=extra))
     return parsed
