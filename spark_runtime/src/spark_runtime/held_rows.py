@@ -25,6 +25,7 @@ from spark_runtime.quarantine import (
     held_again,
     open_rows,
     quarantine_rows,
+    refused_in_vain,
     replace_quarantined,
 )
 from spark_runtime.references import look_up
@@ -123,7 +124,7 @@ def write_judged(job: Job, held: Held, staged: Staged) -> None:
     )
     passed_over = held_again(job, f"{open_rows(job.spec)} AND NOT ({_judged(job, held)})")
     rows = quarantine_rows(job, staged).union(released).union(passed_over)
-    replace_quarantined(job, rows, open_rows(job.spec))
+    replace_quarantined(job, rows, _settled(job))
 
 
 def released_from(staged: Staged) -> tuple[ReleasedFrom, ...]:
@@ -142,8 +143,13 @@ def discard_held(job: Job, held: Held) -> None:
     job.findings.rows_read = rows.count()
     given_up = rows.selectExpr(*_ended(job, held, DISCARDED, {name: name for name in QUARANTINE_TYPES}))
     left = held_again(job, f"{open_rows(job.spec)} AND NOT ({chosen})")
-    replace_quarantined(job, given_up.union(left), open_rows(job.spec))
+    replace_quarantined(job, given_up.union(left), _settled(job))
     log.info("discarded %d rows of %s: %s", job.findings.rows_read, job.spec.output.name, held.reason)
+
+
+def _settled(job: Job) -> str:
+    """Return the condition of the rows that the commit of an act replaces."""
+    return any_of([open_rows(job.spec), *refused_in_vain(job.spec)])
 
 
 def _ended(job: Job, held: Held, state: str, values: dict[str, str]) -> list[str]:

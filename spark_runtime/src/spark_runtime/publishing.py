@@ -85,9 +85,10 @@ def publish_staged(
 
 
 def publish_directly(job: Job, df: DataFrame, types: Mapping[str, str]) -> None:
-    """Publish rows that no test can refuse, in one pass."""
+    """Publish rows that no test can refuse, in one pass; tests of before may have refused some of them."""
     findings = job.findings
     with findings.phase("write"):
+        write_quarantine(job, [], 0)
         done = publish(job, df, types)
         rows = done.commit.output_rows if done.commit is not None else None
         findings.rows_published = _count_published(job, done, done.rows or "true") if rows is None else rows

@@ -1,10 +1,12 @@
 """The quarantine table: rows that a test refused, with the reasons, one schema for all datasets."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
+from spark_runtime.empty_frames import empty_frame
 from spark_runtime.errors import UnknownQuarantineLayout
 from spark_runtime.held_spec import HeldAct
 from spark_runtime.job import Job
@@ -95,10 +97,23 @@ def before(name: str) -> str:
 def open_rows(spec: NodeSpec) -> str:
     """Return the condition of the node's rows that are held.
 
-    So is one that this run has ended in an earlier attempt, or a run that came to nothing.
+    So is one that this run has ended in an earlier attempt, or a run that came to nothing. One that such a run refused
+    is not: whoever reads what that run read refuses it again.
     """
     ended_in_vain = is_one_of("_ended_run", (spec.run_id, *spec.output.discard_runs))
-    return all_of([_of_node(spec), any_of([f"_state = {text_literal(HELD)}", ended_in_vain])])
+    return all_of(
+        [
+            _of_node(spec),
+            any_of([f"_state = {text_literal(HELD)}", ended_in_vain]),
+            *(f"NOT ({rows})" for rows in refused_in_vain(spec)),
+        ]
+    )
+
+
+def refused_in_vain(spec: NodeSpec) -> list[str]:
+    """Return the condition, if there can be any, of the node's rows that runs refused in which it did not succeed."""
+    runs = spec.output.discard_runs
+    return [all_of([_of_node(spec), is_one_of("_run_id", runs)])] if runs else []
 
 
 def _of_node(spec: NodeSpec) -> str:
@@ -108,24 +123,23 @@ def _of_node(spec: NodeSpec) -> str:
 def write_quarantine(job: Job, frames: Sequence[DataFrame], rows: int) -> None:
     """Make the frames the quarantined rows of this run and node, whatever an earlier attempt wrote.
 
-    Rows of former runs that this one writes again leave the quarantine too, and rows that were released into what
-    is now taken from the table are held again.
+    Rows of former runs that this one writes again leave the quarantine too, as do those of runs in which the node did
+    not succeed; rows that were released into what is now taken from the table are held again.
 
     Args:
         rows: How many rows the frames have; without any, the table is touched only if there may be rows of before.
     """
     spec = job.spec
     of_run = f"_run_id = {text_literal(spec.run_id)}"
-    mine = any_of([all_of([_of_node(spec), rows_of]) for rows_of in (of_run, *replaced_rows(spec))])
+    rewritten = [all_of([_of_node(spec), rows_of]) for rows_of in (of_run, *replaced_rows(spec))]
+    mine = any_of([*rewritten, *refused_in_vain(spec)])
     if _judges_all(job):
         mine = any_of([mine, open_rows(spec)])
     undone = _undone(spec)
     first = spec.attempt == 1 and undone is None and not _judges_all(job)
     if not rows and (first or not has_quarantine(job)):
         return
-    df = frames[0]
-    for frame in frames[1:]:
-        df = df.union(frame)
+    df = reduce(DataFrame.union, frames or [empty_frame(job.spark, QUARANTINE_TYPES)])
     if undone is not None:
         df = df.union(held_again(job, f"({undone}) AND NOT ({mine})"))
         mine = any_of([mine, undone])

@@ -273,6 +273,30 @@ def test_a_table_that_is_overwritten_holds_no_row_twice(bench: Workbench) -> Non
     assert bench.rows("quarantine/built", "_run_id", "_state") == [("r2", "held")]
 
 
+def test_a_table_that_is_overwritten_without_a_test_holds_no_row_that_is_in_it(bench: Workbench) -> None:
+    bench.save("orders", "SELECT 1 AS id UNION ALL SELECT -1")
+    bench.transform(rules=[rule("positive", "range", column="id", min=0)])
+
+    bench.transform(run_id="r2")
+
+    assert bench.rows("built", "id") == [(-1,), (1,)]
+    assert bench.rows("quarantine/built") == []
+
+
+@pytest.mark.parametrize("does", ["release", "discard"])
+def test_rows_refused_by_a_run_that_failed_are_left_to_whoever_reads_them_again(
+    bench: Workbench, does: str
+) -> None:
+    for run_id, name in (("r1", "a.json"), ("r2", "b.json")):
+        take_in(bench, bench.land(name, b'{"id":"1","amount":"-1"}\n'), rules=[POSITIVE], run_id=run_id)
+
+    done = act(bench, does, run_id="r3", output={"discard_runs": ["r1"]})
+
+    assert done["rows_read"] == 1
+    ended = bench.rows("quarantine/orders", "_run_id", "_state")
+    assert ended == [("r2", "released" if does == "release" else "discarded")]
+
+
 def test_an_act_on_a_dataset_that_refused_nothing_does_nothing(bench: Workbench) -> None:
     take_in(bench, bench.land("a.json", b'{"id":"1"}\n'))
 

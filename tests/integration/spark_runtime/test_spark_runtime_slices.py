@@ -1,6 +1,6 @@
 """Writes that replace a slice: partitions, snapshots, and what failed runs left behind."""
 
-from tests.integration.spark_runtime.workbench import Workbench, counts
+from tests.integration.spark_runtime.workbench import Workbench, counts, rule
 
 ORDERS = "SELECT * FROM VALUES {} AS t(day, shop, amount)"
 
@@ -88,3 +88,19 @@ def test_rows_of_a_run_that_failed_after_its_commit_are_not_there_twice(bench: W
 
     assert counts(result) == (2, 2, 0)
     assert bench.rows("orders", "_run_id", "id") == [("r0", 7), ("r2", 1), ("r2", 2)]
+
+
+def test_rows_refused_by_a_run_that_failed_after_its_commits_are_held_once(bench: Workbench) -> None:
+    bench.save("orders", "SELECT id FROM VALUES (1), (-1) AS t(id)")
+    positive = [rule("positive", "range", column="id", min=0)]
+    for run, gone in (("r1", []), ("r2", ["r1"])):
+        bench.transform(mode="append", rules=positive, run_id=run, output={"discard_runs": gone})
+    assert bench.rows("quarantine/built", "_run_id", "_row") == [("r2", '{"id":-1}')]
+
+    # With nothing refused, and without any test.
+    bench.save("orders", "SELECT 1 AS id")
+    for run, gone, rules in (("r3", ["r2", "r1"], positive), ("r4", ["r3", "r2", "r1"], [])):
+        bench.transform(mode="append", rules=rules, run_id=run, output={"discard_runs": gone})
+
+        assert bench.rows("built", "_run_id", "id") == [(run, 1)]
+        assert bench.rows("quarantine/built") == []
