@@ -227,7 +227,7 @@ def _from_history(spark: SparkSession, uri: str, key: str) -> Commit | None:
         return None
     row = next((row for row in rows if row["userMetadata"] == key), rows[0])
     ours = row["userMetadata"] == key
-    return Commit(row["version"], _rows_in(row["operationMetrics"] or {}) if ours else None)
+    return _commit(row["version"], (row["operationMetrics"] or {}) if ours else {})
 
 
 def _from_log(spark: SparkSession, uri: str, key: str) -> Commit | None:
@@ -251,8 +251,7 @@ def _from_log(spark: SparkSession, uri: str, key: str) -> Commit | None:
     for line in newest[0]["text"].splitlines():
         if '"commitInfo"' in line:
             metrics = json.loads(line)["commitInfo"].get("operationMetrics", {})
-    rows = _rows_in(metrics) if newest[0]["ours"] else None
-    return Commit(int(PurePosixPath(newest[0]["path"]).stem), rows)
+    return _commit(int(PurePosixPath(newest[0]["path"]).stem), metrics if newest[0]["ours"] else {})
 
 
 def _logged(version: int, text: str) -> LoggedCommit:
@@ -269,9 +268,13 @@ def _logged(version: int, text: str) -> LoggedCommit:
     )
 
 
-def _rows_in(metrics: Mapping[str, object]) -> int | None:
+def _commit(version: int, metrics: Mapping[str, object]) -> Commit:
     rows = metrics.get("numOutputRows")
-    return None if rows is None else int(str(rows))
+    return Commit(
+        version,
+        None if rows is None else int(str(rows)),
+        removes_files=int(str(metrics.get("numRemovedFiles") or 0)) > 0,
+    )
 
 
 def retry_conflicts(uri: str, write: Callable[[], _Outcome]) -> _Outcome:

@@ -90,7 +90,7 @@ def publish_directly(job: Job, df: DataFrame, types: Mapping[str, str]) -> None:
     with findings.phase("write"):
         write_quarantine(job, [], 0)
         done = publish(job, df, types)
-        rows = done.commit.output_rows if done.commit is not None else None
+        rows = done.written_rows
         findings.rows_published = _count_published(job, done, done.rows or "true") if rows is None else rows
     findings.rows_read = findings.rows_published
     _note_output(job, done)

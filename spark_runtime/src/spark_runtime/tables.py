@@ -14,10 +14,16 @@ from pyspark.sql import DataFrame
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A version of a table, and the rows its commit wrote if the engine says so."""
+    """A version of a table, and the rows its commit wrote if the engine says so.
+
+    Attributes:
+        removes_files: Whether it took files away; rows of theirs that stay in the table are written again, and are
+            among ``output_rows``.
+    """
 
     version: int
     output_rows: int | None
+    removes_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)

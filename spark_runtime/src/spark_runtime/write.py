@@ -17,6 +17,7 @@ from spark_runtime.write_spec import WriteMode
 
 # Modes that read the rows they write once; all others need them to lie still.
 ONE_PASS = frozenset({WriteMode.APPEND, WriteMode.OVERWRITE})
+_ALL_ROWS = "true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,13 @@ class Publication:
     commit: Commit | None
     types: Mapping[str, str]
     rows: str | None
+
+    @property
+    def written_rows(self) -> int | None:
+        """How many rows were written; ``None`` where the commit does not say so, or may have written others again."""
+        if self.commit is None or (self.commit.removes_files and self.rows != _ALL_ROWS):
+            return None
+        return self.commit.output_rows
 
 
 def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Publication:
@@ -54,7 +62,7 @@ def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Publication:
     rows: str | None = None
     if mode is WriteMode.OVERWRITE or (mode is WriteMode.APPEND and job.findings.starts_anew):
         job.tables.overwrite(output.uri, df, types, key=job.spec.idempotency_key)
-        return Publication(job.tables.find_commit(output.uri, job.spec.idempotency_key), types, "true")
+        return Publication(job.tables.find_commit(output.uri, job.spec.idempotency_key), types, _ALL_ROWS)
     df, types = _with_former_marks(job, df, types)
     df = _with_plain_zeros(job, df, types)
     if mode in {WriteMode.APPEND, WriteMode.SNAPSHOT}:

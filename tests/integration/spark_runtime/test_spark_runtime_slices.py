@@ -1,5 +1,7 @@
 """Writes that replace a slice: partitions, snapshots, and what failed runs left behind."""
 
+from deltalake import DeltaTable
+
 from tests.integration.spark_runtime.workbench import Workbench, counts, rule
 
 ORDERS = "SELECT * FROM VALUES {} AS t(day, shop, amount)"
@@ -104,3 +106,15 @@ def test_rows_refused_by_a_run_that_failed_after_its_commits_are_held_once(bench
 
         assert bench.rows("built", "_run_id", "id") == [(run, 1)]
         assert bench.rows("quarantine/built") == []
+
+
+def test_rows_that_share_a_file_with_those_of_a_slice_are_not_counted_as_its_own(bench: Workbench) -> None:
+    for run in ("r1", "r2"):
+        bench.save("orders", "SELECT 1 AS id")
+        bench.transform(mode="append", run_id=run)
+    DeltaTable(bench.table("built")).optimize.compact()
+
+    again = bench.transform(mode="append", run_id="r2")
+
+    assert counts(again) == (1, 1, 0)
+    assert bench.rows("built", "_run_id", "id") == [("r1", 1), ("r2", 1)]
