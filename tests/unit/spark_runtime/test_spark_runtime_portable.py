@@ -37,8 +37,18 @@ COLUMNS = {
         ("t.a - 1", "CAST((CAST(t.a AS bigint) - CAST(1 AS bigint)) AS int)"),
         (
             "transform(xs, y -> y + a)",
-            "transform(xs, y -> CAST((CAST(y AS bigint) + CAST(a AS bigint)) AS int))",
+            "CASE WHEN rand() >= 0 THEN transform(xs, y -> CAST((CAST(y AS bigint) + CAST(a AS bigint)) AS int)) END",
         ),
+        (
+            "NOT exists(xs, y -> exists(xs, z -> z < y))",
+            "NOT CASE WHEN rand() >= 0 THEN exists(xs, y -> exists(xs, z -> z < y)) END",
+        ),
+        (
+            "filter(xs, y -> abs(y - 1) > 0)",
+            "CASE WHEN rand() >= 0 THEN "
+            "filter(xs, y -> abs(CAST((CAST(y AS bigint) - CAST(1 AS bigint)) AS int)) > 0) END",
+        ),
+        ("EXISTS (SELECT 1 FROM t WHERE a > 1)", "EXISTS (SELECT 1 FROM t WHERE a > 1)"),
         ("sum(c) FILTER (WHERE a > 1)", "CAST(sum(CAST(c AS decimal(38,0))) FILTER (WHERE a > 1) AS bigint)"),
         ("sum(c) OVER (ORDER BY a)", "CAST(sum(CAST(c AS decimal(38,0))) OVER (ORDER BY a) AS bigint)"),
         ("sum(DISTINCT c)", "CAST(sum(DISTINCT CAST(c AS decimal(38,0))) AS bigint)"),

@@ -63,3 +63,5 @@ WRITTEN_ANEW = {
     "concat": differing.joined,
     "concat_ws": differing.joined,
 }
+# Functions that are written anew as ones which walk over an array.
+WALKING = frozenset({"array_contains"})

@@ -28,7 +28,9 @@ leading trailing for placing tablesample view
 """
 _BREAKS = frozenset(_CLAUSES.split())
 # Words of clauses that are functions where a bracket follows.
-_ALSO_FUNCTIONS = frozenset({"left", "right", "first", "last", "any", "some", "grouping", "window", "like"})
+_ALSO_FUNCTIONS = frozenset(
+    {"left", "right", "first", "last", "any", "some", "grouping", "window", "like", "filter", "exists"}
+)
 _LOGIC = frozenset(
     {"and", "or", "not", "in", "is", "between", "like", "ilike", "rlike", "regexp", "exists"}
     | {"=", "==", "<=>", "<>", "!=", "<", "<=", ">", ">="}
@@ -185,6 +187,8 @@ class _Parser:
         if token.kind in {"number", "string", "quoted"} or token.text in ("(", "-", "+"):
             return True
         if token.kind != "word":
+            return False
+        if token.word == "exists" and self._ahead(2).word in {"select", "with", "("}:
             return False
         return token.word not in _BREAKS or (token.word in _ALSO_FUNCTIONS and self._ahead().text == "(")
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from spark_runtime.portable import arithmetic, casting, choosing, patterns
 from spark_runtime.portable.comparisons import compared_with, is_compared, tested
-from spark_runtime.portable.functions import REFUSED, TYPE_OF_RESULT, WRITTEN_ANEW
+from spark_runtime.portable.functions import REFUSED, TYPE_OF_RESULT, WALKING, WRITTEN_ANEW
 from spark_runtime.portable.parse import Node, Pieces, Token
 from spark_runtime.portable.scope import Scope
 from spark_runtime.portable.types import FRACTIONS, is_decimal
@@ -26,8 +26,10 @@ def rewritten(pieces: Pieces, scope: Scope) -> str:
 
 
 class _Writer:
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, *, in_function: bool = False) -> None:
         self._scope = scope
+        # Whether the text is that of a function which walks over an array.
+        self._in_function = in_function
         # What is being compared. The engine compares the wider number and never makes the cast that would refuse it.
         self._compared: Node | None = None
 
@@ -116,13 +118,13 @@ class _Writer:
         return "".join([*written, text[at : node.end]])
 
     def _call(self, node: Node) -> str:
-        name, scope = node.name, self._scope
+        name = node.name
         arguments = node.pieces[: int(node.to)]
         if name in REFUSED:
             raise Different(f"{name} gives another result on this engine; {REFUSED[name]}")
         if any("->" in argument.words() for argument in arguments):
-            inner, _ = scope.inside(arguments)
-            return _Writer(inner).spliced(node)
+            inner, _ = self._scope.inside(arguments)
+            return self._beside_files(_Writer(inner, in_function=True).spliced(node))
         if name in choosing.FIRST_CHOICE:
             return choosing.chosen(self, node, range(choosing.FIRST_CHOICE[name], len(arguments)))
         if name in patterns.TAKE_A_PATTERN and len(arguments) > 1:
@@ -130,7 +132,17 @@ class _Writer:
         if name in TYPE_OF_RESULT:
             return as_type(self.spliced(node), TYPE_OF_RESULT[name])
         written = WRITTEN_ANEW[name](self, node, arguments) if name in WRITTEN_ANEW and arguments else None
+        if written is not None and name in WALKING:
+            return self._beside_files(written)
         return self.spliced(node) if written is None else written
+
+    def _beside_files(self, written: str) -> str:
+        """Return a value that the engine does not compute while it reads files.
+
+        A condition on columns of a table is moved to where its files are read, and there Sail does not find the columns
+        that stand in a function with ``->``. What is by chance stays where it is.
+        """
+        return written if self._in_function else f"CASE WHEN rand() >= 0 THEN {written} END"
 
     def suffix(self, node: Node) -> str:
         """Return FILTER and OVER of a call."""
