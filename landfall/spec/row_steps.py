@@ -14,6 +14,7 @@ from landfall.spec.step_checks import (
     add_columns,
     check_columns,
     check_comparable,
+    check_comparable_columns,
     check_sort_entries,
     check_value,
 )
@@ -45,6 +46,8 @@ def window(config: Mapping[str, Any], frame: Frame | None, report: Report) -> Fr
     check_sort_entries(order_by, frame, ("order_by",), report)
     if order_by:
         check_comparable(frame, report)
+    else:
+        check_comparable_columns(config.get("partition_by") or (), frame, ("partition_by",), report)
     columns: dict[str, ColumnType] = dict(frame.types) if frame is not None else {}
     for name, text in config["measures"].items():
         path: Path = ("measures", name)

@@ -251,6 +251,13 @@ class TotalRule(_TableRule):
             raise fault("LF1029", f"rule '{self.name}' says nothing of its total", remedy)
         if self.min is not None and self.max is not None:
             _check_bounds(self.name, self.min, self.max)
+        if self.outside is not None and self.outside[0] > self.outside[1]:
+            message = f"rule '{self.name}' has outside: {self.outside}, whose first number is the higher one"
+            raise fault("LF1029", message, f"write [{self.outside[1]}, {self.outside[0]}]")
+        for low, high in ((self.above, self.below), (self.above, self.max), (self.min, self.below)):
+            if low is not None and high is not None and low >= high:
+                message = f"rule '{self.name}' wants a total over {low} and under {high}: nothing can pass"
+                raise fault("LF1029", message, "swap the two, or loosen one of them")
         return self
 
 

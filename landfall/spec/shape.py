@@ -70,8 +70,11 @@ def empty_keys(data: Any, mark: Mark, at: Location = ()) -> Iterator[tuple[Locat
             if value is None:
                 place = mark.at((*at, key))
                 message = f"key '{key}' has no value"
-                fault = place.fault("LF1021", message, "write one behind it, or remove the key")
-                yield (*at, key), fault
+                remedy = "write one behind it, or remove the key"
+                if key.count(")") > key.count("("):
+                    # {type: decimal(10,2)} is read as two keys.
+                    remedy = 'quote a text that holds a comma, as in "decimal(10,2)"'
+                yield (*at, key), place.fault("LF1021", message, remedy)
             else:
                 yield from empty_keys(value, mark, (*at, key))
     elif isinstance(data, list):

@@ -9,7 +9,15 @@ from landfall.spec.column_types import parts_inside
 from landfall.spec.expression_columns import misplaced_windows
 from landfall.spec.frames import ColumnType, Frame, type_of_expression
 from landfall.spec.sql_text import SqlProblem
-from landfall.spec.step_checks import Path, Report, add_columns, check_columns, check_new_name, check_value
+from landfall.spec.step_checks import (
+    Path,
+    Report,
+    add_columns,
+    check_columns,
+    check_comparable_columns,
+    check_new_name,
+    check_value,
+)
 from landfall.spec.value_steps import check_literal
 
 
@@ -75,6 +83,7 @@ def unpivot(config: Mapping[str, Any], frame: Frame | None, report: Report) -> F
 def pivot(config: Mapping[str, Any], frame: Frame | None, report: Report) -> Frame | None:
     by, column, asked = config["by"], config["column"], config["values"]
     check_columns(by, frame, ("by",), report)
+    check_comparable_columns(by, frame, ("by",), report)
     check_columns([column], frame, ("column",), report)
     values = dict(asked) if isinstance(asked, Mapping) else {str(value): value for value in asked}
     for name, value in values.items():

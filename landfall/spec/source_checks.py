@@ -26,6 +26,14 @@ OPTIONS: Final[Mapping[FileFormat, frozenset[str]]] = {
 }
 # What reads a format in the engine's Python, where that is not part of every engine.
 PACKAGES: Final[Mapping[FileFormat, str]] = {FileFormat.AVRO: "fastavro", FileFormat.EXCEL: "openpyxl"}
+# How the names of files end that are unpacked, and of those that are not; the runtime has the same lists.
+PACKED: Final = (".zip", ".gz", ".bz2", ".xz", ".zst")
+NOT_UNPACKED: Final = (
+    *(".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst"),
+    *(".7z", ".rar", ".lz4", ".snappy", ".br"),
+)
+# Formats that compress what they hold.
+_OWN_COMPRESSION = (FileFormat.EXCEL, FileFormat.PARQUET, FileFormat.ORC, FileFormat.AVRO)
 # What the characters of CSV are where a source does not say.
 _CHARACTERS: Final[Mapping[str, str]] = {"delimiter": ",", "quote": '"', "escape": "", "comment": ""}
 _MOMENTS = ("date", "timestamp", "timestamp_ntz")
@@ -114,6 +122,7 @@ def check_landed_columns(draft: Draft, index: int, dataset: Dataset, source: Sou
             draft.report((*place, "format"), "LF1030", message, "remove it")
     if source.format is FileFormat.DELTA:
         _check_landed_table(draft, index, dataset)
+    _check_packing(draft, index, dataset, source)
     named = source.options.get("header", True) and source.options.get("match", "name") == "name"
     if dataset.schema_drift is SchemaDrift.EVOLVE and (source.format is FileFormat.FIXED or not named):
         message = "schema_drift: evolve needs files that name their columns"
@@ -126,6 +135,24 @@ def check_landed_columns(draft: Draft, index: int, dataset: Dataset, source: Sou
                     "write schema_drift: rescue, which keeps them as JSON, or declare the column as string"
                 )
                 draft.report((*at, "columns", number), "LF1030", message, remedy)
+
+
+def _check_packing(draft: Draft, index: int, dataset: Dataset, source: Source) -> None:
+    """Add to the draft that files are packed, as their names say, and that nothing unpacks them."""
+    name = (dataset.landing or "").lower()
+    packed = next((ending for ending in PACKED if name.endswith(ending)), None)
+    archive = max((ending for ending in NOT_UNPACKED if name.endswith(ending)), key=len, default=None)
+    if archive is not None:
+        message = f"files whose names end in {archive} are not unpacked"
+        remedy = f"let one of {', '.join(PACKED)} land"
+    elif packed is not None and source.format in _OWN_COMPRESSION:
+        message = (
+            f"{source.format} files are read as they are, and those that end in {packed} are packed once more"
+        )
+        remedy = f"let the files land without {packed}"
+    else:
+        return
+    draft.report(("datasets", index, "landing", "path"), "LF1026", message, remedy)
 
 
 def _check_landed_table(draft: Draft, index: int, dataset: Dataset) -> None:

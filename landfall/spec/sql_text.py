@@ -1,7 +1,7 @@
 """Parses the SQL of a product file and refuses what is dangerous or not the same on every Spark engine."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -119,7 +119,20 @@ def _token_problem(text: str) -> SqlProblem | None:
         refused = _refused_token(text, token, following)
         if refused is not None:
             return SqlProblem("LF1053", *refused, line=token.line)
-    return None
+    return _bracket_problem(tokens)
+
+
+def _bracket_problem(tokens: Sequence[Token]) -> SqlProblem | None:
+    """Return that a bracket of a CAST or another call is not closed, which the parser overlooks at the end."""
+    open_ones: list[Token] = []
+    for token in tokens:
+        if token.token_type is TokenType.L_PAREN:
+            open_ones.append(token)
+        elif token.token_type is TokenType.R_PAREN and open_ones:
+            open_ones.pop()
+    if not open_ones:
+        return None
+    return SqlProblem("LF1050", "a bracket '(' is not closed", "add the ')'", open_ones[-1].line)
 
 
 def _ending_problem(text: str) -> SqlProblem | None:
@@ -264,6 +277,8 @@ def _in_frame(node: exp.Expr) -> _Finding:
 
 def _in_function(node: exp.Expr) -> _Finding:
     name = _function_name(node)
+    if isinstance(node, exp.Count) and node.this is None and not node.expressions:
+        return "count() counts nothing", "write count(*)"
     if name in _REFUSED_FUNCTIONS:
         return f"function '{name}' is not allowed", _REFUSED_FUNCTIONS[name]
     return None

@@ -16,6 +16,7 @@ Path = tuple[str | int, ...]
 Report = Callable[[Path, SqlProblem], None]
 Frames = Mapping[str, Frame | None]
 
+_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
 _SORT_ENTRY = re.compile(
     r"\s*`?([A-Za-z_][A-Za-z0-9_]*)`?(?:\s+(?:asc|desc))?(?:\s+nulls\s+(?:first|last))?\s*", re.IGNORECASE
 )
@@ -34,6 +35,12 @@ def check_sort_entries(entries: Sequence[str], frame: Frame | None, path: Path, 
             check_columns([match[1]], frame, (*path, index), report)
 
 
+def sorted_columns(entries: Iterable[str]) -> list[str]:
+    """Return the columns that entries of ``sort`` or ``order_by`` name."""
+    matches = (_SORT_ENTRY.fullmatch(entry) for entry in entries)
+    return [match[1] for match in matches if match is not None]
+
+
 def check_columns(names: Iterable[str], frame: Frame | None, path: Path, report: Report) -> None:
     """Report the names that the frame does not hold."""
     for name in names:
@@ -43,10 +50,27 @@ def check_columns(names: Iterable[str], frame: Frame | None, path: Path, report:
 
 def check_comparable(frame: Frame | None, report: Report) -> None:
     """Report the columns by which whole rows cannot be compared or put into an order."""
-    for name, kind in frame.types.items() if frame is not None else ():
+    if frame is not None:
+        check_comparable_columns(frame, frame, (), report)
+
+
+def check_comparable_columns(names: Iterable[str], frame: Frame | None, path: Path, report: Report) -> None:
+    """Report the columns among these by which rows cannot be grouped, compared or put into an order."""
+    for name in names:
+        kind = frame.type_of(name) if frame is not None else None
         if kind is not None and "map<" in kind:
             message = f"column '{name}' is {kind}, and maps cannot be compared"
-            report((), SqlProblem("LF1030", message, "drop it before, or turn it into map_entries(…)"))
+            report(path, SqlProblem("LF1030", message, "drop it before, or turn it into map_entries(…)"))
+
+
+def check_named_once(names: Iterable[str], report: Report) -> None:
+    """Report keys of a step that are one column, since upper and lower case do not differ."""
+    seen: dict[str, str] = {}
+    for name in names:
+        first = seen.setdefault(name.casefold(), name)
+        if first != name:
+            message = f"'{first}' and '{name}' are one column (upper and lower case do not differ)"
+            report((name,), SqlProblem("LF1041", message, "keep one of the two"))
 
 
 def check_expression(text: str, frame: Frame | None, path: Path, report: Report) -> exp.Expr | None:
@@ -78,6 +102,8 @@ def check_condition(text: str, frame: Frame | None, path: Path, report: Report, 
     tree = check_value(text, frame, path, report, where)
     if tree is not None:
         kind = type_of_expression(tree, frame)
+        if kind is None and isinstance(tree.unnest(), _ARITHMETIC):
+            kind = "a number"
         if kind not in (None, "boolean"):
             message = f"{where} is a condition, and this is {kind}"
             report(path, SqlProblem("LF1030", message, "compare it with something, as in x > 0"))

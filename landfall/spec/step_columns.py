@@ -28,13 +28,16 @@ from landfall.spec.step_checks import (
     add_columns,
     check_columns,
     check_comparable,
+    check_comparable_columns,
     check_condition,
     check_expression,
+    check_named_once,
     check_new_name,
     check_same_columns,
     check_sort_entries,
     check_value,
     other_input,
+    sorted_columns,
 )
 from landfall.spec.value_steps import fill_nulls, mask, replace_values, split, standardise, surrogate_key
 
@@ -180,6 +183,7 @@ class _StepColumns:
         frame, report = self.frame, self.report
         by = list(config["by"])
         check_columns(by, frame, ("by",), report)
+        check_comparable_columns(by, frame, ("by",), report)
         columns: dict[str, ColumnType] = {}
         add_columns(
             columns,
@@ -214,6 +218,7 @@ class _StepColumns:
     def derive(self, config: Mapping[str, str]) -> Frame | None:
         frame, report = self.frame, self.report
         derived: dict[str, ColumnType] = {}
+        check_named_once(config, report)
         for name, text in config.items():
             tree = check_value(text, frame, (name,), report, "derive")
             derived[name] = type_of_expression(tree, frame) if tree is not None else None
@@ -223,6 +228,7 @@ class _StepColumns:
 
     def rename(self, config: Mapping[str, str]) -> Frame | None:
         frame, report = self.frame, self.report
+        check_named_once(config, report)
         for old in config:
             check_columns([old], frame, (old,), report)
         if frame is None:
@@ -237,6 +243,7 @@ class _StepColumns:
     def cast(self, config: Mapping[str, Any]) -> Frame | None:
         frame, report = self.frame, self.report
         types: dict[str, ColumnType] = {}
+        check_named_once(config, report)
         for name, target in config.items():
             check_columns([name], frame, (name,), report)
             kind = types[name] = canonical_type(target["type"] if isinstance(target, Mapping) else target)
@@ -296,6 +303,7 @@ class _StepColumns:
     def sort(self, config: Sequence[str]) -> Frame | None:
         frame, report = self.frame, self.report
         check_sort_entries(config, frame, (), report)
+        check_comparable_columns(sorted_columns(config), frame, (), report)
         return frame
 
     def sql(self, config: str) -> Frame | None:

@@ -6,10 +6,11 @@ from typing import Any
 from landfall.spec.frames import ColumnType, Frame
 from landfall.spec.literals import key_problem, literal_problem
 from landfall.spec.sql_text import SqlProblem
-from landfall.spec.step_checks import Path, Report, add_columns, check_columns
+from landfall.spec.step_checks import Path, Report, add_columns, check_columns, check_named_once
 
 
 def fill_nulls(config: Mapping[str, Any], frame: Frame | None, report: Report) -> Frame | None:
+    check_named_once(config, report)
     for name, value in config.items():
         check_columns([name], frame, (name,), report)
         check_literal(value, name, frame, (name,), report)
@@ -19,6 +20,7 @@ def fill_nulls(config: Mapping[str, Any], frame: Frame | None, report: Report) -
 def replace_values(
     config: Mapping[str, Mapping[str, Any]], frame: Frame | None, report: Report
 ) -> Frame | None:
+    check_named_once(config, report)
     for name, replacement in config.items():
         check_columns([name], frame, (name,), report)
         for old, new in (replacement.get("values") or {}).items():
@@ -69,6 +71,7 @@ def surrogate_key(config: Mapping[str, Any], frame: Frame | None, report: Report
 
 def mask(config: Mapping[str, str], frame: Frame | None, report: Report) -> Frame | None:
     masked: dict[str, ColumnType] = {}
+    check_named_once(config, report)
     for name, data_class in config.items():
         check_columns([name], frame, (name,), report)
         if data_class == "hash":

@@ -5,7 +5,7 @@ from dataclasses import replace
 from landfall.spec.frames import ColumnType, Frame
 from landfall.spec.model import SnapshotPer, Write, WriteMode
 from landfall.spec.sql_text import SqlProblem
-from landfall.spec.step_checks import Report, check_columns, check_condition
+from landfall.spec.step_checks import Path, Report, check_columns, check_condition
 
 _KEYED = frozenset({WriteMode.MERGE, WriteMode.SCD1, WriteMode.SCD2})
 _UNORDERED = ("array<", "map<", "struct<", "boolean", "binary")
@@ -39,6 +39,8 @@ def check_write(write: Write, frame: Frame | None, report: Report) -> None:
         check_condition(write.delete_when, frame, ("delete_when",), report, "delete_when")
     if frame is None:
         return
+    for name in write.keys:
+        _check_compared(name, frame, ("keys",), report)
     for name in write.partition_by:
         kind = frame.type_of(name)
         if kind is not None and kind not in _PARTITION_TYPES:
@@ -61,6 +63,11 @@ def _check_order(order_by: str, frame: Frame, report: Report) -> None:
         message = f"'{order_by}' is {kind}, which says of no row that it is newer"
         report(("order_by",), SqlProblem("LF1045", message, "name a number, date, timestamp or text"))
     for name in frame:
-        if "map<" in (frame.type_of(name) or ""):
-            message = f"column '{name}' is {frame.type_of(name)}, and maps cannot be compared"
-            report(("order_by",), SqlProblem("LF1045", message, "drop it, or turn it into map_entries(…)"))
+        _check_compared(name, frame, ("order_by",), report)
+
+
+def _check_compared(name: str, frame: Frame, path: Path, report: Report) -> None:
+    kind = frame.type_of(name)
+    if kind is not None and "map<" in kind:
+        message = f"column '{name}' is {kind}, and maps cannot be compared"
+        report(path, SqlProblem("LF1045", message, "drop it, or turn it into map_entries(…)"))

@@ -34,6 +34,15 @@ _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,30}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
+# What the parser says where people forgot something, and what that mostly was.
+_REMEDIES = {
+    "mapping values are not allowed here": "quote a text that holds ': ', and indent keys of one mapping alike",
+    "found character '\\t' that cannot start any token": "indent with blanks, not with tabs",
+    "expected <block end>, but found '<block mapping start>'": "indent keys of one mapping, and items of one list, alike",
+    "expected ',' or '}', but got '<scalar>'": "look for a quote or bracket that is not closed, from where it begins",
+    "expected ',' or ']', but got '<scalar>'": "look for a quote or bracket that is not closed, from where it begins",
+}
+
 Key = str | int
 Location = tuple[Key, ...]
 
@@ -98,11 +107,7 @@ def read_yaml(text: str, path: str) -> YamlFile:
     except _RefusedYamlError as refused:
         return _unreadable(path, refused.line, "LF1011", refused.message, refused.remedy)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = 1 if mark is None else mark.line + 1
-        context = f" {error.context}" if error.context else ""
-        message = f"this is not YAML: {error.problem or 'it cannot be read'}{context}"
-        return _unreadable(path, line, "LF1010", message, "check the indentation, quotes and brackets here")
+        return _unreadable(path, *_not_yaml(error))
     except YAMLError as error:
         message = f"this is not YAML: {str(error).splitlines()[0]}"
         return _unreadable(
@@ -113,6 +118,18 @@ def read_yaml(text: str, path: str) -> YamlFile:
 
 def _unreadable(path: str, line: int, code: str, message: str, remedy: str) -> YamlFile:
     return YamlFile(None, Mark(path, line), (Fault(path, line, code, message, remedy),))
+
+
+def _not_yaml(error: MarkedYAMLError) -> tuple[int, str, str, str]:
+    """Return line, code, message and remedy of what the parser could not read."""
+    problem = error.problem or "it cannot be read"
+    mark = error.problem_mark or error.context_mark
+    line = 1 if mark is None else mark.line + 1
+    context = f" {error.context}" if error.context else ""
+    if error.context and error.context_mark is not None and error.context_mark.line + 1 < line:
+        context += f" that begins on line {error.context_mark.line + 1}"
+    remedy = _REMEDIES.get(problem, "check the indentation, quotes and brackets here")
+    return line, "LF1010", f"this is not YAML: {problem}{context}", remedy
 
 
 class _RefusedYamlError(Exception):

@@ -5,8 +5,9 @@ import pytest
 from landfall.spec.landing_patterns import match_path, table_of
 from landfall.spec.load import check_products, load_products
 from landfall.spec.model import FileFormat
-from landfall.spec.source_checks import OPTIONS, PACKAGES
+from landfall.spec.source_checks import NOT_UNPACKED, OPTIONS, PACKAGES, PACKED
 from spark_runtime.reader_options import OPTIONS as RUNTIME_OPTIONS
+from spark_runtime.readers import containers
 from tests.unit.spec.conftest import PRODUCT, PRODUCT_PATH, WriteProject
 
 TARGETS = """\
@@ -161,3 +162,8 @@ def test_a_quote_that_escapes_itself_or_is_turned_off_is_no_conflict(
     _, faults = check_products(root)
 
     assert faults == ()
+
+
+def test_validation_and_runtime_unpack_the_same_files() -> None:
+    assert containers.PACKED == PACKED
+    assert containers.NOT_UNPACKED == NOT_UNPACKED

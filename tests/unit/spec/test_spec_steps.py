@@ -299,12 +299,33 @@ def test_floating_point_numbers_are_no_keys() -> None:
         ("limit", {"rows": 1}),
         ("dedupe", {"keys": ["id"]}),
         ("window", {"order_by": ["id"], "measures": {"n": "count(*)"}}),
+        ("window", {"partition_by": ["m"], "measures": {"n": "count(*)"}}),
+        ("aggregate", {"by": ["m"], "measures": {"n": "count(*)"}}),
+        ("pivot", {"by": ["m"], "column": "id", "values": {"one": 1}, "measures": {"n": "count(*)"}}),
+        ("sort", ["id", "m desc"]),
     ],
 )
 def test_rows_with_maps_cannot_be_compared(kind: str, config: Any) -> None:
     _, found = run(kind, config, Frame({"id": "int", "m": "map<string,int>"}))
 
     assert [code for _, code, _ in found] == ["LF1030"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("rename", {"id": "a", "ID": "b"}),
+        ("derive", {"a": "id", "A": "id"}),
+        ("cast", {"id": "bigint", "ID": "string"}),
+        ("fill_nulls", {"id": 0, "ID": 1}),
+        ("replace_values", {"id": {"to_null": [0]}, "ID": {"to_null": [1]}}),
+        ("mask", {"customer": "name", "CUSTOMER": "text"}),
+    ],
+)
+def test_names_that_differ_by_case_only_are_one_column(kind: str, config: Any) -> None:
+    _, found = run(kind, config)
+
+    assert [(at, code) for at, code, _ in found] == [((list(config)[1],), "LF1041")]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ CHUNK_BYTES = 4 << 20
 PACKED = (".zip", ".gz", ".bz2", ".xz", ".zst")
 """How the names of files end, in small letters, that are not what is in them."""
 _UNZIPPING = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
-_NOT_UNPACKED = (
+NOT_UNPACKED = (
     ".tar",
     ".tar.gz",
     ".tgz",
@@ -42,9 +42,9 @@ def open_members(name: str, content: pa.Buffer) -> Iterator[Iterator[bytes]]:
             read.
     """
     lowered = name.lower()
-    if lowered.endswith(_NOT_UNPACKED):
+    if lowered.endswith(NOT_UNPACKED):
         # In an encoding that knows every byte it would be read as rows of nonsense.
-        ending = max((ending for ending in _NOT_UNPACKED if lowered.endswith(ending)), key=len)
+        ending = max((ending for ending in NOT_UNPACKED if lowered.endswith(ending)), key=len)
         raise UnreadableFile(f"{ending} files are not unpacked; land one of {', '.join(PACKED)}")
     if lowered.endswith(".zip"):
         yield from _zip_members(content)
