@@ -38,7 +38,7 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _REMEDIES = {
     "mapping values are not allowed here": "quote a text that holds ': ', and indent keys of one mapping alike",
     "found character '\\t' that cannot start any token": "indent with blanks, not with tabs",
-    "expected <block end>, but found '<block mapping start>'": "indent keys of one mapping, and items of one list, alike",
+    "expected <block end>, but found '<block mapping start>'": "indent keys of a mapping and items of a list alike",
     "expected ',' or '}', but got '<scalar>'": "look for a quote or bracket that is not closed, from where it begins",
     "expected ',' or ']', but got '<scalar>'": "look for a quote or bracket that is not closed, from where it begins",
 }
