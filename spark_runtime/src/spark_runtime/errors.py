@@ -31,15 +31,19 @@ class InvalidNodeSpec(RuntimeFault):
 
 
 class MissingTable(RuntimeFault):
-    """An input of the node is not a Delta table."""
+    """An input of the node is not a Delta table, or no longer has the version that the run is to read."""
 
     code = "LF4502"
     kind = FaultKind.DEFINITION
 
-    def __init__(self, name: str, uri: str) -> None:
-        super().__init__(
-            f"input '{name}': there is no Delta table at {uri}. Run the node that builds it, then this one."
-        )
+    def __init__(self, name: str, uri: str, version: int | None = None) -> None:
+        missing = f"there is no Delta table at {uri}"
+        if version is not None:
+            missing = (
+                f"version {version} of the Delta table at {uri} cannot be read any more: the table was deleted or made "
+                "anew, or its old versions were cleaned up"
+            )
+        super().__init__(f"input '{name}': {missing}. Run the node that builds it, then this one.")
         self.name = name
         self.uri = uri
 

@@ -159,6 +159,20 @@ def is_missing_table(error: BaseException) -> bool:
     )
 
 
+def is_missing_version(error: BaseException) -> bool:
+    """Whether an engine error says that a Delta table does not have a version, or its log no longer tells of it."""
+    text = str(error)
+    return any(
+        part in text
+        for part in (
+            "Missing commit file",
+            "DELTA_VERSION_NOT_FOUND",
+            "DELTA_TRUNCATED_TRANSACTION_LOG",
+            "DELTA_VERSIONS_NOT_CONTIGUOUS",
+        )
+    )
+
+
 def _text_of(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
     # Server stack traces follow the message; the job's log has them in full.

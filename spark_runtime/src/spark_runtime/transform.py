@@ -11,7 +11,7 @@ from spark_runtime.casts import asked_for, canonical_type, to_declared
 from spark_runtime.column_spec import Column
 from spark_runtime.contracts import keep_contracts
 from spark_runtime.errors import ColumnMismatch, FaultKind, MissingTable, StepRefused
-from spark_runtime.failures import describe_failure, is_missing_table
+from spark_runtime.failures import describe_failure, is_missing_table, is_missing_version
 from spark_runtime.frame import LOAD_COLUMNS, Frame, find_name
 from spark_runtime.held_rows import ORIGIN, read_held
 from spark_runtime.held_spec import Held
@@ -39,7 +39,7 @@ def transform(job: Job, inputs: Sequence[TableInput]) -> None:
     """Read the inputs, apply the steps, test the rows, publish them and quarantine the rest.
 
     Raises:
-        MissingTable: An input is not there.
+        MissingTable: An input is not there, or not in the version to be read.
         StepRefused: A step does not fit the columns it meets.
         ColumnMismatch: The steps do not yield the declared columns.
         ContractBroken: The table would lack what a port promises; nothing is published.
@@ -150,6 +150,8 @@ def _open(job: Job, item: TableInput) -> Frame:
     except PySparkException as error:
         if is_missing_table(error):
             raise MissingTable(item.name, item.uri) from error
+        if item.version is not None and is_missing_version(error):
+            raise MissingTable(item.name, item.uri, item.version) from error
         raise
 
 

@@ -85,5 +85,23 @@ def test_a_version_with_rows_marked_as_deleted_is_not_guessed_at(bench: Workbenc
         tables.read(uri, version=5)
 
 
+@pytest.mark.parametrize("gone", ["table", "log", "version"])
+def test_a_node_whose_version_is_gone_says_which_and_what_to_do(bench: Workbench, gone: str) -> None:
+    uri = Path(bench.table("orders"))
+    for number in range(0 if gone == "table" else 12):
+        bench.save("orders", f"SELECT id FROM range({number})")  # noqa: S608 - a number
+    if gone == "log":
+        (uri / "_delta_log" / f"{0:020d}.json").unlink()
+
+    error = bench.transform(versions={"orders": 99 if gone == "version" else 5})["error"]
+
+    assert (error["code"], error["kind"]) == ("LF4502", "definition")
+    assert (
+        f"input 'orders': version {99 if gone == 'version' else 5} of the Delta table at {uri}"
+        in error["message"]
+    )
+    assert "Run the node that builds it" in error["message"]
+
+
 def _content(rows: object) -> list[tuple[object, ...]]:
     return sorted((tuple(row) for row in rows.collect()), key=repr)  # type: ignore[attr-defined]
