@@ -107,6 +107,20 @@ def test_partition_columns_come_from_the_log(bench: Workbench) -> None:
     assert bench.epochs("orders", "at") == [datetime(2026, 1, 31, 10, 5, tzinfo=UTC).timestamp()] * 2
 
 
+def test_bytes_in_the_log_are_rejected_for_they_may_be_others(bench: Workbench) -> None:
+    """One writer puts the byte 61 there as ``a``, another as ``\\u0061``."""
+    table = bench.folder / "landing" / "t"
+    for version, part in enumerate((b"a", None)):
+        content = pa.table({"id": pa.array([version], pa.int32()), "part": pa.array([part], pa.binary())})
+        write_deltalake(str(table), content, partition_by=["part"], mode="append")
+    listed = [commit(table, version) for version in (0, 1)]
+
+    result = bench.ingest("id int; part binary", *listed, format="delta")
+
+    assert bench.rows("orders", "id", "part") == [(1, None)]
+    assert "declare it as string" in str(reasons(result)[0])
+
+
 def test_only_what_a_commit_adds_is_read(bench: Workbench) -> None:
     """Compaction writes rows again that were there; a commit without rows has none."""
     table = a_table(bench, rows(1), rows(2))

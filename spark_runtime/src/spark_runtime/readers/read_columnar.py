@@ -46,8 +46,8 @@ def read_columnar(
         partition: Name and text of columns that all rows of the file have beside what is in it.
 
     Raises:
-        UnreadableFile: The file is cut off or damaged, holds a type that has no text, or has its columns under names
-            that only the log of its table explains.
+        UnreadableFile: The file is cut off or damaged, holds a type that has no text, has its columns under names that
+            only the log of its table explains, or bytes in that log.
     """
     label = "ORC" if kind == "orc" else "Parquet"
     try:
@@ -61,6 +61,7 @@ def read_columnar(
         binary = {
             at for own, at in enumerate(match.positions) if at is not None and declared[own].base == "binary"
         }
+        _refuse_bytes_in_the_log(partition, binary, len(schema.names))
         number = 1
         for batch in batches:
             plain_batch = _with_partition(_with_plain_types(batch, binary), partition)
@@ -128,6 +129,22 @@ def _stripes(file: Any) -> Iterator[pa.RecordBatch]:
         stripe = file.read_stripe(number)
         for start in range(0, stripe.num_rows, BATCH_ROWS):
             yield stripe.slice(start, BATCH_ROWS)
+
+
+def _refuse_bytes_in_the_log(
+    partition: Sequence[tuple[str, str | None]], binary: Collection[int], first: int
+) -> None:
+    """Refuse bytes that stand in the log of a table as text, which writers make of them in different ways.
+
+    Args:
+        binary: Numbers of the columns that are declared as binary; ``first`` is that of the first partition column.
+    """
+    for at, (name, text) in enumerate(partition, first):
+        if at in binary and text is not None:
+            raise UnreadableFile(
+                f"column '{name}' is binary, and the table is partitioned by it: bytes have no one text in a log; "
+                "declare it as string, or land a table that is partitioned by other columns"
+            )
 
 
 def _with_plain_types(batch: pa.RecordBatch, binary: Collection[int]) -> pa.RecordBatch:
