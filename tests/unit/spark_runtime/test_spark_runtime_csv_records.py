@@ -120,3 +120,23 @@ def test_utf_16_is_read_as_declared() -> None:
     parsed = [batch for batch in read_csv(chunks, LAYOUT, WANTED) if batch.columns]
 
     assert parsed[0].columns[1].to_pylist() == ["café"]
+
+
+@pytest.mark.parametrize("declared", ["latin-1", "cp1252", "iso-8859-15", "cp1251"])
+@pytest.mark.parametrize(
+    ("written", "meant"), [("utf-8-sig", "utf-8"), ("utf-16", "utf-16"), ("utf-16-be", "utf-16")]
+)
+def test_a_file_that_says_it_is_unicode_is_not_read_as_something_else(
+    written: str, meant: str, declared: str
+) -> None:
+    mark = "\ufeff" if written == "utf-16-be" else ""
+    content = f"{mark}id,city\n1,K\u00f6ln\n".encode(written)
+
+    with pytest.raises(UnreadableFile, match=f"byte order mark of {meant} and is declared as {declared}"):
+        list(as_utf8(iter([content]), declared))
+
+
+def test_letters_that_look_like_a_mark_are_letters() -> None:
+    content = "\u044f\u044e,1\n".encode("cp1251")
+
+    assert b"".join(as_utf8(iter([content]), "cp1251")).decode() == "\u044f\u044e,1\n"

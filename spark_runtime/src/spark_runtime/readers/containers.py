@@ -15,6 +15,12 @@ from spark_runtime.readers.records import UnreadableFile
 CHUNK_BYTES = 4 << 20
 PACKED = (".zip", ".gz", ".bz2", ".xz", ".zst")
 """How the names of files end, in small letters, that are not what is in them."""
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MARKED_CHARACTERS = 1000
 _UNZIPPING = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 NOT_UNPACKED = (
     ".tar",
@@ -67,7 +73,7 @@ def as_utf8(chunks: Iterator[bytes], encoding: str, *, from_start: bool = True) 
         from_start: Whether the text is that of a file from its first byte on.
 
     Raises:
-        UnreadableFile: A byte is not of the declared encoding.
+        UnreadableFile: A byte is not of the declared encoding, or the file begins with the mark of another one.
     """
     decode = codecs.getincrementaldecoder(encoding)().decode
     at_start = from_start
@@ -81,11 +87,31 @@ def as_utf8(chunks: Iterator[bytes], encoding: str, *, from_start: bool = True) 
                 f"byte 0x{found} is not {encoding}; declare the file's encoding in the source's options"
             ) from error
         if at_start and text:
+            _refuse_mark(text, encoding)
             text = text.removeprefix("\ufeff")
             at_start = False
             # Old Macs end lines with a bare carriage return; nothing else writes files without any line feed.
             bare_returns = "\r" in text[:-1] and "\n" not in text
         yield (text.replace("\r", "\n") if bare_returns else text).encode()
+
+
+def _refuse_mark(text: str, encoding: str) -> None:
+    """Refuse a file that says by its first bytes that it is Unicode, and was read as something else.
+
+    Encodings of one byte know every byte, so its letters would be published as others without a word.
+    """
+    for mark, meant in _MARKS:
+        try:
+            read = mark.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        # The two bytes of UTF-16 are letters that a text may begin with; half of what follows is zeros then.
+        is_sure = meant == "utf-8" or "\0" in text[:_MARKED_CHARACTERS]
+        if read.strip("\ufeff") and text.startswith(read) and is_sure:
+            raise UnreadableFile(
+                f"the file begins with the byte order mark of {meant} and is declared as {encoding}; "
+                f"write encoding: {meant} in the source's options"
+            )
 
 
 def _with_last(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
