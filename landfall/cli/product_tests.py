@@ -1,10 +1,12 @@
 """`landfall test`: a product's own tests on a Spark engine of their own."""
 
+import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from unicodedata import is_normalized
 
 import typer
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 _COLUMNS = ("product", "test", "subject", "passed", "seconds", "path", "line", "batch", "reason")
 # How a row stands in a difference.
 _MISSING, _UNEXPECTED = "expected", "found"
+# Rows of each kind that people read.
+_MOST_ROWS = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -115,13 +119,17 @@ def _show_difference(title: str, missing: "Sequence[ShownRow]", unexpected: "Seq
         return
     print(f"      {title}: {len(missing)} expected and not found, {len(unexpected)} found and not expected")
     marked: list[ShownRow] = [
-        {"": mark, **row} for mark, rows in ((_MISSING, missing), (_UNEXPECTED, unexpected)) for row in rows
+        {"": mark, **{name: _cell(value) for name, value in row.items()}}
+        for mark, rows in ((_MISSING, missing), (_UNEXPECTED, unexpected))
+        for row in rows[:_MOST_ROWS]
     ]
     columns = list(dict.fromkeys(name for row in marked for name in row))
     if sys.stdout.isatty():
         _show_coloured(marked, columns)
     else:
         print(_indented(table_text(marked, columns)))
+    if max(len(missing), len(unexpected)) > _MOST_ROWS:
+        print(f"      {_MOST_ROWS} of each are shown; --output json has all")
 
 
 def _show_coloured(rows: "Sequence[ShownRow]", columns: Sequence[str]) -> None:
@@ -133,12 +141,17 @@ def _show_coloured(rows: "Sequence[ShownRow]", columns: Sequence[str]) -> None:
     for row in rows:
         style = "red" if row[""] == _MISSING else "green"
         # As text, so that brackets in the data are no markup.
-        table.add_row(*(Text(_cell(row.get(name)), style=style) for name in columns))
+        table.add_row(*(Text(row.get(name) or "", style=style) for name in columns))
     Console().print(table)
 
 
 def _cell(value: str | None) -> str:
-    return "null" if value is None else value
+    """Return a value so that two that differ look different, be it by a blank at the end or by how a letter is made."""
+    if value is None:
+        return "null"
+    if not value.isprintable() or not is_normalized("NFC", value):
+        return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False) if value != value.strip() or value in ("", "null") else value
 
 
 def _indented(text: str) -> str:

@@ -189,6 +189,8 @@ class ProductTestChecks:
         built_in = _built_in_rules(dataset, self._frames.get(dataset.name))
         names += built_in or ()
         for number, refused in enumerate(expect.refused):
+            if isinstance(refused.row, Mapping):
+                self._check_refused_names(refused.row, dataset, mark, ("expect", "refused", number, "row"))
             for index, name in enumerate(refused.rules):
                 # A cast may be of a column that a later step drops.
                 is_of_step = name.startswith("cast:") or (
@@ -207,6 +209,15 @@ class ProductTestChecks:
                 self._report(
                     mark, ("expect", "stopped_by", index), "LF1042", message, nearest_remedy(name, gates)
                 )
+
+    def _check_refused_names(self, row: Row, dataset: Dataset, mark: Mark, at: Location) -> None:
+        """Report columns that are called as files call them; rows in quarantine have the names of the dataset."""
+        own = {column.name.casefold() for column in dataset.columns}
+        called = {column.source_name: column.name for column in dataset.columns if column.source_name}
+        for name in row:
+            if name in called and name.casefold() not in own:
+                message = f"'{name}' is what files call the column '{called[name]}'"
+                self._report(mark, (*at, name), "LF1051", message, f"write {called[name]}, here too")
 
     def _check_columns(
         self,

@@ -18,6 +18,9 @@ _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.0*|(\.\d*?[1-9
 # The column that holds a refused row which could not be parsed.
 RAW = "row"
 RULES = "rules"
+# Why a refused row that nobody expected was refused.
+REASON = "_reason"
+_NOTES = frozenset({"_warnings", "_corrections"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Difference:
         missing: Rows that were expected and are not there.
         unexpected: Rows that are there and were not expected.
         refused_missing: The same of refused rows; their column ``rules`` names the rules.
-        refused_unexpected: The same.
+        refused_unexpected: The same; their column ``_reason`` says why.
         batch: In which of several batches it was found, from 1.
     """
 
@@ -84,6 +87,27 @@ def found_refusals(
     rows = [(_parsed(text), rules) for text, rules in quarantined]
     columns = refused_columns(expected) or tuple(dict.fromkeys(name for row, _ in rows for name in row))
     return [_refusal(row, rules, columns) for row, rules in rows]
+
+
+def with_reasons(
+    refused: Iterable[ShownRow], found: Iterable[ShownRow], reasons: Iterable[str]
+) -> tuple[ShownRow, ...]:
+    """Return refused rows with the reason for which each was refused.
+
+    Args:
+        found: All rows that were refused, among them these.
+        reasons: The reason of each of those.
+    """
+    by_row = {_key(row): reason for row, reason in zip(found, reasons, strict=True)}
+    return tuple(row | {REASON: by_row[_key(row)]} for row in refused)
+
+
+def without_empty_lists(rows: Iterable[ShownRow]) -> list[ShownRow]:
+    """Return rows whose empty lists of warnings and corrections are null, as in a row that says nothing of them."""
+    return [
+        {name: None if name in _NOTES and value == "[]" else value for name, value in row.items()}
+        for row in rows
+    ]
 
 
 def refused_columns(refused: Sequence[RefusedRow]) -> tuple[str, ...]:

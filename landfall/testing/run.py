@@ -18,7 +18,14 @@ from landfall.spec.model import TABLE_CHECKS, Dataset, Product
 from landfall.spec.model import Severity as DeclaredSeverity
 from landfall.spec.product_test_model import Batch, Expectation, Given, ProductTest, Row
 from landfall.testing.course import Course
-from landfall.testing.difference import Difference, compare_rows, expected_refusals, found_refusals
+from landfall.testing.difference import (
+    Difference,
+    compare_rows,
+    expected_refusals,
+    found_refusals,
+    with_reasons,
+    without_empty_lists,
+)
 from landfall.testing.fixtures import ShownRow, frame_of, shown_rows
 from landfall.testing.landed import landed_input
 from landfall.testing.nodes import Nodes
@@ -136,10 +143,10 @@ class Bench:
             return Difference()
         missing, unexpected = self._compare_rows(result, expect, test_path)
         quarantined = self._quarantined(course, result)
-        refused_missing, refused_unexpected = compare_rows(
-            expected_refusals(expect.refused), found_refusals(quarantined, expect.refused)
-        )
-        return Difference("", missing, unexpected, refused_missing, refused_unexpected)
+        found = found_refusals([(row, rules) for row, rules, _ in quarantined], expect.refused)
+        refused_missing, refused = compare_rows(expected_refusals(expect.refused), found)
+        explained = with_reasons(refused, found, [reason for _, _, reason in quarantined])
+        return Difference("", missing, unexpected, refused_missing, explained)
 
     def _compare_rows(
         self, result: NodeResult, expect: Expectation, test_path: str
@@ -160,19 +167,20 @@ class Bench:
             raise WrongFixture(f"the result has no column {', '.join(unknown)}; it has {', '.join(types)}")
         place = Place("expected rows", test_path, expect.lines)
         wanted = shown_rows(frame_of(self._spark, expected, chosen, place), chosen) if expected else []
-        return compare_rows(wanted, shown_rows(table, chosen))
+        return compare_rows(without_empty_lists(wanted), without_empty_lists(shown_rows(table, chosen)))
 
-    def _quarantined(self, course: Course, result: NodeResult) -> list[tuple[str, list[str]]]:
+    def _quarantined(self, course: Course, result: NodeResult) -> list[tuple[str, list[str], str]]:
+        """Return each row that this run refused, with its rules and the reason."""
         if not result.rows_quarantined:
             return []
         rows = (
             self._spark.read.format("delta")
             .load(str(course.quarantine))
             .where(f"_run_id = {text_literal(course.run_id)}")
-            .select("_row", "_rules")
+            .select("_row", "_rules", "_reason")
             .collect()
         )
-        return [(str(row[0]), list(row[1])) for row in rows]
+        return [(str(row[0]), list(row[1]), str(row[2])) for row in rows]
 
     def _build(
         self,

@@ -200,7 +200,21 @@ def test_a_difference_names_what_is_missing_and_what_is_too_much(
     assert difference.missing == ({"id": "3", "amount": "-1.00"},)
     assert difference.unexpected == ({"id": "1", "amount": "2.00"},)
     assert difference.refused_missing == ({"id": "2", "rules": "positive"},)
-    assert difference.refused_unexpected == ({"id": "3", "rules": "positive"},)
+    why = "positive: amount is not at least 0"
+    assert difference.refused_unexpected == ({"id": "3", "rules": "positive", "_reason": why},)
+
+
+def test_a_row_that_says_nothing_of_warnings_has_none(session: SparkSession, tmp_path: Path) -> None:
+    test = """
+        name: some
+        transformation: clean
+        given:
+          orders_landed: [{id: 1, name: Ann Lee}, {id: 2}]
+          customers_landed: [{name: Ann Lee, since: "2024-01-01"}]
+        expect: {rows: [{id: 1}, {id: 2, _warnings: [known]}]}
+        """
+
+    assert differences(session, tmp_path, _unindented(test)) == [Difference()]
 
 
 def test_a_list_is_shown_as_it_is_written(session: SparkSession, tmp_path: Path) -> None:

@@ -160,6 +160,17 @@ def test_a_mistake_is_found_where_it_stands(
     assert [found for found in faults(root) if fault in found] != [], faults(root)
 
 
+def test_a_refused_row_has_the_names_of_the_dataset(write_project: WriteProject) -> None:
+    renamed = PRODUCT.replace("{name: order_id, type", '{name: order_id, from: "Order No.", type')
+    text = spoilt(SOUND, "{row: {order_id: 2}", '{row: {"Order No.": 2}')
+    root = write_project({PRODUCT_PATH: renamed, FILE: text})
+
+    assert any(
+        "LF1051 'Order No.' is what files call the column 'order_id'; write order_id" in found
+        for found in faults(root)
+    ), faults(root)
+
+
 FILE_TEST = """\
 - name: broken
   dataset: orders_landed
