@@ -7,6 +7,7 @@ from typing import Any, Final
 from landfall.spec.draft import Draft
 from landfall.spec.landing_patterns import table_of
 from landfall.spec.model import Dataset, FileFormat, Product, SchemaDrift, Source, SourceType
+from landfall.spec.yaml_source import Location
 
 _OF_VALUES = {"null_value", "date_format", "timestamp_format", "decimal", "thousands"}
 _OF_TEXT = _OF_VALUES | {"encoding"}
@@ -124,6 +125,8 @@ def check_landed_columns(draft: Draft, index: int, dataset: Dataset, source: Sou
         _check_landed_table(draft, index, dataset)
     _check_packing(draft, index, dataset, source)
     named = source.options.get("header", True) and source.options.get("match", "name") == "name"
+    if named and source.format is not FileFormat.FIXED:
+        _check_named_once(draft, at, dataset)
     if dataset.schema_drift is SchemaDrift.EVOLVE and (source.format is FileFormat.FIXED or not named):
         message = "schema_drift: evolve needs files that name their columns"
         draft.report((*at, "schema_drift"), "LF1030", message, "write discard, rescue or quarantine")
@@ -135,6 +138,18 @@ def check_landed_columns(draft: Draft, index: int, dataset: Dataset, source: Sou
                     "write schema_drift: rescue, which keeps them as JSON, or declare the column as string"
                 )
                 draft.report((*at, "columns", number), "LF1030", message, remedy)
+
+
+def _check_named_once(draft: Draft, at: Location, dataset: Dataset) -> None:
+    """Add to the draft which columns would be read from one and the same column of a file."""
+    read: dict[str, str] = {}
+    for number, column in enumerate(dataset.columns):
+        called = column.source_name or column.name
+        first = read.setdefault(called.casefold(), column.name)
+        if first.casefold() != column.name.casefold():
+            message = f"'{first}' and '{column.name}' are both called '{called}' in files"
+            remedy = "correct from:, or derive the second from the first in a step"
+            draft.report((*at, "columns", number), "LF1041", message, remedy)
 
 
 def _check_packing(draft: Draft, index: int, dataset: Dataset, source: Source) -> None:
