@@ -1,10 +1,12 @@
 """Which folders of a project are products, and which look like one that would be passed over."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from landfall.spec.faults import Fault
 from landfall.spec.project import PRODUCT_FILE, PRODUCTS_FOLDER, yaml_files
 
+_SECTIONS = ("datasets", "transformations", "rules", "tests")
 _SHAPE = f"{PRODUCTS_FOLDER}/<domain>/<product>/{PRODUCT_FILE}"
 
 
@@ -41,4 +43,15 @@ def folder_faults(root: Path) -> list[Fault]:
                 f"a product's file is {_SHAPE}",
             )
         )
-    return faults
+    return [*faults, *_misnamed(root)]
+
+
+def _misnamed(root: Path) -> Iterator[Fault]:
+    """Yield a fault for each folder whose name lacks the s with which its files would be read."""
+    for folder in product_folders(root).values():
+        for section in _SECTIONS:
+            for file in list(yaml_files(folder / section.removesuffix("s")))[:1]:
+                message = f"nothing is read from {file.parent.name}/, so nothing in it counts"
+                yield Fault(
+                    file.relative_to(root).as_posix(), 1, "LF1014", message, f"call the folder {section}"
+                )

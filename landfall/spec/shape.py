@@ -198,6 +198,10 @@ def _child(schema: Mapping[str, Any], node: Mapping[str, Any], key: Key) -> Mapp
             return option
         if isinstance(option.get("additionalProperties"), Mapping):
             return dict(option["additionalProperties"])
+        if "properties" not in option:
+            # A mapping whose keys are names, such as the targets of a project; of others the patterns are of x- keys.
+            for named in option.get("patternProperties", {}).values():
+                return dict(named)
     return node
 
 

@@ -62,6 +62,10 @@ def test_a_project_file_gives_targets_variables_and_defaults(write_project: Writ
     ("text", "line"),
     [
         ("name: shop\ntargts: {}\n", "landfall.yml:2: LF1020 unknown key 'targts'; did you mean 'targets'?"),
+        (
+            "name: shop\ntargets:\n  dev: {storage_acount: x}\n",
+            "landfall.yml:3: LF1020 unknown key 'storage_acount'; did you mean 'storage_account'?",
+        ),
         ("targets: {}\n", "landfall.yml:1: LF1021 key 'name' is missing; add name:"),
         (
             "name: shop\ntargets:\n  dev:\n    databricks_token: dapi123\n",
@@ -239,6 +243,19 @@ def test_a_file_that_is_not_utf8_is_a_fault(write_project: WriteProject) -> None
     _, faults = check_products(root)
 
     assert [(fault.line, fault.code) for fault in faults] == [(1, "LF1010")]
+
+
+@pytest.mark.parametrize("section", ["datasets", "transformations", "rules", "tests"])
+def test_a_folder_whose_name_lacks_an_s_is_a_fault(section: str, write_project: WriteProject) -> None:
+    path = f"data_products/sales/orders/{section.removesuffix('s')}/some.yml"
+    root = write_project({path: "- name: x\n"})
+
+    _, faults = check_products(root)
+
+    assert [str(fault) for fault in faults] == [
+        f"{path}:1: LF1014 nothing is read from {section.removesuffix('s')}/, so nothing in it counts; "
+        f"call the folder {section}"
+    ]
 
 
 @pytest.mark.parametrize(
