@@ -20,11 +20,12 @@ from landfall.metadata.tables import (
 from landfall.planning.increments import load_of
 from landfall.planning.plan import NodeKey, NodeKind
 from landfall.runs.backoff import retry_delay
-from landfall.runs.ids import QUARANTINE, REPLAY, RunID
+from landfall.runs.ids import QUARANTINE, RunID
 from landfall.runs.increments import DISCARDED_RUNS, discarded_runs, find_built_from
 from landfall.runs.journal import change_node, move_node, write_event
 from landfall.runs.policy import RunPolicy
 from landfall.runs.published import TABLE_VERSIONS
+from landfall.runs.repeats import repeated_runs
 from landfall.runs.states import FINAL_NODE_STATES, OPEN_NODE_STATES, NodeState
 from landfall.runs.submissions import close_submission
 from landfall.runs.verdict import Verdict
@@ -111,7 +112,7 @@ def read_attempt(connection: sa.Connection, run_id: RunID, key: NodeKey) -> Atte
     """Return what starting an attempt of the node needs."""
     row = connection.execute(_ATTEMPT, {"run_id": run_id, "key": key}).one()
     own, discarded = _versions_and_discarded(connection, row.DataProductID, run_id, key, _reads(row))
-    return _attempt(connection, row, own, discarded)
+    return _attempt(connection, row, own, discarded, _repeated(connection, row))
 
 
 def read_attempts(connection: sa.Connection, run_id: RunID, pack: NodeKey) -> Mapping[NodeKey, Attempt]:
@@ -134,9 +135,15 @@ def read_attempts(connection: sa.Connection, run_id: RunID, pack: NodeKey) -> Ma
     )
     own = {row.DataSetName: row.TableVersion for row in versions}
     discarded = discarded_runs(connection, product_id, run_id, [row.NodeKey for row in rows])
+    repeated = _repeated(connection, rows[0])
     return {
-        NodeKey(row.NodeKey): _attempt(connection, row, own, discarded.get(row.NodeKey, ())) for row in rows
+        NodeKey(row.NodeKey): _attempt(connection, row, own, discarded.get(row.NodeKey, ()), repeated)
+        for row in rows
     }
+
+
+def _repeated(connection: sa.Connection, row: sa.Row[Any]) -> tuple[RunID, ...]:
+    return repeated_runs(connection, row.DataProductID, RunID(row.RunID), row.Trigger, row.RerunOf)
 
 
 def _reads(row: sa.Row[Any]) -> list[str]:
@@ -150,12 +157,14 @@ def _attempt(
     row: sa.Row[Any],
     own: Mapping[str, int | None],
     discarded: tuple[str, ...],
+    repeated: tuple[RunID, ...],
 ) -> Attempt:
     """Return the attempt of a node.
 
     Args:
         own: Versions of the product's own tables.
         discarded: Runs whose rows it takes away.
+        repeated: Runs that its run stands for.
     """
     run_id, key = RunID(row.RunID), NodeKey(row.NodeKey)
     kind = NodeKind(row.Kind)
@@ -165,8 +174,8 @@ def _attempt(
     if kind is NodeKind.INGEST:
         files = claimed_files(connection, run_id, row.Definition["output"]["dataset"])
         replaces = former_runs_of_files(connection, run_id, row.Definition["output"]["dataset"])
-    elif row.Trigger == REPLAY:
-        replaces = {row.RerunOf: ()}
+    else:
+        replaces = dict.fromkeys(repeated, ())
     product = f"{row.Domain}/{row.Name}"
     versions = {
         item["name"]: own.get(item["dataset"]) if item["product"] == product else item["version"]

@@ -16,6 +16,7 @@ from landfall.runs.former import RunGoesOn
 from landfall.runs.ids import RequestID, RunID
 from landfall.runs.replaying import FilesGone, request_replay
 from landfall.runs.requests import request_status
+from landfall.runs.rerunning import Rerun, request_rerun
 from landfall.runs.states import FileState
 from landfall.spec.model import RunSettings
 from tests.builders import a_product, a_transformation
@@ -53,6 +54,32 @@ def test_its_rows_take_the_place_of_those_of_before(database: Database) -> None:
     assert ingest.replaces == {FIRST: (URL,)}
     assert build.replaces == {FIRST: ()}
     assert first.replaces == {}
+
+
+def test_every_repeat_of_a_run_takes_the_place_of_all_others(database: Database) -> None:
+    _former_run(database)
+    for run_id, former in (("r2", FIRST), ("r3", FIRST), ("r4", RunID("r3"))):
+        _replay(database, run_id, former)
+
+    assert _replaced(database, "r4") == {"r1", "r2", "r3"}
+
+
+def test_a_rerun_goes_on_with_what_a_replay_stands_for(database: Database) -> None:
+    _former_run(database)
+    _replay(database, "r2", FIRST, failing=frozenset({"build_orders"}))
+    _rerun(database, "r3", RunID("r2"))
+
+    assert _replaced(database, "r3") == {"r1", "r2"}
+
+    _replay(database, "r4", FIRST)
+    assert _replaced(database, "r4") == {"r1", "r2", "r3"}
+
+
+def test_a_rerun_of_a_run_that_repeats_none_adds_to_what_is_there(database: Database) -> None:
+    _former_run(database)
+    _rerun(database, "r2", FIRST)
+
+    assert _replaced(database, "r2") == set()
 
 
 def test_a_file_replayed_by_itself_replaces_its_rows_too(database: Database) -> None:
@@ -122,6 +149,28 @@ def _ask(database: Database, *, request_id: str = "q1", former: RunID = FIRST) -
     database.transact(
         lambda c: request_replay(c, former, request_id=RequestID(request_id), actor="grace", now=later)
     )
+
+
+def _replay(database: Database, run_id: str, former: RunID, *, failing: frozenset[str] = frozenset()) -> None:
+    _ask(database, request_id=f"q-{run_id}", former=former)
+    assert begin(database, run_id) == run_id
+    finish(database, RunID(run_id), failing=failing)
+
+
+def _rerun(database: Database, run_id: str, former: RunID) -> None:
+    rerun = Rerun(former)
+    database.transact(
+        lambda c: request_rerun(c, rerun, request_id=RequestID(f"q-{run_id}"), actor="grace", now=NOW)
+    )
+    assert begin(database, run_id) == run_id
+    finish(database, RunID(run_id))
+
+
+def _replaced(database: Database, run_id: str) -> set[str]:
+    """Return the runs whose rows a transformation that appends replaces."""
+    attempt = database.read(lambda c: read_attempt(c, RunID(run_id), NodeKey("build_orders")))
+    assert set(attempt.replaces.values()) <= {()}
+    return set(attempt.replaces)
 
 
 def _pinned(database: Database, run_id: str) -> Mapping[str, Any]:
