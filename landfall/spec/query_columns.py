@@ -10,6 +10,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope, walk_in_scope
 
 from landfall.spec.faults import nearest_remedy
 from landfall.spec.frames import ColumnType, Frame, type_of_expression
+from landfall.spec.grouped_queries import grouping_problems
 from landfall.spec.sql_text import DIALECT, SqlProblem, line_of
 
 Report = Callable[[SqlProblem], None]
@@ -80,6 +81,8 @@ class _QueryReader:
             return
         self._sources[id(scope)] = sources = self._sources_of(scope)
         self._check_columns(scope, sources)
+        for problem in grouping_problems(expression):
+            self._report(problem)
         self._frames[id(scope)] = self._yielded(expression, sources)
 
     def result(self, scope: Scope) -> Frame | None:

@@ -113,6 +113,24 @@ SOUND = {
     "select anything from foreign": ["anything"],
     "select id, sum(amount) over (partition by customer order by id) as t from orders": ["id", "t"],
     "select id from orders where Customer = 'a' and ORDERS.id = 1": ["id"],
+    "select upper(customer) as c, sum(amount) as a from orders group by upper(customer)": ["c", "a"],
+    "select upper(customer) as c, sum(amount) as a from orders group by 1": ["c", "a"],
+    "select upper(customer) as c, sum(amount) as a from orders group by c": ["c", "a"],
+    "select concat(upper(customer), 'x') as c, 1 as one, max(id) as n from orders group by UPPER(customer)": [
+        "c", "one", "n",
+    ],
+    "select o.customer, id % 2 as odd, count(*) as n from orders o group by rollup(customer, id % 2)": [
+        "customer", "odd", "n",
+    ],
+    "select customer, id, count(*) as n from orders group by customer, id grouping sets ((customer), (id))": [
+        "customer", "id", "n",
+    ],
+    "select customer, sum(sum(amount)) over (order by customer) as s from orders group by customer": ["customer", "s"],
+    "select s.a, max(id) filter (where amount > 0) as m from orders group by s.a": ["a", "m"],
+    "select count(*) as n, (select max(country) from customers) as m from orders": ["n", "m"],
+    "select first(customer) as c, any_value(id) as i, collect_list(amount) as xs from orders": ["c", "i", "xs"],
+    "select case when sum(amount) > 0 then max(id) else 0 end as x from orders having count(*) > 1": ["x"],
+    "select id from orders where amount > (select avg(amount) from this)": ["id"],
 }  # fmt: skip
 
 
@@ -140,6 +158,17 @@ FAULTY = {
     ),
     "select id from orders union select customer, country from customers": (
         1, "LF1052", "the sides of the set operation have 1 and 2 columns",
+    ),
+    "select id,\n sum(amount) as a from orders": (1, "LF1054", "column 'id' is neither aggregated nor in GROUP BY"),
+    "select customer,\n id + 1 as next, sum(amount) as a from orders group by customer": (
+        2, "LF1054", "column 'id' is neither aggregated nor in GROUP BY",
+    ),
+    "select customer, count(*) as n from orders group by upper(customer)": (
+        1, "LF1054", "column 'customer' is neither aggregated nor in GROUP BY",
+    ),
+    "select id from orders having count(*) > 1": (1, "LF1054", "column 'id' is neither aggregated nor in GROUP BY"),
+    "select id from orders\nwhere sum(amount) > 1": (
+        2, "LF1054", "'SUM(amount)' is an aggregate, and WHERE is about single rows",
     ),
     "select id,\n count(*) from orders group by id": (2, "LF1055", "'COUNT(*)' has no name"),
 }  # fmt: skip
