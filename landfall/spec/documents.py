@@ -123,9 +123,8 @@ class TransformationDocument(Document):
     @model_validator(mode="after")
     def _has_steps_or_one(self) -> "TransformationDocument":
         if self.steps is None and self.type is None:
-            raise fault(
-                "LF1030", f"transformation '{self.name}' does nothing", "add steps: with at least one step"
-            )
+            remedy = "add steps: with at least one step; select: ['*'] hands all rows on as they are"
+            raise fault("LF1030", f"transformation '{self.name}' does nothing", remedy)
         if self.steps is not None and (self.type is not None or self.config is not None):
             message = f"transformation '{self.name}' has steps and type or config"
             raise fault("LF1030", message, "keep steps; type and config are for a single step")
