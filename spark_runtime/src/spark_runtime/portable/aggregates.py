@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from spark_runtime.portable import types
-from spark_runtime.portable.arithmetic import ALL_DIGITS, QUOTIENT_DIGITS, narrowed, within
+from spark_runtime.portable.arithmetic import ALL_DIGITS, QUOTIENT_DIGITS, within
 from spark_runtime.portable.parse import Node, Pieces, Token
 from spark_runtime.portable.types import FRACTIONS, Digits, digits_of, is_decimal
-from spark_runtime.portable.writer import Different, Writer, as_type
+from spark_runtime.portable.writer import Different, Writer, as_type, made
 
 
 def total(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
@@ -18,7 +18,7 @@ def total(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None
         )
     if kind == "bigint":
         inner = _each(writer, arguments[0], "decimal(38,0)")
-        return narrowed(writer, node, f"{node.name}({inner}){writer.suffix(node)}", "decimal(38,0)", "bigint")
+        return made(as_type(f"{node.name}({inner}){writer.suffix(node)}", "bigint"))
     digits = digits_of(kind)
     result = None if digits is None or not is_decimal(kind) else types.total(digits)
     if result is None or result.precision < ALL_DIGITS:
@@ -39,11 +39,11 @@ def average(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | No
     scale = min(wanted, ALL_DIGITS - digits.precision + digits.scale)
     total, count = f"sum({value}){suffix}", f"CAST(nullif(count({value}){suffix}, 0) AS decimal(20,0))"
     sums = as_type(total, str(Digits(ALL_DIGITS, max(scale, digits.scale))))
-    mean = as_type(f"({sums} / {count})", str(result))
+    mean = made(as_type(f"({sums} / {count})", str(result)))
     if wanted <= max(scale, digits.scale):
         return mean
     tried = f"try_cast({total} AS {Digits(ALL_DIGITS, wanted)})"
-    return f"coalesce({as_type(f'({tried} / {count})', str(result))}, {mean})"
+    return f"coalesce({made(as_type(f'({tried} / {count})', str(result)))}, {mean})"
 
 
 def counted(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:

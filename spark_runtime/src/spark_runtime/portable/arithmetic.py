@@ -3,22 +3,23 @@
 from spark_runtime.portable import types
 from spark_runtime.portable.parse import Node, Pieces
 from spark_runtime.portable.types import FRACTIONS, WHOLE, Digits, is_decimal
-from spark_runtime.portable.writer import Different, Writer, as_type
+from spark_runtime.portable.writer import Different, Writer, as_type, made
 
 ALL_DIGITS = 38
 # Digits that the engine keeps behind the point of a quotient, beyond those of the dividend.
 QUOTIENT_DIGITS = 4
-_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 
 
 def binary(writer: Writer, node: Node) -> str:
     scope = writer.scope
     left, right = (scope.type_of_pieces(side) for side in node.pieces)
+    if node.name == "div":
+        return made(writer.spliced(node))
     if node.name not in {"+", "-", "*", "/", "%"}:
         return writer.spliced(node)
     first, second = (writer.pieces(side) for side in node.pieces)
     if left in WHOLE and right in WHOLE:
-        return _of_whole(writer, node, first, second, str(types.common([left, right])))
+        return _of_whole(node, first, second, str(types.common([left, right])))
     if (is_decimal(left) or is_decimal(right)) and not {left, right} & set(FRACTIONS):
         digits = scope.digits(node)
         if digits is None and node.name == "/":
@@ -41,23 +42,13 @@ def binary(writer: Writer, node: Node) -> str:
     return writer.spliced(node)
 
 
-def _of_whole(writer: Writer, node: Node, left: str, right: str, kind: str) -> str:
+def _of_whole(node: Node, left: str, right: str, kind: str) -> str:
     if node.name == "/":
         return _divided(node, left, right)
     if node.name == "%":
         return f"({left} % {right})"
     wide = "bigint" if kind != "bigint" else f"decimal({19 if node.name == '*' else 20},0)"
-    return narrowed(writer, node, f"({as_type(left, wide)} {node.name} {as_type(right, wide)})", wide, kind)
-
-
-def narrowed(writer: Writer, node: Node, value: str, wide: str, kind: str) -> str:
-    """Return a whole number counted in a wider type as what it is; one that does not fit is an error."""
-    narrow = as_type(value, kind)
-    if not writer.is_compared(node):
-        return narrow
-    least, most = -(1 << _BITS[kind] - 1), (1 << _BITS[kind] - 1) - 1
-    limits = f"CAST('{least}' AS {wide}) AND CAST('{most}' AS {wide})"
-    return f"CASE WHEN {value} NOT BETWEEN {limits} THEN raise_error('overflow: no {kind}') ELSE {narrow} END"
+    return made(as_type(f"({as_type(left, wide)} {node.name} {as_type(right, wide)})", kind))
 
 
 def _divided(node: Node, left: str, right: str) -> str:
@@ -76,7 +67,8 @@ def _of_decimals(node: Node, digits: tuple[Digits, Digits], left: str, right: st
     if node.name == "/":
         return _quotient(node, sides[0], sides[1], digits[0], result)
     value = f"({sides[0]} {node.name} {sides[1]})"
-    return within(as_type(value, str(result)), result)
+    cuts = result.scale < types.all_digits_behind(node.name, *digits)
+    return within(made(as_type(value, str(result))) if cuts else as_type(value, str(result)), result)
 
 
 def _quotient(node: Node, left: str, right: str, of: Digits, result: Digits) -> str:
@@ -88,11 +80,11 @@ def _quotient(node: Node, left: str, right: str, of: Digits, result: Digits) -> 
     room = ALL_DIGITS - of.precision + of.scale
     plain = min(wanted, room)
     sure = as_type(left, str(Digits(ALL_DIGITS, plain))) if plain > of.scale else left
-    quotient = as_type(_divided(node, sure, right), str(result))
+    quotient = made(as_type(_divided(node, sure, right), str(result)))
     if wanted <= max(room, of.scale):
         return quotient
     tried = f"try_cast({left} AS {Digits(ALL_DIGITS, wanted)})"
-    return f"coalesce({as_type(_divided(node, tried, right), str(result))}, {quotient})"
+    return f"coalesce({made(as_type(_divided(node, tried, right), str(result)))}, {quotient})"
 
 
 def within(value: str, digits: Digits, or_else: str = "false") -> str:

@@ -1,10 +1,15 @@
-"""Casts to text, bytes, decimals and whole numbers as Spark makes them."""
+"""Casts to text, bytes, decimals, whole numbers and dates as Spark makes them."""
 
-from spark_runtime.portable.parse import Node
-from spark_runtime.portable.types import FRACTIONS, WHOLE, is_decimal
-from spark_runtime.portable.writer import Different, Writer, as_type
+from collections.abc import Sequence
 
+from spark_runtime.portable.parse import Node, Pieces
+from spark_runtime.portable.types import FRACTIONS, SOME_DECIMAL, WHOLE, holds, is_decimal
+from spark_runtime.portable.writer import Different, Writer, as_type, made
+
+# Functions that cast, and to what.
+CASTS = {name: name for name in (*WHOLE, "float", "date")} | {"decimal": "decimal(10,0)", "to_date": "date"}
 _NO_BYTES = frozenset({*WHOLE, *FRACTIONS, "boolean", "date", "timestamp", "timestamp_ntz"})
+_MOMENTS = ("timestamp", "timestamp_ntz")
 
 
 def cast(writer: Writer, node: Node) -> str:
@@ -31,8 +36,23 @@ def cast(writer: Writer, node: Node) -> str:
     if target == "binary":
         _require_bytes(writer, node, kind)
     if kind == "timestamp" and target in {"int", "bigint"}:
-        return as_type(f"floor(unix_micros({value}) / 1000000)", target)
-    return writer.spliced(node)
+        return made(as_type(f"floor(unix_micros({value}) / 1000000)", target))
+    return made(writer.spliced(node)) if _cuts(kind, target) else writer.spliced(node)
+
+
+def called(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
+    """Return a function that casts, such as ``int(x)``."""
+    cuts = _cuts(writer.scope.type_of_pieces(arguments[0]), CASTS[node.name])
+    return made(writer.spliced(node)) if cuts else None
+
+
+def _cuts(kind: str | None, target: str) -> bool:
+    """Return whether a cast may give another value than it is given, or an error for a number."""
+    if target == "date":
+        # With a column that only tells the day, Sail also stops at its guess of how many moments of a file meet it.
+        return kind in _MOMENTS
+    is_number = target in WHOLE or target == "float" or is_decimal(target)
+    return is_number and (kind is None or kind == SOME_DECIMAL or not holds(target, kind))
 
 
 def _require_bytes(writer: Writer, node: Node, kind: str | None) -> None:

@@ -13,7 +13,8 @@ _EQUALITIES = frozenset({"=", "==", "<=>", "<>", "!=", "<", "<=", ">", ">="})
 def is_compared(items: Sequence[Node | Token], number: int) -> bool:
     """Return whether a piece of a row is an operand of a comparison."""
     beside = [items[at] for at in (number - 1, number + 1) if 0 <= at < len(items)]
-    return any(isinstance(item, Token) and item.word in _COMPARISONS for item in beside)
+    is_beside = any(isinstance(item, Token) and item.word in _COMPARISONS for item in beside)
+    return is_beside or _told_from(items, number) is not None
 
 
 def compared_with(items: Sequence[Node | Token], number: int) -> list[Node]:
@@ -24,6 +25,9 @@ def compared_with(items: Sequence[Node | Token], number: int) -> list[Node]:
         words = [item.word if isinstance(item, Token) else "" for item in near]
         if "between" in words:
             return [item for item in near if isinstance(item, Node)]
+    other_side = _told_from(items, number)
+    if other_side is not None:
+        return [other_side]
     found = []
     for token, other in ((number - 1, number - 2), (number + 1, number + 2)):
         if 0 <= other < len(items) and token >= 0:
@@ -31,6 +35,22 @@ def compared_with(items: Sequence[Node | Token], number: int) -> list[Node]:
             if isinstance(sign, Token) and sign.word in _EQUALITIES and isinstance(node, Node):
                 found.append(node)
     return found
+
+
+def _told_from(items: Sequence[Node | Token], number: int) -> Node | None:
+    """Return the other operand of IS [NOT] DISTINCT FROM."""
+    words = [item.word if isinstance(item, Token) else "" for item in items]
+    for signs in (["is", "distinct", "from"], ["is", "not", "distinct", "from"]):
+        length = len(signs)
+        after, before = number + 1 + length, number - 1 - length
+        if words[number + 1 : after] == signs and after < len(items):
+            found = items[after]
+        elif before >= 0 and words[before + 1 : number] == signs:
+            found = items[before]
+        else:
+            continue
+        return found if isinstance(found, Node) else None
+    return None
 
 
 def tested(items: Sequence[Node | Token], number: int) -> Node | Token:

@@ -1,6 +1,6 @@
 """Which functions are written anew for an engine that counts otherwise, by what, and which are refused there."""
 
-from spark_runtime.portable import aggregates, arguments, choosing, differing, moments
+from spark_runtime.portable import aggregates, arguments, casting, choosing, differing, moments
 
 REFUSED = {
     "initcap": "write upper(left(x, 1)) || lower(substring(x, 2)), or keep the text as it is",
@@ -62,6 +62,7 @@ WRITTEN_ANEW = {
     "stack": differing.stacked,
     "concat": differing.joined,
     "concat_ws": differing.joined,
+    **dict.fromkeys(casting.CASTS, casting.called),
 }
 # Functions that are written anew as ones which walk over an array.
 WALKING = frozenset({"array_contains"})

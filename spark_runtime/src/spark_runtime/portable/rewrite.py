@@ -12,7 +12,7 @@ from spark_runtime.portable.comparisons import compared_with, is_compared, teste
 from spark_runtime.portable.functions import REFUSED, TYPE_OF_RESULT, WALKING, WRITTEN_ANEW
 from spark_runtime.portable.parse import Node, Pieces, Token
 from spark_runtime.portable.scope import Scope
-from spark_runtime.portable.types import FRACTIONS, is_decimal
+from spark_runtime.portable.types import FRACTIONS, WHOLE, is_decimal
 from spark_runtime.portable.writer import Different, as_type
 
 
@@ -30,16 +30,10 @@ class _Writer:
         self._scope = scope
         # Whether the text is that of a function which walks over an array.
         self._in_function = in_function
-        # What is being compared. The engine compares the wider number and never makes the cast that would refuse it.
-        self._compared: Node | None = None
 
     @property
     def scope(self) -> Scope:
         return self._scope
-
-    def is_compared(self, node: Node) -> bool:
-        """Return whether a piece is, as it stands, an operand of a comparison."""
-        return node is self._compared
 
     def row(self, pieces: Pieces, start: int, end: int) -> str:
         """Return a stretch of the text with the arithmetic in it written anew."""
@@ -59,29 +53,27 @@ class _Writer:
             return self._in_list(tested(items, number), node)
         return self._beside(items, number, node) if is_compared(items, number) else self.node(node)
 
-    def _operand(self, node: Node) -> str:
-        only = node.pieces[0].only if node.kind == "brackets" else None
-        if only is not None:
-            return f"({self._operand(only)})"
-        self._compared = node
-        return self.node(node)
-
     def _beside(self, items: Sequence[Node | Token], number: int, node: Node) -> str:
-        """Return an operand of a comparison; a decimal beside a double is compared as one, as Spark does."""
-        written = self._operand(node)
-        if is_decimal(self._scope.type_of(node)):
-            others = (self._scope.type_of(other) for other in compared_with(items, number))
-            if any(kind in FRACTIONS for kind in others):
-                return as_type(written, "double")
-        return written
+        """Return an operand of a comparison; decimals beside doubles and floats beside others are compared so."""
+        written, kind = self.node(node), self._scope.type_of(node)
+        if kind != "float" and kind not in WHOLE and not is_decimal(kind):
+            return written
+        others = {self._scope.type_of(other) for other in compared_with(items, number)}
+        if kind == "float":
+            is_double = any(other in WHOLE or is_decimal(other) for other in others)
+        else:
+            is_double = "float" in others or (is_decimal(kind) and "double" in others)
+        return as_type(written, "double") if is_double else written
 
     def _in_list(self, tested: Node | Token, node: Node) -> str:
         kind = self._scope.type_of(tested) if isinstance(tested, Node) else None
         written = self.node(node)
         if kind not in FRACTIONS or node.pieces[0].is_query:
             return written
-        values = (self.node(item) for item in node.pieces[0].nodes)
-        return f"({', '.join(f'CAST({value} AS {kind})' for value in values)})"
+        items = list(node.pieces[0].nodes)
+        if kind == "float" and any(self._scope.type_of(item) not in {"float", "void"} for item in items):
+            kind = "double"  # Spark compares a float with other numbers so.
+        return f"({', '.join(f'CAST({self.node(item)} AS {kind})' for item in items)})"
 
     def pieces(self, pieces: Pieces) -> str:
         first, last = pieces.items[0], pieces.items[-1]

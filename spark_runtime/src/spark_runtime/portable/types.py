@@ -51,6 +51,19 @@ def arithmetic(operator: str, left: Digits, right: Digits) -> Digits:
     return _fitted(whole + scale, scale)
 
 
+def all_digits_behind(operator: str, left: Digits, right: Digits) -> int:
+    """Return how many digits behind the point a sum, product or remainder has before it is rounded."""
+    return left.scale + right.scale if operator == "*" else max(left.scale, right.scale)
+
+
+def holds(target: str, kind: str) -> bool:
+    """Return whether every number of a type is one of another type as well."""
+    own, wanted = digits_of(kind), digits_of(target)
+    if own is None or wanted is None:
+        return target == "double" or own is None
+    return wanted.scale >= own.scale and wanted.precision - wanted.scale >= own.precision - own.scale
+
+
 def average(of: Digits) -> Digits:
     return Digits(min(of.precision + 4, _MOST), min(of.scale + 4, _MOST))
 

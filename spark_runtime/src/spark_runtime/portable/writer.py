@@ -28,10 +28,15 @@ class Writer(Protocol):
         """Return FILTER and OVER of a call."""
         ...
 
-    def is_compared(self, node: Node) -> bool:
-        """Return whether a piece is, as it stands, an operand of a comparison."""
-        ...
-
 
 def as_type(text: str, kind: str) -> str:
     return f"CAST({text} AS {kind})"
+
+
+def made(cast: str) -> str:
+    """Return a cast that the engine makes wherever its value is compared.
+
+    Sail takes casts away from what is compared with constants, also those of columns that earlier steps made: for
+    ``cast(1.50 AS int) = 1`` it looks for 1.00. So what the cast cuts, rounds or refuses would be lost.
+    """
+    return f"nullif({cast}, NULL)"
