@@ -68,7 +68,11 @@ COLUMNS = {
             "CASE WHEN a > 0 THEN p ELSE 0 END",
             "CASE WHEN a > 0 THEN CAST(p AS decimal(12,2)) ELSE CAST(0 AS decimal(12,2)) END",
         ),
-        ("x IN (0, 1.5)", "x IN (CAST(0 AS double), CAST(1.5 AS double))"),
+        ("x IN (2, 1.5)", "x IN (CAST(2 AS double), CAST(1.5 AS double))"),
+        (
+            "x IN (-0D, a)",
+            "x IN (CAST(-0D AS double), CAST(a AS double), CAST('0.0' AS double), CAST('-0.0' AS double))",
+        ),
         ("count(DISTINCT x)", "count(DISTINCT (x + CAST(0 AS double)))"),
         (
             "x > 2.5 AND x BETWEEN 0.5 AND p",

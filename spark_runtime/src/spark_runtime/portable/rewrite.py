@@ -73,7 +73,11 @@ class _Writer:
         items = list(node.pieces[0].nodes)
         if kind == "float" and any(self._scope.type_of(item) not in {"float", "void"} for item in items):
             kind = "double"  # Spark compares a float with other numbers so.
-        return f"({', '.join(f'CAST({self.node(item)} AS {kind})' for item in items)})"
+        values = [as_type(self.node(item), kind) for item in items]
+        if any(map(_is_zero, items)):
+            # Of a long list, or for a value that is no column, the engine takes only the zero whose sign is the same.
+            values += [f"CAST('{zero}' AS {kind})" for zero in ("0.0", "-0.0")]
+        return f"({', '.join(values)})"
 
     def pieces(self, pieces: Pieces) -> str:
         first, last = pieces.items[0], pieces.items[-1]
@@ -162,3 +166,8 @@ class _Writer:
                 at = item.end
             before = item.word if isinstance(item, Token) else ""
         return "".join([*written, text[at : pieces.items[-1].end]])
+
+
+def _is_zero(node: Node) -> bool:
+    only = node.pieces[0].only if node.kind == "minus" else node
+    return only is not None and only.kind == "number" and not only.name.strip("0.DdFfLlSsYyBb")
