@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from spark_runtime.portable.parse import Node, Pieces, Token, Unreadable, parse
 from spark_runtime.portable.patterns import ascii_classes
+from spark_runtime.portable.queries import refuse_other_answers
 from spark_runtime.portable.rewrite import rewritten
 from spark_runtime.portable.scope import Ask, Scope
 from spark_runtime.portable.types import SOME_DECIMAL, is_decimal
@@ -50,6 +51,7 @@ def portable(text: str, types: Mapping[str, str | None], ask: Ask | None = None)
     scope = Scope(text, {name.casefold(): kind for name, kind in types.items()}, ask)
     if pieces.is_query:
         _learn_aliases(pieces, scope)
+    refuse_other_answers(pieces, scope)
     return rewritten(pieces, scope)
 
 
