@@ -7,7 +7,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
 from spark_runtime.job import Job, log
-from spark_runtime.sql import quoted
+from spark_runtime.sql import columns_text
 
 
 def write_aside(
@@ -32,8 +32,7 @@ def write_aside(
     )
     uri = f"{_folder(job)}/{name}"
     (writer.partitionBy(part) if part else writer).parquet(uri)
-    schema = ", ".join(f"{quoted(column)} {kind}" for column, kind in types.items())
-    return job.spark.read.schema(schema).parquet(uri)
+    return job.spark.read.schema(columns_text(types)).parquet(uri)
 
 
 @dataclass(slots=True)

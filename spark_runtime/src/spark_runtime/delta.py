@@ -18,7 +18,7 @@ from spark_runtime.delta_log import commit_texts
 from spark_runtime.empty_frames import empty_frame
 from spark_runtime.errors import CommitConflict
 from spark_runtime.failures import is_commit_conflict, is_missing_table
-from spark_runtime.sql import quoted, text_literal
+from spark_runtime.sql import columns_text, quoted, text_literal
 from spark_runtime.tables import Action, Commit, LoggedCommit, MergeClause
 
 COMMIT_ATTEMPTS = 5
@@ -35,10 +35,6 @@ _Outcome = TypeVar("_Outcome")
 def table_name(uri: str) -> str:
     """Return the table of an address as SQL takes it."""
     return f"delta.{quoted(uri)}"
-
-
-def schema_text(types: Mapping[str, str]) -> str:
-    return ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
 
 
 class DeltaTables:
@@ -123,7 +119,7 @@ class DeltaTables:
         retry_conflicts(uri, lambda: writer.save(uri))
 
     def add_columns(self, uri: str, types: Mapping[str, str]) -> None:
-        added = f"ALTER TABLE {table_name(uri)} ADD COLUMNS ({schema_text(types)})"
+        added = f"ALTER TABLE {table_name(uri)} ADD COLUMNS ({columns_text(types)})"
         try:
             retry_conflicts(uri, lambda: self._spark.sql(added).collect())
         except PySparkException:

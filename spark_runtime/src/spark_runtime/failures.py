@@ -1,5 +1,6 @@
 """What a fault means, ours or the engine's: a code, a kind and a message, told from what engines say of themselves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spark_runtime.errors import FaultKind, RuntimeFault
@@ -122,6 +123,15 @@ _BY_SQLSTATE = {
 }
 
 
+_NO_TABLE = ("Invalid table location", "DELTA_TABLE_NOT_FOUND", "DELTA_MISSING_DELTA_TABLE", "PATH_NOT_FOUND")
+_NO_VERSION = (
+    "Missing commit file",
+    "DELTA_VERSION_NOT_FOUND",
+    "DELTA_TRUNCATED_TRANSACTION_LOG",
+    "DELTA_VERSIONS_NOT_CONTIGUOUS",
+)
+
+
 def describe_failure(error: BaseException) -> Failure:
     """Return code, kind and message of a fault, ours or the engine's.
 
@@ -147,30 +157,17 @@ def is_commit_conflict(error: BaseException) -> bool:
 
 def is_missing_table(error: BaseException) -> bool:
     """Whether an engine error says that no Delta table lies where one was to be read."""
-    text = str(error)
-    return any(
-        part in text
-        for part in (
-            "Invalid table location",
-            "DELTA_TABLE_NOT_FOUND",
-            "DELTA_MISSING_DELTA_TABLE",
-            "PATH_NOT_FOUND",
-        )
-    )
+    return _says(error, _NO_TABLE)
 
 
 def is_missing_version(error: BaseException) -> bool:
     """Whether an engine error says that a Delta table does not have a version, or its log no longer tells of it."""
+    return _says(error, _NO_VERSION)
+
+
+def _says(error: BaseException, parts: Sequence[str]) -> bool:
     text = str(error)
-    return any(
-        part in text
-        for part in (
-            "Missing commit file",
-            "DELTA_VERSION_NOT_FOUND",
-            "DELTA_TRUNCATED_TRANSACTION_LOG",
-            "DELTA_VERSIONS_NOT_CONTIGUOUS",
-        )
-    )
+    return any(part in text for part in parts)
 
 
 def _text_of(error: BaseException) -> str:

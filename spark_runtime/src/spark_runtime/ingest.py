@@ -31,7 +31,7 @@ from spark_runtime.repairs import compile_repairs, repair_rows
 from spark_runtime.result import FileResult, FileStatus
 from spark_runtime.rule_spec import Rule
 from spark_runtime.rules import compile_rules, portable_rules
-from spark_runtime.sql import quoted, text_literal, timestamp_literal
+from spark_runtime.sql import columns_text, quoted, text_literal, timestamp_literal
 from spark_runtime.staged import TOLD, Staged
 from spark_runtime.staged_column import Kept, LosingPart, StagedColumn
 from spark_runtime.staging import Origin, stage
@@ -133,7 +133,7 @@ def _with_nested(
         spelling = replace(spelling, further="refuse")
     extra = RESCUED if source.drift is Drift.RESCUE else None
     plan = CellPlan(nested, spelling, {column.at: column.name for column in nested}, extra)
-    schema = ", ".join(f"{quoted(name)} {kind}" for name, kind in (kinds | nested_columns(nested)).items())
+    schema = columns_text(kinds | nested_columns(nested))
     return rows.mapInArrow(make_cell_reader(plan), schema)
 
 

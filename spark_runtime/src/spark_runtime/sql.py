@@ -1,5 +1,6 @@
 """Pieces of Spark SQL text that mean the same on every engine: quoted names, literals, lists."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -7,6 +8,11 @@ from decimal import Decimal
 def quoted(name: str) -> str:
     """Return a column name in back-ticks."""
     return "`" + name.replace("`", "``") + "`"
+
+
+def columns_text(types: Mapping[str, str]) -> str:
+    """Return columns with their types as a schema or a definition names them."""
+    return ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
 
 
 def unquoted(name: str) -> str:

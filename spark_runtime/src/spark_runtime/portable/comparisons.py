@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from spark_runtime.portable.parse import Node, Token
+from spark_runtime.portable.parse import Node, Token, words_of
 
 _COMPARISONS = frozenset(
     {"=", "==", "<=>", "<>", "!=", "<", "<=", ">", ">=", "in", "not", "between", "and", "is"}
@@ -22,7 +22,7 @@ def compared_with(items: Sequence[Node | Token], number: int) -> list[Node]:
     near = [items[at] for at in range(max(number - 4, 0), min(number + 5, len(items))) if at != number]
     beside = [items[at] for at in (number - 1, number + 1) if 0 <= at < len(items)]
     if any(isinstance(item, Token) and item.word in {"between", "and", "not"} for item in beside):
-        words = [item.word if isinstance(item, Token) else "" for item in near]
+        words = words_of(near)
         if "between" in words:
             return [item for item in near if isinstance(item, Node)]
     other_side = _told_from(items, number)
@@ -39,7 +39,7 @@ def compared_with(items: Sequence[Node | Token], number: int) -> list[Node]:
 
 def _told_from(items: Sequence[Node | Token], number: int) -> Node | None:
     """Return the other operand of IS [NOT] DISTINCT FROM."""
-    words = [item.word if isinstance(item, Token) else "" for item in items]
+    words = words_of(items)
     for signs in (["is", "distinct", "from"], ["is", "not", "distinct", "from"]):
         length = len(signs)
         after, before = number + 1 + length, number - 1 - length

@@ -105,7 +105,12 @@ class Pieces:
         return isinstance(first, Token) and first.word in {"select", "with"}
 
     def words(self) -> list[str]:
-        return [item.word if isinstance(item, Token) else "" for item in self.items]
+        return words_of(self.items)
+
+
+def words_of(items: Sequence[Node | Token]) -> list[str]:
+    """Return the words between arithmetic; that of arithmetic is empty."""
+    return [item.word if isinstance(item, Token) else "" for item in items]
 
 
 def parse(text: str) -> Pieces:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from spark_runtime.portable.parse import Node, Pieces, Token, split
+from spark_runtime.portable.parse import Node, Pieces, Token, split, words_of
 from spark_runtime.portable.scope import Scope
 from spark_runtime.portable.writer import Different
 
@@ -31,8 +31,7 @@ def refuse_other_answers(pieces: Pieces, scope: Scope) -> None:
 def _regions(items: Sequence[Node | Token]) -> Iterator[tuple[Sequence[Node | Token], bool]]:
     """Yield the stretches of a query between words of its clauses, each with whether it is a condition on rows."""
     start, is_condition = 0, False
-    for at, item in enumerate(items):
-        word = item.word if isinstance(item, Token) else ""
+    for at, word in enumerate(words_of(items)):
         if word in _CONDITIONS or word in _ENDS:
             yield items[start:at], is_condition
             start, is_condition = at + 1, word in _CONDITIONS
@@ -51,7 +50,7 @@ def _refuse_lost_nulls(
         is_condition: Rows are kept that meet the items, and null is as good as false.
         has_choice: One of several of which the items are one is enough.
     """
-    words = [item.word if isinstance(item, Token) else "" for item in items]
+    words = words_of(items)
     has_choice = has_choice or "or" in words
     for at, item in enumerate(items):
         if not isinstance(item, Node):
@@ -94,7 +93,7 @@ def _refuse_types_of_sets(pieces: Pieces, scope: Scope) -> None:
 
 def _selected(items: Sequence[Node | Token]) -> Iterator[list[Pieces]]:
     """Yield the columns of each side of a set operation, without their names."""
-    words = [item.word if isinstance(item, Token) else "" for item in items]
+    words = words_of(items)
     if not _SETS.intersection(words):
         return
     for at, word in enumerate(words):
