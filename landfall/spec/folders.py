@@ -47,11 +47,19 @@ def folder_faults(root: Path) -> list[Fault]:
 
 
 def _misnamed(root: Path) -> Iterator[Fault]:
-    """Yield a fault for each folder whose name lacks the s with which its files would be read."""
+    """Yield a fault for each place that is called nearly as one whose files are read, and is not."""
     for folder in product_folders(root).values():
         for section in _SECTIONS:
             for file in list(yaml_files(folder / section.removesuffix("s")))[:1]:
-                message = f"nothing is read from {file.parent.name}/, so nothing in it counts"
-                yield Fault(
-                    file.relative_to(root).as_posix(), 1, "LF1014", message, f"call the folder {section}"
-                )
+                yield _unread(root, file, f"{file.parent.name}/", f"call the folder {section}")
+        for file in yaml_files(folder):
+            section = next((name for name in _SECTIONS if file.stem in (name, name.removesuffix("s"))), None)
+            if section:
+                yield _unread(root, file, file.name, f"move it to {section}/{file.name}")
+            elif file.stem == Path(PRODUCT_FILE).stem and file.name != PRODUCT_FILE:
+                yield _unread(root, file, file.name, f"move what it says to {PRODUCT_FILE}")
+
+
+def _unread(root: Path, file: Path, what: str, remedy: str) -> Fault:
+    message = f"nothing is read from {what}, so nothing in it counts"
+    return Fault(file.relative_to(root).as_posix(), 1, "LF1014", message, remedy)

@@ -259,6 +259,29 @@ def test_a_folder_whose_name_lacks_an_s_is_a_fault(section: str, write_project: 
 
 
 @pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("rules.yml", "move it to rules/rules.yml"),
+        ("dataset.yaml", "move it to datasets/dataset.yaml"),
+        ("product.yaml", "move what it says to product.yml"),
+    ],
+)
+def test_a_file_beside_the_products_that_seems_to_count_is_a_fault(
+    name: str, remedy: str, write_project: WriteProject
+) -> None:
+    folder = "data_products/sales/orders"
+    root = write_project(
+        {f"{folder}/{name}": "orders: []\n", f"{folder}/contract.odcs.yaml": "kind: DataContract\n"}
+    )
+
+    _, faults = check_products(root)
+
+    assert [str(fault) for fault in faults] == [
+        f"{folder}/{name}:1: LF1014 nothing is read from {name}, so nothing in it counts; {remedy}"
+    ]
+
+
+@pytest.mark.parametrize(
     ("path", "what"),
     [
         ("data_products/sales/returns/produkt.yml", "there is no product.yml beside this file"),
