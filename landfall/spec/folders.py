@@ -53,9 +53,9 @@ def _misnamed(root: Path) -> Iterator[Fault]:
             for file in list(yaml_files(folder / section.removesuffix("s")))[:1]:
                 yield _unread(root, file, f"{file.parent.name}/", f"call the folder {section}")
         for file in yaml_files(folder):
-            section = next((name for name in _SECTIONS if file.stem in (name, name.removesuffix("s"))), None)
-            if section:
-                yield _unread(root, file, file.name, f"move it to {section}/{file.name}")
+            named = [section for section in _SECTIONS if file.stem in (section, section.removesuffix("s"))]
+            if named:
+                yield _unread(root, file, file.name, f"move it to {named[0]}/{file.name}")
             elif file.stem == Path(PRODUCT_FILE).stem and file.name != PRODUCT_FILE:
                 yield _unread(root, file, file.name, f"move what it says to {PRODUCT_FILE}")
 
