@@ -27,6 +27,9 @@ _LIMITS = {
     "greater_than_equal": ("ge", "at least"),
     "less_than_equal": ("le", "at most"),
 }
+# A key that has more places than this, its outermost alone, is told with none of them.
+_HOMES_SHOWN = 3
+_DEEPEST_HOME = 4
 _EMPTY = frozenset({"too_short", "string_too_short"})
 _TOO_MUCH = frozenset({"too_long", "string_too_long"})
 
@@ -122,7 +125,7 @@ def _words(model: type[BaseModel], detail: ErrorDetails, location: Location) -> 
     if kind == "extra_forbidden":
         known = _known_keys(model, detail["loc"][:-1])
         what = "step" if "select" in known else "key"
-        return "LF1020", f"unknown {what} '{key}'", nearest_remedy(str(key), known)
+        return "LF1020", f"unknown {what} '{key}'", _remedy_of_unknown(model, str(key), known)
     if kind in ("enum", "literal_error"):
         allowed = re.findall(r"'([^']*)'", context["expected"])
         return (
@@ -183,6 +186,35 @@ def _known_keys(model: type[BaseModel], loc: Sequence[Key]) -> list[str]:
     for key in loc:
         node = _child(schema, node, key)
     return sorted({key for option in _options(schema, node) for key in option.get("properties", ())})
+
+
+def _remedy_of_unknown(model: type[BaseModel], key: str, known: Sequence[str]) -> str:
+    """Return the known key that is meant, else where in the file this one belongs, else the keys that are known."""
+    homes = _homes(model).get(key, [])
+    if len(homes) > _HOMES_SHOWN:
+        homes = [home for home in homes if home.count(".") == homes[0].count(".")]
+    is_elsewhere = 0 < len(homes) <= _HOMES_SHOWN
+    return nearest_remedy(key, known, f"it is a key of {' and of '.join(homes)}" if is_elsewhere else "")
+
+
+@lru_cache
+def _homes(model: type[BaseModel]) -> Mapping[str, list[str]]:
+    """Return the places of each key that a file may have, such as ``transformations.output.write``, outermost first."""
+    schema = _schema(model)
+    homes: dict[str, list[str]] = {}
+    seen: set[tuple[tuple[str, ...], str]] = set()
+    waiting: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [((), schema)]
+    for path, node in waiting:
+        for option in _options(schema, node):
+            inner = option.get("items") or option.get("additionalProperties")
+            if isinstance(inner, Mapping):
+                waiting.append((path, inner))
+            for key, child in option.get("properties", {}).items():
+                if (path, key) not in seen and len(path) < _DEEPEST_HOME:
+                    seen.add((path, key))
+                    homes.setdefault(key, []).append(".".join(path) or "the file itself")
+                    waiting.append(((*path, key), child))
+    return homes
 
 
 def _child(schema: Mapping[str, Any], node: Mapping[str, Any], key: Key) -> Mapping[str, Any]:

@@ -245,6 +245,28 @@ def test_a_file_that_is_not_utf8_is_a_fault(write_project: WriteProject) -> None
     assert [(fault.line, fault.code) for fault in faults] == [(1, "LF1010")]
 
 
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("mask: {}", "it is a key of transformations.steps"),
+        ("retries: 3", "it is a key of run and of transformations.run"),
+        ("service_levels: {}", "it is a key of the file itself"),
+        # It has places in four sections' parts, of which one is a section.
+        ("format: csv", "it is a key of sources"),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_told_with_its_own(
+    line: str, remedy: str, write_project: WriteProject
+) -> None:
+    root = write_project(
+        {PRODUCT_PATH: PRODUCT.replace("datasets:\n  - ", f"datasets:\n  - {line}\n    ", 1)}
+    )
+
+    _, faults = check_products(root)
+
+    assert [fault.remedy for fault in faults if fault.code == "LF1020"] == [remedy]
+
+
 @pytest.mark.parametrize("section", ["datasets", "transformations", "rules", "tests"])
 def test_a_folder_whose_name_lacks_an_s_is_a_fault(section: str, write_project: WriteProject) -> None:
     path = f"data_products/sales/orders/{section.removesuffix('s')}/some.yml"
