@@ -46,7 +46,8 @@ def replace_own_slice(job: Job, df: DataFrame, types: Mapping[str, str]) -> str:
         column = quoted(RUN_COLUMN if output.write.mode is WriteMode.APPEND else output.write.snapshot_column)
         own = _is(column, text_literal(job.spec.run_id))
         runs = dict.fromkeys((job.spec.run_id, *output.discard_runs))
-        gone = any_of([*(_is(column, text_literal(run)) for run in runs), *replaced_rows(job.spec)])
+        repeated = replaced_rows(job.spec, run_column=column)
+        gone = any_of([*(_is(column, text_literal(run)) for run in runs), *repeated])
     job.tables.replace_slice(output.uri, df, gone, key=job.spec.idempotency_key)
     return own
 

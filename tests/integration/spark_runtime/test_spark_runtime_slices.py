@@ -81,6 +81,19 @@ def test_a_run_has_one_snapshot_and_failed_runs_have_none(bench: Workbench) -> N
     assert bench.rows("built", "snapshot_run") == [("r1",), ("r3",)]
 
 
+def test_a_run_repeated_takes_the_place_of_the_snapshot_of_the_former_one(bench: Workbench) -> None:
+    write = {"snapshot_per": "run", "snapshot_column": "snapshot_run"}
+    bench.save("orders", "SELECT 1 AS id")
+    for run in ("r1", "r2"):
+        bench.transform(mode="snapshot", run_id=run, write=write)
+
+    bench.transform(
+        mode="snapshot", run_id="r3", write=write, output={"replaces": [{"run_id": "r1", "files": []}]}
+    )
+
+    assert bench.rows("built", "snapshot_run") == [("r2",), ("r3",)]
+
+
 def test_rows_of_a_run_that_failed_after_its_commit_are_not_there_twice(bench: Workbench) -> None:
     file = bench.land("a.csv", b"id\n1\n2\n")
     bench.ingest("id int", bench.land("b.csv", b"id\n7\n"), run_id="r0")
