@@ -67,11 +67,16 @@ def _kept(job: Job, source: FilesInput) -> dict[str, str]:
 
 
 def may_be_added(spec: NodeSpec, column: str) -> bool:
-    """Whether a column that the node's table lacks is added to it."""
+    """Whether a column that the node's table lacks is added to it, null in the rows that are there."""
     if column in MARKS:
         return True
-    drifts = {item.drift for item in spec.inputs if isinstance(item, FilesInput)}
-    return Drift.EVOLVE in drifts or (Drift.RESCUE in drifts and column == RESCUED)
+    for source in (item for item in spec.inputs if isinstance(item, FilesInput)):
+        if source.drift is Drift.EVOLVE or (source.drift is Drift.RESCUE and column == RESCUED):
+            return True
+        # A landed table cannot be written as a whole, so what is declared later has to come into it like this.
+        if any(item.name == column and item.nullable for item in (*source.columns, *source.captured)):
+            return True
+    return False
 
 
 def _common_type(kinds: Iterable[str]) -> str:

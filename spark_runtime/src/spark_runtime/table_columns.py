@@ -7,6 +7,7 @@ from spark_runtime.errors import ColumnMismatch
 from spark_runtime.frame import find_name
 from spark_runtime.further_columns import may_be_added
 from spark_runtime.job import Job
+from spark_runtime.spec import NodeKind, NodeSpec
 
 
 def require_same_columns(job: Job, uri: str, types: Mapping[str, str]) -> None:
@@ -39,9 +40,20 @@ def require_same_columns(job: Job, uri: str, types: Mapping[str, str]) -> None:
             faults.append(f"'{column}' is {types[own]} and in the table {kind}")
     if faults:
         raise ColumnMismatch(
-            f"{name}: the rows do not fit the table at {uri}: {'; '.join(faults)}. Change the "
-            "declared columns back, or write once with mode overwrite to give the table its new columns."
+            f"{name}: the rows do not fit the table at {uri}: {'; '.join(faults)}. {_way_out(job.spec)}"
         )
+
+
+def _way_out(spec: NodeSpec) -> str:
+    if spec.kind is NodeKind.INGEST:
+        return (
+            "Change the declared columns back (new ones are added if they may be null), or give the dataset another "
+            "name, and so a new table."
+        )
+    if spec.output.write.order_by is not None:
+        # What readers do not see lies in a table of its own, which an overwrite leaves as it is.
+        return "Change its columns back, or give the dataset another name, and so a new table."
+    return "Change its columns back, or write once with mode overwrite to give the table its new columns."
 
 
 def require_column(job: Job, name: str, types: Mapping[str, str], purpose: str) -> str:

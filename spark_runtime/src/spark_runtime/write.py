@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame, functions
 
 from spark_runtime.errors import RepeatedMergeKeys
 from spark_runtime.frame import MARKS, find_name
+from spark_runtime.further_columns import RESCUED
 from spark_runtime.history import history_types, write_history
 from spark_runtime.job import Job
 from spark_runtime.slices import replace_own_slice, replace_partitions
@@ -80,12 +81,13 @@ def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Publication:
 def _with_former_marks(
     job: Job, df: DataFrame, types: Mapping[str, str]
 ) -> tuple[DataFrame, Mapping[str, str]]:
-    """Return the rows with the columns that rules of before gave the table and those of today do not."""
+    """Return the rows with the columns that rules and drifts of before gave the table and those of today do not."""
     existing = job.tables.types(job.spec.output.uri) or {}
-    former = [name for name in MARKS if name in existing and name not in types]
+    nothing = {**dict.fromkeys(MARKS, "array()"), RESCUED: "NULL"}
+    former = [name for name in nothing if name in existing and name not in types]
     if not former:
         return df, types
-    empty = (f"CAST(array() AS {existing[name]}) AS {quoted(name)}" for name in former)
+    empty = (f"CAST({nothing[name]} AS {existing[name]}) AS {quoted(name)}" for name in former)
     return df.selectExpr("*", *empty), {**types, **{name: existing[name] for name in former}}
 
 

@@ -74,17 +74,38 @@ def test_new_columns_are_added_to_the_table_and_stay(bench: Workbench) -> None:
     ]
 
 
-def test_a_declared_column_that_the_table_lacks_is_added_where_it_may_evolve(bench: Workbench) -> None:
-    bench.ingest("id int", bench.land("a.csv", b"id\n1\n"), drift="evolve")
+@pytest.mark.parametrize("drift", ["quarantine", "freeze", "discard", "rescue", "evolve"])
+def test_a_declared_column_that_the_table_lacks_is_added(bench: Workbench, drift: str) -> None:
+    bench.ingest("id int", bench.land("a.csv", b"id\n1\n"), drift=drift)
 
     bench.ingest(
-        "id int; price decimal(8,2)", bench.land("b.csv", b"id,price\n2,1.5\n"), drift="evolve", run_id="r2"
+        "id int; price decimal(8,2)", bench.land("b.csv", b"id,price\n2,1.5\n"), drift=drift, run_id="r2"
     )
 
     assert [(row[0], row[1] and str(row[1])) for row in bench.rows("orders", "id", "price")] == [
         (1, None),
         (2, "1.50"),
     ]
+
+
+def test_a_column_that_must_have_a_value_is_not_added_to_rows_that_have_none(bench: Workbench) -> None:
+    bench.ingest("id int", bench.land("a.csv", b"id\n1\n"))
+
+    result = bench.ingest("id int; price int not null", bench.land("b.csv", b"id,price\n2,1\n"), run_id="r2")
+
+    assert result["error"]["code"] == "LF4504"
+    assert "no column 'price' in the table" in result["error"]["message"]
+    assert "new ones are added if they may be null" in result["error"]["message"]
+    assert bench.rows("orders", "id") == [(1,)]
+
+
+def test_a_table_keeps_what_was_rescued_before_the_drift_was_declared_otherwise(bench: Workbench) -> None:
+    bench.ingest("id int", bench.land("a.csv", b"id,note\n1,a\n"), drift="rescue")
+
+    again = bench.ingest("id int", bench.land("b.csv", b"id\n2\n"), drift="quarantine", run_id="r2")
+
+    assert counts(again) == (1, 1, 0)
+    assert bench.rows("orders", "id", "_rescued") == [(1, '{"note":"a"}'), (2, None)]
 
 
 def test_files_that_know_types_bring_them(bench: Workbench) -> None:
