@@ -116,11 +116,16 @@ def check(
         }
         for change in breaking_changes(old, after)
     ]
-    rows += _broken_by_hand(here.folder(), products, after)
+    by_hand = _broken_by_hand(here.folder(), products, after)
+    changed = bool(rows)
+    rows += by_hand
     if rows or output is not OutputFormat.TABLE:
         show_rows(rows, _CHANGE_COLUMNS, output)
-    if rows:
+    if changed:
         note("raise the version of the port, and keep the old one until its consumers have moved")
+    if by_hand:
+        note("a contract written by hand has to agree with its product: change one of them")
+    if rows:
         raise typer.Exit(ExitCode.REFUSED)
     kept = counted(len(old), "contract promises", "contracts promise")
     note(f"{counted(len(after), 'port keeps', 'ports keep')} what {kept}")

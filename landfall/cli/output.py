@@ -125,7 +125,7 @@ def _counted(column: str, value: object) -> str:
 
 
 def _cell(value: object) -> str:
-    if value is None or value == "":
+    if value is None or value in ("", [], {}):
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"

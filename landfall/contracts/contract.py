@@ -82,7 +82,7 @@ def contracts_of(product: Product, foreign: ForeignFrames) -> tuple[Contract, ..
                 description=dataset.description,
                 team=product.owner.team,
                 email=product.owner.email,
-                columns=tuple(_columns(dataset, types, kept)),
+                columns=tuple(_columns(dataset, port, types, kept)),
                 key=_key(product, port, kept),
                 rules=tuple(
                     ContractRule(rule.name, rule.check, promise_of(rule), rule.filter, rule.description)
@@ -104,7 +104,7 @@ def consumers(port: str, products: Iterable[Product]) -> tuple[str, ...]:
 
 
 def _columns(
-    dataset: Dataset, types: dict[str, str | None], rules: Iterable[QualityRule]
+    dataset: Dataset, port: Port, types: dict[str, str | None], rules: Iterable[QualityRule]
 ) -> Iterator[ContractColumn]:
     declared = {column.name: column for column in dataset.columns}
     checked = {
@@ -113,6 +113,8 @@ def _columns(
         if rule.check is Check.NOT_NULL and rule.filter is None
         for name in rule.config["columns"]
     }
+    # A run keeps what a contract by hand says, with rules of its own.
+    checked.update(name.casefold() for name in port.required)
     for name, kind in types.items():
         column = declared.get(name)
         is_required = name.casefold() in checked or (column is not None and not column.nullable)
@@ -120,7 +122,9 @@ def _columns(
 
 
 def _key(product: Product, port: Port, rules: Iterable[QualityRule]) -> tuple[str, ...]:
-    """Return the columns that no two published rows share: those of a rule, or those a merge writes by."""
+    """Return the columns that no two published rows share: those of a contract, of a rule, or of a merge."""
+    if port.key:
+        return port.key
     for rule in rules:
         if rule.check is Check.UNIQUE and rule.filter is None:
             return tuple(rule.config["columns"])

@@ -81,8 +81,8 @@ def to_odcs(contract: Contract, *, max_age_s: float | None = None) -> dict[str, 
 def unkept_promises(document: Any, contract: Contract) -> list[str]:
     """Return what an ODCS document written by hand promises and the product does not say, for people.
 
-    Compares the columns of the table that the document describes: their names, physical types, and whether
-    they are required.
+    Compares the names and physical types of the columns of the table that the document describes. What it
+    requires is kept by every run.
     """
     tables = [item for item in _objects(document, "schema") if item.get("name") == contract.dataset]
     if not tables:
@@ -96,8 +96,6 @@ def unkept_promises(document: Any, contract: Contract) -> list[str]:
             faults.append(f"column '{item.get('name')}' is promised and not there")
         elif wanted is not None and column.type is not None and str(wanted).lower() != column.type:
             faults.append(f"column '{column.name}' is promised as {wanted} and is {column.type}")
-        elif item.get("required") and not column.required:
-            faults.append(f"column '{column.name}' is promised as required and may be null")
     return faults
 
 

@@ -59,7 +59,7 @@ def _written(root: Path, path: Path, port: Port, index: int, draft: Draft) -> Ya
             ("ports", index, "contract"),
             "LF1042",
             f"no file '{port.contract}'",
-            "write it, or remove contract: for a generated one",
+            "remove contract: for a generated one, which `landfall contract show` prints, or write one from it",
         )
         return YamlFile(None, draft.mark)
     file = read_file(root, path)

@@ -90,6 +90,8 @@ def test_a_contract_file_that_promises_more_is_refused(product_file: Path, landf
     assert (missing.code, promised.code) == (1, 1)
     assert "LF1042 no file 'orders.odcs.yaml'" in missing.err
     assert "'total' is promised and not there" in promised.out
+    assert "change one of them" in promised.err
+    assert "raise the version" not in promised.err
 
 
 def test_what_is_applied_is_the_base_unless_one_is_named(

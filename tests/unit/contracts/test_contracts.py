@@ -1,6 +1,7 @@
 """What a port promises, whether its document is one of the standard, and which changes break it."""
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
@@ -47,6 +48,17 @@ def a_port_product(
 
 def contracts(**changes: Any) -> tuple[Contract, ...]:
     return contracts_of(a_port_product(**changes), {})
+
+
+def test_what_a_contract_by_hand_requires_is_promised() -> None:
+    port = Port(DatasetName("orders"), 1, "c.odcs.yaml", required=("Paid",), key=("net", "id"))
+    (before,) = contracts_of(replace(a_port_product(), ports=(port,)), {})
+    (after,) = contracts()
+
+    assert [column.name for column in before.columns if column.required] == ["id", "paid"]
+    assert before.key == ("net", "id")
+    changes = [change.change for change in breaking_changes([before], [after])]
+    assert changes == ["column_nullable", "key_changed"]
 
 
 def test_a_contract_says_what_consumers_may_rely_on() -> None:
@@ -215,12 +227,11 @@ def test_consumers_of_a_port_are_named() -> None:
                         "properties": [
                             {"name": "gone"},
                             {"name": "net", "physicalType": "double"},
-                            {"name": "paid", "required": True},
                         ],
                     }
                 ]
             },
-            ["'gone' is promised and not there", "promised as double", "promised as required"],
+            ["'gone' is promised and not there", "promised as double"],
         ),
     ],
 )
