@@ -94,7 +94,7 @@ class Setting:
         if self.kind is Kind.CHOICE:
             return " or ".join(self.choices)
         if self.kind is Kind.DURATION:
-            return f"a duration from {duration_text(self.least)} to {duration_text(self.most)}, such as 90s, 5m or 2h"
+            return f"a duration from {duration_text(self.least)} to {duration_text(self.most)}, such as {self.default}"
         number = "a whole number" if self.kind is Kind.INTEGER else "a number"
         return f"{number} from {self.least:,g} to {self.most:,g}"
 

@@ -52,7 +52,9 @@ class UnknownColumn(LandfallError):
     code = "LF4103"
 
     def __init__(self, uri: str, unknown: Sequence[str], known: Sequence[str]) -> None:
-        super().__init__(f"{uri} has no column {', '.join(unknown)}. Its columns are {', '.join(known)}.")
+        super().__init__(
+            f"{uri} has no column {', '.join(dict.fromkeys(unknown))}. Its columns are {', '.join(known)}."
+        )
         self.unknown = tuple(unknown)
 
 

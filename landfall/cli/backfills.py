@@ -1,7 +1,9 @@
 """`landfall backfill` and `landfall backfills`: landed files of a range taken in again, as an object to steer."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -184,10 +186,19 @@ def _change(context: typer.Context, backfill: str, act: str, output: OutputForma
     from landfall.client import FunctionsClient
 
     client = FunctionsClient.connect(invocation(context).settings(), actor=actor())
-    changed: dict[str, Any] = dict(client.change_backfill(backfill, act))
-    if output is not OutputFormat.JSON:
-        changed.pop("chunks")
+    changed = _with_instants(client.change_backfill(backfill, act))
+    chunks = changed.pop("chunks")
+    if output is OutputFormat.JSON:
+        changed["chunks"] = [_with_instants(chunk) for chunk in chunks]
     show_fields(changed, output)
+
+
+def _with_instants(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an answer of the API with its instants as such, so that they are shown as everywhere."""
+    return {
+        key: datetime.fromisoformat(value) if key.endswith("_at") and value else value
+        for key, value in answer.items()
+    }
 
 
 def _show(backfill: "Backfill", output: OutputFormat) -> None:

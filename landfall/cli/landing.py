@@ -20,6 +20,7 @@ from landfall.wording import counted
 
 if TYPE_CHECKING:
     from landfall.lake import LandedBlob
+    from landfall.landing.queries import LandedFile
     from landfall.metadata.engine import Database
     from landfall.runs.file_history import FileVersion
 
@@ -171,7 +172,7 @@ def list_files(
     found = database.read(
         lambda connection: read_files(connection, wanted, oldest_first=oldest, limit=limit, cursor=cursor)
     )
-    show_rows([{**asdict(file), "file": file.name} for file in found.items], _FILE_COLUMNS, output)
+    show_rows([_file_row(file, output) for file in found.items], _FILE_COLUMNS, output)
     note_following(found)
 
 
@@ -191,18 +192,22 @@ def show(
         .database()
         .read(lambda connection: histories(connection, get_file(connection, file)))
     )
-    show_rows([_version_row(version) for version in versions], _VERSION_COLUMNS, output)
+    show_rows([_version_row(version, output) for version in versions], _VERSION_COLUMNS, output)
     if output is OutputFormat.TABLE:
         for version in versions:
             _note_more(version)
 
 
-def _version_row(version: "FileVersion") -> Row:
+def _file_row(file: "LandedFile", output: OutputFormat) -> Row:
+    """Return a file for a list; people see where it lies, for files of one name lie in many folders."""
+    return {**asdict(file), "file": file.path if output is OutputFormat.TABLE else file.name}
+
+
+def _version_row(version: "FileVersion", output: OutputFormat) -> Row:
     """Return a version of a file with what its run made of it; JSON has all its runs, and acts on it."""
     counts = asdict(version.taken_in) if version.taken_in is not None else {}
     return {
-        **asdict(version.file),
-        "file": version.file.name,
+        **_file_row(version.file, output),
         **{name: counts.get(name) for name in _ROW_COUNTS},
         "intakes": [asdict(intake) for intake in version.intakes],
         "acts": [asdict(act) for act in version.acts],

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 
-from landfall.addresses import file_name
+from landfall.addresses import LANDING, file_name
 from landfall.errors import LandfallError
 from landfall.landing.ledger import searched_name
 from landfall.metadata.catalog import named
@@ -66,10 +66,22 @@ class LandedFile:
         return file_name(self.url)
 
     @property
+    def path(self) -> str:
+        """Where it lies below the landing folder of its product, as people read it; without a product its name."""
+        if self.product is None:
+            return self.name
+        return unquote(self.url).partition(f"/{LANDING}/{self.product}/")[2] or self.name
+
+    @property
+    def folder(self) -> str:
+        """The part of its path in front of its name; empty if there is none."""
+        return self.path.removesuffix(self.name).rstrip("/")
+
+    @property
     def refused_rows_command(self) -> str:
         """The command that shows the rows refused of it, also those that were judged again since."""
         dataset = f"{self.product}.{self.dataset}"
-        return f"landfall quarantine show {dataset} --file {shlex.quote(self.name)} --state all"
+        return f"landfall quarantine show {dataset} --file {shlex.quote(self.path)} --state all"
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,4 +299,9 @@ def _settle_files(job: Job, landed: Landed, tally: Tally) -> None:
     rejected = [result for result in results if result.status is FileStatus.REJECTED]
     if len(rejected) == len(results):
         first = rejected[0]
-        raise AllFilesRejected(f"none of the {len(results)} files could be read; {first.uri}: {first.reason}")
+        what = (
+            "the file cannot be read"
+            if len(results) == 1
+            else f"none of the {len(results)} files can be read"
+        )
+        raise AllFilesRejected(f"{what}; {first.uri}: {first.reason}")

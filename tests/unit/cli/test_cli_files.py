@@ -50,7 +50,7 @@ def test_a_file_tells_the_command_that_shows_its_refused_rows(taken_in: Database
     shown = landfall("files", "show", NAME)
     why = landfall("why", NAME)
 
-    command = f"landfall quarantine show sales/orders.orders_landed --file '{NAME}' --state all"
+    command = f"landfall quarantine show sales/orders.orders_landed --file 'orders_landed/{NAME}' --state all"
     assert f"file 1: 2 rows refused: {command}" in shown.err
     assert f"run {RUN} took it in for orders_landed: 10 rows read, 2 refused" in why.out
     assert f"-> `{command}`" in why.out
@@ -64,6 +64,11 @@ def test_files_are_listed_and_found_by_the_name_that_people_know(
 
     assert [row["file"] for row in json.loads(listed)] == [NAME]
     assert [row["name"] for row in json.loads(found)] == [NAME]
+
+
+def test_a_list_for_people_says_in_which_folder_a_file_lies(taken_in: Database, landfall: Command) -> None:
+    for verb in (("files", "list"), ("files", "show", "1")):
+        assert f"orders_landed/{NAME}" in landfall(*verb).out
 
 
 def test_what_is_one_is_told_as_one(taken_in: Database, landfall: Command) -> None:
