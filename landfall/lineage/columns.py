@@ -1,14 +1,13 @@
 """Column lineage of a product: which columns each column of a dataset is made of, read from the product file."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-
-from sqlglot import exp
+from dataclasses import dataclass, replace
 
 from landfall.lineage.datasets import full_name, quarantine_name
 from landfall.lineage.edges import ColumnEdge, DependencyKind
-from landfall.lineage.steps import trace_after
-from landfall.lineage.traces import ALL_COLUMNS, AssumedColumn, DatasetColumn, Origins, Trace
+from landfall.lineage.steps import expression_origins, trace_after
+from landfall.lineage.traces import ALL_COLUMNS, NOTHING, AssumedColumn, DatasetColumn, Origins, Trace
+from landfall.lineage.writes import trace_of_table
 from landfall.spec.columns import ForeignFrames, follow_columns
 from landfall.spec.frames import Frame
 from landfall.spec.model import (
@@ -21,7 +20,7 @@ from landfall.spec.model import (
     Transformation,
 )
 from landfall.spec.order import in_order
-from landfall.spec.sql_text import SqlProblem, read_expression
+from landfall.spec.sql_text import SqlProblem
 from landfall.spec.step_checks import Path
 from landfall.spec.step_columns import frame_after
 
@@ -32,9 +31,9 @@ _SET_ASIDE = frozenset({Severity.QUARANTINE, Severity.CORRECT})
 def column_edges(product: Product, foreign: ForeignFrames) -> tuple[ColumnEdge, ...]:
     """Return the column lineage that a product declares, before anything runs, each edge once and in order.
 
-    What decides about rows (filters, join keys, groups) leads to the column ``*`` of the target, so that the
-    number of edges grows with the columns and not with their square. The quarantine table of a dataset holds
-    its refused rows: they are made of what the dataset is made of, and its rules read the columns they name.
+    What decides about rows (filters, join keys, groups, keys of a merge) leads to the column ``*`` of the target,
+    so that the number of edges grows with the columns and not with their square. The quarantine table of a dataset
+    holds its refused rows: they are made of what the dataset is made of, and its rules read the columns they name.
 
     Args:
         product: A sound product.
@@ -48,7 +47,8 @@ def column_edges(product: Product, foreign: ForeignFrames) -> tuple[ColumnEdge, 
         trace = _trace(transformation, frames, foreign, names)
         made_of[transformation.output.dataset] = trace
         inputs = [names.of(ref) for ref in transformation.inputs]
-        edges.update(_edges_into(names.own(transformation.output.dataset), trace, inputs))
+        table = trace_of_table(transformation.output.write, trace)
+        edges.update(_edges_into(names.own(transformation.output.dataset), table, inputs))
     for dataset in product.datasets:
         if _may_refuse(dataset, made_of.get(dataset.name)):
             edges.update(
@@ -131,9 +131,8 @@ def _quarantine_edges(
     target = quarantine_name(own)
     # Of landed files nothing is known but that they are where the columns come from.
     columns = made_of if made_of is not None else Trace.of_dataset(own, frame or ())
-    yield from _edges(
-        columns.everything() - columns.rows, DatasetColumn(target, "_row"), DependencyKind.VALUE
-    )
+    values = replace(columns, rows=NOTHING).everything()
+    yield from _edges(values, DatasetColumn(target, "_row"), DependencyKind.VALUE)
     for rule in dataset.quality:
         if rule.severity in _SET_ASIDE:
             yield from _edges(
@@ -147,9 +146,8 @@ def _read_by(rule: QualityRule, columns: Trace, names: _FullNames) -> Origins:
     listed = config.get("columns") or ([config["column"]] if config.get("column") else [])
     origins = columns.origins_of(listed)
     for text in (config.get("expression"), rule.filter):
-        tree = read_expression(text).tree if isinstance(text, str) else None
-        if tree is not None:
-            origins |= columns.origins_of(column.parts[0].name for column in tree.find_all(exp.Column))
+        if isinstance(text, str):
+            origins |= expression_origins(text, columns)
     if config.get("references") is not None:
         other = names.own(DatasetName(config["references"]))
         origins |= {DatasetColumn(other, name) for name in config.get("to") or listed}

@@ -48,7 +48,8 @@ def _anything(_: Any, trace: Trace, inputs: Inputs) -> Trace:
     return Trace({}, everything)
 
 
-def _expression(text: str, trace: Trace) -> Origins:
+def expression_origins(text: str, trace: Trace) -> Origins:
+    """Return what an expression over a frame is made of."""
     tree = read_expression(text).tree
     if tree is None:
         return NOTHING
@@ -62,12 +63,12 @@ def _select(config: Sequence[str], trace: Trace, _: Inputs) -> Trace:
         if isinstance(tree, exp.Star):
             columns.update(trace.columns)
         elif tree is not None:
-            columns[tree.output_name] = _expression(text, trace)
+            columns[tree.output_name] = expression_origins(text, trace)
     return trace.only(columns)
 
 
 def _filter(config: str, trace: Trace, _: Inputs) -> Trace:
-    return trace.by_rows(_expression(config, trace))
+    return trace.by_rows(expression_origins(config, trace))
 
 
 def _join(config: Mapping[str, Any], trace: Trace, inputs: Inputs) -> Trace:
@@ -118,14 +119,14 @@ def _aggregate(config: Mapping[str, Any], trace: Trace, _: Inputs) -> Trace:
     columns = {name: trace.origins(name) for name in config["by"]}
     for name, measure in config["measures"].items():
         texts = [measure] if isinstance(measure, str) else [measure["expression"], measure["filter"]]
-        columns[name] = NOTHING.union(*(_expression(text, trace) for text in texts))
+        columns[name] = NOTHING.union(*(expression_origins(text, trace) for text in texts))
     if config.get("level") is not None:
         columns[config["level"]] = NOTHING
     return trace.only(columns).by_rows(by)
 
 
 def _derive(config: Mapping[str, str], trace: Trace, _: Inputs) -> Trace:
-    return trace.with_columns({name: _expression(text, trace) for name, text in config.items()})
+    return trace.with_columns({name: expression_origins(text, trace) for name, text in config.items()})
 
 
 def _rename(config: Mapping[str, str], trace: Trace, _: Inputs) -> Trace:
@@ -178,7 +179,7 @@ def _same(_: Any, trace: Trace, __: Inputs) -> Trace:
 def _window(config: Mapping[str, Any], trace: Trace, _: Inputs) -> Trace:
     around = trace.origins_of([*(config.get("partition_by") or ()), *_sorted_by(config.get("order_by"))])
     return trace.with_columns(
-        {name: _expression(text, trace) | around for name, text in config["measures"].items()}
+        {name: expression_origins(text, trace) | around for name, text in config["measures"].items()}
     )
 
 
@@ -217,7 +218,7 @@ def _pivot(config: Mapping[str, Any], trace: Trace, _: Inputs) -> Trace:
     for value in values:
         for measure, text in measures.items():
             name = value if len(measures) == 1 else f"{value}_{measure}"
-            columns[name] = _expression(text, trace) | chosen
+            columns[name] = expression_origins(text, trace) | chosen
     return trace.only(columns).by_rows(trace.origins_of(config["by"]))
 
 

@@ -8,7 +8,7 @@ from landfall.lineage.columns import column_edges
 from landfall.lineage.edges import DependencyKind
 from landfall.lineage.steps import _TRACERS
 from landfall.spec.frames import Frame
-from landfall.spec.model import Column, Severity, Step, StepType
+from landfall.spec.model import Column, Severity, Step, StepType, Write, WriteMode
 from tests.builders import a_built_dataset, a_landed_dataset, a_product, a_rule, a_transformation
 
 LEFT = a_landed_dataset(
@@ -238,11 +238,46 @@ def test_the_columns_of_a_port_are_followed_where_they_are_known() -> None:
     ]
 
 
+def test_what_a_write_goes_by_decides_about_the_rows_of_the_table() -> None:
+    write = Write(WriteMode.MERGE, ("n",), order_by="a", delete_when="items is null")
+    product = a_product(
+        a_transformation("build_t", inputs=["l"], steps=[Step(StepType.DERIVE, {"n": "k"})], write=write),
+        landed=[LEFT],
+        built=[a_built_dataset("t", quality=[a_rule("known", config={"columns": ["n"]})])],
+    )
+
+    edges = column_edges(product, {})
+
+    decides = {edge.source.column for edge in edges if str(edge.target) == "sales/orders.t.*"}
+    assert decides == {"k", "a", "items"}
+    # What was refused was not written: it is made of all columns still.
+    refused = {edge.source.column for edge in edges if edge.target.column == "_row"}
+    assert refused == {"k", "a", "b", "items", "place"}
+
+
+def test_the_times_of_a_version_are_made_of_the_order_of_the_rows() -> None:
+    write = Write(WriteMode.SCD2, ("k",), order_by="a", valid_from="since", valid_to="until")
+    product = a_product(
+        a_transformation("build_t", inputs=["l"], steps=[Step(StepType.SELECT, ["k", "a"])], write=write),
+        landed=[LEFT],
+    )
+
+    found: dict[str, set[str]] = {}
+    for edge in column_edges(product, {}):
+        if edge.target.dataset == "sales/orders.t":
+            found.setdefault(edge.target.column, set()).add(edge.source.column)
+
+    times = {name: {"a"} for name in ("since", "until", "is_current")}
+    assert found == {"k": {"k"}, "a": {"a"}, "*": {"k", "a"}, **times}
+
+
 def test_refused_rows_are_made_of_what_the_dataset_is_made_of() -> None:
     rule = a_rule("known", config={"columns": ["n"]}, filter="m > 0")
     product = a_product(
         a_transformation(
-            "build_t", inputs=["l"], steps=[Step(StepType.SELECT, ["k", "a as n", "length(b) as m"])]
+            "build_t",
+            inputs=["l"],
+            steps=[Step(StepType.FILTER, "k > 0"), Step(StepType.SELECT, ["k", "a as n", "length(b) as m"])],
         ),
         landed=[LEFT],
         built=[a_built_dataset("t", quality=[rule, a_rule("seen", severity=Severity.WARN)])],
