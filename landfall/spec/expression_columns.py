@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from sqlglot import exp
 
 from landfall.spec.faults import nearest_remedy
-from landfall.spec.frames import Frame
-from landfall.spec.sql_text import SqlProblem, line_of
+from landfall.spec.frames import Frame, type_of_expression
+from landfall.spec.sql_text import DIALECT, SqlProblem, line_of
 
 
 def unknown_columns(tree: exp.Expr, frame: Frame | None) -> Iterator[SqlProblem]:
@@ -29,6 +29,15 @@ def unknown_column(column: exp.Expr, names: list[str], frame: Frame) -> SqlProbl
         message = f"unknown column '{'.'.join(names)}'"
         return SqlProblem("LF1051", message, f"columns have no name in front here: write {names[-1]}", line)
     return SqlProblem("LF1051", f"unknown column '{names[0]}'", nearest_remedy(names[0], frame), line)
+
+
+def compared_maps(tree: exp.Expr, frame: Frame | None) -> Iterator[SqlProblem]:
+    """Yield a problem for each aggregate that would compare maps, which no engine does."""
+    for node in tree.find_all(exp.Min, exp.Max, exp.ArrayUniqueAgg):
+        kind = type_of_expression(node.this, frame)
+        if kind is not None and "map<" in kind:
+            message = f"{node.sql(DIALECT)[:60]} is of {kind}, and maps cannot be compared"
+            yield SqlProblem("LF1030", message, "use map_entries(…), or one of its values", line_of(node))
 
 
 def misplaced_aggregates(tree: exp.Expr, where: str) -> Iterator[SqlProblem]:

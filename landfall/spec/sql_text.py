@@ -28,9 +28,17 @@ _REFUSED_FUNCTIONS: dict[str, str] = {
     "try_to_date": "write cast(try_to_timestamp(x, format) as date)",
     "zip_with": "write transform(sequence(1, size(x)), i -> …)",
     "product": "Spark has no such aggregate; write exp(sum(ln(x)))",
+    **dict.fromkeys(
+        ("make_time", "to_time", "try_to_time", "time_diff", "time_trunc"),
+        "Spark has no times of day without a date yet: keep a timestamp, or seconds as a number",
+    ),
     "transform_keys": "write map_from_entries(transform(map_entries(x), …))",
     "transform_values": "write map_from_entries(transform(map_entries(x), …))",
 }
+# What the columns of a LATERAL VIEW are called that gives them no names.
+_GENERATED = {"col", "key", "value", "pos"}
+# Of arguments that are missing the parser also stumbles over its own feet, as in map(x).
+_UNREADABLE = (SqlglotError, RecursionError, ValueError, IndexError)
 _TABLE_FUNCTIONS = frozenset(
     {"range", "explode", "explode_outer", "posexplode", "posexplode_outer", "inline"}
 )
@@ -62,7 +70,7 @@ def read_expression(text: str) -> Parsed:
         return Parsed(None, (problem,))
     try:
         tree = sqlglot.parse_one(text, read=DIALECT, into=exp.Expr)
-    except (SqlglotError, RecursionError) as error:
+    except _UNREADABLE as error:
         return Parsed(None, (_syntax_problem(text, error),))
     problems = [*_refused(tree), *_unknown_functions(tree)]
     if tree.find(exp.Query) is not None:
@@ -85,7 +93,7 @@ def read_query(text: str) -> Parsed:
         return Parsed(None, (SqlProblem("LF1053", message, "start it with SELECT or WITH"),))
     try:
         statements = [tree for tree in sqlglot.parse(text, read=DIALECT) if tree is not None]
-    except (SqlglotError, RecursionError) as error:
+    except _UNREADABLE as error:
         return Parsed(None, (_syntax_problem(text, error),))
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         what = f"{len(statements)} statements" if len(statements) != 1 else "a statement that changes data"
@@ -153,6 +161,11 @@ def _ending_problem(text: str) -> SqlProblem | None:
 def _refused_token(text: str, token: Token, following: Token | None) -> tuple[str, str] | None:
     if token.token_type is TokenType.PIPE_GT:
         return "the pipe |> is not understood by every Spark engine", "write SELECT … FROM …"
+    if token.token_type is TokenType.VAR and not token.text.isascii():
+        return (
+            f"a name with other letters than A to Z must be quoted for Spark: {token.text}",
+            f"write `{token.text}` in back-ticks",
+        )
     is_pair = (
         following is not None
         and token.token_type is following.token_type is TokenType.STRING
@@ -219,6 +232,33 @@ def _in_star(node: exp.Expr) -> _Finding:
             "SELECT * EXCEPT is not understood by every Spark engine",
             "list the columns, or add a drop step",
         )
+    return None
+
+
+def _in_lateral(node: exp.Expr) -> _Finding:
+    if isinstance(node.this, exp.Subquery):
+        return None
+    if not node.args.get("view"):
+        message = f"LATERAL {node.this.sql(DIALECT)[:60]} keeps other rows on different Spark engines"
+        return message, "write LATERAL VIEW explode(…)"
+    alias = node.args.get("alias")
+    if alias is None or not alias.name:
+        return "a LATERAL VIEW needs a name", "write LATERAL VIEW explode(xs) t AS x"
+    columns = {column.name.casefold() for column in alias.columns} or _GENERATED
+    where = node.parent.args.get("where") if node.parent is not None else None
+    for column in where.find_all(exp.Column) if where is not None else ():
+        own = not column.table or column.table.casefold() == alias.name.casefold()
+        if own and column.name.casefold() in columns and column.find_ancestor(exp.Select) is node.parent:
+            return (
+                f"WHERE does not see '{column.name}' of a LATERAL VIEW on every Spark engine",
+                "select it in an inner query, and put WHERE around that",
+            )
+    return None
+
+
+def _in_array_contains(node: exp.Expr) -> _Finding:
+    if isinstance(node.expression, exp.Null):
+        return "array_contains does not look for NULL on Spark", "write exists(xs, x -> x is null)"
     return None
 
 
@@ -292,6 +332,8 @@ _CONSTRUCTS: tuple[tuple[type[exp.Expr], Callable[[exp.Expr], _Finding]], ...] =
     (exp.Select, _in_select),
     (exp.Star, _in_star),
     (exp.Group, _in_group),
+    (exp.Lateral, _in_lateral),
+    (exp.ArrayContains, _in_array_contains),
     (exp.Intersect, _in_intersect),
     (exp.With, _in_with),
     (exp.Like, _in_like),

@@ -5,7 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sqlglot import exp
 
-from landfall.spec.expression_columns import misplaced_aggregates, misplaced_windows, unknown_columns
+from landfall.spec.expression_columns import (
+    compared_maps,
+    misplaced_aggregates,
+    misplaced_windows,
+    unknown_columns,
+)
 from landfall.spec.faults import nearest_remedy
 from landfall.spec.fields import COLUMN_PATTERN
 from landfall.spec.frames import ColumnType, Frame, type_of_expression
@@ -79,7 +84,7 @@ def check_expression(text: str, frame: Frame | None, path: Path, report: Report)
     for problem in parsed.problems:
         report(path, problem)
     if parsed.tree is not None:
-        for problem in unknown_columns(parsed.tree, frame):
+        for problem in (*unknown_columns(parsed.tree, frame), *compared_maps(parsed.tree, frame)):
             report(path, problem)
     return parsed.tree
 

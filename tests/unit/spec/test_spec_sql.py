@@ -52,6 +52,14 @@ REFUSED = {
     "input in capitals": "select id from ORDERS",
     "CTE in capitals": "with a as (select 1 as x) select x from A",
     "later column": "select id as a, a + 1 as b from orders",
+    "letters beyond ASCII": "select id as größe from orders",
+    "a table with letters beyond ASCII": "with größe as (select id from orders) select id from größe",
+    "WHERE on a lateral view": "select id, y from orders lateral view explode(xs) e as y where id = 1 and y > 1",
+    "WHERE on its unnamed column": "select id, e.col from orders lateral view explode(xs) e where e.col > 1",
+    "a lateral view without a name": "select id, col from orders lateral view explode(xs)",
+    "a lateral generator": "select id, y from orders cross join lateral explode(xs) as e(y)",
+    "null in an array": "select array_contains(xs, null) as x from orders",
+    "a time of day": "select to_time('10:00') as x from orders",
 }
 
 
@@ -66,7 +74,21 @@ def test_what_is_dangerous_or_not_portable_is_refused(case: str) -> None:
     assert problems
 
 
-@pytest.mark.parametrize("text", ["amount >", "", "a b c", "(a", "'open", "select 1", "a, b", "drop table x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "amount >",
+        "",
+        "map(amount)",
+        "date_trunc()",
+        "a b c",
+        "(a",
+        "'open",
+        "select 1",
+        "a, b",
+        "drop table x",
+    ],
+)
 def test_what_is_no_expression_is_a_syntax_error(text: str) -> None:
     assert [problem.code for problem in read_expression(text).problems] == ["LF1050"]
 
@@ -109,6 +131,8 @@ SOUND = {
         "id", "before",
     ],
     "select id from range(10)": ["id"],
+    "select id as `größe` from orders where 'größe' <> customer": ["größe"],
+    "select id, y from orders lateral view explode(xs) e as y where id in (select y.id from this y)": ["id", "y"],
     "select transform(xs, x -> x + id) as y from orders": ["y"],
     "select anything from foreign": ["anything"],
     "select id, sum(amount) over (partition by customer order by id) as t from orders": ["id", "t"],
