@@ -56,6 +56,37 @@ def test_what_does_not_fit_is_told_by_path_place_and_text(document: Any, path: s
     assert found.told.to_pylist() == [told]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-02-29 10:00:00,5",
+        "2024-02-29T10:00:00+19:00",
+        "2024-02-29T10:00:00+18:01",
+        "2024-02-29T1000",
+        "2024-02-29T10:00Z",
+        "2024-02-29T24:00:00",
+        "0001-01-01T00:00:00+02:00",
+    ],
+)
+def test_a_moment_within_a_value_is_no_other_one_than_in_a_column(text: str) -> None:
+    assert read({"at": text}).told.to_pylist() == [f"o.at: '{text}' is not timestamp"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2024-02-29T10", 10),
+        ("2024-02-29 10:00:00.5+02:00", 8),
+        ("2024-03-01T04:00:00 +18", 10),
+        ("2024-02-29T10:00:00Z", 10),
+    ],
+)
+def test_moments_within_a_value_are_read_as_those_of_a_column(text: str, hour: int) -> None:
+    (found,) = read({"at": text}).values.to_pylist()
+
+    assert found["at"].hour == hour
+
+
 def test_all_faults_of_a_value_are_told_at_once_the_first_five_in_words() -> None:
     found = read({"id": "x", "at": "y", "items": [{"price": "z"}] * 9})
 

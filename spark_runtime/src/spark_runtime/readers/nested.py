@@ -7,7 +7,7 @@ import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any
 
@@ -21,7 +21,11 @@ _WHOLE = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(Infinity|inf)|NaN")
 _FIXED = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9].*)?")
+# As engines read it from the text of a column, so that a moment within a value is no other one.
+_OFFSET = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2}(:[0-9]{2})?)?)"
+_TIME = rf"[0-9]{{2}}(:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]+)?({_OFFSET})?)?)?"
+_MOMENT = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ]{_TIME})?")
+_FURTHEST_OFFSET = timedelta(hours=18)
 _WORDS = dict.fromkeys(("true", "t", "yes", "y", "1"), True) | dict.fromkeys(
     ("false", "f", "no", "n", "0"), False
 )
@@ -335,7 +339,10 @@ def _date(text: str) -> date:
 def _moment(text: str) -> datetime:
     if not _MOMENT.fullmatch(text.strip()):
         raise ValueError(text)
-    return datetime.fromisoformat(text.strip())
+    moment = datetime.fromisoformat(text.strip())
+    if abs(moment.utcoffset() or timedelta()) > _FURTHEST_OFFSET:
+        raise ValueError(text)
+    return moment
 
 
 def _instant(text: str) -> datetime:
