@@ -173,14 +173,18 @@ def _require_cast(actual: str, kind: str) -> None:
     Raises:
         UnsupportedOption: There is no such cast.
     """
-    if is_nested(actual) or is_nested(kind):
-        has_cast = kind == "string" or actual.partition("<")[0] == kind.partition("<")[0]
-    else:
-        has_cast = _family(kind) in _CASTS[_family(actual)]
-    if not has_cast:
+    if not has_cast(actual, kind):
         raise UnsupportedOption(
             f"there is no cast from {actual} to {kind}; write a function that says what is meant"
         )
+
+
+def has_cast(actual: str, kind: str) -> bool:
+    """Return whether Spark casts from one type to another, both as engines report them."""
+    if is_nested(actual) or is_nested(kind):
+        return kind == "string" or actual.partition("<")[0] == kind.partition("<")[0]
+    known = _CASTS.get(_family(actual))
+    return known is None or _family(kind) in known
 
 
 def _family(kind: str) -> str:

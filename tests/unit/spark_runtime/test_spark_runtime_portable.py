@@ -183,7 +183,7 @@ def test_a_query_is_read_through_its_aliases() -> None:
         ("regexp_replace(text, '(.)b', '$2')", "write $1 to $9 for a group"),
         ("regexp_replace(text, '', '-')", "give a pattern that is not empty"),
         ("text RLIKE '[[:alpha:]]'", "write the characters, such as [A-Za-z]"),
-        ("CASE WHEN a > 0 THEN text ELSE a END", "come to text on this engine and to a number"),
+        ("CASE WHEN a > 0 THEN text ELSE a END", "cast one of them"),
         ("coalesce(text, p)", "cast one of them"),
         ("array(1, 'x')", "cast one of them"),
         ("nvl2(a, text, 1)", "cast one of them"),
@@ -274,3 +274,53 @@ def test_any_text_is_read_or_called_unreadable(text: str) -> None:
         return
     with contextlib.suppress(Different):
         assert portable(text, {"a": "double", "b": "double"})  # It has been read: no other error.
+
+
+TABLES = {"sales": {"g": "string", "v": "int"}, "rates": {"v": "decimal(5,2)", "m": "map<string,int>"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (
+            "WITH c AS (SELECT cast(v AS bigint) AS v FROM sales) SELECT sum(v) AS n FROM c",
+            "sum(CAST(v AS decimal(38,0)))",
+        ),
+        (
+            "SELECT t.v * 2 AS n FROM (SELECT v FROM rates) AS t",
+            "CAST((t.v * CAST(2 AS decimal(1,0))) AS decimal(7,2))",
+        ),
+        (
+            "SELECT s.v + r.v AS n FROM sales s JOIN rates r ON s.v = r.v",
+            "CAST((s.v + r.v) AS decimal(13,2))",
+        ),
+        (
+            "WITH c (n) AS (SELECT v FROM sales) SELECT n * n AS m FROM c",
+            "CAST(n AS bigint) * CAST(n AS bigint)",
+        ),
+        (
+            "SELECT w - 1 AS n FROM rates LATERAL VIEW OUTER explode(m) t AS k, w",
+            "CAST(w AS bigint) - CAST(1 AS bigint)",
+        ),
+        ("SELECT * FROM rates LATERAL VIEW explode(m) t", "inline(map_entries(m)) t"),
+        (
+            "SELECT 1 AS n FROM sales WHERE v > (SELECT avg(v) FROM rates WHERE g = 'x' AND v > 1)",
+            "(SELECT nullif(CAST((CAST(sum(v) AS decimal(38,3))",
+        ),
+    ],
+)
+def test_a_name_has_the_type_that_it_has_in_its_query(text: str, written: str) -> None:
+    assert written in portable(text, {}, tables=TABLES)
+
+
+def test_bare_names_of_a_condition_on_two_tables_are_those_of_the_running_frame() -> None:
+    tables = {"this": TABLES["sales"], "rates": TABLES["rates"]}
+
+    assert portable("v * 2 > rates.v", {}, tables=tables) == (
+        "nullif(CAST((CAST(v AS bigint) * CAST(2 AS bigint)) AS int), NULL) > rates.v"
+    )
+
+
+def test_a_name_whose_table_is_not_known_has_no_type() -> None:
+    with pytest.raises(Different, match="the type of v cannot be told"):
+        portable("SELECT v + 1 AS n FROM sales JOIN inline(xs) t", {}, tables={"sales": {"g": "string"}})

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from spark_runtime.portable import types
 from spark_runtime.portable.arithmetic import ALL_DIGITS, QUOTIENT_DIGITS, within
 from spark_runtime.portable.parse import Node, Pieces, Token
-from spark_runtime.portable.types import FRACTIONS, Digits, digits_of, is_decimal
+from spark_runtime.portable.types import FRACTIONS, SOME_DECIMAL, Digits, digits_of, is_decimal
 from spark_runtime.portable.writer import Different, Writer, as_type, made
 
 
@@ -31,7 +31,12 @@ def total(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None
 
 def average(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
     kind = writer.scope.type_of_pieces(arguments[0])
-    digits = digits_of(kind) if kind is not None and is_decimal(kind) else None
+    if kind is None or kind == SOME_DECIMAL:
+        shown = writer.scope.source(node)
+        raise Different(
+            f"the type of what {shown} is the mean of cannot be told, and this engine cuts decimals; cast it"
+        )
+    digits = digits_of(kind) if is_decimal(kind) else None
     if digits is None:
         return None
     result, suffix, value = types.average(digits), writer.suffix(node), writer.pieces(arguments[0])
@@ -50,7 +55,10 @@ def counted(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | No
     """Return a count of different values in which -0.0 and 0.0 are one."""
     first = arguments[0].items[0] if arguments[0].items else None
     kinds = [writer.scope.type_of_pieces(argument) for argument in arguments]
-    if not (isinstance(first, Token) and first.word == "distinct") or not set(kinds) & set(FRACTIONS):
+    is_distinct = isinstance(first, Token) and first.word == "distinct"
+    if is_distinct and any("map<" in kind for kind in kinds if kind is not None):
+        raise Different(f"{writer.scope.source(node)}: this engine does not compare maps; use map_entries")
+    if not is_distinct or not set(kinds) & set(FRACTIONS):
         return None
     values = [writer.pieces(Pieces(arguments[0].items[1:])), *map(writer.pieces, arguments[1:])]
     plain = (
@@ -63,6 +71,8 @@ def counted(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | No
 def extreme(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
     """Return the least or greatest of doubles, NaN being the greatest; the engine overlooks infinities and NaN."""
     kind = writer.scope.type_of_pieces(arguments[0])
+    if kind is not None and "map<" in kind:
+        raise Different(f"{writer.scope.source(node)}: Spark does not compare maps; use map_entries")
     if kind not in FRACTIONS:
         return None
     value, suffix = writer.pieces(arguments[0]), writer.suffix(node)

@@ -40,6 +40,8 @@ def part_of_array(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> st
 
 def as_json(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
     kind = writer.scope.type_of_pieces(arguments[0])
+    if kind is not None and "<" not in kind:
+        raise Different(f"{writer.scope.source(node)}: Spark makes JSON of structs, arrays and maps only")
     differing = (*FRACTIONS, "decimal", "timestamp", "binary")
     if kind is None or any(word in kind for word in differing):
         shown = writer.scope.source(node)

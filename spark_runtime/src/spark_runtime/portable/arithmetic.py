@@ -1,13 +1,18 @@
 """Arithmetic with the values, types and refusals of Spark, on an engine that wraps whole numbers and cuts decimals."""
 
 from spark_runtime.portable import types
+from spark_runtime.portable.agreeing import MOMENTS, is_number
 from spark_runtime.portable.parse import Node, Pieces
+from spark_runtime.portable.scope import written_number
+from spark_runtime.portable.texts import as_text
 from spark_runtime.portable.types import FRACTIONS, WHOLE, Digits, is_decimal
 from spark_runtime.portable.writer import Different, Writer, as_type, made
 
 ALL_DIGITS = 38
 # Digits that the engine keeps behind the point of a quotient, beyond those of the dividend.
 QUOTIENT_DIGITS = 4
+_TIMES = ("date", *MOMENTS)
+_BITS = frozenset("&|^")
 
 
 def binary(writer: Writer, node: Node) -> str:
@@ -15,6 +20,13 @@ def binary(writer: Writer, node: Node) -> str:
     left, right = (scope.type_of_pieces(side) for side in node.pieces)
     if node.name == "div":
         return made(writer.spliced(node))
+    if node.name == "||":
+        sides = [
+            as_text(writer, side.only, writer.pieces(side)) if side.only else writer.pieces(side)
+            for side in node.pieces
+        ]
+        return f"{sides[0]} || {sides[1]}"
+    _require_operands(writer, node, left, right)
     if node.name not in {"+", "-", "*", "/", "%"}:
         return writer.spliced(node)
     first, second = (writer.pieces(side) for side in node.pieces)
@@ -32,14 +44,55 @@ def binary(writer: Writer, node: Node) -> str:
         return f"({as_type(first, 'double')} {node.name} {as_type(second, 'double')})"
     if node.name == "-" and left == right == "date":
         raise Different(f"{scope.source(node)} is an interval on Spark and a number here; use datediff")
-    if node.name in "+-*" and all(kind is None or kind in WHOLE for kind in (left, right)):
+    if None in (left, right) and not {left, right} & {*FRACTIONS, *_TIMES, "interval"}:
         unknown = node.pieces[0 if left is None else 1]
         shown = scope.text[unknown.items[0].start : unknown.items[-1].end]
         raise Different(
-            f"the type of {shown} cannot be told, and this engine lets whole numbers overflow; write "
+            f"the type of {shown} cannot be told, and this engine lets whole numbers overflow and cuts decimals; write "
             f"cast({shown} as …)"
         )
     return writer.spliced(node)
+
+
+def signed(writer: Writer, node: Node) -> str:
+    """Return an expression with its sign; the least numbers of all are read as negative ones."""
+    kind = writer.scope.type_of(node)
+    if node.name == "~":
+        if kind is not None and kind not in WHOLE:
+            raise Different(
+                f"{writer.scope.source(node)}: Spark takes whole numbers here, not {kind}; cast it"
+            )
+        return (
+            as_type(writer.spliced(node), kind) if kind in {"tinyint", "smallint"} else writer.spliced(node)
+        )
+    is_least = written_number(node) in {"2147483648", "9223372036854775808"} and node.name == "-"
+    return as_type(writer.spliced(node), str(kind)) if is_least else writer.spliced(node)
+
+
+def _require_operands(writer: Writer, node: Node, left: str | None, right: str | None) -> None:
+    """Refuse operands that Spark does not compute with.
+
+    Raises:
+        Different: See there.
+    """
+    kinds = [
+        str(kind)
+        for kind in (left, right)
+        if kind not in {None, "void", "string"} and "interval" not in str(kind)
+    ]
+    if node.name in _BITS:
+        faulty = [kind for kind in kinds if kind not in WHOLE]
+    elif node.name == "div":
+        faulty = [kind for kind in kinds if kind not in WHOLE and not is_decimal(kind)]
+    elif node.name in "+-" and any(kind in _TIMES or "interval" in str(kind) for kind in (left, right)):
+        beside = (*WHOLE[:-1], *_TIMES) if "date" in kinds else _TIMES
+        faulty = [kind for kind in kinds if kind not in beside]
+    else:
+        faulty = [kind for kind in kinds if not is_number(kind)]
+    if faulty:
+        raise Different(
+            f"{writer.scope.source(node)}: Spark has no '{node.name}' of {left} and {right}; cast them"
+        )
 
 
 def _of_whole(node: Node, left: str, right: str, kind: str) -> str:
@@ -100,4 +153,5 @@ def within(value: str, digits: Digits, or_else: str = "false") -> str:
 
 
 def _is_written(pieces: Pieces) -> bool:
-    return pieces.only is not None and pieces.only.kind == "number" and pieces.only.name.isdigit()
+    written = None if pieces.only is None else written_number(pieces.only)
+    return written is not None and written.isdigit()

@@ -19,12 +19,9 @@ def is_compared(items: Sequence[Node | Token], number: int) -> bool:
 
 def compared_with(items: Sequence[Node | Token], number: int) -> list[Node]:
     """Return the other operands of the comparison that a piece of a row is one of."""
-    near = [items[at] for at in range(max(number - 4, 0), min(number + 5, len(items))) if at != number]
-    beside = [items[at] for at in (number - 1, number + 1) if 0 <= at < len(items)]
-    if any(isinstance(item, Token) and item.word in {"between", "and", "not"} for item in beside):
-        words = words_of(near)
-        if "between" in words:
-            return [item for item in near if isinstance(item, Node)]
+    between = _operands_of_between(items, number)
+    if between:
+        return between
     other_side = _told_from(items, number)
     if other_side is not None:
         return [other_side]
@@ -35,6 +32,18 @@ def compared_with(items: Sequence[Node | Token], number: int) -> list[Node]:
             if isinstance(sign, Token) and sign.word in _EQUALITIES and isinstance(node, Node):
                 found.append(node)
     return found
+
+
+def _operands_of_between(items: Sequence[Node | Token], number: int) -> list[Node]:
+    """Return the other operands of the BETWEEN that a piece of a row is an operand of."""
+    words = words_of(items)
+    for at in (number + 1, number + 2, number - 1, number - 3):
+        if 0 < at < len(words) and words[at] == "between":
+            places = {at - 2 if words[at - 1] == "not" else at - 1, at + 1, at + 3}
+            found = [items[place] for place in sorted(places - {number}) if 0 <= place < len(items)]
+            if number in places:
+                return [item for item in found if isinstance(item, Node)]
+    return []
 
 
 def _told_from(items: Sequence[Node | Token], number: int) -> Node | None:

@@ -40,9 +40,12 @@ class Dialect:
         """Return an expression over columns of these types; see ``over``."""
         return text if self.is_spark else portable(text, types)
 
-    def over_tables(self, tables: Sequence[DataFrame], text: str) -> str:
-        """Return a query or condition over several frames; see ``over``."""
-        return text if self.is_spark else portable(text, merged([_types_of(df) for df in tables]))
+    def over_tables(self, tables: Mapping[str, DataFrame], text: str) -> str:
+        """Return a query or condition over several frames by name; see ``over``."""
+        if self.is_spark:
+            return text
+        types = {name: _types_of(df) for name, df in tables.items()}
+        return portable(text, merged(list(types.values())), tables=types)
 
 
 def _types_of(df: DataFrame) -> dict[str, str]:

@@ -10,6 +10,9 @@ REFUSED = {
     "get_json_object": "use from_json with the type of the field",
     "conv": "use hex for base 16, bin for base 2",
     "mask": "use the step mask, or regexp_replace",
+    "sentences": "use split",
+    "parse_url": "use try_parse_url, or regexp_extract",
+    "to_variant_object": "use to_json",
     "product": "Spark has no such function; use exp(sum(ln(x)))",
 }
 # Functions whose result has another type on this engine, and the type it has on Spark.
@@ -63,6 +66,37 @@ WRITTEN_ANEW = {
     "concat": differing.joined,
     "concat_ws": differing.joined,
     **dict.fromkeys(casting.CASTS, casting.called),
+    **dict.fromkeys(casting.OF_MOMENTS, casting.to_moment),
+    "equal_null": choosing.equal_null,
+    "if": choosing.if_met,
+    "iff": choosing.if_met,
+    "unix_millis": moments.millis_since_1970,
+    "unix_micros": moments.micros_since_1970,
+    "unix_date": moments.day_number,
+    **dict.fromkeys(
+        ("date_from_unix_date", "from_unixtime", "timestamp_millis", "timestamp_micros"), moments.of_numbers
+    ),
+    "quote": differing.quoted,
+    "hypot": differing.hypotenuse,
+    **dict.fromkeys(("explode", "explode_outer", "posexplode", "posexplode_outer"), differing.exploded),
+    "zeroifnull": differing.zero_if_null,
+    "nullifzero": differing.null_if_zero,
+    "elt": differing.chosen_by_number,
+    **dict.fromkeys(("chr", "char"), differing.character),
+    "log": differing.logarithm,
+    "locate": differing.place_from,
+    "is_valid_utf8": differing.valid_text,
+    "encode": differing.encoded,
+    "flatten": differing.flattened,
+    **dict.fromkeys(("to_binary", "try_to_binary"), differing.to_bytes),
+    "width_bucket": differing.bucket,
+    **dict.fromkeys(("collect_set", "mode", "array_max", "array_min"), differing.comparable_values),
 }
+# Functions that take numbers only.
+_NUMERIC = """
+acos acosh asin asinh atan atanh atan2 cbrt cos cosh cot csc degrees exp expm1 ln log log10 log1p log2 power pow
+radians sec sin sinh sqrt tan tanh positive sign signum
+"""
+NUMERIC = frozenset(_NUMERIC.split())
 # Functions that are written anew as ones which walk over an array.
 WALKING = frozenset({"array_contains"})

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from spark_runtime.portable import casting
+from spark_runtime.portable.agreeing import is_number
 from spark_runtime.portable.parse import Node, Pieces, Token
-from spark_runtime.portable.types import WHOLE
+from spark_runtime.portable.types import FRACTIONS, WHOLE, is_decimal
 from spark_runtime.portable.writer import Different, Writer
 
 # What Spark takes out of a date or moment.
@@ -86,16 +88,62 @@ def difference(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str |
     return f"CAST({writer.spliced(node)} AS bigint)"
 
 
-def seconds(writer: Writer, _node: Node, arguments: Sequence[Pieces]) -> str | None:
+def seconds(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
     kind = writer.scope.type_of_pieces(arguments[0])
+    if "interval" in str(kind):
+        raise Different(f"{writer.scope.source(node)}: Spark takes a number here, not {kind}")
     if kind in WHOLE:
-        return None
+        micros = f"CAST({writer.pieces(arguments[0])} AS decimal(20,0)) * CAST(1000000 AS decimal(7,0))"
+        return f"timestamp_micros(CAST({micros} AS bigint))" if kind == "bigint" else None
     return f"timestamp_micros(CAST(({writer.pieces(arguments[0])}) * 1000000 AS bigint))"
 
 
-def since_1970(writer: Writer, _node: Node, arguments: Sequence[Pieces]) -> str | None:
+def since_1970(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
     """Return ``unix_seconds`` rounded down before 1970, too."""
-    return f"CAST(floor(unix_micros({writer.pieces(arguments[0])}) / 1000000) AS bigint)"
+    _require_moment(writer, node, arguments[0])
+    return casting.seconds(writer.pieces(arguments[0]))
+
+
+def millis_since_1970(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
+    """Return ``unix_millis`` rounded down before 1970, too."""
+    _require_moment(writer, node, arguments[0])
+    micros = f"unix_micros({writer.pieces(arguments[0])})"
+    return f"(({micros} - pmod({micros}, 1000L)) div 1000L)"
+
+
+def micros_since_1970(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
+    _require_moment(writer, node, arguments[0])
+    return None
+
+
+def of_numbers(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
+    """Return a function that makes a date, moment or text of a number, refused where it is given no number."""
+    kind = writer.scope.type_of_pieces(arguments[0])
+    is_fraction = node.name != "from_unixtime" and (kind in FRACTIONS or is_decimal(kind))
+    if kind not in {None, "void", "string"} and (not is_number(kind) or is_fraction):
+        raise Different(f"{writer.scope.source(node)}: Spark takes whole numbers here, not {kind}; cast it")
+    if node.name == "timestamp_millis" and kind == "bigint":
+        micros = f"CAST({writer.pieces(arguments[0])} AS decimal(20,0)) * CAST(1000 AS decimal(4,0))"
+        return f"timestamp_micros(CAST({micros} AS bigint))"
+    return None
+
+
+def day_number(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
+    kind = writer.scope.type_of_pieces(arguments[0])
+    if kind not in {None, "void", "string", "date"}:
+        raise Different(f"{writer.scope.source(node)}: Spark takes a date here, not {kind}; cast it")
+    return None
+
+
+def _require_moment(writer: Writer, node: Node, argument: Pieces) -> None:
+    """Refuse the time since 1970 of what is no ``timestamp``.
+
+    Raises:
+        Different: See there.
+    """
+    kind = writer.scope.type_of_pieces(argument)
+    if kind not in {None, "void", "string", "timestamp", "date"}:
+        raise Different(f"{writer.scope.source(node)}: Spark takes a timestamp here, not {kind}; cast it")
 
 
 def _require_known(field: Node | Token) -> None:

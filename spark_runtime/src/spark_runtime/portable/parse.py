@@ -189,7 +189,7 @@ class _Parser:
 
     def _starts_node(self) -> bool:
         token = self.here
-        if token.kind in {"number", "string", "quoted"} or token.text in ("(", "-", "+"):
+        if token.kind in {"number", "string", "quoted"} or token.text in ("(", "-", "+", "~"):
             return True
         if token.kind != "word":
             return False

@@ -20,6 +20,10 @@ TAKE_A_PATTERN = frozenset(
 _POSIX = re.compile(
     r"\[\[:|\\+[pP]\{(Lower|Upper|ASCII|Alpha|Digit|Alnum|Punct|Graph|Print|Blank|Cntrl|XDigit|Space)\}"
 )
+# Functions that go on behind what was found.
+_FIND_ALL = frozenset({"regexp_replace", "regexp_count", "regexp_extract_all", "split"})
+# Patterns that all engines find at one place.
+_ENDS_OF_TEXT = ("^", "$")
 # In a text that takes the place of what was found: a reference to a group that all engines take for one.
 _GROUP = re.compile(r"\$([0-9])(?![0-9])")
 
@@ -70,9 +74,10 @@ def with_pattern(writer: Writer, node: Node, pattern: Node | None) -> str:
     if node.name == "split" and pattern is not None and writer.scope.source(pattern) in ("''", '""'):
         raise Different("split by an empty text gives further empty texts on this engine; use a separator")
     changed = {}
-    if node.name == "regexp_replace" and pattern is not None and writer.scope.source(pattern) in ("''", '""'):
+    if node.name in _FIND_ALL and pattern is not None and _finds_nothing(writer.scope.source(pattern)):
         raise Different(
-            "regexp_replace of an empty text parts characters on Spark; give a pattern that is not empty"
+            f"{node.name}: {writer.scope.source(pattern)} also finds the empty text, which this engine finds in other "
+            "places; give a pattern that is not empty, as in x+ for x*"
         )
     if pattern is not None and pattern.kind == "string":
         changed[1] = ascii_classes(writer.scope.source(pattern))
@@ -80,6 +85,16 @@ def with_pattern(writer: Writer, node: Node, pattern: Node | None) -> str:
         changed |= _put_in(writer, node.pieces[2], pattern)
     text = writer.spliced(node, changed)
     return as_type(text, "int") if node.name == "regexp_count" else text
+
+
+def _finds_nothing(pattern: str) -> bool:
+    """Return whether the literal of a regular expression is met by no characters at all."""
+    if pattern[:1] not in "'\"" or pattern[1:-1] in _ENDS_OF_TEXT:
+        return False
+    try:
+        return re.fullmatch(pattern[1:-1].replace("\\\\", "\\"), "") is not None
+    except re.error:
+        return False
 
 
 def _put_in(writer: Writer, pieces: Pieces, pattern: Node | None) -> dict[int, str]:

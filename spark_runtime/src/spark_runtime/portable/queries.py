@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from spark_runtime.portable.parse import Node, Pieces, Token, split, words_of
+from spark_runtime.portable.parse import Node, Pieces, Token, words_of
 from spark_runtime.portable.scope import Scope
+from spark_runtime.portable.sources import selected, unnamed
 from spark_runtime.portable.writer import Different
 
 _CONDITIONS = frozenset({"where", "having", "on"})
@@ -21,6 +22,7 @@ def refuse_other_answers(pieces: Pieces, scope: Scope) -> None:
         Different: There is one; the message says what to write instead.
     """
     if pieces.is_query:
+        scope = scope.of_query(pieces)
         _refuse_types_of_sets(pieces, scope)
         for region, is_condition in _regions(pieces.items):
             _refuse_lost_nulls(region, scope, is_condition=is_condition)
@@ -80,7 +82,9 @@ def _refuse_lost_nulls(
 
 def _refuse_types_of_sets(pieces: Pieces, scope: Scope) -> None:
     """Refuse a set operation between columns of two types: the engine takes the first, and cuts what does not fit."""
-    sides = list(_selected(pieces.items))
+    if not _SETS.intersection(pieces.words()):
+        return
+    sides = [[unnamed(column) for column in side] for side in selected(pieces.items)]
     for other in sides[1:]:
         for first, second in zip(sides[0], other, strict=False):
             kinds = [scope.type_of_pieces(column) for column in (first, second)]
@@ -89,21 +93,3 @@ def _refuse_types_of_sets(pieces: Pieces, scope: Scope) -> None:
                     f"columns of {kinds[0]} and {kinds[1]} in one place of UNION, EXCEPT or INTERSECT get the first "
                     "type on this engine; cast them to one type"
                 )
-
-
-def _selected(items: Sequence[Node | Token]) -> Iterator[list[Pieces]]:
-    """Yield the columns of each side of a set operation, without their names."""
-    words = words_of(items)
-    if not _SETS.intersection(words):
-        return
-    for at, word in enumerate(words):
-        if word == "select":
-            end = next(
-                (later for later in range(at, len(words)) if words[later] in {"from", *_SETS}), len(words)
-            )
-            yield [_unnamed(column) for column in split(Pieces(tuple(items[at + 1 : end])))]
-
-
-def _unnamed(column: Pieces) -> Pieces:
-    words = column.words()
-    return Pieces(column.items[: words.index("as")]) if "as" in words else column

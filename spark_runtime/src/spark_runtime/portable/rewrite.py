@@ -7,13 +7,14 @@ back, which refuses what does not fit. Where a difference cannot be written away
 
 from collections.abc import Sequence
 
-from spark_runtime.portable import arithmetic, casting, choosing, patterns
+from spark_runtime.portable import arithmetic, casting, choosing, patterns, texts
+from spark_runtime.portable.agreeing import MOMENTS, require_compared, require_numbers
 from spark_runtime.portable.comparisons import compared_with, is_compared, tested
-from spark_runtime.portable.functions import REFUSED, TYPE_OF_RESULT, WALKING, WRITTEN_ANEW
-from spark_runtime.portable.parse import Node, Pieces, Token
+from spark_runtime.portable.functions import NUMERIC, REFUSED, TYPE_OF_RESULT, WALKING, WRITTEN_ANEW
+from spark_runtime.portable.parse import Node, Pieces, Token, words_of
 from spark_runtime.portable.scope import Scope
 from spark_runtime.portable.types import FRACTIONS, WHOLE, is_decimal
-from spark_runtime.portable.writer import Different, as_type
+from spark_runtime.portable.writer import Different, as_type, made
 
 
 def rewritten(pieces: Pieces, scope: Scope) -> str:
@@ -30,6 +31,8 @@ class _Writer:
         self._scope = scope
         # Whether the text is that of a function which walks over an array.
         self._in_function = in_function
+        # Where arguments begin and end of which texts are made.
+        self._texts: set[tuple[int, int]] = set()
 
     @property
     def scope(self) -> Scope:
@@ -37,6 +40,12 @@ class _Writer:
 
     def row(self, pieces: Pieces, start: int, end: int) -> str:
         """Return a stretch of the text with the arithmetic in it written anew."""
+        if pieces.is_query:
+            inner = _Writer(self._scope.of_query(pieces), in_function=self._in_function)
+            return inner._stretch(pieces, start, end)
+        return self._stretch(pieces, start, end)
+
+    def _stretch(self, pieces: Pieces, start: int, end: int) -> str:
         text, at, written = self._scope.text, start, []
         for number, item in enumerate(pieces.items):
             if isinstance(item, Node):
@@ -51,14 +60,21 @@ class _Writer:
             return patterns.ascii_classes(self._scope.source(node))
         if word == "in" and node.kind == "brackets" and number > 1:
             return self._in_list(tested(items, number), node)
+        if _is_matched(items, number):
+            return texts.as_text(self, node, self.node(node))
         return self._beside(items, number, node) if is_compared(items, number) else self.node(node)
 
     def _beside(self, items: Sequence[Node | Token], number: int, node: Node) -> str:
         """Return an operand of a comparison; decimals beside doubles and floats beside others are compared so."""
         written, kind = self.node(node), self._scope.type_of(node)
+        others = {self._scope.type_of(other) for other in compared_with(items, number)}
+        require_compared(self, node, others)
+        if kind == "string" and "boolean" in others:
+            return casting.of_text("cast", written, "boolean")
+        if kind == "date" and others & {*MOMENTS}:
+            return made(as_type(written, "timestamp" if "timestamp" in others else "timestamp_ntz"))
         if kind != "float" and kind not in WHOLE and not is_decimal(kind):
             return written
-        others = {self._scope.type_of(other) for other in compared_with(items, number)}
         if kind == "float":
             is_double = any(other in WHOLE or is_decimal(other) for other in others)
         else:
@@ -68,6 +84,16 @@ class _Writer:
     def _in_list(self, tested: Node | Token, node: Node) -> str:
         kind = self._scope.type_of(tested) if isinstance(tested, Node) else None
         written = self.node(node)
+        if not node.pieces[0].is_query and isinstance(tested, Node):
+            require_compared(self, tested, map(self._scope.type_of, node.pieces[0].nodes))
+            if kind == "boolean":
+                items = list(node.pieces[0].nodes)
+                kinds = [self._scope.type_of(item) for item in items]
+                values = [
+                    casting.of_text("cast", self.node(item), "boolean") if of == "string" else self.node(item)
+                    for item, of in zip(items, kinds, strict=True)
+                ]
+                return f"({', '.join(values)})"
         if kind not in FRACTIONS or node.pieces[0].is_query:
             return written
         items = list(node.pieces[0].nodes)
@@ -81,18 +107,22 @@ class _Writer:
 
     def pieces(self, pieces: Pieces) -> str:
         first, last = pieces.items[0], pieces.items[-1]
-        return self.row(pieces, first.start, last.end)
+        written = self.row(pieces, first.start, last.end)
+        return as_type(written, "string") if (first.start, last.end) in self._texts else written
 
     def node(self, node: Node) -> str:
         match node.kind:
             case "binary":
                 return arithmetic.binary(self, node)
             case "case":
+                choosing.require_cases(self, node)
                 return choosing.chosen(self, node, range(int(node.to)))
             case "call":
                 return self._call(node)
             case "cast":
                 return casting.cast(self, node)
+            case "minus":
+                return arithmetic.signed(self, node)
         return self.spliced(node)
 
     def spliced(self, node: Node, changed: dict[int, str] | None = None) -> str:
@@ -118,6 +148,12 @@ class _Writer:
         arguments = node.pieces[: int(node.to)]
         if name in REFUSED:
             raise Different(f"{name} gives another result on this engine; {REFUSED[name]}")
+        self._texts |= {
+            (arguments[place].items[0].start, arguments[place].items[-1].end)
+            for place in texts.of_texts(self, node, arguments)
+        }
+        if name in NUMERIC:
+            require_numbers(self, node, arguments)
         if any("->" in argument.words() for argument in arguments):
             inner, _ = self._scope.inside(arguments)
             return self._beside_files(_Writer(inner, in_function=True).spliced(node))
@@ -166,6 +202,12 @@ class _Writer:
                 at = item.end
             before = item.word if isinstance(item, Token) else ""
         return "".join([*written, text[at : pieces.items[-1].end]])
+
+
+def _is_matched(items: Sequence[Node | Token], number: int) -> bool:
+    """Return whether a piece of a row is held against a pattern."""
+    words = words_of(items[number + 1 : number + 3])
+    return next((word for word in words if word != "not"), "") in {"like", "ilike", "rlike", "regexp"}
 
 
 def _is_zero(node: Node) -> bool:

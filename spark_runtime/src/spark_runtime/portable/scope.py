@@ -2,12 +2,22 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spark_runtime.casts import canonical_type
 from spark_runtime.portable import types
 from spark_runtime.portable.parse import Node, Pieces, Token
-from spark_runtime.portable.types import FRACTIONS, SOME_DECIMAL, WHOLE, Digits, digits_of, is_decimal
+from spark_runtime.portable.sources import Columns, outputs_of, seen_by
+from spark_runtime.portable.types import (
+    FRACTIONS,
+    SOME_DECIMAL,
+    WHOLE,
+    Digits,
+    digits_of,
+    element_of,
+    fields_of,
+    is_decimal,
+)
 
 _TEXT = "string"
 # Functions whose type does not depend on their arguments, by type.
@@ -50,7 +60,9 @@ bit_xor shiftleft shiftright array_compact try_add try_subtract try_multiply mod
 """
 _OF_FIRST = frozenset(_LIKE_FIRST.split())
 _OF_ALL = frozenset({"coalesce", "ifnull", "nvl", "greatest", "least"})
-_ELEMENT = frozenset({"element_at", "try_element_at", "array_max", "array_min", "get", "explode"})
+_ELEMENT = frozenset(
+    {"element_at", "try_element_at", "array_max", "array_min", "get", "explode", "explode_outer"}
+)
 
 Ask = Callable[[Sequence[str]], Sequence[str | None]]
 
@@ -60,19 +72,42 @@ class Scope:
     """Types of the names that a text can use.
 
     Attributes:
+        names: Types by name, those of queries around this one included.
         ask: Asks the engine for the types of expressions that stand for themselves; ``None`` where it cannot.
+        tables: Columns by the name of a table.
+        base: What is known of the columns of a table that ``tables`` does not name.
+        sources: Columns by the name that a table has in a query; ``None`` where that is not one table.
+        own: Types of the names that the tables of this very query have.
     """
 
     text: str
     names: dict[str, str | None]
     ask: Ask | None = None
+    tables: Mapping[str, Columns] = field(default_factory=dict)
+    base: Columns = field(default_factory=dict)
+    sources: Mapping[str, Columns | None] = field(default_factory=dict)
+    own: Columns = field(default_factory=dict)
     _asked: dict[str, str | None] = field(default_factory=dict)
+    _queries: dict[int, "Scope"] = field(default_factory=dict)
 
     def source(self, node: Node) -> str:
         return self.text[node.start : node.end]
 
     def with_names(self, names: Mapping[str, str | None]) -> "Scope":
-        return Scope(self.text, self.names | dict(names), None, self._asked)
+        return replace(self, names=self.names | dict(names), ask=None)
+
+    def with_tables(self, tables: Mapping[str, Columns]) -> "Scope":
+        return replace(self, tables=tables)
+
+    def of_query(self, pieces: Pieces) -> "Scope":
+        """Return the scope within a query that stands in this one."""
+        start = pieces.items[0].start
+        if start not in self._queries:
+            seen = seen_by(pieces, self)
+            own = self.with_names(seen.names)
+            sources = {**self.sources, **seen.sources}
+            self._queries[start] = replace(own, tables=seen.tables, sources=sources, own=seen.names)
+        return self._queries[start]
 
     def type_of(self, node: Node) -> str | None:
         """Return the type of arithmetic, ``decimal`` without digits if only that is known, ``None`` if nothing is."""
@@ -86,7 +121,7 @@ class Scope:
 
     def type_of_pieces(self, pieces: Pieces) -> str | None:
         if pieces.is_query:
-            return self._of_query(pieces)
+            return next(iter(outputs_of(pieces, self).values()), None)
         if pieces.is_logic:
             return "boolean"
         items = [
@@ -96,10 +131,6 @@ class Scope:
         ]
         first = items[0] if len(items) == 1 else None
         return self.type_of(first) if isinstance(first, Node) else None
-
-    def _of_query(self, pieces: Pieces) -> str | None:
-        selected = pieces.items[1] if len(pieces.items) > 1 else None
-        return self.type_of(selected) if isinstance(selected, Node) else None
 
     def _told(self, node: Node) -> str | None:
         match node.kind:
@@ -115,7 +146,8 @@ class Scope:
             case "brackets":
                 return self.type_of_pieces(node.pieces[0])
             case "minus":
-                return self.type_of_pieces(node.pieces[0])
+                least = {"2147483648": "int", "9223372036854775808": "bigint"} if node.name == "-" else {}
+                return least.get(written_number(node) or "") or self.type_of_pieces(node.pieces[0])
             case "cast":
                 return canonical_type(node.to)
             case "case":
@@ -123,7 +155,7 @@ class Scope:
             case "binary":
                 return self._of_binary(node)
             case "item":
-                return _element(self.type_of_pieces(node.pieces[0]))
+                return element_of(self.type_of_pieces(node.pieces[0]))
             case "field":
                 return self._of_field(node)
         return self._of_call(node)
@@ -132,9 +164,12 @@ class Scope:
         base = node.pieces[0].only
         kind = None if base is None else self._told(base)
         if kind is not None and kind.startswith("struct<"):
-            return _fields(kind).get(node.name)
+            return fields_of(kind).get(node.name)
+        if base is None or base.kind != "name":
+            return None
         # The name of a table in front of the name of a column.
-        return self.names.get(node.name) if base is not None and base.kind == "name" else None
+        of_table = self.sources.get(base.name, self.names)
+        return None if of_table is None else of_table.get(node.name)
 
     def _of_binary(self, node: Node) -> str | None:
         left, right = (self.type_of_pieces(side) for side in node.pieces)
@@ -168,8 +203,9 @@ class Scope:
             only = side.only
             kind = self.type_of_pieces(side)
             digits = digits_of(kind) if kind is not None else None
-            if only is not None and only.kind == "number" and kind in WHOLE:
-                digits = Digits(len(only.name.rstrip("LlSsYy").lstrip("0") or "0"), 0)
+            written = None if only is None else written_number(only)
+            if written is not None and kind in WHOLE:
+                digits = Digits(len(written.rstrip("LlSsYy").lstrip("0") or "0"), 0)
             if digits is None:
                 return None
             found.append(digits)
@@ -201,7 +237,7 @@ class Scope:
         if name in {"if", "iff", "nvl2"}:
             return types.common([self.type_of_pieces(item) for item in arguments[1:]])
         if name in _ELEMENT:
-            return _element(first)
+            return element_of(first)
         if name in {"collect_list", "collect_set", "array_agg"}:
             return None if first is None else f"array<{first}>"
         return _of_number(name, first, arguments)
@@ -215,7 +251,7 @@ class Scope:
 
     def inside(self, arguments: Sequence[Pieces]) -> tuple["Scope", Pieces | None]:
         """Return the scope of the function that walks over an array, and its body."""
-        element = _element(self.type_of_pieces(arguments[0]))
+        element = element_of(self.type_of_pieces(arguments[0]))
         for argument in arguments[1:]:
             words = argument.words()
             if "->" in words:
@@ -272,6 +308,14 @@ def _of_number(name: str, first: str | None, arguments: Sequence[Pieces]) -> str
     return None
 
 
+def written_number(node: Node) -> str | None:
+    """Return a number that is written out, without its sign; ``None`` for what is none."""
+    if node.kind == "minus" and node.name == "-":
+        inner = node.pieces[0].only
+        return inner.name if inner is not None and inner.kind == "number" else None
+    return node.name if node.kind == "number" else None
+
+
 def literal_places(arguments: Sequence[Pieces]) -> int | None:
     """Return the second argument of ``round``, 0 without one, ``None`` if it is not written out."""
     if len(arguments) < 2:
@@ -301,28 +345,3 @@ def _written(text: str) -> str:
     whole, _, fraction = text.partition(".")
     scale = len(fraction)
     return str(Digits(max(len(whole.lstrip("0")) + scale, scale, 1), scale))
-
-
-def _element(kind: str | None) -> str | None:
-    if kind is None:
-        return None
-    if kind.startswith("array<"):
-        return kind[len("array<") : -1]
-    return parts(kind[len("map<") : -1])[1] if kind.startswith("map<") else None
-
-
-def _fields(kind: str) -> dict[str, str]:
-    named = (part.partition(":") for part in parts(kind[len("struct<") : -1]))
-    return {name.casefold(): of for name, _, of in named}
-
-
-def parts(text: str) -> list[str]:
-    """Return what stands between the commas of a type that are not inside brackets."""
-    found, depth = [""], 0
-    for character in text:
-        depth += (character in "<(") - (character in ">)")
-        if character == "," and depth == 0:
-            found.append("")
-        else:
-            found[-1] += character
-    return found

@@ -10,6 +10,9 @@ FRACTIONS = ("float", "double")
 SOME_DECIMAL = "decimal"
 _DIGITS_OF = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 20}
 _MOST = 38
+_MOMENTS = {"date", "timestamp", "timestamp_ntz"}
+# What a text beside it is read as.
+READ_FROM_TEXT = frozenset({"date", "timestamp", "timestamp_ntz", "boolean"})
 _DECIMAL = re.compile(r"decimal\((\d+),(-?\d+)\)\Z")
 
 
@@ -80,6 +83,39 @@ def total(of: Digits) -> Digits:
     return Digits(min(of.precision + 10, _MOST), of.scale)
 
 
+def element_of(kind: str | None) -> str | None:
+    """Return the type of the elements of an array, or of the values of a map."""
+    if kind is None:
+        return None
+    if kind.startswith("array<"):
+        return kind[len("array<") : -1]
+    return key_and_value(kind)[1] if kind.startswith("map<") else None
+
+
+def key_and_value(kind: str) -> tuple[str, str]:
+    """Return the types within that of a map."""
+    key, value = parts(kind[len("map<") : -1])
+    return key, value
+
+
+def fields_of(kind: str) -> dict[str, str]:
+    """Return the types within that of a struct by the names of its fields."""
+    named = (part.partition(":") for part in parts(kind[len("struct<") : -1]))
+    return {name.casefold(): of for name, _, of in named}
+
+
+def parts(text: str) -> list[str]:
+    """Return what stands between the commas of a type that are not inside brackets."""
+    found, depth = [""], 0
+    for character in text:
+        depth += (character in "<(") - (character in ">)")
+        if character == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += character
+    return found
+
+
 def _fitted(precision: int, scale: int) -> Digits:
     if precision <= _MOST:
         return Digits(precision, scale)
@@ -93,8 +129,12 @@ def common(kinds: Sequence[str | None]) -> str | None:
     if not known or any(kind is None or kind == SOME_DECIMAL for kind in known):
         return None
     plain = [str(kind) for kind in known]
+    if "string" in plain and len(others := {*plain} - {"string"}) == 1 and others & READ_FROM_TEXT:
+        return others.pop()
     if len(set(plain)) == 1:
         return plain[0]
+    if {*plain} <= _MOMENTS:
+        return "timestamp" if "timestamp" in plain else "timestamp_ntz"
     if all(kind in WHOLE for kind in plain):
         return max(plain, key=WHOLE.index)
     if any(kind in FRACTIONS for kind in plain) and all(

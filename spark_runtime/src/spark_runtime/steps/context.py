@@ -28,15 +28,16 @@ class StepContext:
     views: "ViewNames"
     dialect: Dialect = field(default_factory=Dialect)
 
-    def sql(self, text: str, frame: Frame, *others: Frame) -> str:
-        """Return SQL of the product over the columns of frames as the engine must read it.
+    def sql(self, text: str, frame: Frame, others: Mapping[str, Frame] | None = None) -> str:
+        """Return SQL of the product over the running frame, and others by name, as the engine must read it.
 
         Raises:
             StepRefused: The engine would come to another result than Spark, and it cannot be written away.
         """
         try:
-            if others:
-                return self.dialect.over_tables([frame.df, *(other.df for other in others)], text)
+            if others is not None:
+                tables = {"this": frame.df} | {name: other.df for name, other in others.items()}
+                return self.dialect.over_tables(tables, text)
             return self.dialect.over(frame.df, text)
         except Different as error:
             raise StepRefused(f"{self.where}: {error}") from error

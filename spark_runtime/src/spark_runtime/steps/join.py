@@ -5,8 +5,10 @@ from typing import Any
 
 from pyspark.sql import functions
 
+from spark_runtime.casts import canonical_type
 from spark_runtime.errors import RepeatedKeys, StepRefused
-from spark_runtime.frame import Frame, find_name
+from spark_runtime.frame import Frame, find_name, types_of
+from spark_runtime.portable.agreeing import are_compared
 from spark_runtime.sql import all_of, quoted
 from spark_runtime.steps.context import StepContext
 from spark_runtime.steps.values import fill_nulls
@@ -50,9 +52,15 @@ def join(frame: Frame, config: Any, context: StepContext) -> Frame:
     }
     renamed = [f"{quoted(name)} AS {quoted(alias)}" for name, alias in aliases.items()]
     equals = "<=>" if is_null_safe else "="
-    conditions = [f"{quoted(mine)} {equals} {quoted(aliases[other])}" for mine, other in pairs]
+    types, types_there = types_of(frame.df), types_of(right.df)
+    conditions = []
+    for mine, other in pairs:
+        _require_compared(mine, types[mine], other, types_there[other], context)
+        compared = f"{quoted(mine)} {equals} {quoted(aliases[other])}"
+        kinds = {mine: types[mine], aliases[other]: types_there[other]}
+        conditions.append(context.dialect.over_columns(kinds, compared))
     if config.get("condition") is not None:
-        conditions.append(context.sql(config["condition"], frame, right))
+        conditions.append(context.sql(config["condition"], frame, {config["with"]: right}))
         renamed += _named_side(frame, right, config, context)
     # An engine may drop a side that has no columns, and its rows with it.
     side = right.df.selectExpr(*(renamed or [f"true AS {quoted(prefix)}"]))
@@ -99,6 +107,19 @@ def _named_side(frame: Frame, right: Frame, config: Any, context: StepContext) -
         )
     mentioned = [quoted(column) for column in right.columns if column.casefold() in text]
     return [f"struct({', '.join(mentioned)}) AS {quoted(name)}"] if mentioned else []
+
+
+def _require_compared(mine: str, kind: str, other: str, kind_of_other: str, context: StepContext) -> None:
+    """Refuse keys of two types that Spark does not compare; Sail takes days of a date for a number.
+
+    Raises:
+        StepRefused: See there.
+    """
+    if not are_compared(canonical_type(kind), canonical_type(kind_of_other)):
+        raise StepRefused(
+            f"{context.where}: column '{mine}' is {kind} and '{other}' of the other input is {kind_of_other}; "
+            "cast one of them in a step before"
+        )
 
 
 def _refuse_repeated_keys(

@@ -14,11 +14,10 @@ def sql_query(frame: Frame, config: Any, context: StepContext) -> Frame:
     change every frame that was built on an earlier one.
     """
     text = str(config).strip().rstrip(";")
-    sources = {"this": frame.df} | {
-        name: source.df for name, source in context.inputs.items() if _mentions(text, name)
-    }
-    text = context.sql(text, frame, *(source for name, source in context.inputs.items() if name in sources))
+    inputs = {name: source for name, source in context.inputs.items() if _mentions(text, name)}
+    sources = {"this": frame.df} | {name: source.df for name, source in inputs.items()}
     views = {name: context.views.register(df) for name, df in sources.items() if _mentions(text, name)}
+    text = context.sql(text, frame, inputs)
     if not views:
         return Frame.resolve(context.spark.sql(text))
     # The query is the product's own; there is nobody to be protected from it.
