@@ -76,11 +76,14 @@ class Profile:
     proposals: tuple[Proposal, ...] = field(default=())
 
 
-def profile(settings: Settings, uri: str, *, columns: Sequence[str] = ()) -> Profile:
+def profile(
+    settings: Settings, uri: str, *, columns: Sequence[str] = (), taken: Set[str] = frozenset()
+) -> Profile:
     """Return the profile of the Delta table at an ``abfss://`` address.
 
     Args:
         columns: Columns to look at; empty looks at all but those that the runtime adds.
+        taken: Names that no proposed rule may have, for rules of the dataset have them.
 
     Raises:
         TableNotWritten: There is no table.
@@ -99,24 +102,23 @@ def profile(settings: Settings, uri: str, *, columns: Sequence[str] = ()) -> Pro
     except (OSError, DeltaError) as error:
         raise LakeNotReadable(uri, str(error).split("\n", 1)[0]) from error
     described = Profile(uri, table.version(), rows, looked)
-    return replace(described, proposals=tuple(propose(described)))
+    return replace(described, proposals=tuple(propose(described, taken)))
 
 
-def propose(described: Profile) -> Iterator[Proposal]:
+def propose(described: Profile, taken: Set[str]) -> Iterator[Proposal]:
     """Yield the rules that hold for all rows of a table, each with its reason; none for a table without rows."""
     rows = described.rows
     if not rows:
         return
-    yield Proposal(
+    whole = Proposal(
         {"name": "has_rows", "check": "row_count", "min": 1, "severity": "fail"},
         f"the table has {rows:,} rows",
     )
-    taken: set[str] = set()
-    for column in described.columns:
-        for proposal in _of_column(column, rows):
-            name = _rule_name(proposal.rule["name"], taken)
-            taken.add(name)
-            yield replace(proposal, rule={**proposal.rule, "name": name})
+    names = set(taken)
+    for proposal in (whole, *(found for column in described.columns for found in _of_column(column, rows))):
+        name = _rule_name(proposal.rule["name"], names)
+        names.add(name)
+        yield replace(proposal, rule={**proposal.rule, "name": name})
 
 
 def _rule_name(wanted: str, taken: Set[str]) -> str:

@@ -54,7 +54,8 @@ def profile(
     path = addresses.table_path(product.domain, product.name, found.layer, found.name)
     uri = addresses.abfss_uri(settings.storage_account, addresses.LAKE, path)
     names = tuple(name.strip() for name in columns.split(",") if name.strip())
-    read = read_profile(settings, uri, columns=names)
+    taken = frozenset(rule.name for rule in found.quality)
+    read = read_profile(settings, uri, columns=names, taken=taken)
     if output is OutputFormat.TABLE:
         print(as_yaml(read), end="")
     else:

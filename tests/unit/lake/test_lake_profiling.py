@@ -156,6 +156,17 @@ def test_names_of_rules_from_any_names_of_columns(tmp_path: Path) -> None:
     assert all(re.fullmatch("[a-z][a-z0-9_]{0,63}", name) for name in names)
 
 
+def test_names_of_the_rules_that_are_there_are_left_to_them(tmp_path: Path) -> None:
+    path = str(tmp_path / "small")
+    write_deltalake(path, pa.table({"total": [1, 2]}))
+
+    found = profile(SETTINGS, path, taken=frozenset({"has_rows", "total_not_null"}))
+
+    names = {item.rule["name"] for item in found.proposals}
+    assert {"has_rows_2", "total_not_null_2", "total_in_range"} <= names
+    assert not names & {"has_rows", "total_not_null"}
+
+
 def test_no_range_ends_in_infinity_or_nan(tmp_path: Path) -> None:
     path = str(tmp_path / "odd")
     numbers = {"a": [1.5, float("nan")], "b": [2.5, float("inf")], "c": [-1.5, 2.5]}
