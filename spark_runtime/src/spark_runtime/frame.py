@@ -48,8 +48,8 @@ class Frame:
         """Ask the engine for the type of each column; one round trip."""
         return types_of(self.df)
 
-    def with_plain_zeros(self, *, is_spark: bool) -> "Frame":
-        """Return the rows with 0.0 for -0.0, which is equal, where the engine would tell the two apart."""
+    def with_plain_fractions(self, *, is_spark: bool) -> "Frame":
+        """Return the rows with one zero and one NaN, where the engine would tell two of them apart."""
         types = {} if is_spark else self.types()
         if not {"float", "double"} & set(types.values()):
             return self

@@ -33,7 +33,7 @@ from spark_runtime.result import ReleasedFrom
 from spark_runtime.rule_spec import TABLE_CHECKS, Check, Rule, Severity
 from spark_runtime.rules import UniqueTest
 from spark_runtime.slices import RUN_COLUMN, is_one_of
-from spark_runtime.sql import all_of, any_of, quoted, text_literal, timestamp_literal
+from spark_runtime.sql import all_of, any_of, comparable, quoted, text_literal, timestamp_literal
 from spark_runtime.staged import UNREADABLE, Staged
 from spark_runtime.staged_column import Kept, StagedColumn
 
@@ -95,13 +95,19 @@ def look_up_published(
     gone = is_one_of(RUN_COLUMN, (job.spec.run_id, *job.spec.output.discard_runs))
     published = job.tables.read(job.spec.output.uri).where(f"NOT {gone}")
     values = {column.name: column.conversion.value for column in columns}
+    types = {column.name: column.type for column in columns}
     rules, inputs = [], {}
     for test in unique:
         name = f"{test.name}:published"
-        own = df.selectExpr(*(f"{values[key]} AS {quoted(key)}" for key in test.keys)).distinct()
+        own = df.selectExpr(
+            *(f"{comparable(f'({values[key]})', types[key])} AS {quoted(key)}" for key in test.keys)
+        ).distinct()
         there = published.where(f"coalesce(({test.filter}), false)") if test.filter else published
         # Few rows are judged again: only their keys are looked for in a table that may be large.
-        found = there.select(*test.keys).join(own, on=list(test.keys), how="left_semi")
+        keys = there.selectExpr(
+            *(f"{comparable(quoted(key), types[key])} AS {quoted(key)}" for key in test.keys)
+        )
+        found = keys.join(own, on=list(test.keys), how="left_semi")
         config = {"columns": list(test.keys), "references": name}
         rules.append(Rule(name, Check.FORBIDDEN_VALUES, test.severity, config, test.filter))
         inputs[name] = Frame(found, test.keys)

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from spark_runtime.errors import ColumnMismatch
 from spark_runtime.frame import find_name
 from spark_runtime.job import Job
-from spark_runtime.sql import all_of, quoted, unquoted
+from spark_runtime.sql import all_of, comparable, quoted, unquoted
 from spark_runtime.table_columns import require_column, require_same_columns
 from spark_runtime.tables import Action, MergeClause, When
 from spark_runtime.write_spec import WriteMode
@@ -90,6 +90,7 @@ class _Shape:
         columns: Those of the rows as they are given, in order.
         values: Those of them that are neither key nor order.
         period: Where versions are kept: the columns of their begin, their end, and whether they are current.
+        types: Types of all of these.
     """
 
     columns: tuple[str, ...]
@@ -97,6 +98,18 @@ class _Shape:
     order: str
     values: tuple[str, ...]
     period: tuple[str, str, str] | None
+    types: Mapping[str, str]
+
+    def same(self, columns: Sequence[str], left: str, right: str) -> str:
+        """Return the condition that rows of two sides have the same values, nulls included."""
+        sides = (
+            (
+                comparable(f"{left}.{column}", self.types[column]),
+                comparable(f"{right}.{column}", self.types[column]),
+            )
+            for column in columns
+        )
+        return " AND ".join(f"{one} <=> {other}" for one, other in sides)
 
     @property
     def by_key(self) -> str:
@@ -119,6 +132,7 @@ def _shape(job: Job, types: Mapping[str, str]) -> _Shape:
         order=quoted(order),
         values=tuple(quoted(name) for name in types if name not in {*keys, order}),
         period=(period[0], period[1], period[2]) if write.mode is WriteMode.SCD2 else None,
+        types={quoted(name): kind for name, kind in history_types(job, types).items()},
     )
 
 
@@ -184,7 +198,7 @@ class _History:
         """Return a view of the rows to be shown, and of those that are there and are not to be, marked so."""
         shown = self.job.views.register(self._rewritten().shown)
         there = self.job.views.register(self._of_keys(self.uri, columns))
-        same = " AND ".join(f"there.{column} <=> shown.{column}" for column in identity)
+        same = self.shape.same(identity, "there", "shown")
         extra = self.job.spark.sql(
             f"SELECT there.* FROM {there} AS there LEFT ANTI JOIN {shown} AS shown ON {same}"  # noqa: S608
         )
@@ -202,7 +216,7 @@ class _History:
         """Return the rows of a table whose keys the rows to bring in have."""
         keys = self.job.views.register(self.marked.selectExpr(*self.shape.keys).distinct())
         there = self.job.views.register(self.job.tables.read(uri).selectExpr(*columns))
-        same = " AND ".join(f"there.{key} <=> wanted.{key}" for key in self.shape.keys)
+        same = self.shape.same(self.shape.keys, "there", "wanted")
         return self.job.spark.sql(
             f"SELECT there.* FROM {there} AS there LEFT SEMI JOIN {keys} AS wanted ON {same}"  # noqa: S608
         )

@@ -14,7 +14,7 @@ from spark_runtime.frame import Frame, find_name
 from spark_runtime.lookups import Lookup
 from spark_runtime.portable.types import FRACTIONS, WHOLE, is_decimal
 from spark_runtime.rule_spec import Check, Rule
-from spark_runtime.sql import all_of, quoted
+from spark_runtime.sql import all_of, comparable, quoted
 from spark_runtime.staged_column import StagedColumn
 from spark_runtime.verdict import Test
 
@@ -61,7 +61,7 @@ def look_up(
                 flag=hit,
                 condition=all_of(
                     [
-                        f"({column.conversion.value}) = {alias}"
+                        f"{comparable(f'({column.conversion.value})', column.type)} = {alias}"
                         for column, alias in zip(own, aliases, strict=True)
                     ]
                 ),
@@ -95,7 +95,8 @@ def _compared(
                 f"rule '{rule.name}': column '{column.name}' is {column.type} and '{name}' of {table} is {kind}; "
                 "cast one of them in a step"
             )
-    return own, inputs[table].df.select(*theirs)
+    keys = (f"{comparable(quoted(name), types[name])} AS {quoted(name)}" for name in theirs)
+    return own, inputs[table].df.selectExpr(*keys)
 
 
 def _compared_as(kind: str) -> str:

@@ -5,11 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pyspark.sql import DataFrame, functions
 
 from spark_runtime.key_slots import bit, slot
-from spark_runtime.sql import all_of, quoted
+from spark_runtime.sql import all_of, comparable, quoted
 
 
 def repeated_keys(
-    rows: DataFrame, aliases: Mapping[str, str], hit: str, keep: Callable[[DataFrame], DataFrame]
+    rows: DataFrame,
+    aliases: Mapping[str, str],
+    types: Mapping[str, str],
+    hit: str,
+    keep: Callable[[DataFrame], DataFrame],
 ) -> DataFrame:
     """Return the keys that more than one of the rows has: the columns ``aliases``, and ``hit``, which is not null.
 
@@ -19,8 +23,11 @@ def repeated_keys(
     Args:
         rows: Have no null in a key.
         aliases: New name of each column of the key.
+        types: Types of these columns.
     """
-    keys = rows.selectExpr(*(f"{quoted(key)} AS {alias}" for key, alias in aliases.items()))
+    keys = rows.selectExpr(
+        *(f"{comparable(quoted(key), types[key])} AS {alias}" for key, alias in aliases.items())
+    )
     counted = keys.groupBy(*aliases.values()).agg(functions.expr("count(1)").alias(hit))
     return few(keep(counted.where(f"{hit} > 1")), [*aliases.values()])
 

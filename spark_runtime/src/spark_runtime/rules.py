@@ -124,11 +124,11 @@ def _range(rule: Rule, types: Mapping[str, str]) -> tuple[str, str]:
     low, high = rule.config.get("min"), rule.config.get("max")
     if low is None and high is None:
         raise RuleRefused(f"rule '{rule.name}': a range needs min, max or both")
-    bounds = []
+    value, bounds = comparable(quoted(name), types[name]), []
     if low is not None:
-        bounds.append(f"{quoted(name)} >= {typed_bound(low, types[name], rule)}")
+        bounds.append(f"{value} >= {typed_bound(low, types[name], rule)}")
     if high is not None:
-        bounds.append(f"{quoted(name)} <= {typed_bound(high, types[name], rule)}")
+        bounds.append(f"{value} <= {typed_bound(high, types[name], rule)}")
     shown = f"{name} is not " + " and ".join(
         text
         for text in (low is not None and f"at least {low}", high is not None and f"at most {high}")

@@ -19,7 +19,7 @@ from spark_runtime.portable.types import WHOLE
 from spark_runtime.repeated_keys import crowded_rows, few, repeated_keys
 from spark_runtime.rule_spec import Rule
 from spark_runtime.rules import UniqueTest
-from spark_runtime.sql import all_of, any_of, quoted
+from spark_runtime.sql import all_of, any_of, comparable, quoted
 from spark_runtime.staged import Rest, Staged
 from spark_runtime.staged_column import Kept, StagedColumn
 from spark_runtime.staging import Origin, stage
@@ -104,7 +104,9 @@ def sift(
     counted = _count(published, (*tests, *unique), key, alone)
     has_many = counted.rows >= _MANY_ROWS
     repeated = [
-        _repeated(published, test, values, f"_lf_d{at}", keep, close=has_many and test.keys in counted.close)
+        _repeated(
+            published, test, values, types, f"_lf_d{at}", keep, close=has_many and test.keys in counted.close
+        )
         for at, test in enumerate(unique)
     ]
     everything = (*tests, *(lookup.test for lookup in repeated))
@@ -135,7 +137,9 @@ def sift(
     )
     tested = find_all(df, lookups).selectExpr(*typed, *looked)
     passing = tested.where(f"NOT ({any_of([test.failing for test in everything]) or 'false'})")
-    rest = _without(published, passing, staged, key, all_have_one=not counted.keyless) if key else passing
+    rest = (
+        _without(published, passing, staged, key, types, all_have_one=not counted.keyless) if key else passing
+    )
     rest = rest.selectExpr(*map(quoted, values))
     return replace(
         staged,
@@ -145,16 +149,23 @@ def sift(
 
 
 def _without(
-    published: DataFrame, passing: DataFrame, staged: Staged, key: Sequence[str], *, all_have_one: bool
+    published: DataFrame,
+    passing: DataFrame,
+    staged: Staged,
+    key: Sequence[str],
+    types: Mapping[str, str],
+    *,
+    all_have_one: bool,
 ) -> DataFrame:
     """Return the rows that do not lie staged, found by a key that no two rows share unless all of them are staged.
 
     A join with the few keys that fail is cheaper than testing all rows again; rows without a key are tested again.
     """
     aliases = {name: f"_lf_k{at}" for at, name in enumerate(key)}
-    failing = staged.df.selectExpr(*(f"{quoted(name)} AS {alias}" for name, alias in aliases.items()))
+    keys = {alias: comparable(quoted(name), types[name]) for name, alias in aliases.items()}
+    failing = staged.df.selectExpr(*(f"{value} AS {alias}" for alias, value in keys.items()))
     failing = few(failing, list(aliases.values()))
-    condition = all_of([f"{quoted(name)} = {alias}" for name, alias in aliases.items()])
+    condition = all_of([f"{value} = {alias}" for alias, value in keys.items()])
     names = [quoted(name) for name in published.columns]
     # A row without a key has none of these.
     keyed = published.join(failing, on=functions.expr(condition), how="left_anti").selectExpr(*names)
@@ -168,6 +179,7 @@ def _repeated(
     published: DataFrame,
     test: UniqueTest,
     values: Mapping[str, str],
+    types: Mapping[str, str],
     flag: str,
     keep: Callable[[DataFrame], DataFrame],
     *,
@@ -189,10 +201,12 @@ def _repeated(
         rows = crowded_rows(rows, test.keys[0], keep)
     return Lookup(
         names=test.keys,
-        known=repeated_keys(rows, aliases, flag, keep),
+        known=repeated_keys(rows, aliases, types, flag, keep),
         aliases=tuple(aliases.values()),
         flag=flag,
-        condition=all_of([f"({values[key]}) = {alias}" for key, alias in aliases.items()]),
+        condition=all_of(
+            [f"{comparable(f'({values[key]})', types[key])} = {alias}" for key, alias in aliases.items()]
+        ),
         test=Test(test.name, test.severity, failing, test.reason, test.filter),
         are_own=True,
     )

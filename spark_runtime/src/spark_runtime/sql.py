@@ -31,8 +31,15 @@ def text_literal(value: str) -> str:
 
 
 def comparable(column: str, kind: str) -> str:
-    """Return SQL of a value to tell rows apart or order them by: Sail takes -0.0 for less than 0.0, Spark for equal."""
-    return f"({column} + CAST(0 AS {kind}))" if kind in {"float", "double"} else column
+    """Return SQL of a value to compare, to tell rows apart or to order them by: as it is, but for fractions.
+
+    Sail takes -0.0 for less than 0.0, and NaN that was computed for less than all numbers; Spark knows one zero and one
+    NaN. Sail also passes over files for what a column is compared or joined with, by least and greatest values which
+    leave NaN out; it does so for columns only.
+    """
+    if kind not in {"float", "double"}:
+        return column
+    return f"nanvl({column} + CAST(0 AS {kind}), CAST('NaN' AS {kind}))"
 
 
 def literal(value: object) -> str:

@@ -251,8 +251,9 @@ def _flag_keys(
             columns = (*types, *(f"_lf_u{earlier}" for earlier in range(at)))
             aliases = {key: f"{flag}_k{number}" for number, key in enumerate(test.keys)}
             hit = f"{flag}_hit"
-            repeated = repeated_keys(rows.where(compared), aliases, hit, keep)
-            condition = all_of([compared, *(f"{quoted(key)} = {alias}" for key, alias in aliases.items())])
+            repeated = repeated_keys(rows.where(compared), aliases, types, hit, keep)
+            same = (f"{comparable(quoted(key), types[key])} = {alias}" for key, alias in aliases.items())
+            condition = all_of([compared, *same])
             joined = df.join(repeated, on=functions.expr(condition), how="left")
             failed = _as_flag(f"{hit} IS NOT NULL", checked)
             df = joined.selectExpr(*map(quoted, columns), f"{failed} AS {flag}")

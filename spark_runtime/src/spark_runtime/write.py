@@ -65,7 +65,7 @@ def publish(job: Job, df: DataFrame, types: Mapping[str, str]) -> Publication:
         job.tables.overwrite(output.uri, df, types, key=job.spec.idempotency_key)
         return Publication(job.tables.find_commit(output.uri, job.spec.idempotency_key), types, _ALL_ROWS)
     df, types = _with_former_marks(job, df, types)
-    df = _with_plain_zeros(job, df, types)
+    df = _with_plain_fractions(job, df, types)
     if mode in {WriteMode.APPEND, WriteMode.SNAPSHOT}:
         rows = replace_own_slice(job, df, types)
     elif mode is WriteMode.REPLACE_PARTITIONS:
@@ -91,8 +91,8 @@ def _with_former_marks(
     return df.selectExpr("*", *empty), {**types, **{name: existing[name] for name in former}}
 
 
-def _with_plain_zeros(job: Job, df: DataFrame, types: Mapping[str, str]) -> DataFrame:
-    """Return the rows with 0.0 for -0.0 where rows are told apart or ordered: Sail takes it for another key."""
+def _with_plain_fractions(job: Job, df: DataFrame, types: Mapping[str, str]) -> DataFrame:
+    """Return the rows with one zero and one NaN where they are told apart or ordered: Sail takes two for two keys."""
     write = job.spec.output.write
     deciding = {find_name(name, types) for name in (*write.keys, write.order_by or "")}
     if not any(name in deciding and kind in {"float", "double"} for name, kind in types.items()):

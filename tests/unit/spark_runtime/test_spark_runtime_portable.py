@@ -26,6 +26,9 @@ COLUMNS = {
     "text": "string",
 }
 
+# A double where it is compared or tells rows apart.
+X = "nanvl(x + CAST(0 AS double), CAST('NaN' AS double))"
+
 # Where the engine takes for false what is null on Spark, and other rows meet the condition.
 LOST_NULLS = [
     "SELECT a FROM t WHERE a = 1 OR b NOT IN (SELECT b FROM u)",
@@ -78,32 +81,43 @@ LOST_NULLS = [
             "CASE WHEN a > 0 THEN p ELSE 0 END",
             "CASE WHEN a > 0 THEN CAST(p AS decimal(12,2)) ELSE CAST(0 AS decimal(12,2)) END",
         ),
-        ("x IN (2, 1.5)", "x IN (CAST(2 AS double), CAST(1.5 AS double))"),
+        ("x IN (2, 1.5)", f"{X} IN (CAST(2 AS double), CAST(1.5 AS double))"),
         (
             "x IN (-0D, a)",
-            "x IN (CAST(-0D AS double), CAST(a AS double), CAST('0.0' AS double), CAST('-0.0' AS double))",
+            f"{X} IN (CAST(-0D AS double), CAST(a AS double), CAST('0.0' AS double), CAST('-0.0' AS double))",
         ),
-        ("count(DISTINCT x)", "count(DISTINCT (x + CAST(0 AS double)))"),
+        ("count(DISTINCT x)", f"count(DISTINCT {X})"),
         (
             "x > 2.5 AND x BETWEEN 0.5 AND p",
-            "x > CAST(2.5 AS double) AND x BETWEEN CAST(0.5 AS double) AND CAST(p AS double)",
+            f"{X} > CAST(2.5 AS double) AND {X} BETWEEN CAST(0.5 AS double) AND CAST(p AS double)",
         ),
-        ("1.5 = x OR p = 1.5", "CAST(1.5 AS double) = x OR p = 1.5"),
+        ("1.5 = x OR p = 1.5", f"CAST(1.5 AS double) = {X} OR p = 1.5"),
         (
             "rank() OVER (PARTITION BY a, x ORDER BY x DESC)",
-            "rank() OVER (PARTITION BY a, (x + CAST(0 AS double)) ORDER BY (x + CAST(0 AS double)) DESC)",
+            f"rank() OVER (PARTITION BY a, {X} ORDER BY {X} DESC)",
         ),
         (
             "x IS DISTINCT FROM p OR 1.5 IS NOT DISTINCT FROM x",
-            "x IS DISTINCT FROM CAST(p AS double) OR CAST(1.5 AS double) IS NOT DISTINCT FROM x",
+            f"{X} IS DISTINCT FROM CAST(p AS double) OR CAST(1.5 AS double) IS NOT DISTINCT FROM {X}",
         ),
         ("cast(p AS int) = 1", "nullif(cast(p AS int), NULL) = 1"),
         ("int(p) = a::smallint", "nullif(int(p), NULL) = nullif(a::smallint, NULL)"),
         ("to_date(t) > date '2024-01-01'", "nullif(to_date(t), NULL) > date '2024-01-01'"),
-        ("cast(a AS float) > a", "CAST(nullif(cast(a AS float), NULL) AS double) > CAST(a AS double)"),
+        (
+            "cast(a AS float) > a",
+            "CAST(nanvl(nullif(cast(a AS float), NULL) + CAST(0 AS float), CAST('NaN' AS float)) AS double) > "
+            "CAST(a AS double)",
+        ),
+        ("x NOT BETWEEN 0 AND 1.5", f"{X} NOT BETWEEN 0 AND CAST(1.5 AS double)"),
+        (
+            "greatest(x, a)",
+            f"greatest({X}, nanvl(CAST(a AS double) + CAST(0 AS double), CAST('NaN' AS double)))",
+        ),
+        ("floor(x) > 2", "nullif(floor(x), NULL) > 2"),
         (
             "cast(a AS float) IN (a, 1D)",
-            "nullif(cast(a AS float), NULL) IN (CAST(a AS double), CAST(1D AS double))",
+            "nanvl(nullif(cast(a AS float), NULL) + CAST(0 AS float), CAST('NaN' AS float)) IN "
+            "(CAST(a AS double), CAST(1D AS double))",
         ),
         ("p div 2", "nullif(p div 2, NULL)"),
         (

@@ -7,6 +7,7 @@ from spark_runtime.portable.arithmetic import ALL_DIGITS, QUOTIENT_DIGITS, withi
 from spark_runtime.portable.parse import Node, Pieces, Token
 from spark_runtime.portable.types import FRACTIONS, SOME_DECIMAL, Digits, digits_of, is_decimal
 from spark_runtime.portable.writer import Different, Writer, as_type, made
+from spark_runtime.sql import comparable
 
 
 def total(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
@@ -52,7 +53,7 @@ def average(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | No
 
 
 def counted(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
-    """Return a count of different values in which -0.0 and 0.0 are one."""
+    """Return a count of different values in which both zeros are one, and all NaN."""
     first = arguments[0].items[0] if arguments[0].items else None
     kinds = [writer.scope.type_of_pieces(argument) for argument in arguments]
     is_distinct = isinstance(first, Token) and first.word == "distinct"
@@ -61,10 +62,7 @@ def counted(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | No
     if not is_distinct or not set(kinds) & set(FRACTIONS):
         return None
     values = [writer.pieces(Pieces(arguments[0].items[1:])), *map(writer.pieces, arguments[1:])]
-    plain = (
-        f"({value} + CAST(0 AS {kind}))" if kind in FRACTIONS else value
-        for value, kind in zip(values, kinds, strict=True)
-    )
+    plain = (comparable(value, kind or "") for value, kind in zip(values, kinds, strict=True))
     return f"{node.name}(DISTINCT {', '.join(plain)}){writer.suffix(node)}"
 
 

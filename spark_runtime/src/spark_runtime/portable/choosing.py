@@ -7,6 +7,7 @@ from spark_runtime.portable.agreeing import is_number, require_compared, require
 from spark_runtime.portable.parse import Node, Pieces
 from spark_runtime.portable.types import FRACTIONS, is_decimal
 from spark_runtime.portable.writer import Different, Writer
+from spark_runtime.sql import comparable
 
 # Functions that choose among their arguments, and which is the first of these.
 FIRST_CHOICE = {"coalesce": 0, "ifnull": 0, "nvl": 0, "greatest": 0, "least": 0}
@@ -28,13 +29,24 @@ def chosen(writer: Writer, node: Node, branches: range) -> str:
     require_one_kind(writer, node, [node.pieces[number] for number in branches])
     kind = types.common(list(kinds.values()))
     changed = {
-        number: casting.of_branch(writer.pieces(node.pieces[number]), own, kind)
+        number: _choice(writer, node, number, own, kind)
         for number, own in kinds.items()
-        if kind is not None and own != kind and own != "void"
+        if kind is not None and own != "void" and (own != kind or _compares(node, kind))
     }
     text = writer.spliced(node, changed)
     # Under these names the engine makes doubles of decimals.
     return f"coalesce{text[len(node.name) :]}" if node.name in {"nvl", "ifnull"} else text
+
+
+def _choice(writer: Writer, node: Node, number: int, own: str | None, kind: str) -> str:
+    value = writer.pieces(node.pieces[number])
+    typed = value if own == kind else casting.of_branch(value, own, kind)
+    return comparable(typed, kind) if _compares(node, kind) else typed
+
+
+def _compares(node: Node, kind: str) -> bool:
+    """Return whether the values are fractions that are compared with each other."""
+    return node.name in {"greatest", "least"} and kind in FRACTIONS
 
 
 def if_there(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:

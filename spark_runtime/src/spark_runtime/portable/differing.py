@@ -8,7 +8,7 @@ from spark_runtime.portable.agreeing import is_number, require_compared, require
 from spark_runtime.portable.parse import Node, Pieces
 from spark_runtime.portable.scope import literal_places
 from spark_runtime.portable.types import FRACTIONS, WHOLE, digits_of, is_decimal
-from spark_runtime.portable.writer import Different, Writer, as_type
+from spark_runtime.portable.writer import Different, Writer, as_type, made
 
 _MOST_PLACES = 100
 
@@ -77,11 +77,14 @@ def even(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
 
 def to_places(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
     """Return ``ceil`` or ``floor``; of a double to places it makes null of what is not finite."""
-    if len(arguments) == 2 and writer.scope.type_of_pieces(arguments[0]) in FRACTIONS:
+    if writer.scope.type_of_pieces(arguments[0]) not in FRACTIONS:
+        return None
+    if len(arguments) == 2:
         raise Different(
             f"{writer.scope.source(node)}: this engine gives other digits; cast the double to decimal(p,s) before"
         )
-    return None
+    # A whole number, which the engine would compare as the double it comes from: NaN is 0 and more than all numbers.
+    return made(writer.spliced(node))
 
 
 def stacked(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:

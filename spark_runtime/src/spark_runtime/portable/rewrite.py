@@ -15,6 +15,7 @@ from spark_runtime.portable.parse import Node, Pieces, Token, words_of
 from spark_runtime.portable.scope import Scope
 from spark_runtime.portable.types import FRACTIONS, WHOLE, is_decimal
 from spark_runtime.portable.writer import Different, as_type, made
+from spark_runtime.sql import comparable
 
 
 def rewritten(pieces: Pieces, scope: Scope) -> str:
@@ -73,6 +74,8 @@ class _Writer:
             return casting.of_text("cast", written, "boolean")
         if kind == "date" and others & {*MOMENTS}:
             return made(as_type(written, "timestamp" if "timestamp" in others else "timestamp_ntz"))
+        if kind in FRACTIONS and node.kind != "number":
+            written = comparable(written, str(kind))
         if kind != "float" and kind not in WHOLE and not is_decimal(kind):
             return written
         if kind == "float":
@@ -189,16 +192,13 @@ class _Writer:
         return " " + "".join([*written, text[at : node.end]])
 
     def _keyed(self, pieces: Pieces) -> str:
-        """Return what stands in the brackets of FILTER and OVER; -0.0 and 0.0 are one key and one place."""
+        """Return what stands in the brackets of FILTER and OVER; both zeros are one key and one place, as NaN is."""
         text, at, written, before = self._scope.text, pieces.items[0].start, [], ""
         for number, item in enumerate(pieces.items):
             if isinstance(item, Node):
                 own = self._in_place(pieces.items, number, item)
                 kind = self._scope.type_of(item) if before in {"by", ","} else None
-                written += [
-                    text[at : item.start],
-                    f"({own} + CAST(0 AS {kind}))" if kind in FRACTIONS else own,
-                ]
+                written += [text[at : item.start], comparable(own, kind or "")]
                 at = item.end
             before = item.word if isinstance(item, Token) else ""
         return "".join([*written, text[at : pieces.items[-1].end]])

@@ -15,6 +15,7 @@ def aggregate(frame: Frame, config: Any, context: StepContext) -> Frame:
     With ``totals`` there are rows for groups of groups too, with null in the columns that do not count there; the
     column ``level`` is 0 for a plain group and else has a bit for each such column, the last one being 1.
     """
+    frame = frame.with_plain_fractions(is_spark=context.dialect.is_spark)
     keys = [frame.find(name, where=context.where) for name in config.get("by", [])]
     measures = {name: context.sql(_measure(measure), frame) for name, measure in config["measures"].items()}
     columns = [functions.col(quoted(key)) for key in keys]

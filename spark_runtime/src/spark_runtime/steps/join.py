@@ -125,7 +125,8 @@ def _require_compared(mine: str, kind: str, other: str, kind_of_other: str, cont
 def _refuse_repeated_keys(
     right: Frame, name: str, keys: Sequence[str], is_null_safe: bool, context: StepContext
 ) -> None:
-    rows = right.df.selectExpr(*map(quoted, dict.fromkeys(keys)))
+    rows = right.with_plain_fractions(is_spark=context.dialect.is_spark).df
+    rows = rows.selectExpr(*map(quoted, dict.fromkeys(keys)))
     if not is_null_safe:
         # A key with a null in it meets no row, so it multiplies none.
         rows = rows.where(all_of([f"{quoted(key)} IS NOT NULL" for key in keys]))

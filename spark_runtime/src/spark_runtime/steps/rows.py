@@ -24,7 +24,7 @@ def sort(frame: Frame, config: Any, context: StepContext) -> Frame:
 
 def limit(frame: Frame, config: Any, context: StepContext) -> Frame:
     """Keep the first rows by ``order_by``, ties broken by all columns, so that chance has no part in it."""
-    frame = frame.with_plain_zeros(is_spark=context.dialect.is_spark)
+    frame = frame.with_plain_fractions(is_spark=context.dialect.is_spark)
     order = [_sort_key(context.sql(item, frame)) for item in config.get("order_by") or ()]
     ties = [functions.col(quoted(name)).asc_nulls_first() for name in frame.columns]
     return Frame(frame.df.orderBy(*order, *ties).limit(config["rows"]), frame.columns)
@@ -47,7 +47,7 @@ def dedupe(frame: Frame, config: Any, context: StepContext) -> Frame:
 
     Two rows that no column tells apart are the same row, so the result does not depend on chance.
     """
-    frame = frame.with_plain_zeros(is_spark=context.dialect.is_spark)
+    frame = frame.with_plain_fractions(is_spark=context.dialect.is_spark)
     keys = [frame.find(name, where=context.where) for name in config["keys"]]
     partition = f"PARTITION BY {', '.join(map(quoted, keys))}"
     remaining = [quoted(name) for name in frame.columns if name not in keys]

@@ -63,7 +63,12 @@ def _comparable(
     plain = [side.df.selectExpr(*map(quoted, side.product_columns)) for side in frames]
     sides = [(name, types_of(df)) for name, df in zip((context.where, *config["with"]), plain, strict=True)]
     wanted = _result_types(sides, allow_missing=False, where=context.where)
-    first, *others = [_aligned(df, types, wanted) for df, (_, types) in zip(plain, sides, strict=True)]
+    first, *others = [
+        Frame(_aligned(df, types, wanted), tuple(wanted))
+        .with_plain_fractions(is_spark=context.dialect.is_spark)
+        .df
+        for df, (_, types) in zip(plain, sides, strict=True)
+    ]
     return first, others, tuple(wanted)
 
 

@@ -31,7 +31,7 @@ def window(frame: Frame, config: Any, context: StepContext) -> Frame:
         StepRefused: A column is not there, or a measure has the name of one that is.
     """
     measures = config["measures"]
-    frame = frame.with_plain_zeros(is_spark=context.dialect.is_spark)
+    frame = frame.with_plain_fractions(is_spark=context.dialect.is_spark)
     refuse_taken(measures, frame.columns, context)
     keys = [frame.find(name, where=context.where) for name in config.get("partition_by") or ()]
     order = list(config.get("order_by") or ())
