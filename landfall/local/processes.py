@@ -63,6 +63,11 @@ def kill_process_group(pid: int) -> None:
     _signal(os.killpg, pid, signal.SIGKILL)
 
 
+def machine_memory_bytes() -> int:
+    """Return the memory that the machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def memory_bytes(pid: int) -> int | None:
     """Return the resident memory of a process and all below it, or ``None`` if it has ended."""
     import psutil

@@ -11,6 +11,7 @@ from landfall.local import azurite, storage_events
 from landfall.local.functions_host.keys import EVENT_GRID_SYSTEM_KEY, open_keys
 from landfall.local.laptop_env import blob_endpoint, spark_remote
 from landfall.local.layout import LOOPBACK, Layout, Ports
+from landfall.local.processes import machine_memory_bytes
 from landfall.local.queue_account import QueueAccount
 
 AZURITE: Final = "azurite"
@@ -123,6 +124,7 @@ def laptop_services(
                 "landfall.local.jobs_server",
                 *("--port", str(ports.jobs), "--data", str(layout.jobs)),
                 *("--token-file", str(layout.jobs_token), "--slots", str(job_slots())),
+                *("--stack-state", str(layout.state_file), "--engine", SPARK),
             ),
             port=ports.jobs,
             environment={"SPARK_REMOTE": spark_remote(ports)},
@@ -184,7 +186,6 @@ def _python(module: str, *arguments: str) -> tuple[str, ...]:
 
 def _spark_environment(ports: Ports) -> dict[str, str]:
     """Return the engine's settings beside the storage of the stack and its limits."""
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "AZURE_STORAGE_USE_EMULATOR": "true",
         "AZURITE_BLOB_STORAGE_URL": f"http://{LOOPBACK}:{ports.blob}",
@@ -193,5 +194,5 @@ def _spark_environment(ports: Ports) -> dict[str, str]:
         **SPARK_ENVIRONMENT,
         # A job that needs more fails, instead of the laptop.
         "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
-        "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(memory_bytes // 2),
+        "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(machine_memory_bytes() // 2),
     }

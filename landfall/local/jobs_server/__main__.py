@@ -16,6 +16,7 @@ from aiohttp import web
 
 from landfall.local.jobs_server.app import KEEP_ALIVE_S, JobsServer
 from landfall.local.jobs_server.dispatcher import Dispatcher
+from landfall.local.jobs_server.engine import Engine
 from landfall.local.jobs_server.jobs_api import JobsApi
 from landfall.local.jobs_server.launcher import Launcher, LaunchFailed
 from landfall.local.jobs_server.runs import FailureMode
@@ -52,6 +53,7 @@ class Options:
         slots: Runs at a time.
         failure_mode: How failed runs look.
         preload: What the warm process imports: modules, and entry points as ``package:entry_point``.
+        engine: The Spark engine that tasks use, ``None`` if somebody else looks after its memory.
     """
 
     port: int
@@ -60,6 +62,7 @@ class Options:
     slots: int
     failure_mode: FailureMode
     preload: tuple[str, ...]
+    engine: Engine | None
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
@@ -76,9 +79,24 @@ def parse_options(arguments: Sequence[str]) -> Options:
         "--failure-mode", type=FailureMode, choices=list(FailureMode), default=FailureMode.SERVERLESS
     )
     parser.add_argument("--preload", action="append", metavar="MODULE|PACKAGE:ENTRY_POINT")
+    parser.add_argument(
+        "--stack-state",
+        type=Path,
+        metavar="FILE",
+        help="what a supervisor says of its services: its Spark engine is ended, to be started anew, "
+        "when no run uses it and it holds much memory",
+    )
+    parser.add_argument("--engine", default="spark", metavar="NAME", help="the engine's name in it")
+    parser.add_argument(
+        "--engine-memory-mb", type=int, help="how much is much, else an eighth of the machine's"
+    )
     chosen = parser.parse_args(arguments)
     if chosen.slots < 1:
         parser.error("--slots must be at least 1")
+    engine = None
+    if chosen.stack_state is not None:
+        limit_bytes = chosen.engine_memory_mb * 1024 * 1024 if chosen.engine_memory_mb else None
+        engine = Engine(chosen.stack_state, chosen.engine, memory_limit_bytes=limit_bytes)
     return Options(
         port=chosen.port,
         data=chosen.data,
@@ -86,6 +104,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         slots=chosen.slots,
         failure_mode=chosen.failure_mode,
         preload=DEFAULT_PRELOAD if chosen.preload is None else tuple(chosen.preload),
+        engine=engine,
     )
 
 
@@ -112,6 +131,7 @@ async def serve(options: Options, environ: Mapping[str, str]) -> None:
         slots=options.slots,
         mode=options.failure_mode,
         environ=environ,
+        engine=options.engine,
     )
     server = JobsServer(JobsApi(store, dispatcher), read_or_create_token(options.token_file))
     runner = web.AppRunner(server.application(), keepalive_timeout=KEEP_ALIVE_S, access_log=None)

@@ -20,6 +20,7 @@ from landfall.local.jobs_server.child import (
     TaskOrder,
     identify_process,
 )
+from landfall.local.jobs_server.engine import Engine
 from landfall.local.jobs_server.launcher import Child, Ended, Launcher, LaunchFailed
 from landfall.local.jobs_server.requests import arguments_of
 from landfall.local.jobs_server.runs import (
@@ -81,13 +82,27 @@ class Dispatcher:
         slots: int,
         mode: FailureMode,
         environ: Mapping[str, str],
+        engine: Engine | None = None,
     ) -> None:
+        """Prepare, without starting anything.
+
+        Args:
+            store: Remembers the runs.
+            launcher: Starts the processes of tasks.
+            folder: Holds a folder for each task.
+            slots: How many runs go on at a time.
+            mode: How failed runs look.
+            environ: What tasks find around them.
+            engine: The Spark engine that tasks use, if it is to be started anew when it holds too much memory.
+        """
         self._store = store
         self._launcher = launcher
         self._folder = folder
         self._slots = slots
         self._mode = mode
         self._environ = environ
+        self._engine = engine
+        self._renewing: asyncio.Task[None] | None = None
         self._queue: dict[int, Run] = {}
         self._active: dict[int, ActiveRun] = {}
         self._background: set[asyncio.Task[None]] = set()
@@ -163,18 +178,38 @@ class Dispatcher:
         self._closing = True
         for active in self._active.values():
             active.stop(driver_lost("The server that ran it was stopped."))
+        if self._renewing is not None:
+            self._renewing.cancel()
         if self._background:
             await asyncio.wait(self._background)
 
     # The queue
 
     def _start_ready(self) -> None:
-        while len(self._active) < self._slots and not self._closing:
+        while len(self._active) < self._slots and not self._closing and not self._waits_for_engine():
             run = next((run for run in self._queue.values() if not self._job_is_full(run)), None)
             if run is None:
                 return
             del self._queue[run.run_id]
             self._activate(run)
+
+    def _waits_for_engine(self) -> bool:
+        """Return whether no run may start for the memory that the engine holds; without runs, have it started anew."""
+        if self._engine is None or self._renewing is not None:
+            return self._renewing is not None
+        held = self._engine.memory_bytes()
+        if self._active:
+            return held >= self._engine.full_at
+        if held >= self._engine.worn_at:
+            self._renewing = asyncio.create_task(self._renew(self._engine))
+        return self._renewing is not None
+
+    async def _renew(self, engine: Engine) -> None:
+        try:
+            await engine.renew()
+        finally:
+            self._renewing = None
+        self._start_ready()
 
     def _job_is_full(self, run: Run) -> bool:
         most = run.max_concurrent_runs
