@@ -92,7 +92,7 @@ def set_(
 ) -> None:
     """Give a setting a value from an instant on; runs that are open keep the one they started with."""
     from landfall.accounts import actor
-    from landfall.metadata.effective import set_value
+    from landfall.metadata.effective import set_value, value_before
 
     if (value is None) is not unset:
         raise typer.BadParameter("give a VALUE, or --unset", param_hint="VALUE")
@@ -100,7 +100,8 @@ def set_(
     doing = doing_on_database(
         "config.set", now, product=product, subject=name, value=value, effective_at=effective
     )
-    version = doing.audited(invocation(context).database()).transact(
+    database = invocation(context).database()
+    version = doing.audited(database).transact(
         lambda connection: set_value(
             connection,
             name,
@@ -112,9 +113,15 @@ def set_(
         )
     )
     show_fields({"name": name, "product": product, **asdict(version)}, output)
-    note(
-        f"`landfall config rollback {name}` takes it back" + (f" with --product {product}" if product else "")
-    )
+    of_product = f" --product {product}" if product else ""
+    if version.effective_at > now:
+        note(f"it counts from then on; `landfall config history {name}{of_product}` shows all values")
+        return
+    before = database.read(lambda connection: value_before(connection, name, product=product, now=now))
+    if before is not None:
+        note(f"`landfall config rollback {name}{of_product}` takes it back")
+    elif value is not None:
+        note(f"`landfall config set {name} --unset{of_product}` takes it back")
 
 
 def history(

@@ -105,20 +105,20 @@ def demo(
     example_file(folder)
     with ThreadPoolExecutor(1) as beside:
         prepared = beside.submit(_prepare, folder)
-        with running_stack(folder, keep=keep):
+        with running_stack(folder, keep=keep) as stays:
             product = prepared.result()
             journey = run_journey(here, product, sources, timeout_s=timeout)
             print(summary_text(journey))
             print()
             print(_gold_text(here, product))
             note(f"\ndemo: {time.monotonic() - started_at:.1f} s in all")
-            note(_next_steps(journey, keep=keep))
+            note(_next_steps(journey, stays=stays))
     raise typer.Exit(exit_code_of_journey(journey))
 
 
 @contextmanager
-def running_stack(folder: Path, *, keep: bool) -> Iterator[None]:
-    """Run the laptop stack for as long as the block lasts.
+def running_stack(folder: Path, *, keep: bool) -> Iterator[bool]:
+    """Run the laptop stack for as long as the block lasts; give whether it runs on afterwards.
 
     A stack that runs already is used as it is and left running.
 
@@ -133,10 +133,11 @@ def running_stack(folder: Path, *, keep: bool) -> Iterator[None]:
     else:
         note("starting the laptop stack")
         ours = not stack.start(folder, on_progress=report).already_running
+    stays = keep or not ours
     try:
-        yield
+        yield stays
     finally:
-        if ours and not keep:
+        if not stays:
             note("stopping the laptop stack")
             stack.stop(folder)
 
@@ -327,9 +328,11 @@ def _gold_text(here: Invocation, product: "Product") -> str:
     )
 
 
-def _next_steps(journey: Journey, *, keep: bool) -> str:
+def _next_steps(journey: Journey, *, stays: bool) -> str:
     run_id = journey.runs[-1].run.run_id if journey.runs else "@last"
-    start = "the laptop stack is still running" if keep else "start the laptop stack again with `landfall up`"
+    start = (
+        "the laptop stack is still running" if stays else "start the laptop stack again with `landfall up`"
+    )
     return "\n".join(
         [
             "",

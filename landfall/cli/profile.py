@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog=examples(
             "landfall profile daily_delays > rules.yml",
-            "landfall profile mobility/flights.planes --columns tailnum,year --output json",
+            "landfall profile mobility/flights.planes --columns tailnum,built_year --output json",
         )
     )(profile)
 

@@ -26,6 +26,19 @@ def test_a_setting_is_set_shown_and_taken_back(database: Database, landfall: Com
     assert [version["value"] for version in json.loads(versions.out)] == ["4", "6", "4"]
 
 
+def test_the_command_that_takes_a_value_back_takes_it_back(database: Database, landfall: Command) -> None:
+    first = landfall("config", "set", "limits.nodes", "150")
+    back = landfall("config", "set", "limits.nodes", "--unset")
+    later = landfall("config", "set", "limits.nodes", "200", "--effective", "2099-01-01T00:00Z")
+    second = landfall("config", "set", "limits.nodes", "120")
+
+    assert "`landfall config set limits.nodes --unset` takes it back" in first.err
+    assert "`landfall config rollback limits.nodes` takes it back" in back.err
+    assert "takes it back" not in later.err
+    assert "landfall config history limits.nodes" in later.err
+    assert "`landfall config rollback limits.nodes` takes it back" in second.err
+
+
 def test_every_setting_is_listed_with_what_it_takes(database: Database, landfall: Command) -> None:
     answer = landfall("config", "get", "--output", "json")
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,11 +18,13 @@ from landfall.cli.demo import (
     example_product,
     exit_code_of_journey,
     facts_of,
+    running_stack,
     source_files,
 )
 from landfall.landing.matching import match_dataset
 from landfall.landing.placing import landing_place
 from landfall.landing.queries import LandedFile
+from landfall.local import stack
 from landfall.planning.plan import NodeKey
 from landfall.runs.costs import RunCosts
 from landfall.runs.ids import RunID
@@ -111,6 +114,24 @@ def test_a_journey_without_runs_has_facts_too() -> None:
     facts = facts_of(Journey(landed_at=NOW, files=(), runs=()))
 
     assert facts["runs"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("keep", "ran", "stays"), [(False, False, False), (True, False, True), (False, True, True)]
+)
+def test_a_stack_that_ran_before_or_is_to_be_kept_runs_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, keep: bool, ran: bool, stays: bool
+) -> None:
+    stopped: list[Path] = []
+    monkeypatch.setattr(stack, "is_running", lambda _: ran)
+    monkeypatch.setattr(stack, "start", lambda *_, **__: SimpleNamespace(already_running=ran))
+    monkeypatch.setattr(stack, "stop", stopped.append)
+
+    with running_stack(tmp_path, keep=keep) as told:
+        pass
+
+    assert told is stays
+    assert stopped == ([] if stays else [tmp_path])
 
 
 def test_the_demo_ends_with_0_only_if_every_node_succeeded() -> None:
