@@ -1,5 +1,6 @@
 """What may be wrong with how a page looks, whatever it shows."""
 
+from html.parser import HTMLParser
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
@@ -26,3 +27,33 @@ def faults_of(page: Page) -> list[str]:
             if fault["impact"] in _SERIOUS
         ]
     return found
+
+
+def loose_tags(text: str) -> list[str]:
+    """Return the tags of a page that close nothing or are not closed; a browser puts them right as it likes."""
+    tags = _Tags()
+    tags.feed(text)
+    return [*tags.loose, *(f"<{tag}> at line {line} is not closed" for tag, line in tags.open)]
+
+
+class _Tags(HTMLParser):
+    # Elements that have no content, and no closing tag.
+    _EMPTY = frozenset({"br", "hr", "img", "input", "link", "meta", "wbr"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[tuple[str, int]] = []
+        self.loose: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self._EMPTY:
+            self.open.append((tag, self.getpos()[0]))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take an element of a drawing, which closes itself."""
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.open and self.open[-1][0] == tag:
+            self.open.pop()
+        else:
+            self.loose.append(f"</{tag}> at line {self.getpos()[0]} closes nothing")

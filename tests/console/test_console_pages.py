@@ -16,7 +16,7 @@ from landfall.metadata.versions import list_versions
 from tests.console import busy_house
 from tests.console.busy_house import LANDED, PRODUCT, House
 from tests.console.conftest import DESKTOP, PHONE
-from tests.console.looking import faults_of
+from tests.console.looking import faults_of, loose_tags
 from tests.console.serving import Served, serving
 from tests.databases import a_database
 
@@ -77,7 +77,7 @@ def test_every_page_is_accessible_in_both_schemes(
         answer = page.goto(f"{served.url}/console{path.replace('BACKFILL', house.backfill)}")
         assert answer is not None
         assert answer.status == 200, path
-        found += faults_of(page)
+        found += faults_of(page) + [f"{path}: {fault}" for fault in loose_tags(answer.text())]
     context.close()
 
     assert found == []
