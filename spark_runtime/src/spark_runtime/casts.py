@@ -7,7 +7,7 @@ Engines agree on plain values and differ at the edges: Spark reads ``1.5d`` and 
 from dataclasses import dataclass
 
 from spark_runtime.errors import UnsupportedOption
-from spark_runtime.sql import text_literal
+from spark_runtime.sql import comparable, text_literal
 from spark_runtime.text_formats import TextFormat, UnknownPattern, iso_text, plain_number
 
 _INTEGERS = {"tinyint", "byte", "smallint", "short", "int", "integer", "bigint", "long"}
@@ -25,6 +25,8 @@ _ALIASES = {
     "timestamp_ltz": "timestamp",
 }
 _DATE = "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$"
+# The first second of the year 1, and the one after the year 9999.
+_FIRST_SECOND, _AFTER_LAST = -62135596800, 253402300800
 _TIMESTAMP = "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([T ][0-9].*)?$"
 
 
@@ -198,7 +200,22 @@ def _try_cast(column: str, actual: str, kind: str) -> str:
         return f"try_cast(CAST({column} AS int) AS {kind})"
     if actual.startswith("decimal") and kind == "boolean":
         return f"({column} <> 0)"
+    if actual == "timestamp" and (kind in _INTEGERS or kind.startswith("decimal")):
+        return _seconds(column, kind)
+    if kind == "timestamp" and _family(actual) == "number":
+        # Of a number beyond Spark makes its last moment and Sail any; at NaN Sail stops.
+        number = comparable(f"CAST({column} AS double)", "double")
+        is_moment = f"{number} >= {_FIRST_SECOND}D AND {number} < {_AFTER_LAST}D"
+        return f"CASE WHEN {is_moment} THEN try_cast({column} AS {kind}) END"
     return f"try_cast({column} AS {kind})"
+
+
+def _seconds(column: str, kind: str) -> str:
+    """Return SQL of the seconds since 1970, rounded down or half up; Sail makes a double of them on the way."""
+    micros = f"unix_micros({column})"
+    if kind in _INTEGERS:
+        return f"try_cast(({micros} - pmod({micros}, 1000000L)) div 1000000L AS {kind})"
+    return f"try_cast(CAST({micros} AS decimal(20,0)) * CAST('0.000001' AS decimal(6,6)) AS {kind})"
 
 
 _WIDENINGS = {
