@@ -48,6 +48,25 @@ class MissingTable(RuntimeFault):
         self.uri = uri
 
 
+class MissingDataFile(RuntimeFault):
+    """A data file that an input's version consists of is not there any more: VACUUM or somebody took it away."""
+
+    code = "LF4509"
+    kind = FaultKind.DEFINITION
+
+    def __init__(self, name: str, uri: str, version: int | None, file: str) -> None:
+        of = "the newest version" if version is None else f"version {version}"
+        super().__init__(
+            f"input '{name}': {of} of the Delta table at {uri} needs the file {file}, which is not there any more: "
+            "VACUUM removes files that newer versions do not need, or somebody deleted it. Start a new run, which "
+            "reads the newest version; if that needs the file as well, build the table anew, or RESTORE a version that "
+            "is whole. Keep files for longer than a run may take and be repeated."
+        )
+        self.name = name
+        self.uri = uri
+        self.file = file
+
+
 class StepRefused(RuntimeFault):
     """A step cannot be applied to the columns it meets."""
 

@@ -1,5 +1,6 @@
 """What a fault means, ours or the engine's: a code, a kind and a message, told from what engines say of themselves."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -132,6 +133,13 @@ _NO_VERSION = (
 )
 
 
+# Of a table's data files; Sail, Spark and Databricks in this order.
+_NO_FILE = (
+    re.compile(r"Object at location (\S+) not found"),
+    re.compile(r"FILE_NOT_EXIST\][^:]*? file:?\s+(\S+?)\.?(?:\s|$)"),
+)
+
+
 def describe_failure(error: BaseException) -> Failure:
     """Return code, kind and message of a fault, ours or the engine's.
 
@@ -163,6 +171,12 @@ def is_missing_table(error: BaseException) -> bool:
 def is_missing_version(error: BaseException) -> bool:
     """Whether an engine error says that a Delta table does not have a version, or its log no longer tells of it."""
     return _says(error, _NO_VERSION)
+
+
+def missing_file(error: BaseException) -> str | None:
+    """Return the file that an engine error says is not there, ``None`` if it says something else."""
+    found = next((match for match in (told.search(str(error)) for told in _NO_FILE) if match), None)
+    return found[1] if found is not None else None
 
 
 def _says(error: BaseException, parts: Sequence[str]) -> bool:

@@ -3,12 +3,14 @@
 from datetime import UTC, datetime
 from time import perf_counter
 from traceback import format_tb
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from pyspark.sql import SparkSession
 
 from spark_runtime.delta import DeltaTables
-from spark_runtime.failures import Failure, describe_failure
+from spark_runtime.errors import MissingDataFile
+from spark_runtime.failures import Failure, describe_failure, missing_file
 from spark_runtime.held_rows import discard_held
 from spark_runtime.held_spec import HeldAct
 from spark_runtime.ingest import ingest
@@ -42,13 +44,27 @@ def run_node(spark: SparkSession, spec: NodeSpec, tables: Tables | None = None) 
         _build(Job(spark, spec, token, datetime.now(UTC), views, tables, dialect, findings))
     # The outermost edge of a job: what is not told here is told to nobody.
     except Exception as error:
-        failure = describe_failure(error)
+        failure = describe_failure(_told_of_input(error, spec))
         told = words_for_a_log(failure.code, failure.kind, failure.message)
         # Not the exception itself: its text would follow the stack.
         stack = "".join(format_tb(error.__traceback__))
         log.error("%s: %s (%s): %s\n%s", type(error).__name__, failure.code, failure.kind, told, stack)
     findings.timings_s["total"] = perf_counter() - started
     return findings.as_result(spec, failure)
+
+
+def _told_of_input(error: Exception, spec: NodeSpec) -> Exception:
+    """Return the error as one of the input whose data file an engine does not find; engines name the file alone."""
+    path = missing_file(error)
+    if path is None:
+        return error
+    for item in spec.inputs:
+        if isinstance(item, TableInput):
+            folder = unquote(urlsplit(item.uri).path).strip("/")
+            _, found, file = unquote(path).partition(f"{folder}/")
+            if found and "/_delta_log/" not in f"/{file}":
+                return MissingDataFile(item.name, item.uri, item.version, file)
+    return error
 
 
 def _build(job: Job) -> None:

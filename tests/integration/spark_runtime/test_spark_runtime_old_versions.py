@@ -103,5 +103,20 @@ def test_a_node_whose_version_is_gone_says_which_and_what_to_do(bench: Workbench
     assert "Run the node that builds it" in error["message"]
 
 
+@pytest.mark.parametrize("version", [None, 0])
+def test_a_node_whose_input_lacks_a_data_file_says_which(bench: Workbench, version: int | None) -> None:
+    bench.save("orders", "SELECT id, 1 AS v FROM range(3)")
+    uri = Path(bench.table("orders"))
+    (file,) = uri.glob("*.parquet")
+    file.unlink()
+
+    error = bench.transform({"filter": "v > 0"}, versions={"orders": version})["error"]
+
+    assert (error["code"], error["kind"]) == ("LF4509", "definition")
+    assert f"of the Delta table at {uri} needs the file {file.name}" in error["message"]
+    assert ("version 0" if version == 0 else "the newest version") in error["message"]
+    assert "Start a new run" in error["message"]
+
+
 def _content(rows: object) -> list[tuple[object, ...]]:
     return sorted((tuple(row) for row in rows.collect()), key=repr)  # type: ignore[attr-defined]

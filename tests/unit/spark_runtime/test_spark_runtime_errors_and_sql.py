@@ -8,7 +8,7 @@ from pyspark.errors import AnalysisException, IllegalArgumentException, PySparkE
 
 from spark_runtime.casts import asked_for, canonical_type, from_text, to_declared
 from spark_runtime.errors import FaultKind, MissingTable, UnsupportedOption
-from spark_runtime.failures import describe_failure
+from spark_runtime.failures import describe_failure, missing_file
 from spark_runtime.readers.parse import bare_path
 from spark_runtime.sql import literal, text_literal, timestamp_literal
 
@@ -120,3 +120,19 @@ def test_engines_name_the_same_file_in_many_ways(path: str) -> None:
 
 def test_text_literals_hide_nothing() -> None:
     assert text_literal("a\x00b\rc") == r"'a\0b\rc'"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Parquet error: Object Store error: Object at location lake/a/part-0.parquet not found: No such file",
+        "[FAILED_READ_FILE.FILE_NOT_EXIST] Encountered error while reading file lake/a/part-0.parquet. It is gone.",
+        "[FAILED_READ_FILE.DBR_FILE_NOT_EXIST] Error while reading file lake/a/part-0.parquet. It is gone.",
+    ],
+)
+def test_the_file_that_an_engine_does_not_find_is_told(told: str) -> None:
+    assert missing_file(PySparkException(told)) == "lake/a/part-0.parquet"
+
+
+def test_other_errors_tell_of_no_file() -> None:
+    assert missing_file(AnalysisException("Division by zero")) is None
