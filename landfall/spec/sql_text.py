@@ -256,6 +256,25 @@ def _in_lateral(node: exp.Expr) -> _Finding:
     return None
 
 
+def _in_window(node: exp.Expr) -> _Finding:
+    counted = node.this
+    if isinstance(counted, exp.AggFunc) and isinstance(counted.this, exp.Distinct):
+        return (
+            "DISTINCT is not there in a window on Spark",
+            "write size(collect_set(x) over (…)), or join an aggregate",
+        )
+    return None
+
+
+def _in_join(node: exp.Expr) -> _Finding:
+    words = {str(node.args.get(key) or "").upper() for key in ("method", "kind", "side")}
+    if "CROSS" in words and node.args.get("on") is not None:
+        return "CROSS JOIN with ON is not understood by every Spark engine", "write JOIN … ON"
+    if "NATURAL" in words and words & {"SEMI", "ANTI"}:
+        return "Spark has no NATURAL SEMI or ANTI JOIN", "write USING"
+    return None
+
+
 def _in_array_contains(node: exp.Expr) -> _Finding:
     if isinstance(node.expression, exp.Null):
         return "array_contains does not look for NULL on Spark", "write exists(xs, x -> x is null)"
@@ -334,6 +353,8 @@ _CONSTRUCTS: tuple[tuple[type[exp.Expr], Callable[[exp.Expr], _Finding]], ...] =
     (exp.Group, _in_group),
     (exp.Lateral, _in_lateral),
     (exp.ArrayContains, _in_array_contains),
+    (exp.Window, _in_window),
+    (exp.Join, _in_join),
     (exp.Intersect, _in_intersect),
     (exp.With, _in_with),
     (exp.Like, _in_like),

@@ -58,6 +58,9 @@ REFUSED = {
     "WHERE on its unnamed column": "select id, e.col from orders lateral view explode(xs) e where e.col > 1",
     "a lateral view without a name": "select id, col from orders lateral view explode(xs)",
     "a lateral generator": "select id, y from orders cross join lateral explode(xs) as e(y)",
+    "distinct in a window": "select count(distinct id) over (partition by customer) as n from orders",
+    "a cross join with ON": "select o.id from orders o cross join customers c on o.customer = c.customer",
+    "a natural semi join": "select id from orders natural left semi join customers",
     "null in an array": "select array_contains(xs, null) as x from orders",
     "a time of day": "select to_time('10:00') as x from orders",
 }
