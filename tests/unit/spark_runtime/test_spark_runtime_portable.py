@@ -338,3 +338,7 @@ def test_bare_names_of_a_condition_on_two_tables_are_those_of_the_running_frame(
 def test_a_name_whose_table_is_not_known_has_no_type() -> None:
     with pytest.raises(Different, match="the type of v cannot be told"):
         portable("SELECT v + 1 AS n FROM sales JOIN inline(xs) t", {}, tables={"sales": {"g": "string"}})
+
+
+def test_a_column_that_is_called_like_a_word_of_sql_has_its_type() -> None:
+    assert portable("avg(rows)", {"rows": "int"}) == "avg(rows)"

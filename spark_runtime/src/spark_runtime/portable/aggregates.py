@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from spark_runtime.portable import types
+from spark_runtime.portable import frames, types
 from spark_runtime.portable.arithmetic import ALL_DIGITS, QUOTIENT_DIGITS, within
 from spark_runtime.portable.parse import Node, Pieces, Token
 from spark_runtime.portable.types import FRACTIONS, SOME_DECIMAL, Digits, digits_of, is_decimal
@@ -17,6 +17,7 @@ def total(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None
         raise Different(
             f"the type of what {shown} adds up cannot be told, and this engine lets whole numbers overflow; cast it"
         )
+    frames.refuse_moving(writer, node, kind)
     if kind == "bigint":
         inner = _each(writer, arguments[0], "decimal(38,0)")
         return made(as_type(f"{node.name}({inner}){writer.suffix(node)}", "bigint"))
@@ -37,6 +38,8 @@ def average(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | No
         raise Different(
             f"the type of what {shown} is the mean of cannot be told, and this engine cuts decimals; cast it"
         )
+    # A mean is one of doubles, but for decimals.
+    frames.refuse_moving(writer, node, kind)
     digits = digits_of(kind) if is_decimal(kind) else None
     if digits is None:
         return None
@@ -69,8 +72,12 @@ def counted(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | No
 def extreme(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
     """Return the least or greatest of doubles, NaN being the greatest; the engine overlooks infinities and NaN."""
     kind = writer.scope.type_of_pieces(arguments[0])
-    if kind is not None and "map<" in kind:
+    if kind is None:
+        return None
+    if "map<" in kind:
         raise Different(f"{writer.scope.source(node)}: Spark does not compare maps; use map_entries")
+    if kind.startswith(("struct<", "array<")):
+        return frames.extreme_of_nested(writer, node, arguments)
     if kind not in FRACTIONS:
         return None
     value, suffix = writer.pieces(arguments[0]), writer.suffix(node)

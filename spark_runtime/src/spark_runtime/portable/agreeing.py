@@ -67,7 +67,10 @@ def are_compared(left: str, right: str) -> bool:
         inner = [element_of(kind) if kind.startswith("array<") else None for kind in (left, right)]
         if left.startswith("struct<") and right.startswith("struct<"):
             return True
-        return None not in inner and (inner[0] == inner[1] or all(map(is_number, inner)))
+        first, second = inner
+        if first is None or second is None or ("string" in inner and first != second and "void" not in inner):
+            return False
+        return are_compared(first, second)
     return "string" in {left, right} or _family(left) == _family(right)
 
 

@@ -1,6 +1,6 @@
 """Which functions are written anew for an engine that counts otherwise, by what, and which are refused there."""
 
-from spark_runtime.portable import aggregates, arguments, casting, choosing, differing, moments
+from spark_runtime.portable import aggregates, arguments, casting, choosing, differing, frames, moments
 
 REFUSED = {
     "initcap": "write upper(left(x, 1)) || lower(substring(x, 2)), or keep the text as it is",
@@ -18,6 +18,7 @@ REFUSED = {
 # Functions whose result has another type on this engine, and the type it has on Spark.
 TYPE_OF_RESULT = {
     "regexp_count": "int",
+    "regr_count": "bigint",
     **dict.fromkeys(("md5", "substring_index"), "string"),
     "date_trunc": "timestamp",
 }
@@ -90,7 +91,13 @@ WRITTEN_ANEW = {
     "flatten": differing.flattened,
     **dict.fromkeys(("to_binary", "try_to_binary"), differing.to_bytes),
     "width_bucket": differing.bucket,
-    **dict.fromkeys(("collect_set", "mode", "array_max", "array_min"), differing.comparable_values),
+    "mode": differing.comparable_values,
+    **dict.fromkeys(("array_max", "array_min"), frames.end_of_array),
+    "array_sort": frames.sorted_array,
+    "arrays_overlap": frames.overlap,
+    **dict.fromkeys(("collect_list", "array_agg", "collect_set"), frames.collected),
+    **dict.fromkeys(("median", "percentile", "percentile_cont", "percentile_disc"), frames.unordered),
+    **dict.fromkeys(frames.RUNNING, frames.running),
 }
 # Functions that take numbers only.
 _NUMERIC = """

@@ -88,8 +88,15 @@ def _refuse_types_of_sets(pieces: Pieces, scope: Scope) -> None:
     for other in sides[1:]:
         for first, second in zip(sides[0], other, strict=False):
             kinds = [scope.type_of_pieces(column) for column in (first, second)]
+            if any("map<" in kind for kind in kinds if kind is not None) and not _are_all_kept(pieces):
+                raise Different("Spark has no UNION, EXCEPT or INTERSECT of maps; use map_entries")
             if None not in kinds and "void" not in kinds and kinds[0] != kinds[1]:
                 raise Different(
                     f"columns of {kinds[0]} and {kinds[1]} in one place of UNION, EXCEPT or INTERSECT get the first "
                     "type on this engine; cast them to one type"
                 )
+
+
+def _are_all_kept(pieces: Pieces) -> bool:
+    words = pieces.words()
+    return all(words[at : at + 2] == ["union", "all"] for at, word in enumerate(words) if word in _SETS)

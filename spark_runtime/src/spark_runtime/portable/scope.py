@@ -60,6 +60,7 @@ bit_xor shiftleft shiftright array_compact try_add try_subtract try_multiply mod
 """
 _OF_FIRST = frozenset(_LIKE_FIRST.split())
 _OF_ALL = frozenset({"coalesce", "ifnull", "nvl", "greatest", "least"})
+_TOGETHER = frozenset({"array", "map", "struct", "named_struct"})
 _ELEMENT = frozenset(
     {"element_at", "try_element_at", "array_max", "array_min", "get", "explode", "explode_outer"}
 )
@@ -130,7 +131,10 @@ class Scope:
             if not (isinstance(item, Token) and item.word in {"distinct", "all"})
         ]
         first = items[0] if len(items) == 1 else None
-        return self.type_of(first) if isinstance(first, Node) else None
+        if isinstance(first, Token):
+            # A column that is called like a word of a clause, such as rows.
+            return self.names.get(first.word)
+        return self.type_of(first) if first is not None else None
 
     def _told(self, node: Node) -> str | None:
         match node.kind:
@@ -222,6 +226,12 @@ class Scope:
             field = arguments[0].items[0]
             part = field.name.strip("'\"").lower() if isinstance(field, Node) else ""
             return "decimal(8,6)" if part in {"second", "seconds", "s"} else "int"
+        if name in _TOGETHER:
+            return self._of_constructor(name, arguments)
+        return self._of_arguments(node, arguments)
+
+    def _of_arguments(self, node: Node, arguments: Sequence[Pieces]) -> str | None:
+        name = node.name
         if name in {"transform", "aggregate", "reduce"}:
             return self._of_lambda(name, arguments)
         first = self.type_of_pieces(arguments[0])
@@ -241,6 +251,23 @@ class Scope:
         if name in {"collect_list", "collect_set", "array_agg"}:
             return None if first is None else f"array<{first}>"
         return _of_number(name, first, arguments)
+
+    def _of_constructor(self, name: str, arguments: Sequence[Pieces]) -> str | None:
+        if name == "array":
+            element = types.common([self.type_of_pieces(item) for item in arguments])
+            return None if element is None else f"array<{element}>"
+        if name == "map":
+            sides = [types.common([self.type_of_pieces(item) for item in arguments[at::2]]) for at in (0, 1)]
+            return None if None in sides else f"map<{sides[0]},{sides[1]}>"
+        if name == "struct":
+            names = [_name_within(item, at) for at, item in enumerate(arguments, 1)]
+            kinds = [self.type_of_pieces(_without_name(item)) for item in arguments]
+        else:
+            names = [item.only.name.strip("'\"") if item.only is not None else "" for item in arguments[::2]]
+            kinds = [self.type_of_pieces(item) for item in arguments[1::2]]
+        if None in kinds or len(names) != len(kinds):
+            return None
+        return f"struct<{','.join(f'{field}:{kind}' for field, kind in zip(names, kinds, strict=True))}>"
 
     def _of_lambda(self, name: str, arguments: Sequence[Pieces]) -> str | None:
         if name != "transform":
@@ -273,6 +300,17 @@ def _parameters(items: Sequence[Node | Token]) -> list[str]:
         return []
     inner = node.pieces[0].nodes if node.kind == "brackets" else (node,)
     return [item.name for item in inner]
+
+
+def _name_within(argument: Pieces, number: int) -> str:
+    """Return what a value is called in the struct that it is put into."""
+    last = argument.items[-1]
+    return last.name if isinstance(last, Node) and last.kind in {"name", "field"} else f"col{number}"
+
+
+def _without_name(argument: Pieces) -> Pieces:
+    words = argument.words()
+    return Pieces(argument.items[: words.index("as")]) if "as" in words else argument
 
 
 def _of_number(name: str, first: str | None, arguments: Sequence[Pieces]) -> str | None:
