@@ -306,4 +306,5 @@ def test_a_file_is_called_as_people_call_it_and_leads_to_its_refused_rows(databa
 
     assert ">orders 2024 zoë.csv<" in listed
     assert "orders 2024 zoë.csv" in re.findall(r"<h1>(.*?)<", shown)[0]
-    assert re.search(r'href="[^"]*quarantine[^"]*file=orders(%20|\+)2024(%20|\+)zo%C3%AB\.csv"', shown)
+    named = r"orders_landed(/|%2F)orders(%20|\+)2024(%20|\+)zo%C3%AB\.csv"
+    assert re.search(rf'href="[^"]*quarantine[^"]*file={named}"', shown)
