@@ -68,14 +68,19 @@ def machine_memory_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def memory_bytes(pid: int) -> int | None:
-    """Return the resident memory of a process and all below it, or ``None`` if it has ended."""
+def memory_bytes(pid: int, *, and_below: bool = True) -> int | None:
+    """Return the resident memory of a process and all below it, or ``None`` if it has ended.
+
+    Args:
+        pid: Its number.
+        and_below: Whether to look for those below it, for which all processes of the machine are gone through.
+    """
     import psutil
 
     try:
         process = psutil.Process(pid)
         total = int(process.memory_info().rss)
-        for child in process.children(recursive=True):
+        for child in process.children(recursive=True) if and_below else ():
             try:
                 total += int(child.memory_info().rss)
             except psutil.Error:

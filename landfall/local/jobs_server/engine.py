@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from landfall.local.processes import end_process_group, machine_memory_bytes, memory_bytes, process_runs
-from landfall.local.stack_state import ServiceInfo, ServiceState, read_state
+from landfall.local.stack_state import ServiceState, read_state
 
 _WORN_SHARE: Final = 1 / 8
 _FULL_SHARE: Final = 1 / 2
@@ -42,26 +42,26 @@ class Engine:
 
     def memory_bytes(self) -> int:
         """Return what it holds now; nothing while it does not run."""
-        info = self._running()
-        return (memory_bytes(info.pid) if info is not None and info.pid is not None else None) or 0
+        pid = self._pid()
+        # Asked before each run, and it has no processes below it.
+        return (memory_bytes(pid, and_below=False) if pid is not None else None) or 0
 
     async def renew(self) -> None:
         """End it and return when the next one is ready, or is late: tasks then say what is wrong with it."""
-        former = self._running()
-        if former is None or former.pid is None:
+        former = self._pid()
+        if former is None:
             return
-        await asyncio.to_thread(end_process_group, former.pid, grace_s=_END_WITHIN_S)
+        await asyncio.to_thread(end_process_group, former, grace_s=_END_WITHIN_S)
         give_up_at = time.monotonic() + _READY_WITHIN_S
-        while time.monotonic() < give_up_at:
-            info = self._running()
-            if info is not None and info.pid != former.pid and info.state is ServiceState.READY:
-                return
+        while self._pid(when_ready=True) in (None, former) and time.monotonic() < give_up_at:
             await asyncio.sleep(_LOOK_EVERY_S)
 
-    def _running(self) -> ServiceInfo | None:
-        """Return its entry if the process it names is the one that was started, and no later one of that number."""
+    def _pid(self, *, when_ready: bool = False) -> int | None:
+        """Return the process that the supervisor started, and no later one of that number."""
         state = read_state(self._state_file)
         info = next((one for one in state.services if one.name == self._service), None) if state else None
         if info is None or info.pid is None or info.since is None:
             return None
-        return info if process_runs(info.pid, started_by=info.since) else None
+        if when_ready and info.state is not ServiceState.READY:
+            return None
+        return info.pid if process_runs(info.pid, started_by=info.since) else None

@@ -25,6 +25,7 @@ _ALIASES = {
     "timestamp_ltz": "timestamp",
 }
 _DATE = "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$"
+MICROS_OF_SECOND = 1_000_000
 # The first second of the year 1, and the one after the year 9999.
 _FIRST_SECOND, _AFTER_LAST = -62135596800, 253402300800
 _TIMESTAMP = "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([T ][0-9].*)?$"
@@ -210,12 +211,24 @@ def _try_cast(column: str, actual: str, kind: str) -> str:
     return f"try_cast({column} AS {kind})"
 
 
+def since_1970(moment: str, unit_micros: int) -> str:
+    """Return SQL of the whole units since 1970 of a moment, rounded down, as a ``bigint``.
+
+    Args:
+        moment: SQL of a ``timestamp``.
+        unit_micros: How long a unit is, in microseconds.
+    """
+    micros = f"unix_micros({moment})"
+    return f"(({micros} - pmod({micros}, {unit_micros}L)) div {unit_micros}L)"
+
+
 def _seconds(column: str, kind: str) -> str:
     """Return SQL of the seconds since 1970, rounded down or half up; Sail makes a double of them on the way."""
-    micros = f"unix_micros({column})"
     if kind in _INTEGERS:
-        return f"try_cast(({micros} - pmod({micros}, 1000000L)) div 1000000L AS {kind})"
-    return f"try_cast(CAST({micros} AS decimal(20,0)) * CAST('0.000001' AS decimal(6,6)) AS {kind})"
+        return f"try_cast({since_1970(column, MICROS_OF_SECOND)} AS {kind})"
+    return (
+        f"try_cast(CAST(unix_micros({column}) AS decimal(20,0)) * CAST('0.000001' AS decimal(6,6)) AS {kind})"
+    )
 
 
 _WIDENINGS = {

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from spark_runtime.errors import ColumnMismatch
 from spark_runtime.frame import find_name
 from spark_runtime.job import Job
-from spark_runtime.sql import all_of, comparable, quoted, unquoted
+from spark_runtime.sql import all_of, quoted, same_values, unquoted
 from spark_runtime.table_columns import require_column, require_same_columns
 from spark_runtime.tables import Action, MergeClause, When
 from spark_runtime.write_spec import WriteMode
@@ -102,14 +102,7 @@ class _Shape:
 
     def same(self, columns: Sequence[str], left: str, right: str) -> str:
         """Return the condition that rows of two sides have the same values, nulls included."""
-        sides = (
-            (
-                comparable(f"{left}.{column}", self.types[column]),
-                comparable(f"{right}.{column}", self.types[column]),
-            )
-            for column in columns
-        )
-        return " AND ".join(f"{one} <=> {other}" for one, other in sides)
+        return same_values({column: self.types[column] for column in columns}, left, right)
 
     @property
     def by_key(self) -> str:

@@ -17,7 +17,7 @@ from spark_runtime.job import Job
 from spark_runtime.load_spec import Load, TableState
 from spark_runtime.result import LoadMode, LoadResult
 from spark_runtime.slices import RUN_COLUMN
-from spark_runtime.sql import any_of, comparable, quoted, text_literal
+from spark_runtime.sql import any_of, quoted, same_values, text_literal
 from spark_runtime.tables import LoggedCommit
 
 # Run ids in the condition of a slice, however an engine writes it down.
@@ -118,14 +118,10 @@ def _restated(whole: Frame, name: str, days: int) -> list[str]:
 
 def _with_groups(job: Job, whole: Frame, rows: DataFrame, groups: Sequence[str]) -> DataFrame:
     """Return all rows of the groups that some rows belong to; nulls are one group."""
-    columns = [quoted(whole.find(name, where="groups")) for name in groups]
+    types, found = whole.types(), [whole.find(name, where="groups") for name in groups]
+    columns = {quoted(name): types[name] for name in found}
     there, touched = job.views.register(whole.df), job.views.register(rows.selectExpr(*columns).distinct())
-    types = whole.types()
-    same = " AND ".join(
-        f"{comparable(f'there.{quoted(name)}', kind)} <=> {comparable(f'touched.{quoted(name)}', kind)}"
-        for name, kind in types.items()
-        if quoted(name) in columns
-    )
+    same = same_values(columns, "there", "touched")
     return job.spark.sql(
         f"SELECT there.* FROM {there} AS there LEFT SEMI JOIN {touched} AS touched ON {same}"  # noqa: S608
     )

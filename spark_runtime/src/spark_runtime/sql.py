@@ -42,6 +42,20 @@ def comparable(column: str, kind: str) -> str:
     return f"nanvl({column} + CAST(0 AS {kind}), CAST('NaN' AS {kind}))"
 
 
+def same_values(types: Mapping[str, str], left: str, right: str) -> str:
+    """Return the condition that rows of two sides have the same values, nulls included.
+
+    Args:
+        types: Types of the columns that are compared, by their quoted names.
+        left: Name of one side.
+        right: Name of the other.
+    """
+    return " AND ".join(
+        f"{comparable(f'{left}.{column}', kind)} <=> {comparable(f'{right}.{column}', kind)}"
+        for column, kind in types.items()
+    )
+
+
 def literal(value: object) -> str:
     """Return the literal of a value from JSON: text, number, boolean or null.
 

@@ -130,6 +130,14 @@ def _dispatcher(store: Store, launcher: _Tasks, folder: Path, engine: _Engine) -
     )
 
 
+def _working(store: Store, folder: Path) -> tuple[_Tasks, _Engine, Dispatcher]:
+    """Return a dispatcher that was given a first run, what it launches with, and its engine."""
+    launcher, engine = _Tasks(), _Engine()
+    dispatcher = _dispatcher(store, launcher, folder, engine)
+    _submit(store, dispatcher)
+    return launcher, engine, dispatcher
+
+
 async def _let_others_work() -> None:
     for _ in range(20):
         await asyncio.sleep(0)
@@ -137,9 +145,7 @@ async def _let_others_work() -> None:
 
 def test_a_worn_engine_is_renewed_when_no_run_uses_it(store: Store, tmp_path: Path) -> None:
     async def run() -> None:
-        launcher, engine = _Tasks(), _Engine()
-        dispatcher = _dispatcher(store, launcher, tmp_path, engine)
-        _submit(store, dispatcher)
+        launcher, engine, dispatcher = _working(store, tmp_path)
         engine.held = 15
         _submit(store, dispatcher)
         await _let_others_work()
@@ -168,9 +174,7 @@ def test_a_worn_engine_is_renewed_when_no_run_uses_it(store: Store, tmp_path: Pa
 
 def test_a_full_engine_gets_no_further_run_until_it_is_renewed(store: Store, tmp_path: Path) -> None:
     async def run() -> None:
-        launcher, engine = _Tasks(), _Engine()
-        dispatcher = _dispatcher(store, launcher, tmp_path, engine)
-        _submit(store, dispatcher)
+        launcher, engine, dispatcher = _working(store, tmp_path)
         engine.held = 20
         _submit(store, dispatcher)
         await _let_others_work()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from spark_runtime.portable import frames, types
+from spark_runtime.portable.agreeing import refuse_maps
 from spark_runtime.portable.arithmetic import ALL_DIGITS, QUOTIENT_DIGITS, within
 from spark_runtime.portable.parse import Node, Pieces, Token
 from spark_runtime.portable.types import FRACTIONS, SOME_DECIMAL, Digits, digits_of, is_decimal
@@ -74,8 +75,7 @@ def extreme(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | No
     kind = writer.scope.type_of_pieces(arguments[0])
     if kind is None:
         return None
-    if "map<" in kind:
-        raise Different(f"{writer.scope.source(node)}: Spark does not compare maps; use map_entries")
+    refuse_maps(writer, node, kind)
     if kind.startswith(("struct<", "array<")):
         return frames.extreme_of_nested(writer, node, arguments)
     if kind not in FRACTIONS:

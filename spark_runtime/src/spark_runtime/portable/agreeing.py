@@ -57,6 +57,16 @@ def require_numbers(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> 
             raise Different(f"{writer.scope.source(node)}: Spark takes numbers here, not {kind}; cast it")
 
 
+def refuse_maps(writer: Writer, node: Node, kind: str | None) -> None:
+    """Refuse values that hold maps where they would be compared.
+
+    Raises:
+        Different: See there.
+    """
+    if kind is not None and "map<" in kind:
+        raise Different(f"{writer.scope.source(node)}: Spark does not compare maps; use map_entries")
+
+
 def are_compared(left: str, right: str) -> bool:
     """Return whether Spark compares values of two types, a text being read as the other."""
     if "map<" in left + right:

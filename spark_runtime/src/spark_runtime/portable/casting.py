@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from spark_runtime.casts import has_cast
+from spark_runtime.casts import MICROS_OF_SECOND, has_cast, since_1970
+from spark_runtime.portable.agreeing import MOMENTS
 from spark_runtime.portable.parse import Node, Pieces
 from spark_runtime.portable.types import FRACTIONS, SOME_DECIMAL, WHOLE, holds, is_decimal
 from spark_runtime.portable.writer import Different, Writer, as_type, made
@@ -22,8 +23,6 @@ OF_MOMENTS = {
 # Those of them that the engine takes for what they are.
 _AS_WRITTEN = frozenset({*WHOLE, "date", "decimal", "to_date"})
 _NO_BYTES = frozenset({*WHOLE, *FRACTIONS, "boolean", "date", "timestamp", "timestamp_ntz"})
-_MOMENTS = ("timestamp", "timestamp_ntz")
-_SECOND = 1_000_000
 
 
 def cast(writer: Writer, node: Node) -> str:
@@ -51,15 +50,9 @@ def to_moment(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | 
     return _cast(writer, node, "try_cast" if node.name.startswith("try_") else "cast", target)
 
 
-def seconds(moment: str) -> str:
-    """Return the whole seconds since 1970 of a moment, rounded down, as a ``bigint``."""
-    micros = f"unix_micros({moment})"
-    return f"(({micros} - pmod({micros}, {_SECOND}L)) div {_SECOND}L)"
-
-
 def _moment_of_seconds(value: str) -> str:
     """Return the moment of a ``bigint``, the first or last there is where it lies beyond them."""
-    micros = f"CAST({value} AS decimal(20,0)) * CAST({_SECOND} AS decimal(7,0))"
+    micros = f"CAST({value} AS decimal(20,0)) * CAST({MICROS_OF_SECOND} AS decimal(7,0))"
     most, least = (
         f"CAST({limit} AS decimal(28,0))" for limit in ("9223372036854775807", "-9223372036854775808")
     )
@@ -108,7 +101,7 @@ def _cast(writer: Writer, node: Node, function: str, target: str) -> str:
         of_day = (
             f"CAST(unix_micros({value}) AS decimal(20,0)) * 0.000001"
             if is_decimal(target)
-            else seconds(value)
+            else since_1970(value, MICROS_OF_SECOND)
         )
         return made(f"{function}({of_day} AS {target})")
     if kind == "bigint" and target == "timestamp":
@@ -130,7 +123,7 @@ def _cuts(kind: str | None, target: str) -> bool:
     """Return whether a cast may give another value than it is given, or an error for a number."""
     if target == "date":
         # With a column that only tells the day, Sail also stops at its guess of how many moments of a file meet it.
-        return kind in _MOMENTS
+        return kind in MOMENTS
     is_number = target in WHOLE or target == "float" or is_decimal(target)
     return is_number and (kind is None or kind == SOME_DECIMAL or not holds(target, kind))
 

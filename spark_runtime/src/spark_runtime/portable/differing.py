@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from spark_runtime.portable import types
-from spark_runtime.portable.agreeing import is_number, require_compared, require_numbers
+from spark_runtime.portable.agreeing import is_number, refuse_maps, require_compared, require_numbers
 from spark_runtime.portable.parse import Node, Pieces
 from spark_runtime.portable.scope import literal_places
 from spark_runtime.portable.types import FRACTIONS, WHOLE, digits_of, is_decimal
@@ -267,9 +267,7 @@ def bucket(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | Non
 def comparable_values(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
     """Return an aggregate that compares its values, refused for maps, which Spark does not compare."""
     for argument in arguments[:1]:
-        kind = writer.scope.type_of_pieces(argument)
-        if kind is not None and "map<" in kind:
-            raise Different(f"{writer.scope.source(node)}: Spark does not compare maps; use map_entries")
+        refuse_maps(writer, node, writer.scope.type_of_pieces(argument))
     return None
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from spark_runtime.portable.agreeing import refuse_maps
 from spark_runtime.portable.parse import Node, Pieces
 from spark_runtime.portable.types import FRACTIONS, element_of
 from spark_runtime.portable.writer import Different, Writer, as_type
@@ -55,8 +56,8 @@ def unordered(writer: Writer, node: Node, _arguments: Sequence[Pieces]) -> str |
 def collected(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
     """Return a list of a window, without nulls and empty where there is no row; others are so on the engine, too."""
     kind = writer.scope.type_of_pieces(arguments[0])
-    if node.name == "collect_set" and kind is not None and "map<" in kind:
-        raise Different(f"{writer.scope.source(node)}: Spark does not compare maps; use map_entries")
+    if node.name == "collect_set":
+        refuse_maps(writer, node, kind)
     if not _is_windowed(writer, node):
         return None
     if kind is None:

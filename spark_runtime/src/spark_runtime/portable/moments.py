@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from spark_runtime.portable import casting
+from spark_runtime import casts
 from spark_runtime.portable.agreeing import is_number
 from spark_runtime.portable.parse import Node, Pieces, Token
 from spark_runtime.portable.types import FRACTIONS, WHOLE, is_decimal
 from spark_runtime.portable.writer import Different, Writer
 
+_MICROS_OF_MILLISECOND = 1_000
 # What Spark takes out of a date or moment.
 _FIELDS = frozenset(
     [
@@ -93,22 +94,20 @@ def seconds(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | No
     if "interval" in str(kind):
         raise Different(f"{writer.scope.source(node)}: Spark takes a number here, not {kind}")
     if kind in WHOLE:
-        micros = f"CAST({writer.pieces(arguments[0])} AS decimal(20,0)) * CAST(1000000 AS decimal(7,0))"
-        return f"timestamp_micros(CAST({micros} AS bigint))" if kind == "bigint" else None
+        return _moment_of(writer.pieces(arguments[0]), casts.MICROS_OF_SECOND) if kind == "bigint" else None
     return f"timestamp_micros(CAST(({writer.pieces(arguments[0])}) * 1000000 AS bigint))"
 
 
 def since_1970(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
     """Return ``unix_seconds`` rounded down before 1970, too."""
     _require_moment(writer, node, arguments[0])
-    return casting.seconds(writer.pieces(arguments[0]))
+    return casts.since_1970(writer.pieces(arguments[0]), casts.MICROS_OF_SECOND)
 
 
 def millis_since_1970(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
     """Return ``unix_millis`` rounded down before 1970, too."""
     _require_moment(writer, node, arguments[0])
-    micros = f"unix_micros({writer.pieces(arguments[0])})"
-    return f"(({micros} - pmod({micros}, 1000L)) div 1000L)"
+    return casts.since_1970(writer.pieces(arguments[0]), _MICROS_OF_MILLISECOND)
 
 
 def micros_since_1970(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str | None:
@@ -123,8 +122,7 @@ def of_numbers(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str |
     if kind not in {None, "void", "string"} and (not is_number(kind) or is_fraction):
         raise Different(f"{writer.scope.source(node)}: Spark takes whole numbers here, not {kind}; cast it")
     if node.name == "timestamp_millis" and kind == "bigint":
-        micros = f"CAST({writer.pieces(arguments[0])} AS decimal(20,0)) * CAST(1000 AS decimal(4,0))"
-        return f"timestamp_micros(CAST({micros} AS bigint))"
+        return _moment_of(writer.pieces(arguments[0]), _MICROS_OF_MILLISECOND)
     return None
 
 
@@ -133,6 +131,12 @@ def day_number(writer: Writer, node: Node, arguments: Sequence[Pieces]) -> str |
     if kind not in {None, "void", "string", "date"}:
         raise Different(f"{writer.scope.source(node)}: Spark takes a date here, not {kind}; cast it")
     return None
+
+
+def _moment_of(number: str, unit_micros: int) -> str:
+    """Return the moment of a ``bigint`` of units, refused where it lies beyond what 64 bits hold, as on Spark."""
+    factor = f"CAST({unit_micros} AS decimal({len(str(unit_micros))},0))"
+    return f"timestamp_micros(CAST(CAST({number} AS decimal(20,0)) * {factor} AS bigint))"
 
 
 def _require_moment(writer: Writer, node: Node, argument: Pieces) -> None:

@@ -5,9 +5,8 @@ from typing import Any
 
 from pyspark.sql import functions
 
-from spark_runtime.casts import canonical_type
 from spark_runtime.errors import RepeatedKeys, StepRefused
-from spark_runtime.frame import Frame, find_name, types_of
+from spark_runtime.frame import Frame, find_name
 from spark_runtime.portable.agreeing import are_compared
 from spark_runtime.sql import all_of, quoted
 from spark_runtime.steps.context import StepContext
@@ -52,7 +51,7 @@ def join(frame: Frame, config: Any, context: StepContext) -> Frame:
     }
     renamed = [f"{quoted(name)} AS {quoted(alias)}" for name, alias in aliases.items()]
     equals = "<=>" if is_null_safe else "="
-    types, types_there = types_of(frame.df), types_of(right.df)
+    types, types_there = (frame.types(), right.types()) if pairs else ({}, {})
     conditions = []
     for mine, other in pairs:
         _require_compared(mine, types[mine], other, types_there[other], context)
@@ -115,7 +114,7 @@ def _require_compared(mine: str, kind: str, other: str, kind_of_other: str, cont
     Raises:
         StepRefused: See there.
     """
-    if not are_compared(canonical_type(kind), canonical_type(kind_of_other)):
+    if not are_compared(kind, kind_of_other):
         raise StepRefused(
             f"{context.where}: column '{mine}' is {kind} and '{other}' of the other input is {kind_of_other}; "
             "cast one of them in a step before"
